@@ -1,0 +1,5 @@
+"""``sketchrnn animate``."""
+
+
+def animate() -> None:
+    """Not written yet."""

@@ -1,0 +1,80 @@
+"""The ``sketchrnn`` command: its subcommands, and the one place where a fault becomes a line."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from typer.core import TyperGroup
+
+from sketchrnn_cli import __version__
+from sketchrnn_cli.cli import animate, encode, inspect, preprocess, sample, train
+from sketchrnn_cli.errors import SketchError
+
+
+class Commands(TyperGroup):
+    """Turns a SketchError into one line and its exit code; a bug keeps its traceback."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        """Run the chosen subcommand."""
+        try:
+            return super().invoke(ctx)
+        except SketchError as error:
+            if ctx.params.get("debug"):
+                raise
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+
+def _spelling(name: str) -> str:
+    """``--batch_size`` is ``--batch-size``."""
+    return name.replace("_", "-")
+
+
+app = typer.Typer(
+    name="sketchrnn",
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"token_normalize_func": _spelling, "help_option_names": ["--help", "-h"]},
+    help="Learn to draw: train Sketch-RNN models on pen strokes, and draw with them.",
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"sketchrnn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+) -> None:
+    """Learn to draw: train Sketch-RNN models on pen strokes, and draw with them."""
+
+
+for command in (
+    preprocess.preprocess,
+    train.train,
+    sample.sample,
+    encode.encode,
+    animate.animate,
+    inspect.inspect,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point of the console script. ``--debug`` may stand anywhere before a ``--``."""
+    arguments = sys.argv[1:]
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    if "--debug" in arguments[:end]:
+        arguments.remove("--debug")
+        arguments.insert(0, "--debug")
+    app(args=arguments, prog_name="sketchrnn")

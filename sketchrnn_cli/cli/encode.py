@@ -1,0 +1,5 @@
+"""``sketchrnn encode``."""
+
+
+def encode() -> None:
+    """Not written yet."""

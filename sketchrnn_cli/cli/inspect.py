@@ -1,0 +1,5 @@
+"""``sketchrnn inspect``."""
+
+
+def inspect() -> None:
+    """Not written yet."""

@@ -1,0 +1,5 @@
+"""``sketchrnn preprocess``."""
+
+
+def preprocess() -> None:
+    """Not written yet."""

@@ -1,0 +1,5 @@
+"""``sketchrnn sample``."""
+
+
+def sample() -> None:
+    """Not written yet."""

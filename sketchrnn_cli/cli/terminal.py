@@ -1,0 +1,73 @@
+"""What a person sees: lines and progress on stderr, one JSON object on stdout."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+
+
+class Terminal:
+    """The stderr of one command, and its ``--json`` answer."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """One line for a person; silent under ``--quiet``."""
+        if not self.quiet:
+            self.console.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        """One line a person should not miss; shown under ``--quiet`` too."""
+        self.console.print(f"warning: {text}", markup=False)
+
+    def answer(self, values: dict[str, object]) -> None:
+        """The ``--json`` object: one line on stdout."""
+        import orjson
+
+        typer.echo(orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY).decode())
+
+    def track(self, items: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:
+        """Pass items on, with a progress bar when a person is watching.
+
+        Data that goes to the same terminal would mix with the bar, so then there is none.
+        """
+        if self.quiet or not self.console.is_terminal or self.console.is_dumb_terminal:
+            yield from items
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Progress(
+            *columns, TimeRemainingColumn(), console=self.console, transient=True
+        ) as progress:
+            yield from progress.track(items, total=total, description=what)
+
+
+def stdout_is_terminal() -> bool:
+    """Whether a person reads stdout, so that pictures should be shown and not data."""
+    return sys.stdout.isatty()
+
+
+def limit_threads(threads: int | None) -> None:
+    """Set the threads of numpy's product; call before numpy is imported.
+
+    Raises:
+        BadConfig: fewer than one, or more than the machine has.
+    """
+    if threads is None:
+        return
+    from sketchrnn_cli.errors import BadConfig
+
+    cores = os.cpu_count() or 1
+    if not 1 <= threads <= cores:
+        raise BadConfig(f"--threads {threads}: this machine has {cores} cores; give 1 to {cores}")
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)

@@ -1,0 +1,5 @@
+"""``sketchrnn train``."""
+
+
+def train() -> None:
+    """Not written yet."""

@@ -1,0 +1,1 @@
+"""From sketches to pictures. Nothing here imports torch."""

@@ -1,0 +1,1 @@
+"""The network in use: plain numpy, no torch on a CPU."""

@@ -1,0 +1,1 @@
+"""The network. ``config``, ``checkpoint`` and ``sketch_rnn_js`` are torch-free."""

@@ -1,0 +1,214 @@
+"""One self-describing safetensors file: weights, and in its metadata all a user of them needs.
+
+Weights by name; letters: H decoder size, E encoder size, Z latent size, M mixtures. A vector
+stands left of its matrix, ``x @ w``. Columns of the 4H (4E) gates: i, f, o, j; the forget bias
+of 1 is inside ``b``.
+
+    encoder.fw.w_x (5, 4E)   encoder.fw.w_h (E, 4E)   encoder.fw.b (4E)     and encoder.bw.*
+    encoder.mu_w (2E, Z)  encoder.mu_b (Z)  encoder.presig_w (2E, Z)  encoder.presig_b (Z)
+    decoder.start_w (Z, 2H)  decoder.start_b (2H): tanh of it is c, then h
+    decoder.w_x (5, 4H)  decoder.w_const (Z, 4H)  decoder.w_h (H, 4H)  decoder.b (4H)
+    decoder.out_w (H, 3 + 6M)  decoder.out_b (3 + 6M): 3 pen logits (down, up, end), then M each
+        of mixture logits, mean x, mean y, log sigma x, log sigma y, atanh rho
+
+A decoder-only model has no ``encoder.*``, ``decoder.start_*`` or ``decoder.w_const`` and starts
+from zeros. Torch-free.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
+from sketchrnn_cli.model.config import ModelConfig
+
+FORMAT_VERSION = 1
+FILE_NAME = "model.safetensors"
+
+Weights = dict[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A trained network and what is needed to use it."""
+
+    config: ModelConfig
+    weights: Weights
+    scale_factor: float  # data units per model unit
+    words: tuple[str, ...] = ()
+    n_max: int = 250  # longest training sketch, points
+    preparation: dict[str, Any] = field(default_factory=dict)  # how training drawings were made
+    training: dict[str, Any] = field(default_factory=dict)  # step, seed, validation losses
+
+
+def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every weight of a network of these sizes."""
+    e, z, h = config.encoder_size, config.latent_size, config.decoder_size
+    n_out = 3 + 6 * config.n_mixtures
+    result: dict[str, tuple[int, ...]] = {}
+    if config.encoder:
+        for direction in ("fw", "bw"):
+            result[f"encoder.{direction}.w_x"] = (5, 4 * e)
+            result[f"encoder.{direction}.w_h"] = (e, 4 * e)
+            result[f"encoder.{direction}.b"] = (4 * e,)
+        for name in ("mu", "presig"):
+            result[f"encoder.{name}_w"] = (2 * e, z)
+            result[f"encoder.{name}_b"] = (z,)
+        result["decoder.start_w"] = (z, 2 * h)
+        result["decoder.start_b"] = (2 * h,)
+        result["decoder.w_const"] = (z, 4 * h)
+    result["decoder.w_x"] = (5, 4 * h)
+    result["decoder.w_h"] = (h, 4 * h)
+    result["decoder.b"] = (4 * h,)
+    result["decoder.out_w"] = (h, n_out)
+    result["decoder.out_b"] = (n_out,)
+    return result
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write the file whole or not at all.
+
+    Raises:
+        BadFile: it cannot be written.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    metadata = {
+        "format": "sketchrnn",
+        "format_version": str(FORMAT_VERSION),
+        "config": json.dumps(asdict(checkpoint.config)),
+        "scale_factor": repr(float(checkpoint.scale_factor)),
+        "words": json.dumps(list(checkpoint.words)),
+        "n_max": str(checkpoint.n_max),
+        "preparation": json.dumps(checkpoint.preparation),
+        "training": json.dumps(checkpoint.training),
+    }
+    weights = {name: np.ascontiguousarray(value) for name, value in checkpoint.weights.items()}
+    write_atomic(path, to_bytes(weights, metadata=metadata))
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Replace a file by new content: temporary file, fsync, ``os.replace``.
+
+    Raises:
+        BadFile: it cannot be written.
+    """
+    part = ""
+    try:
+        handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        if part:
+            Path(part).unlink(missing_ok=True)
+        raise BadFile(f"{path}: cannot be written: {(error.strerror or '').lower()}") from None
+
+
+def load(source: str | Path) -> Checkpoint:
+    """Read a checkpoint, or the best one of a run folder, or a browser model.
+
+    Raises:
+        BadFile: no such file or folder.
+        BadCheckpoint: not a sketchrnn checkpoint, of a newer version, or damaged.
+    """
+    path = Path(source)
+    if path.is_dir():
+        run, path = path, path / FILE_NAME
+        if not path.is_file():
+            raise BadFile(f"{run}: no {FILE_NAME} in this folder; is it a run of `train`?")
+    if not path.is_file():
+        raise BadFile(f"{path}: no such checkpoint")
+    if path.name.endswith(".json"):
+        from sketchrnn_cli.model.sketch_rnn_js import load as load_browser_model
+
+        return load_browser_model(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadFile(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
+    return from_bytes(data, name=str(path))
+
+
+def from_bytes(data: bytes, *, name: str) -> Checkpoint:
+    """Inverse of ``save``, for bytes at hand.
+
+    Raises:
+        BadCheckpoint: as ``load``.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as to_arrays
+
+    metadata = _metadata(data, name)
+    try:
+        arrays = to_arrays(data)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise BadCheckpoint(f"{name}: damaged checkpoint: {error}") from None
+    try:
+        config = ModelConfig.from_dict(json.loads(metadata["config"]))
+        checkpoint = Checkpoint(
+            config=config,
+            weights={k: np.asarray(v, np.float32) for k, v in arrays.items()},
+            scale_factor=float(metadata["scale_factor"]),
+            words=tuple(str(word) for word in json.loads(metadata["words"])),
+            n_max=int(metadata["n_max"]),
+            preparation=dict(json.loads(metadata["preparation"])),
+            training=dict(json.loads(metadata["training"])),
+        )
+    except BadConfig as error:
+        raise BadCheckpoint(f"{name}: {error}") from None
+    except (KeyError, ValueError, TypeError) as error:
+        raise BadCheckpoint(f"{name}: damaged checkpoint: bad metadata: {error}") from None
+    _check(checkpoint, name)
+    return checkpoint
+
+
+def _metadata(data: bytes, name: str) -> dict[str, str]:
+    """The strings in a safetensors header, after checking that this is our format."""
+    size = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or size > len(data) - 8 or data[8:9] != b"{":
+        raise BadCheckpoint(
+            f"{name}: not a sketchrnn checkpoint (a safetensors file written by `train`)"
+        )
+    try:
+        metadata = json.loads(data[8 : 8 + size]).get("__metadata__", {})
+    except (ValueError, RecursionError):
+        raise BadCheckpoint(f"{name}: damaged checkpoint: unreadable header") from None
+    if metadata.get("format") != "sketchrnn":
+        raise BadCheckpoint(f"{name}: a safetensors file, but not of a sketchrnn model")
+    version = metadata.get("format_version", "")
+    if not version.isdigit():
+        raise BadCheckpoint(f"{name}: damaged checkpoint: format version {version!r}")
+    if int(version) > FORMAT_VERSION:
+        raise BadCheckpoint(
+            f"{name}: format version {version}, and this program reads up to {FORMAT_VERSION}; "
+            "update sketchrnn"
+        )
+    return {str(key): str(value) for key, value in metadata.items()}
+
+
+def _check(checkpoint: Checkpoint, name: str) -> None:
+    wanted = shapes(checkpoint.config)
+    if missing := wanted.keys() - checkpoint.weights.keys():
+        raise BadCheckpoint(f"{name}: damaged checkpoint: no weight {sorted(missing)[0]}")
+    if extra := checkpoint.weights.keys() - wanted.keys():
+        raise BadCheckpoint(f"{name}: unknown weight {sorted(extra)[0]}")
+    for key, shape in wanted.items():
+        found = checkpoint.weights[key]
+        if found.shape != shape:
+            raise BadCheckpoint(f"{name}: weight {key} is {found.shape}, and should be {shape}")
+        if not np.isfinite(found).all():
+            raise BadCheckpoint(f"{name}: weight {key} holds a number that is not finite")
+    if not (math.isfinite(checkpoint.scale_factor) and checkpoint.scale_factor > 0):
+        raise BadCheckpoint(f"{name}: scale factor {checkpoint.scale_factor} is not positive")

@@ -1,0 +1,64 @@
+"""Sizes of the network, checked at birth and saved inside the checkpoint. Torch-free."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sketchrnn_cli.errors import BadConfig
+
+CELLS = ("lstm",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """Sizes of the network. Defaults: magenta sketch_rnn, get_default_hparams."""
+
+    encoder: bool = True  # False: decoder only, the paper's unconditional model
+    encoder_size: int = 256  # E, hidden units of each direction
+    latent_size: int = 128  # Z
+    decoder_size: int = 512  # H
+    n_mixtures: int = 20  # M, Gaussians a step
+    cell: str = "lstm"  # one of CELLS
+    dropout: float = 0.1  # recurrent, on the candidate gate (magenta stores keep = 0.9)
+
+    def __post_init__(self) -> None:
+        for name in ("encoder_size", "latent_size", "decoder_size", "n_mixtures"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 16384:
+                raise BadConfig(f"{name} must be a whole number from 1 to 16384, not {value!r}")
+        if not isinstance(self.encoder, bool):
+            raise BadConfig(f"encoder must be true or false, not {self.encoder!r}")
+        if self.cell not in CELLS:
+            raise BadConfig(f"cell must be one of {', '.join(CELLS)}, not {self.cell!r}")
+        if not isinstance(self.dropout, float | int) or not 0 <= self.dropout < 1:
+            raise BadConfig(f"dropout must be in [0, 1), not {self.dropout!r}")
+
+    @property
+    def constant_size(self) -> int:
+        """Inputs of the decoder that stay the same for a whole sketch: z, or nothing."""
+        return self.latent_size if self.encoder else 0
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
+        """Inverse of ``dataclasses.asdict``; an unknown name is an error, never ignored."""
+        refuse_unknown("model", values, (f.name for f in fields(cls)))
+        return cls(**values)
+
+
+def refuse_unknown(what: str, values: Iterable[str], known: Iterable[str]) -> None:
+    """Raise BadConfig for a setting that does not exist, naming the nearest that does."""
+    names = list(known)
+    for name in values:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+            advice = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
+            raise BadConfig(f"unknown {what} setting {name!r}: {advice}")
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {"encoder_size": 64, "latent_size": 32, "decoder_size": 160, "n_mixtures": 10},
+    "base": {},
+}

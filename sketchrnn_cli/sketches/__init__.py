@@ -1,0 +1,1 @@
+"""Drawings as numpy data. Nothing here imports torch."""
