@@ -21,9 +21,3 @@ class BadConfig(SketchError):
 
 class BadCheckpoint(SketchError):
     """A model file of another kind, another version, or damaged."""
-
-
-class Interrupted(SketchError):
-    """Work stopped by Ctrl-C after everything was saved."""
-
-    exit_code = 130

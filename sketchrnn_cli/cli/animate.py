@@ -1,5 +1,122 @@
-"""``sketchrnn animate``."""
+"""``sketchrnn animate``: the pen draws."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from sketchrnn_cli.cli.options import Format, Json, Quiet
+from sketchrnn_cli.cli.terminal import Terminal
+from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.sketches import streams
+
+KNOWN = ("gif", "apng", "webp")  # drawing.pictures.ANIMATIONS, without importing numpy
 
 
-def animate() -> None:
-    """Not written yet."""
+def animate(
+    sketches: Annotated[
+        str, typer.Argument(help="Drawings in any format `preprocess` reads; - is NDJSON.")
+    ] = streams.STDIO,
+    out: Annotated[
+        str, typer.Option("--out", "-o", help="FILE.gif, .apng or .webp; - is a pipe.")
+    ] = streams.STDIO,
+    format: Format = None,
+    count: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--count", "-n", min=1, help="Only the first N drawings."),
+    ] = None,
+    fps: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Frames a second, 1 to 50. [default: 30]"),
+    ] = None,
+    duration: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            help="Seconds the pens draw, all together. [default: 4, or 2 a drawing in turn]"
+        ),
+    ] = None,
+    hold: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Seconds the finished picture stays. [default: 1.5]"),
+    ] = None,
+    in_turn: Annotated[
+        bool, typer.Option("--in-turn", help="One drawing after the other, not all at once.")
+    ] = False,
+    size: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Pixels of one drawing. [default: by the columns]"),
+    ] = None,
+    columns: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Drawings side by side. [default: as many as rows]"),
+    ] = None,
+    line_width: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Of the pen, pixels. [default: by the size]"),
+    ] = None,
+    color: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Of the ink: a name or #rrggbb. [default: #262626]"),
+    ] = None,
+    background: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Of the paper: a color, or none. [default: #ffffff]"),
+    ] = None,
+    captions: Annotated[
+        bool, typer.Option("--captions/--no-captions", help="Word and seed under each drawing.")
+    ] = True,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Show the pen drawing, stroke by stroke, as a GIF, animated PNG or WebP that loops."""
+    kind = streams.suffix_of(out, format, KNOWN)
+    streams.check_output(out, binary=True)
+    if json and out == streams.STDIO:
+        raise BadConfig("--json and the animation both want standard output: give -o FILE")
+    terminal = Terminal(quiet=quiet)
+
+    from dataclasses import replace
+
+    from sketchrnn_cli.drawing import animation, pictures
+    from sketchrnn_cli.drawing.sheet import MAX_DRAWINGS, Style
+    from sketchrnn_cli.sketches.formats import read_sketches
+
+    look = _given(
+        size=size, columns=columns, line_width=line_width, color=color, background=background
+    )
+    style = Style(captions=captions, **look)
+    pace = _given(fps=fps, duration=duration, hold=hold)
+    timing = animation.Timing(in_turn=in_turn, **pace)
+
+    drawings = list(islice(read_sketches(sketches), count or MAX_DRAWINGS + 1))
+    if not drawings:
+        raise BadFile(f"{streams.name_of(sketches)}: no drawings, so there is nothing to animate")
+    film = animation.shoot(drawings, style, timing)
+    frames = terminal.track(film.frames, what="drawing", total=film.n_frames)
+    with streams.open_output(out, binary=True) as stream:
+        pictures.record(stream, replace(film, frames=iter(frames)), kind)
+
+    where = "standard output" if out == streams.STDIO else out
+    facts = f"{film.width} x {film.height} pixels, {film.seconds:g} s"
+    noun = "drawing" if film.n_drawings == 1 else "drawings"
+    terminal.say(f"{where}: {film.n_drawings} {noun}, {facts}")
+    if json:
+        terminal.answer(
+            {
+                "file": out,
+                "format": kind,
+                "n_drawings": film.n_drawings,
+                "width": film.width,
+                "height": film.height,
+                "seconds": film.seconds,
+                "bytes": Path(out).stat().st_size,
+            }
+        )
+
+
+def _given(**options: object) -> dict[str, Any]:
+    """Those a person gave; the dataclass knows the others."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -1,5 +1,232 @@
-"""``sketchrnn inspect``."""
+"""``sketchrnn inspect``: what is in a file of drawings, a model or a run.
+
+What it finds is its data, so the report goes to stdout.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from sketchrnn_cli.cli.options import Device, Json, Quiet, Seed, Threads
+from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal
+from sketchrnn_cli.errors import BadConfig
+
+if TYPE_CHECKING:
+    from sketchrnn_cli.inference.engine import Network
+    from sketchrnn_cli.model.checkpoint import Checkpoint
+    from sketchrnn_cli.sketches.corpus import Corpus
+    from sketchrnn_cli.sketches.sketch import Sketch
+
+GRID = 36  # drawings on a sheet, unless -n says otherwise
+WORDS_SHOWN = 12
+Facts = dict[str, Any]
 
 
-def inspect() -> None:
-    """Not written yet."""
+def inspect(
+    thing: Annotated[
+        str,
+        typer.Argument(metavar="THING", help="Drawings (- for ndjson), a model, or a run folder."),
+    ],
+    grid: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="FILE", help="A sheet of its drawings (samples): svg or png."),
+    ] = None,
+    plot: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="FILE", help="The loss curves of a run: png."),
+    ] = None,
+    evaluate: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="DATA", help="The losses of the model on these drawings."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="For --evaluate: train, valid or test.")] = "test",
+    score: Annotated[
+        bool,
+        typer.Option("--score", help="Likelihood of every drawing, worst first."),
+    ] = False,
+    model: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--model", "--checkpoint", metavar="RUN", help="What scores drawings."),
+    ] = None,
+    count: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--count", "-n", min=1, help="Drawings to show, or on the sheet."),
+    ] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Say what is in a file of drawings, a model or a run, and show some of it."""
+    limit_threads(threads)
+    is_model = _is_model(thing)
+    _refuse_nonsense(is_model=is_model, plot=plot, evaluate=evaluate, score=score, model=model)
+    grid_format = _picture_format("--grid", grid, ("svg", "png"))
+    _picture_format("--plot", plot, ("png",))
+    terminal = Terminal(quiet=quiet)
+    n_shown = count or (GRID if grid else _in_a_row())
+    shows = grid is not None or (stdout_is_terminal() and not as_json)
+    examples: Iterable[Sketch] = ()
+
+    if evaluate is not None or score:
+        network = _network(model or thing, device)
+        facts: Facts = {"model": model or thing, "data": evaluate or thing}
+        lines: list[str] = []
+        with _drawings(network.checkpoint, evaluate, thing, split, terminal) as (corpus, drawings):
+            if corpus is not None:
+                facts |= _evaluation(network, corpus, split, seed)
+                lines += _evaluation_lines(facts)
+            if score:
+                facts["scores"], examples = _ranked(network, drawings, n_shown, terminal)
+                lines += _score_lines(facts["scores"])
+    elif is_model:
+        network = _network(thing, device)
+        facts = _model_facts(thing, network.checkpoint)
+        lines = _model_lines(facts)
+    else:
+        facts, examples = _data_facts(thing, n_shown if shows else 0, seed)
+        lines = _data_lines(facts)
+    if is_model and shows and not score:
+        from sketchrnn_cli.inference import sampler
+
+        settings = sampler.Settings(seed=seed)
+        examples = sampler.draw(network, n_shown, settings=settings)
+
+    if plot is not None:
+        _write_plot(plot, Path(thing))
+    if grid is not None:
+        _write_grid(grid, grid_format, examples)
+    if as_json:
+        terminal.answer(facts)
+        return
+    typer.echo("\n".join(lines))
+    if shows and grid is None:
+        _show(examples)
+
+
+def _is_model(thing: str) -> bool:
+    """Whether it is a checkpoint, a browser model or a run folder, and not drawings."""
+    from sketchrnn_cli.model.checkpoint import FILE_NAME
+
+    path = Path(thing)
+    if path.is_dir():
+        return any((path / name).exists() for name in (FILE_NAME, "config.toml", "metrics.jsonl"))
+    return path.suffix.lower() in (".safetensors", ".json")
+
+
+def _refuse_nonsense(
+    *, is_model: bool, plot: str | None, evaluate: str | None, score: bool, model: str | None
+) -> None:
+    """Options that do not go with what is inspected, or with one another.
+
+    Raises:
+        BadConfig: says which.
+    """
+    if is_model and model is not None:
+        raise BadConfig("--model goes with drawings; here the model is what is inspected")
+    if evaluate is not None and not is_model:
+        raise BadConfig("--evaluate DATA goes with a model: sketchrnn inspect RUN --evaluate DATA")
+    if plot is not None and not is_model:
+        raise BadConfig("--plot draws the losses of a run: sketchrnn inspect RUN --plot loss.png")
+    if score and not (model or evaluate):
+        raise BadConfig("--score needs drawings and a model: inspect DATA --model RUN --score")
+    if model is not None and not score:
+        raise BadConfig("--model is for --score: inspect DATA --model RUN --score")
+
+
+def _picture_format(option: str, path: str | None, known: tuple[str, ...]) -> str:
+    """The format of a picture, checked before there is work to lose."""
+    if path is None:
+        return ""
+    from sketchrnn_cli.sketches.streams import STDIO, check_output, suffix_of
+
+    if path == STDIO:
+        raise BadConfig(f"{option} -: the report goes to standard output; name a file")
+    format = suffix_of(path, None, known)
+    check_output(path, binary=format != "svg")
+    return format
+
+
+def _network(model: str, device: str) -> Network:
+    """A model in use."""
+    from sketchrnn_cli.inference.engine import Engine
+    from sketchrnn_cli.model import checkpoint
+
+    return Engine(checkpoint.load(model))
+
+
+def _in_a_row() -> int:
+    """Drawings that fit beside one another on this terminal."""
+    import shutil
+
+    return max((shutil.get_terminal_size().columns + 2) // 26, 1)
+
+
+def _show(examples: Iterable[Sketch]) -> None:
+    """Drawings on the terminal."""
+    import shutil
+
+    from sketchrnn_cli.drawing.terminal import grid_lines
+
+    for line in grid_lines(examples, shutil.get_terminal_size().columns):
+        typer.echo(line)
+
+
+def _write_grid(path: str, format: str, examples: Iterable[Sketch]) -> None:
+    from sketchrnn_cli.drawing import pictures
+    from sketchrnn_cli.drawing.sheet import Style
+    from sketchrnn_cli.sketches.streams import open_output
+
+    with open_output(path, binary=pictures.is_binary(format)) as stream:
+        pictures.write(stream, examples, format, Style())
+
+
+def _write_plot(path: str, run: Path) -> None:
+    """The loss curves of a run.
+
+    Raises:
+        BadFile: it has none.
+    """
+    from sketchrnn_cli.drawing.plots import loss_png
+    from sketchrnn_cli.sketches.streams import open_output
+    from sketchrnn_cli.training import log
+
+    records = log.read(run) if run.is_dir() else []
+    if not records:
+        raise BadFile(f"{run}: no {log.FILE_NAME} here, so no losses to plot; give a run folder")
+    with open_output(path, binary=True) as stream:
+        stream.write(loss_png(records))
+
+
+# drawings
+
+
+def _data_facts(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Sketch]]:
+    """What is in a file, a folder or a stream of drawings, and some of them."""
+    from sketchrnn_cli.sketches import statistics
+    from sketchrnn_cli.sketches.corpus import Corpus, is_packed
+
+    notes: list[str] = []
+    if thing != "-" and Path(thing).is_file() and is_packed(thing):
+        corpus = Corpus.open(Path(thing))
+        found, examples = statistics.of_corpus(corpus, n_examples=n_examples, seed=seed)
+        extra: Facts = {
+            "format": "packed",
+            "dtype": str(corpus.moves.dtype),
+            "preparation": corpus.preparation.to_dict(),
+            "report": corpus.report,
+        }
+    else:
+        blocks = statistics.read_blocks(thing, note=notes.append)
+        found, examples = statistics.of_blocks(blocks, n_examples=n_examples, seed=seed)
+        extra = {"format": statistics.format_name(thing), "notes": notes}
+    if not found.n_sketches:
+        raise BadFile(f"{name_of(thing)}: no drawings in it")
+    return {"path": thing, "kind": "drawings", **found.to_dict(), **extra}, examples

@@ -1,5 +1,386 @@
-"""``sketchrnn train``."""
+"""``sketchrnn train``: drawings in, a model out."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from sketchrnn_cli.cli.options import Device, Json, Overwrite, Quiet, Threads
+from sketchrnn_cli.cli.terminal import Terminal, limit_threads
+from sketchrnn_cli.errors import BadConfig, BadFile, SketchError
+from sketchrnn_cli.model.config import PRESETS, ModelConfig
+from sketchrnn_cli.training.config import TrainingConfig, parse_duration, read_toml, to_toml
+
+if TYPE_CHECKING:
+    from sketchrnn_cli.sketches.corpus import Corpus
+    from sketchrnn_cli.training.loop import Trainer
+
+DOODLES_PER_WORD = 1000
+CORPUS = "state/corpus.npz"  # in a run folder: the drawings, unless a packed set was given
+CONFIG = "config.toml"
+PICTURES_EVERY = 30.0  # seconds, at least, between sample sheets while training
+
+Seed = Annotated[Optional[int], typer.Option("--seed", help="Same seed, same model.")]  # noqa: UP045
 
 
-def train() -> None:
-    """Not written yet."""
+def train(
+    data: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(help="Packed sets, npz or ndjson files; none: practice doodles."),
+    ] = None,
+    more_data: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--data", metavar="DATA", help="The same, as an option."),
+    ] = None,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", "-o", help="Run folder; default: runs/ and the data's name."),
+    ] = None,
+    preset: Annotated[str, typer.Option(help=f"Sizes: {' or '.join(PRESETS)}.")] = "base",
+    steps: Annotated[Optional[int], typer.Option(min=1, help="Stop after so many steps.")] = None,  # noqa: UP045
+    epochs: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Stop after so many passes over the drawings."),
+    ] = None,
+    time_limit: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Stop after 90s, 10m, 1h30m of this session."),
+    ] = None,
+    batch_size: Annotated[Optional[int], typer.Option(help="Drawings a step.")] = None,  # noqa: UP045
+    learning_rate: Annotated[Optional[float], typer.Option(help="Adam's rate at step 0.")] = None,  # noqa: UP045
+    kl_weight: Annotated[Optional[float], typer.Option(help="Weight of L_KL at the end.")] = None,  # noqa: UP045
+    cell: Annotated[Optional[str], typer.Option(help="Recurrent cell: lstm.")] = None,  # noqa: UP045
+    encoder: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option("--encoder/--no-encoder", help="Without: the paper's decoder-only model."),
+    ] = None,
+    config: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--config", help="TOML with [model] and [training]; flags go before it."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
+    overwrite: Overwrite = False,
+    seed: Seed = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train a model on drawings; without DATA, on the built-in practice doodles.
+
+    Ctrl-C saves first; `--resume` goes on from there, also after a crash.
+    """
+    terminal = Terminal(quiet=quiet)
+    limit_threads(threads)
+    sources = [*(data or []), *(more_data or [])]
+    flags: dict[str, Any] = {
+        "steps": steps,
+        "epochs": epochs,
+        "time_limit": None if time_limit is None else parse_duration(time_limit),
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "kl_weight": kl_weight,
+        "seed": seed,
+    }
+    sizes: dict[str, Any] = {"cell": cell, "encoder": encoder}
+    training_flags = {key: value for key, value in flags.items() if value is not None}
+    model_flags = {key: value for key, value in sizes.items() if value is not None}
+    if resume and overwrite:
+        raise BadConfig("--resume goes on with a run and --overwrite removes it: give one of them")
+
+    run = _run_folder(out, sources, may_exist=resume)
+    resuming = resume and (run / CONFIG).is_file()
+    if resume and not resuming and not sources:
+        raise BadFile(f"{run}: nothing to resume: no {CONFIG} in it")
+    settings = read_toml(config) if config else {}
+    if resuming:
+        if config:
+            raise BadConfig("--resume takes its settings from the run: leave out --config")
+        stored = read_toml(run / CONFIG)
+        model = ModelConfig.from_dict(stored.get("model", {}))
+        _refuse_other_model(run, model, model_flags)
+        training = TrainingConfig.from_dict({**stored.get("training", {}), **training_flags})
+        corpus = _stored_corpus(run, stored.get("data", {}), sources)
+        record = stored.get("data", {})
+    else:
+        if preset not in PRESETS:
+            raise BadConfig(f"--preset must be one of {', '.join(PRESETS)}, not {preset!r}")
+        chosen = {**PRESETS[preset], **settings.get("model", {}), **model_flags}
+        model = ModelConfig.from_dict(chosen)
+        training = TrainingConfig.from_dict({**settings.get("training", {}), **training_flags})
+        if run.exists():
+            _refuse_run(run, overwrite=overwrite)
+        _check_device(device)
+        corpus, record = _new_run(run, sources, model, training, terminal)
+
+    import torch  # 1.5 s: only after everything that can be wrong has been looked at
+
+    from sketchrnn_cli.sketches.streams import open_output
+    from sketchrnn_cli.training import loop, state
+    from sketchrnn_cli.training.log import truncate
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    with open_output(run / CONFIG, binary=False) as stream:
+        stream.write(to_toml(model, training, record))
+    trainer = loop.Trainer(run, corpus, model, training, device=loop.choose_device(device))
+    if resuming:
+        saved, complaints = state.load_newest(run)
+        for complaint in complaints:
+            terminal.warn(f"{complaint}; going back to the state before it")
+        if saved is not None:
+            trainer.restore(saved)
+        truncate(run, trainer.progress.step)
+    _announce(terminal, trainer, resuming=resuming)
+
+    with _stop_signals() as stopped:
+        finished = _run(trainer, terminal, stopped)
+    _conclude(terminal, trainer, finished, as_json=as_json)
+    if finished.why == "stopped":
+        raise typer.Exit(128 + stopped[0])
+
+
+def _run_folder(out: Path | None, sources: list[str], *, may_exist: bool) -> Path:
+    """The folder named, or ``runs/NAME``, with a number where that is taken."""
+    if out is not None:
+        return out
+    name = "doodles"
+    if sources:
+        name = Path(sources[0]).name.split(".")[0].strip("*?-") or "drawings"
+        if len(sources) > 1:
+            name += f"-and-{len(sources) - 1}-more"
+    run, number = Path("runs") / name, 2
+    while run.exists() and not may_exist:
+        run, number = Path("runs") / f"{name}-{number}", number + 1
+    return run
+
+
+def _refuse_run(run: Path, *, overwrite: bool) -> None:
+    """Keep what is there, unless it is a run (or an empty folder) and may go."""
+    if not run.is_dir():
+        raise BadFile(f"{run}: exists and is not a folder; name another run folder")
+    if not any(run.iterdir()):
+        return
+    if not overwrite:
+        raise BadFile(f"{run}: exists already; give --resume, --overwrite or another -o")
+    if not (run / CONFIG).is_file() and not (run / "model.safetensors").is_file():
+        raise BadFile(f"{run}: does not look like a run, so it is not overwritten; name another")
+
+
+def _check_device(device: str) -> None:
+    """Refuse a device that is not there before anything is prepared; the usual ones are."""
+    if device not in ("auto", "cpu"):
+        from sketchrnn_cli.training.loop import choose_device
+
+        choose_device(device)
+
+
+def _refuse_other_model(run: Path, model: ModelConfig, flags: dict[str, Any]) -> None:
+    for name, value in flags.items():
+        if getattr(model, name) != value:
+            raise BadConfig(
+                f"{run}: was begun with {name} = {getattr(model, name)}; it cannot change to "
+                f"{value} on the way"
+            )
+
+
+def _new_run(
+    run: Path,
+    sources: list[str],
+    model: ModelConfig,
+    training: TrainingConfig,
+    terminal: Terminal,
+) -> tuple[Corpus, dict[str, Any]]:
+    """Prepare the drawings beside the run, then move the folder to its place.
+
+    So bad drawings leave nothing behind, and a run that is overwritten goes only when the new
+    one's drawings are good.
+    """
+    from sketchrnn_cli.sketches import corpus as corpora
+
+    fresh = run.parent / f".{run.name}.new"
+    try:
+        shutil.rmtree(fresh, ignore_errors=True)
+        (fresh / CORPUS).parent.mkdir(parents=True)
+    except OSError as error:
+        raise BadFile(f"{run}: cannot be written: {(error.strerror or '').lower()}") from None
+    try:
+        if sources:
+            packed = corpora.open_or_build(sources, fresh / CORPUS)
+        else:
+            terminal.say("no DATA: practising on built-in doodles")
+            packed = _build_doodles(fresh / CORPUS)
+        n_train = len(packed.indices("train"))
+        if not n_train:
+            raise BadFile(f"{', '.join(sources)}: no drawings to train on")
+        own = packed.path == fresh / CORPUS
+        record = {
+            "sources": sources or ["doodles"],
+            "packed": CORPUS if own else str(packed.path.resolve()),
+            "hash": packed.split_hash("train"),
+        }
+        with (fresh / CONFIG).open("wb") as stream:
+            stream.write(to_toml(model, training, record))
+        del packed
+        if run.exists():
+            shutil.rmtree(run)
+        fresh.rename(run)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    return corpora.Corpus.open(run / CORPUS if own else Path(str(record["packed"]))), record
+
+
+def _build_doodles(path: Path) -> Corpus:
+    from sketchrnn_cli.sketches import corpus as corpora
+    from sketchrnn_cli.sketches import doodles
+
+    raise NotImplementedError(path, doodles, corpora)
+
+
+def _stored_corpus(run: Path, record: dict[str, Any], sources: list[str]) -> Corpus:
+    """The drawings a run was begun with.
+
+    Raises:
+        BadConfig: other drawings are named, or they have changed.
+    """
+    from sketchrnn_cli.sketches.corpus import Corpus
+
+    begun = [str(source) for source in record.get("sources", [])]
+    if sources and sources != begun:
+        raise BadConfig(f"{run}: trains on {', '.join(begun)}; leave out DATA to go on")
+    packed = Path(str(record.get("packed", CORPUS)))
+    corpus = Corpus.open(packed if packed.is_absolute() else run / packed)
+    if corpus.split_hash("train") != record.get("hash"):
+        raise BadConfig(f"{corpus.path}: the drawings have changed since the run was begun")
+    return corpus
+
+
+def _announce(terminal: Terminal, trainer: Trainer, *, resuming: bool) -> None:
+    config = trainer.network.config
+    size = sum(parameter.numel() for parameter in trainer.network.parameters())
+    kind = "conditional" if config.encoder else "decoder only"
+    terminal.say(
+        f"{trainer.run}: {len(trainer.train_indices):,} training and "
+        f"{len(trainer.valid_indices):,} validation drawings, N_max {trainer.corpus.n_max}, "
+        f"scale {trainer.corpus.scale_factor:.2f}; {config.cell} {config.decoder_size}, {kind}, "
+        f"{size / 1e6:.2f} M weights, on {trainer.device.type}"
+    )
+    if resuming:
+        terminal.say(f"going on from step {trainer.progress.step}")
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """Collect Ctrl-C and SIGTERM instead of dying of them; a second Ctrl-C stops at once."""
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if received and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _run(trainer: Trainer, terminal: Terminal, stopped: list[int]) -> Any:
+    """Follow the events of a run: show them, and draw its pictures now and then."""
+    import sys
+
+    from sketchrnn_cli.cli.training_display import TrainingDisplay
+    from sketchrnn_cli.training import loop
+
+    last_step = None if trainer.last_step == sys.maxsize else trainer.last_step
+    drawn_at = time.monotonic()
+    with TrainingDisplay(
+        terminal,
+        last_step=last_step,
+        time_limit=trainer.config.time_limit,
+        first_step=trainer.progress.step,
+    ) as display:
+        for event in trainer.events(should_stop=lambda: bool(stopped)):
+            if isinstance(event, loop.Stepped):
+                display.stepped(event.step)
+            elif isinstance(event, loop.Reported):
+                display.reported(event.metrics)
+            elif isinstance(event, loop.Validated):
+                display.validated(event.metrics, best=event.best)
+                if time.monotonic() - drawn_at > PICTURES_EVERY:
+                    _draw_pictures(trainer, terminal)
+                    drawn_at = time.monotonic()
+            elif isinstance(event, loop.RolledBack):
+                terminal.warn(
+                    f"the loss was not finite at step {event.at}: back to step {event.to}, "
+                    f"learning rate now {event.learning_rate:.2g} ({event.left} tries left)"
+                )
+            else:
+                finished = event
+        _draw_pictures(trainer, terminal)
+    return finished
+
+
+def _draw_pictures(trainer: Trainer, terminal: Terminal) -> None:
+    """loss.png, and a sheet of samples of this step. A picture that fails does not stop a run."""
+    from sketchrnn_cli.drawing import pictures, plots
+    from sketchrnn_cli.inference import sampler
+    from sketchrnn_cli.inference.engine import Engine
+    from sketchrnn_cli.model.checkpoint import Checkpoint, write_atomic
+    from sketchrnn_cli.training import log
+
+    step = trainer.progress.step
+    model = Checkpoint(
+        config=trainer.network.config,
+        weights=trainer.network.weights(),
+        scale_factor=trainer.corpus.scale_factor,
+        words=trainer.corpus.words,
+        n_max=trainer.corpus.n_max,
+    )
+    try:
+        sketches = list(sampler.draw(Engine(model), 9, temperature=0.4, seed=trainer.config.seed))
+        folder = trainer.run / "samples"
+        folder.mkdir(exist_ok=True)
+        write_atomic(folder / f"step-{step:06d}.png", pictures.to_png(sketches))
+        write_atomic(trainer.run / "loss.png", plots.loss_png(log.read(trainer.run)))
+    except (SketchError, OSError) as error:
+        terminal.warn(f"no pictures at step {step}: {error}")
+
+
+def _conclude(terminal: Terminal, trainer: Trainer, finished: Any, *, as_json: bool) -> None:
+    """Say how it ended, and what to type next."""
+    progress = trainer.progress
+    why = {
+        "steps": "done",
+        "time": "time is up",
+        "stopped": "stopped and saved; --resume goes on",
+    }[finished.why]
+    command = f"sketchrnn sample --model {shlex.quote(str(trainer.run))} -n 9 -o samples.svg"
+    terminal.say(f"{why}: {progress.step} steps in {progress.seconds:.0f} s of training")
+    if progress.best_step:
+        terminal.say(f"best on validation: loss {progress.best_loss:.4f} at {progress.best_step}")
+    terminal.say(f"try: {command}")
+    if as_json:
+        terminal.answer(
+            {
+                "run": str(trainer.run),
+                "why": finished.why,
+                "step": progress.step,
+                "best_step": progress.best_step,
+                "best_loss": progress.best_loss if progress.best_step else None,
+                "seconds": progress.seconds,
+                "sample": command,
+            }
+        )

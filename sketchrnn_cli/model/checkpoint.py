@@ -7,12 +7,13 @@ of 1 is inside ``b``.
     encoder.fw.w_x (5, 4E)   encoder.fw.w_h (E, 4E)   encoder.fw.b (4E)     and encoder.bw.*
     encoder.mu_w (2E, Z)  encoder.mu_b (Z)  encoder.presig_w (2E, Z)  encoder.presig_b (Z)
     decoder.start_w (Z, 2H)  decoder.start_b (2H): tanh of it is c, then h
-    decoder.w_x (5, 4H)  decoder.w_const (Z, 4H)  decoder.w_h (H, 4H)  decoder.b (4H)
+    decoder.cell.w_x (5, 4H)  decoder.cell.w_const (Z, 4H): what stays the same for a sketch
+    decoder.cell.w_h (H, 4H)  decoder.cell.b (4H)
     decoder.out_w (H, 3 + 6M)  decoder.out_b (3 + 6M): 3 pen logits (down, up, end), then M each
         of mixture logits, mean x, mean y, log sigma x, log sigma y, atanh rho
 
-A decoder-only model has no ``encoder.*``, ``decoder.start_*`` or ``decoder.w_const`` and starts
-from zeros. Torch-free.
+A decoder-only model has no ``encoder.*``, ``decoder.start_*`` or ``decoder.cell.w_const`` and
+starts from zeros. Torch-free.
 """
 
 from __future__ import annotations
@@ -65,10 +66,10 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
             result[f"encoder.{name}_b"] = (z,)
         result["decoder.start_w"] = (z, 2 * h)
         result["decoder.start_b"] = (2 * h,)
-        result["decoder.w_const"] = (z, 4 * h)
-    result["decoder.w_x"] = (5, 4 * h)
-    result["decoder.w_h"] = (h, 4 * h)
-    result["decoder.b"] = (4 * h,)
+        result["decoder.cell.w_const"] = (z, 4 * h)
+    result["decoder.cell.w_x"] = (5, 4 * h)
+    result["decoder.cell.w_h"] = (h, 4 * h)
+    result["decoder.cell.b"] = (4 * h,)
     result["decoder.out_w"] = (h, n_out)
     result["decoder.out_b"] = (n_out,)
     return result

@@ -1,0 +1,332 @@
+"""The pen draws: GIF, animated PNG and WebP from one stream of frames.
+
+A frame is the box that changed and nothing else, so time, memory and bytes follow the new ink.
+The containers are written here, block by block, because Pillow's and imageio's writers keep
+every frame until the last; the compression inside is Pillow's and zlib's.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from io import BytesIO
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from PIL.GifImagePlugin import getdata
+
+from sketchrnn_cli.drawing.raster import Canvas, captions, draw, ramp, segments
+from sketchrnn_cli.drawing.sheet import Sheet, Style, check_pixels, lay_out
+from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.sketches.sketch import Sketch
+
+LEVELS = 15  # shades from paper to ink; with the next one a palette of four bits
+UNCHANGED = LEVELS  # palette entry that lets the frame before shine through
+MAX_PIXELS = 16_000_000
+MAX_SIDE = 16_383  # of WebP; the others take more
+MAX_TICKS = 65_535  # of one GIF frame; longer holds are repeated
+LIFT = 0.1  # a pen lift takes as long as this much ink, in cells,
+MAX_LIFTS = 0.5  # but all of a drawing's lifts at most this part of its ink
+SECONDS = 4.0  # drawn without --duration, all at once,
+SECONDS_IN_TURN = 2.0  # or each drawing in turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How fast the pen goes. The file lasts ``duration`` + ``hold``, then starts again."""
+
+    fps: float = 30.0
+    duration: float | None = None  # seconds of drawing; None: by the number of drawings
+    hold: float = 1.5  # seconds the finished picture stays
+    in_turn: bool = False  # one drawing after the other, not all at once
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.fps <= 50:  # viewers play frames shorter than 20 ms slowly
+            raise BadConfig(f"fps must be from 1 to 50, not {self.fps:g}")
+        if self.duration is not None and not 0.1 <= self.duration <= 3600:
+            raise BadConfig(f"duration must be from 0.1 to 3600 seconds, not {self.duration:g}")
+        if not 0 <= self.hold <= 600:
+            raise BadConfig(f"hold must be from 0 to 600 seconds, not {self.hold:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is new on the paper, and for how long it stays."""
+
+    left: int  # even, as WebP wants it
+    top: int  # even
+    levels: Canvas  # (height, width) of the box, 0 paper to LEVELS - 1 ink
+    changed: npt.NDArray[np.bool_]  # (height, width): not as in the frame before
+    ticks: int  # hundredths of a second
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """An animation before it has a format. ``frames`` can be gone through once."""
+
+    width: int
+    height: int
+    n_drawings: int
+    n_frames: int  # at most: moments at which nothing moves lengthen the frame before
+    seconds: float
+    style: Style
+    frames: Iterator[Frame]
+
+
+def shoot(sketches: Iterable[Sketch], style: Style, timing: Timing) -> Film:
+    """Plan an animation; nothing is drawn until its frames are asked for.
+
+    The pen moves at one speed for all ink of the film, rests at every lift, and the last frame
+    holds the finished picture.
+
+    Raises:
+        BadSketch: no drawings.
+        BadConfig: more pixels than an animation should have.
+    """
+    sheet = lay_out(sketches, style)
+    check_pixels(sheet, limit=MAX_PIXELS, side=MAX_SIDE)
+    in_turn = SECONDS_IN_TURN * len(sheet.cells) if timing.in_turn else SECONDS
+    seconds = min(in_turn, 3600) if timing.duration is None else timing.duration
+    n_frames = max(round(seconds * timing.fps), 1)
+    drawn = round(100 * seconds)  # ticks
+    moments = np.rint(np.linspace(0, drawn, n_frames + 1)).astype(np.int64)
+    ticks = np.diff(moments)
+    ticks[-1] += round(100 * timing.hold)
+    frames = _merge(_expose(sheet, ticks, in_turn=timing.in_turn))
+    return Film(
+        sheet.width,
+        sheet.height,
+        len(sheet.cells),
+        n_frames,
+        int(ticks.sum()) / 100,
+        style,
+        frames,
+    )
+
+
+def schedule(
+    sheet: Sheet, *, in_turn: bool
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """When the pen begins and ends every segment, (S,) each, in pixels of ink; see ``segments``."""
+    begins, ends, clock = [np.zeros(0)], [np.zeros(0)], 0.0
+    for cell in sheet.cells:
+        lengths = [np.hypot(*np.diff(line, axis=0).T) for line in cell.lines]
+        lengths = [length if len(length) else np.zeros(1) for length in lengths]  # a dot
+        ink = float(sum(length.sum() for length in lengths))
+        rest = LIFT * sheet.cell_size
+        if ink > 0:
+            rest = min(rest, MAX_LIFTS * ink / len(lengths))
+        now = clock
+        for length in lengths:
+            end = now + np.cumsum(length)
+            ends.append(end)
+            begins.append(end - length)
+            now = float(end[-1]) + rest
+        clock = now if in_turn else 0.0
+    return np.concatenate(begins), np.concatenate(ends)
+
+
+def _expose(sheet: Sheet, ticks: npt.NDArray[np.int64], *, in_turn: bool) -> Iterator[Frame]:
+    """Draw the ink of every frame, and only that."""
+    level = np.rint(np.arange(256) * (LEVELS - 1) / 255).astype(np.uint8)
+    start, end, _ = segments(sheet)
+    begins, ends = schedule(sheet, in_turn=in_turn)
+    order = np.argsort(begins, kind="stable")
+    start, end, begins, ends = start[order], end[order], begins[order], ends[order]
+    length = np.where(ends > begins, ends - begins, 1)[:, None]
+    canvas = captions(sheet)  # coverage so far
+    shown = level[canvas]  # levels on the paper so far
+    last = float(ends.max(initial=0.0))
+    reach = sheet.line_width / 2 + 1
+    longest = float((ends - begins).max(initial=0.0))
+    for k, duration in enumerate(ticks.tolist()):
+        since = last * k / len(ticks)
+        until = last * (k + 1) / len(ticks) if k + 1 < len(ticks) else math.inf
+        # Segments under way begin after since - longest and before until.
+        low = int(np.searchsorted(begins, since - longest))
+        high = int(np.searchsorted(begins, until))
+        now = np.arange(low, high)
+        now = now[(ends[low:high] > since) | (begins[low:high] >= since)]
+        move = (end - start)[now] / length[now]
+        head = start[now] + move * np.clip(until - begins[now], 0, length[now, 0])[:, None]
+        tail = start[now] + move * np.clip(since - begins[now], 0, length[now, 0])[:, None]
+        draw(canvas, tail, head, sheet.line_width)
+        if k == 0:
+            shown = level[canvas]
+            yield Frame(0, 0, shown.copy(), np.ones_like(shown, bool), duration)
+        elif len(now):
+            both = np.concatenate([tail, head])
+            left, top = (np.maximum(np.floor(both.min(0) - reach), 0).astype(int) & ~1).tolist()
+            right, bottom = np.ceil(both.max(0) + reach).astype(int).tolist()
+            yield _difference(canvas, shown, level, (left, top, right, bottom), duration)
+        else:
+            yield Frame(0, 0, shown[:0, :0], np.zeros((0, 0), bool), duration)
+
+
+def _difference(
+    canvas: Canvas,
+    shown: Canvas,
+    level: Canvas,
+    box: tuple[int, int, int, int],
+    ticks: int,
+) -> Frame:
+    """The smallest box of new levels inside ``box``; ``shown`` follows."""
+    left, top, right, bottom = box
+    new = level[canvas[top:bottom, left:right]]
+    changed = new != shown[top:bottom, left:right]
+    rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
+    if not len(rows):
+        return Frame(0, 0, new[:0, :0], changed[:0, :0], ticks)
+    shown[top:bottom, left:right] = new
+    y, x = int(rows[0]) & ~1, int(columns[0]) & ~1
+    area = slice(y, int(rows[-1]) + 1), slice(x, int(columns[-1]) + 1)
+    return Frame(left + x, top + y, new[area], changed[area], ticks)
+
+
+def _merge(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """Moments at which nothing changes lengthen the frame before."""
+    before = next(frames)
+    for frame in frames:
+        if not frame.levels.size and before.ticks + frame.ticks <= MAX_TICKS:
+            before = replace(before, ticks=before.ticks + frame.ticks)
+            continue
+        yield before
+        before = frame if frame.levels.size else replace(_NOTHING, ticks=frame.ticks)
+    yield before
+
+
+# A pixel that changes nothing: what a writer gets where a frame cannot last longer.
+_NOTHING = Frame(0, 0, np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.bool_), 0)
+
+
+def write_gif(stream: BinaryIO, film: Film) -> None:
+    """GIF 89a. Where the paper is transparent, the edges of lines are mixed for a plain page."""
+    style, faintest = film.style, 0
+    if style.paper() is None:
+        faintest = LEVELS // 3  # a pixel is there or not: drop the faint rim
+        style = replace(style, background="black" if sum(style.ink()) > 480 else "white")
+    colors, _ = ramp(style, LEVELS)
+    stream.write(b"GIF89a" + struct.pack("<HHBBB", film.width, film.height, 0xF3, 0, 0))
+    stream.write(colors.tobytes() + bytes(3))  # 16 colours
+    stream.write(b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0")  # again and again
+    for frame in film.frames:
+        visible = frame.changed & (frame.levels >= faintest)
+        image = _indexed(np.where(visible, frame.levels, UNCHANGED).astype(np.uint8))
+        stream.writelines(
+            getdata(
+                image,
+                (frame.left, frame.top),
+                duration=10 * frame.ticks,
+                transparency=UNCHANGED,
+                disposal=1,  # stays
+            )
+        )
+    stream.write(b";")
+
+
+def write_apng(stream: BinaryIO, film: Film) -> None:
+    """Animated PNG (PNG, third edition), palette of four bits."""
+    solid = film.style.paper() is not None
+    colors, alphas = ramp(film.style, LEVELS)
+    body, n_frames, n_chunks = _spool(), 0, 0
+    with body:
+        for frame in film.frames:
+            box = (*frame.levels.shape[::-1], frame.left, frame.top)
+            control = struct.pack(">5I2H2B", n_chunks, *box, frame.ticks, 100, 0, int(solid))
+            body.write(_png_chunk(b"fcTL", control))
+            levels = np.where(frame.changed, frame.levels, UNCHANGED) if solid else frame.levels
+            data = zlib.compress(_packed(levels.astype(np.uint8)), 6)
+            if n_frames:
+                body.write(_png_chunk(b"fdAT", struct.pack(">I", n_chunks + 1) + data))
+            else:
+                body.write(_png_chunk(b"IDAT", data))
+            n_chunks += 2 if n_frames else 1  # the first frame's data has no number
+            n_frames += 1
+        stream.write(b"\x89PNG\r\n\x1a\n")
+        header = struct.pack(">IIBBBBB", film.width, film.height, 4, 3, 0, 0, 0)
+        stream.write(_png_chunk(b"IHDR", header))
+        stream.write(_png_chunk(b"acTL", struct.pack(">II", n_frames, 0)))
+        stream.write(_png_chunk(b"PLTE", colors.tobytes() + bytes(3)))
+        stream.write(_png_chunk(b"tRNS", alphas.tobytes() + bytes(1)))
+        _copy(body, stream)
+        stream.write(_png_chunk(b"IEND", b""))
+
+
+def write_webp(stream: BinaryIO, film: Film) -> None:
+    """Animated WebP, lossless (RFC 9649, section 2.7)."""
+    solid = film.style.paper() is not None
+    colors, alphas = ramp(film.style, LEVELS)
+    table = np.zeros((LEVELS + 1, 4), np.uint8)  # RGBA; what is unchanged is clear
+    table[:LEVELS, :3], table[:LEVELS, 3] = colors, alphas
+    body = _spool()
+    with body:
+        for frame in film.frames:
+            levels = np.where(frame.changed, frame.levels, UNCHANGED) if solid else frame.levels
+            still = BytesIO()
+            Image.fromarray(table[levels]).save(
+                still, "WEBP", lossless=True, exact=True, quality=0, method=1
+            )
+            height, width = frame.levels.shape
+            places = (frame.left // 2, frame.top // 2, width - 1, height - 1, 10 * frame.ticks)
+            fields = b"".join(place.to_bytes(3, "little") for place in places)
+            flags = b"\0" if solid else b"\2"  # lay over what is there, or replace it
+            body.write(_riff_chunk(b"ANMF", fields + flags + _vp8l(still.getvalue())))
+        size = (film.width - 1).to_bytes(3, "little") + (film.height - 1).to_bytes(3, "little")
+        head = b"WEBP" + _riff_chunk(b"VP8X", b"\x12\0\0\0" + size)  # alpha, animation
+        head += _riff_chunk(b"ANIM", bytes(6))  # clear background, again and again
+        stream.write(b"RIFF" + struct.pack("<I", len(head) + body.tell()) + head)
+        _copy(body, stream)
+
+
+def _indexed(levels: Canvas) -> Image.Image:
+    height, width = levels.shape
+    image = Image.frombuffer("P", (width, height), levels.tobytes(), "raw", "P", 0, 1)
+    image.putpalette(bytes(3 * (LEVELS + 1)))  # the file's own is written once, in its header
+    return image
+
+
+def _packed(levels: Canvas) -> bytes:
+    """PNG rows: filter 0, then two pixels a byte."""
+    height, width = levels.shape
+    even = np.zeros((height, width + width % 2), np.uint8)
+    even[:, :width] = levels
+    rows = np.zeros((height, 1 + even.shape[1] // 2), np.uint8)
+    rows[:, 1:] = even[:, ::2] << 4 | even[:, 1::2]
+    return rows.tobytes()
+
+
+def _png_chunk(kind: bytes, data: bytes) -> bytes:
+    check = zlib.crc32(data, zlib.crc32(kind))
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+
+
+def _riff_chunk(kind: bytes, data: bytes) -> bytes:
+    return kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+
+
+def _vp8l(still: bytes) -> bytes:
+    """The compressed pixels of a lossless still WebP: its VP8L chunk."""
+    place = 12  # after RIFF, size, WEBP
+    while place + 8 <= len(still):
+        size = 8 + int.from_bytes(still[place + 4 : place + 8], "little")
+        if still[place : place + 4] == b"VP8L":
+            return still[place : place + size + size % 2]
+        place += size + size % 2
+    raise AssertionError("Pillow wrote a lossless WebP without lossless data")
+
+
+def _spool() -> SpooledTemporaryFile[bytes]:
+    """Compressed frames whose number or size has to be written before them."""
+    return SpooledTemporaryFile(max_size=1 << 24)
+
+
+def _copy(body: SpooledTemporaryFile[bytes], stream: BinaryIO) -> None:
+    body.seek(0)
+    shutil.copyfileobj(body, stream)

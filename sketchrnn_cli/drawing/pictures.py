@@ -1,0 +1,79 @@
+"""Picture formats by suffix: the whole registry is a dict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, BinaryIO
+
+from sketchrnn_cli.drawing.sheet import Style
+from sketchrnn_cli.sketches.sketch import Sketch
+
+if TYPE_CHECKING:
+    from sketchrnn_cli.drawing.animation import Film, Timing
+
+Writer = Callable[[BinaryIO, Iterable[Sketch], Style, "Timing | None"], None]
+
+
+def _svg(stream: BinaryIO, sketches: Iterable[Sketch], style: Style, timing: Timing | None) -> None:
+    from sketchrnn_cli.drawing.svg import to_svg
+
+    stream.write(to_svg(sketches, style).encode())
+
+
+def _png(stream: BinaryIO, sketches: Iterable[Sketch], style: Style, timing: Timing | None) -> None:
+    from sketchrnn_cli.drawing.raster import to_png
+
+    stream.write(to_png(sketches, style))
+
+
+def _animated(format: str) -> Writer:
+    def write(
+        stream: BinaryIO, sketches: Iterable[Sketch], style: Style, timing: Timing | None
+    ) -> None:
+        from sketchrnn_cli.drawing.animation import Timing, shoot
+
+        record(stream, shoot(sketches, style, timing or Timing()), format)
+
+    return write
+
+
+ANIMATIONS = ("gif", "apng", "webp")
+FORMATS: dict[str, Writer] = {
+    "svg": _svg,
+    "png": _png,
+    **{format: _animated(format) for format in ANIMATIONS},
+}
+
+
+def is_binary(format: str) -> bool:
+    """Whether a terminal should refuse it."""
+    return format != "svg"
+
+
+def write(
+    stream: BinaryIO,
+    sketches: Iterable[Sketch],
+    format: str,
+    style: Style,
+    *,
+    timing: Timing | None = None,
+) -> None:
+    """Draw a sheet of sketches as one of ``FORMATS``; a single one is a sheet of one.
+
+    Raises:
+        BadSketch: no drawings.
+        BadConfig: more pixels than a picture should have.
+    """
+    FORMATS[format](stream, sketches, style, timing)
+
+
+def record(stream: BinaryIO, film: Film, format: str) -> None:
+    """Write a film (see ``animation.shoot``) as one of ``ANIMATIONS``."""
+    from sketchrnn_cli.drawing import animation
+
+    writers = {
+        "gif": animation.write_gif,
+        "apng": animation.write_apng,
+        "webp": animation.write_webp,
+    }
+    writers[format](stream, film)

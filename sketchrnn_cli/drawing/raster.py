@@ -1,0 +1,168 @@
+"""PNG: exact antialiasing by distance, captions with Pillow's own font.
+
+A pixel's coverage is its distance to the nearest ink, clipped to the edge of the line. That is
+the same whether a drawing is made at once or segment by segment, so an animation costs only its
+new ink and ends in the still picture. Letters: S segments, K pixels along a window.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from sketchrnn_cli.drawing.sheet import CAPTION_INK, Sheet, Style, check_pixels, lay_out, mix
+from sketchrnn_cli.sketches.sketch import Sketch
+
+Canvas = npt.NDArray[np.uint8]  # (height, width) coverage: 0 paper, 255 ink
+Points = npt.NDArray[np.float64]  # (S, 2) x, y in pixels
+
+MAX_PIXELS = 100_000_000
+MAX_SIDE = 65_500
+PIECE = 12.0  # longest piece of a segment drawn in one window, pixels
+CHUNK = 1 << 18  # pixels of windows in memory at a time
+
+
+def to_png(sketches: Iterable[Sketch], style: Style) -> bytes:
+    """A sheet of drawings; the same bytes every time.
+
+    Raises:
+        BadSketch: no drawings.
+        BadConfig: more pixels than a picture should have.
+    """
+    sheet = lay_out(sketches, style)
+    check_pixels(sheet, limit=MAX_PIXELS, side=MAX_SIDE)
+    canvas = captions(sheet)
+    start, end, _ = segments(sheet)
+    draw(canvas, start, end, sheet.line_width)
+    image = Image.frombuffer("P", (sheet.width, sheet.height), canvas.tobytes(), "raw", "P", 0, 1)
+    colors, alphas = ramp(style, 256)
+    image.putpalette(colors.tobytes())
+    stream = BytesIO()
+    if style.paper() is None:
+        image.save(stream, "PNG", transparency=alphas.tobytes())
+    else:
+        image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def ramp(style: Style, n_levels: int) -> tuple[Canvas, Canvas]:
+    """Colours (n_levels, 3) and alphas (n_levels,) from paper to ink."""
+    amounts = np.linspace(0, 1, n_levels)
+    ink, paper = style.ink(), style.paper()
+    colors = [mix(ink, ink if paper is None else paper, float(amount)) for amount in amounts]
+    alphas = np.full(n_levels, 255) if paper is not None else np.rint(255 * amounts)
+    return np.array(colors, np.uint8), alphas.astype(np.uint8)
+
+
+def segments(sheet: Sheet) -> tuple[Points, Points, npt.NDArray[np.int64]]:
+    """Every piece of ink in drawing order; a stroke of one point is a segment of no length.
+
+    Returns:
+        start (S, 2), end (S, 2), and the number of the stroke each belongs to, (S,).
+    """
+    starts, ends, owners = [np.zeros((0, 2))], [np.zeros((0, 2))], [np.zeros(0, np.int64)]
+    lines = [line for cell in sheet.cells for line in cell.lines]
+    for k, line in enumerate(lines):
+        starts.append(line[:-1] if len(line) > 1 else line)
+        ends.append(line[1:] if len(line) > 1 else line)
+        owners.append(np.full(max(len(line) - 1, 1), k))
+    return np.concatenate(starts), np.concatenate(ends), np.concatenate(owners)
+
+
+def draw(canvas: Canvas, start: Points, end: Points, line_width: float) -> None:
+    """Add round-capped lines to the canvas, in place.
+
+    Args:
+        canvas: coverage.
+        start: (S, 2).
+        end: (S, 2).
+        line_width: pixels.
+    """
+    reach = line_width / 2 + 0.5  # a pixel's centre this far from the line is just not touched
+    counts = np.maximum(np.ceil(np.hypot(*(end - start).T) / PIECE), 1).astype(np.int64)
+    owner = np.repeat(np.arange(len(start)), counts)  # S is pieces from here on
+    part = (np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts))[:, None]
+    step = ((end - start) / counts[:, None])[owner]  # (S, 2)
+    begin = start[owner] + part * step  # (S, 2)
+    corner = np.floor(np.minimum(begin, begin + step) - reach)  # (S, 2)
+    window = math.ceil(PIECE + 2 * reach) + 1  # K
+    batch = max(CHUNK // window**2, 1)
+    for k in range(0, len(owner), batch):
+        piece = slice(k, k + batch)
+        _stamp(canvas, begin[piece], step[piece], corner[piece], window, reach)
+
+
+def _stamp(
+    canvas: Canvas, begin: Points, step: Points, corner: Points, window: int, reach: float
+) -> None:
+    """Draw one piece a window: coverage = clip(half width + 1/2 - distance, 0, 1)."""
+    height, width = canvas.shape
+    offset = (corner - begin).astype(np.float32)[..., None] + np.arange(
+        0.5, window, dtype=np.float32
+    )  # (S, 2, K): from the piece's begin to the pixel centres, along x and along y
+    x, y = offset[:, 0, None, :], offset[:, 1, :, None]  # (S, 1, K), (S, K, 1)
+    dx, dy = (step[:, axis, None, None].astype(np.float32) for axis in (0, 1))  # (S, 1, 1)
+    square = np.maximum(dx * dx + dy * dy, np.float32(1e-12))
+    along = np.clip((x * dx + y * dy) / square, 0, 1)  # (S, K, K)
+    distance = np.sqrt((x - along * dx) ** 2 + (y - along * dy) ** 2)
+    cover = np.clip(np.float32(reach) - distance, 0, 1)
+    piece, row, column = np.nonzero(cover > 1 / 512)
+    value = np.rint(cover[piece, row, column] * 255).astype(np.uint8)
+    origin = corner.astype(np.int64)
+    row, column = row + origin[piece, 1], column + origin[piece, 0]
+    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    flat = row[inside] * width + column[inside]
+    np.maximum.at(canvas.reshape(-1), flat, value[inside])
+
+
+def captions(sheet: Sheet) -> Canvas:
+    """An empty canvas, with the captions on it."""
+    if not any(cell.caption for cell in sheet.cells):
+        return np.zeros((sheet.height, sheet.width), np.uint8)
+    image = Image.new("L", (sheet.width, sheet.height), 0)
+    pen = ImageDraw.Draw(image)
+    for cell in sheet.cells:
+        if cell.caption:
+            font = _font_for(cell.caption, sheet.font_size)
+            text = _shorten(cell.caption, sheet.caption_width, font)
+            place = (cell.center, round(cell.baseline))
+            pen.text(place, text, fill=round(255 * CAPTION_INK), font=font, anchor="ms")
+    return np.array(image)
+
+
+def _shorten(text: str, width: float, font: ImageFont.FreeTypeFont) -> str:
+    text = text[:200]  # measuring costs time, and no cell shows more
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def _font_for(text: str, size: int) -> ImageFont.FreeTypeFont:
+    """Pillow's own font; where it lacks a character, DejaVu, which comes with matplotlib."""
+    fonts = _fonts(size)
+    for font in fonts:
+        blank = bytes(font.getmask("\uffff"))  # the box for what a font lacks
+        if not any(bytes(font.getmask(c)) == blank for c in set(text[:200]) if not c.isspace()):
+            return font
+    return fonts[-1]
+
+
+@lru_cache
+def _fonts(size: int) -> list[ImageFont.FreeTypeFont]:
+    fonts = [ImageFont.load_default(size)]
+    spec = find_spec("matplotlib")  # looks, does not import
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(folder) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+        if path.is_file():
+            fonts.append(ImageFont.truetype(path, size - 1))  # DejaVu is a large face
+    return [font for font in fonts if isinstance(font, ImageFont.FreeTypeFont)]

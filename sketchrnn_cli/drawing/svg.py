@@ -1,0 +1,94 @@
+"""SVG as text: rounded, undated, one path a stroke in drawing order. Diffs well, plots clean."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from sketchrnn_cli.drawing.sheet import CAPTION_INK, Cell, Line, Sheet, Style, lay_out, mix
+from sketchrnn_cli.sketches.sketch import Sketch
+
+# What XML 1.0 may not hold, not even escaped (section 2.2, production Char).
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def to_svg(sketches: Iterable[Sketch], style: Style) -> str:
+    """A sheet of drawings.
+
+    All ink is one group without fill, so that it is one layer and one pen on a plotter, with a
+    group for each drawing. The background is a style of the root, never a shape. A dot is a
+    segment of a hundredth of a pixel: round caps make it round, and plotter software, which
+    drops what has no length, draws it.
+
+    Raises:
+        BadSketch: no drawings.
+    """
+    sheet = lay_out(sketches, style)
+    ink, paper = style.ink(), style.paper()
+    size = f'width="{sheet.width}" height="{sheet.height}"'
+    ground = f' style="background:{_hex(paper)}"' if paper else ""
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} '
+        f'viewBox="0 0 {sheet.width} {sheet.height}"{ground}>',
+        f'<g fill="none" stroke="{_hex(ink)}" stroke-width="{number(sheet.line_width)}" '
+        'stroke-linecap="round" stroke-linejoin="round">',
+    ]
+    for cell in sheet.cells:
+        parts += _drawing(cell)
+    parts.append("</g>")
+    if any(cell.caption for cell in sheet.cells):
+        grey = _hex(mix(ink, paper or (255, 255, 255), CAPTION_INK))
+        parts.append(
+            f'<g fill="{grey}" font-family="sans-serif" font-size="{sheet.font_size}" '
+            'text-anchor="middle">'
+        )
+        parts += [_caption(cell, sheet) for cell in sheet.cells if cell.caption]
+        parts.append("</g>")
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _drawing(cell: Cell) -> list[str]:
+    word = cell.sketch.word
+    label = f' data-word="{escape(word)}"' if word else ""
+    title = f"<title>{escape(cell.caption)}</title>" if cell.caption else ""
+    return [f"<g{label}>{title}", *map(_path, cell.lines), "</g>"]
+
+
+def _path(line: Line) -> str:
+    x0, y0, *rest = (number(value) for value in line.ravel().tolist())
+    if set(rest[::2]) <= {x0} and set(rest[1::2]) <= {y0}:
+        rest = [number(float(x0) + 0.01), y0]
+    pairs = " ".join(f"{x} {y}" for x, y in zip(rest[::2], rest[1::2], strict=True))
+    return f'<path d="M{x0} {y0}L{pairs}"/>'
+
+
+def _caption(cell: Cell, sheet: Sheet) -> str:
+    text = escape(_shorten(cell.caption, sheet.caption_width / sheet.font_size))
+    return f'<text x="{number(cell.center)}" y="{number(cell.baseline)}">{text}</text>'
+
+
+def _shorten(text: str, ems: float) -> str:
+    """Cut text to a width in font sizes, by a generous guess: which font there is, is unknown."""
+    for k, character in enumerate(text):
+        ems -= 1.0 if unicodedata.east_asian_width(character) in "WF" else 0.6
+        if ems < 0:
+            return text[: max(k - 1, 0)].rstrip() + "…"
+    return text
+
+
+def number(value: float) -> str:
+    """Two decimals at most, no trailing zeros, no minus zero."""
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def escape(text: str) -> str:
+    """Text for an element or a quoted attribute: characters XML forbids go, markup is escaped."""
+    legal = html.escape(_ILLEGAL.sub("", text))
+    return legal.replace("\t", "&#9;").replace("\n", "&#10;").replace("\r", "&#13;")
+
+
+def _hex(color: tuple[int, int, int]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*color)

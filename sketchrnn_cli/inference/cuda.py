@@ -1,0 +1,162 @@
+"""The steps of ``engine`` through torch, for a GPU. Loaded only where one is asked for.
+
+The interface and the meaning are those of ``engine.Engine``: arrays in, arrays out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.inference.engine import check_latents, no_encoder, stroke5
+from sketchrnn_cli.model.checkpoint import Checkpoint
+
+Array = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.intp]
+
+BATCH = 512  # sketches read or unrolled at once
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of this name.
+
+    Raises:
+        BadConfig: this machine has none; the message says what it has.
+    """
+    here = ["cpu"]
+    if torch.cuda.is_available():
+        here.append("cuda")
+    if torch.backends.mps.is_available():
+        here.append("mps")
+    if name not in here:
+        raise BadConfig(f"--device {name}: torch finds no such device here, only {', '.join(here)}")
+    return torch.device(name)
+
+
+class TorchEngine:
+    """Encoder and decoder of one checkpoint, on a device."""
+
+    def __init__(self, checkpoint: Checkpoint, device: str) -> None:
+        self.checkpoint = checkpoint
+        self.device = pick_device(device)
+        self.weights = {name: self.tensor(array) for name, array in checkpoint.weights.items()}
+
+    def tensor(self, array: npt.NDArray[np.generic]) -> Tensor:
+        """An array on the device; a copy."""
+        return torch.tensor(array, device=self.device)
+
+    @torch.inference_mode()
+    def encode(self, moves: Sequence[Array]) -> tuple[Array, Array]:
+        """Latents of sketches: mu and sigma, (N, Z) each, from (P, 3) stroke-3 moves in model units."""
+        if not self.checkpoint.config.encoder:
+            raise no_encoder()
+        w, size = self.weights, self.checkpoint.config.encoder_size
+        last = torch.empty(len(moves), 2 * size, device=self.device)
+        rows = [stroke5(m) for m in moves]
+        for batch in _batches([len(m) for m in moves]):
+            for k, (direction, order) in enumerate((("fw", 1), ("bw", -1))):
+                h = torch.zeros(len(batch), size, device=self.device)
+                c, b = torch.zeros_like(h), w[f"encoder.{direction}.b"]
+                x, n_alive = self._steps([rows[i][::order] for i in batch])
+                for t, n in enumerate(n_alive):
+                    h[:n], c[:n] = self._cell(f"encoder.{direction}", x[t, :n], h[:n], c[:n], b)
+                last[self.tensor(batch), k * size : (k + 1) * size] = h
+        mu = last @ w["encoder.mu_w"] + w["encoder.mu_b"]
+        presig = last @ w["encoder.presig_w"] + w["encoder.presig_b"]
+        return mu.cpu().numpy(), (presig / 2).exp().cpu().numpy()
+
+    @torch.inference_mode()
+    def unroll(self, inputs: Sequence[Array], z: Array | None) -> list[Array]:
+        """Raw outputs (T, 3 + 6M) after every one of (T, 5) given inputs, for each sketch."""
+        w, size = self.weights, self.checkpoint.config.decoder_size
+        lengths = [len(rows) for rows in inputs]
+        result: list[Array] = [np.empty((0, len(w["decoder.out_b"])), np.float32)] * len(inputs)
+        for batch in _batches(lengths):
+            decoding = self.memory(len(batch))
+            decoding.start(np.arange(len(batch)), None if z is None else z[batch])
+            x, n_alive = self._steps([inputs[i] for i in batch])
+            hidden = torch.zeros(len(x), len(batch), size, device=self.device)
+            for t, n in enumerate(n_alive):
+                hidden[t, :n] = decoding.advance(x[t, :n])
+            raw = (hidden @ w["decoder.out_w"] + w["decoder.out_b"]).cpu().numpy()
+            for k, i in enumerate(batch):
+                result[i] = raw[: lengths[i], k]
+        return result
+
+    def memory(self, capacity: int) -> TorchDecoding:
+        """Room for so many sketches being drawn at once."""
+        return TorchDecoding(self, capacity)
+
+    def _cell(
+        self, cell: str, x: Tensor, h: Tensor, c: Tensor, constant: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """One step of the plain LSTM; gates i, f, o, j."""
+        gates = constant + x @ self.weights[f"{cell}.w_x"] + h @ self.weights[f"{cell}.w_h"]
+        i, f, o, j = gates.chunk(4, dim=1)  # each (n, H)
+        c = f.sigmoid() * c + i.sigmoid() * j.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+    def _steps(self, rows: Sequence[Array]) -> tuple[Tensor, list[int]]:
+        """Rows by step, (T, N, 5), longest sketch first, and how many still have one at each."""
+        lengths = np.array([len(r) for r in rows])
+        steps = np.zeros((lengths.max(initial=0), len(rows), 5), np.float32)
+        for k, r in enumerate(rows):
+            steps[: len(r), k] = r
+        alive = (lengths[:, None] > np.arange(len(steps))).sum(0)
+        return self.tensor(steps), cast("list[int]", alive.tolist())
+
+
+class TorchDecoding:
+    """Sketches being drawn by a ``TorchEngine``: the live ones are the first rows."""
+
+    def __init__(self, engine: TorchEngine, capacity: int) -> None:
+        self.engine = engine
+        size, w = engine.checkpoint.config.decoder_size, engine.weights
+        self.h = torch.zeros(capacity, size, device=engine.device)
+        self.c = torch.zeros_like(self.h)
+        self.constant = w["decoder.cell.b"].repeat(capacity, 1)  # (capacity, 4H)
+
+    @torch.inference_mode()
+    def start(self, rows: Rows, z: Array | None) -> None:
+        """Let new sketches begin in these rows, from their latents (n, Z) or from zeros."""
+        engine, w, at = self.engine, self.engine.weights, self.engine.tensor(rows)
+        if not engine.checkpoint.config.encoder:
+            self.h[at], self.c[at] = 0, 0
+            return
+        latents = engine.tensor(check_latents(engine.checkpoint, z))
+        start = torch.tanh(latents @ w["decoder.start_w"] + w["decoder.start_b"])
+        self.c[at], self.h[at] = start.chunk(2, dim=1)
+        self.constant[at] = latents @ w["decoder.cell.w_const"] + w["decoder.cell.b"]
+
+    @torch.inference_mode()
+    def step(self, moves: Array) -> Array:
+        """Feed one stroke-5 row (n, 5) to each of the first n; gives raw outputs (n, 3 + 6M)."""
+        w = self.engine.weights
+        h = self.advance(self.engine.tensor(moves))
+        return cast(Array, (h @ w["decoder.out_w"] + w["decoder.out_b"]).cpu().numpy())
+
+    def advance(self, moves: Tensor) -> Tensor:
+        """The same on the device; gives h, (n, H)."""
+        n = len(moves)
+        h, c = self.engine._cell("decoder.cell", moves, self.h[:n], self.c[:n], self.constant[:n])
+        self.h[:n], self.c[:n] = h, c
+        return h
+
+    @torch.inference_mode()
+    def move(self, source: Rows, target: Rows) -> None:
+        """Put the sketches of some rows in the place of others."""
+        a, b = self.engine.tensor(source), self.engine.tensor(target)
+        for state in (self.h, self.c, self.constant):
+            state[b] = state[a]
+
+
+def _batches(lengths: Sequence[int]) -> list[Rows]:
+    """Indices of sketches that run together: of like length, longest first."""
+    order = np.argsort(-np.asarray(lengths, np.intp), kind="stable")
+    return [order[k : k + BATCH] for k in range(0, len(order), BATCH)]

@@ -1,0 +1,341 @@
+"""The network in use, in plain numpy: encoder, decoder step and unrolled decoder.
+
+Letters: N sketches, T steps, H hidden size, E encoder size, Z latent size, M mixtures.
+
+Everything is cut to what ink costs: no row is computed after its sketch has ended, the part of
+the input that stays the same for a whole sketch is multiplied once, and a step is one large
+product, ``[2h, move] @ [w_h / 2; w_x]``, followed by arithmetic in place.
+
+A kind of cell is a class with ``memory`` and ``step`` (``LstmCell``); everything else here
+serves any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn_cli.errors import BadCheckpoint, BadConfig
+from sketchrnn_cli.model.checkpoint import Checkpoint, Weights
+from sketchrnn_cli.sketches.sketch import START
+
+Array = npt.NDArray[np.float32]
+Rows = slice | npt.NDArray[np.intp]
+
+MOVE = 5  # width of a stroke-5 row
+GEMV_ROWS = 6  # up to this many rows, one product a row beats one product for all
+UNROLL_ROWS, UNROLL_STEPS = 256, 16384  # sketches at once, and their steps in all
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a cell knows of up to ``capacity`` sketches; the live ones are the first rows."""
+
+    input: Array  # (capacity, K): 2h, the last move as a stroke-5 row, zeros up to K
+    c: Array  # (capacity, H)
+    constant: Array  # (capacity, 4H), or (1, 4H) where all sketches share it
+    gates: Array  # (capacity, 4H), scratch
+    output: Array  # (capacity, 3 + 6M), scratch
+
+    def move(self, source: npt.NDArray[np.intp], target: npt.NDArray[np.intp]) -> None:
+        """Put the sketches of some rows in the place of others."""
+        self.input[target] = self.input[source]
+        self.c[target] = self.c[source]
+        if len(self.constant) > 1:
+            self.constant[target] = self.constant[source]
+
+
+class LstmCell:
+    """The plain LSTM. Gates i, f, o are sigmoids, taken as ``(1 + tanh(x / 2)) / 2``.
+
+    So one tanh serves all four gates. The halves are folded into the weights (which is exact) and
+    h is kept doubled.
+    """
+
+    def __init__(self, w_x: Array, w_h: Array, b: Array) -> None:
+        size = w_h.shape[0]
+        self.size = size
+        half = np.ones(4 * size, np.float32)
+        half[: 3 * size] = 0.5
+        self.width = -(-(size + MOVE) // 16) * 16  # BLAS likes whole vectors
+        self.w = np.zeros((self.width, 4 * size), np.float32)
+        np.multiply(w_h, half * 0.5, out=self.w[:size])
+        np.multiply(w_x, half, out=self.w[size : size + MOVE])
+        self.half = half
+        self.b = b * half
+
+    def memory(self, capacity: int, *, n_out: int, shared: bool) -> Memory:
+        """Room for so many sketches, with h = c = 0 and the bias as the constant part."""
+        constant = np.empty((1 if shared else capacity, 4 * self.size), np.float32)
+        constant[:] = self.b
+        return Memory(
+            np.zeros((capacity, self.width), np.float32),
+            np.zeros((capacity, self.size), np.float32),
+            constant,
+            np.empty((capacity, 4 * self.size), np.float32),
+            np.empty((capacity, n_out), np.float32),
+        )
+
+    def step(self, memory: Memory, n: int) -> Array:
+        """Advance the first n sketches by the move in ``memory.input``; gives 2h, (n, H)."""
+        size = self.size
+        gates, c = memory.gates[:n], memory.c[:n]
+        product(memory.input[:n], self.w, gates)
+        gates += memory.constant[:n]
+        np.tanh(gates, out=gates)
+        gates[:, : 3 * size] += 1
+        i, f, o, j = (gates[:, k * size : (k + 1) * size] for k in range(4))  # i, f, o doubled
+        np.multiply(i, j, out=i)
+        np.multiply(f, c, out=f)
+        np.add(i, f, out=c)
+        np.multiply(c, 0.5, out=c)
+        np.tanh(c, out=j)
+        h2 = memory.input[:n, :size]
+        np.multiply(o, j, out=h2)
+        return h2
+
+
+def product(a: Array, w: Array, out: Array) -> None:
+    """``a @ w`` into ``out``; a few rows go one by one, which is faster in every BLAS met."""
+    if len(a) <= GEMV_ROWS:
+        for row, target in zip(a, out, strict=True):
+            np.dot(row, w, out=target)
+    else:
+        np.matmul(a, w, out=out)
+
+
+class Network(Protocol):
+    """What sampler and score ask of an engine, here or on a device."""
+
+    checkpoint: Checkpoint
+
+    def encode(self, moves: Sequence[Array]) -> tuple[Array, Array]:
+        """Latents of sketches."""
+        ...
+
+    def unroll(self, inputs: Sequence[Array], z: Array | None) -> list[Array]:
+        """Raw outputs of the decoder after every given input."""
+        ...
+
+    def memory(self, capacity: int) -> Decoding:
+        """Room for sketches being drawn."""
+        ...
+
+
+class Decoding(Protocol):
+    """Sketches being drawn: the live ones are the first rows."""
+
+    def start(self, rows: npt.NDArray[np.intp], z: Array | None) -> None:
+        """Let new sketches begin in these rows."""
+        ...
+
+    def step(self, moves: Array) -> Array:
+        """Feed one stroke-5 row to each live sketch; gives raw outputs, valid until the next."""
+        ...
+
+    def move(self, source: npt.NDArray[np.intp], target: npt.NDArray[np.intp]) -> None:
+        """Put the sketches of some rows in the place of others."""
+        ...
+
+
+class Engine:
+    """Encoder and decoder of one checkpoint, on the CPU."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        config, w = checkpoint.config, checkpoint.weights
+        self.checkpoint = checkpoint
+        self.cell = LstmCell(w["decoder.cell.w_x"], w["decoder.cell.w_h"], w["decoder.cell.b"])
+        self.out_w = w["decoder.out_w"] * np.float32(0.5)  # its input is 2h
+        self.out_b = w["decoder.out_b"]
+        self.const_w = w["decoder.cell.w_const"] * self.cell.half if config.encoder else None
+        self._readers: tuple[LstmCell, LstmCell] | None = None
+
+    def encode(self, moves: Sequence[Array]) -> tuple[Array, Array]:
+        """Read each sketch to its real end, forwards and backwards.
+
+        Args:
+            moves: (P, 3) stroke-3 each, model units.
+
+        Returns:
+            mu and sigma, (N, Z) each.
+
+        Raises:
+            BadCheckpoint: a decoder-only model.
+        """
+        if not self.checkpoint.config.encoder:
+            raise no_encoder()
+        w = self.checkpoint.weights
+        if self._readers is None:  # a model that only draws never pays for them
+            self._readers = (_reader(w, "fw"), _reader(w, "bw"))
+        size = self.checkpoint.config.encoder_size
+        last = np.empty((len(moves), 2 * size), np.float32)  # h at each end, both directions
+        rows = [stroke5(m) for m in moves]
+        for batch in _batches([len(m) for m in moves]):
+            for k, (reader, order) in enumerate(zip(self._readers, (1, -1), strict=True)):
+                memory = reader.memory(len(batch), n_out=0, shared=True)
+                for _ in _run(reader, memory, [rows[i][::order] for i in batch]):
+                    pass
+                last[batch, k * size : (k + 1) * size] = 0.5 * memory.input[:, :size]
+        mu = last @ w["encoder.mu_w"] + w["encoder.mu_b"]
+        presig = last @ w["encoder.presig_w"] + w["encoder.presig_b"]
+        return mu, np.exp(presig * 0.5)
+
+    def memory(self, capacity: int) -> EngineDecoding:
+        """Room for so many sketches being drawn at once."""
+        shared = not self.checkpoint.config.encoder
+        memory = self.cell.memory(capacity, n_out=len(self.out_b), shared=shared)
+        return EngineDecoding(self, memory)
+
+    def unroll(self, inputs: Sequence[Array], z: Array | None) -> list[Array]:
+        """Run the decoder over given inputs.
+
+        Args:
+            inputs: (T, 5) stroke-5 rows each, beginning with the start token.
+            z: (N, Z), or None for a decoder-only model.
+
+        Returns:
+            (T, 3 + 6M) raw outputs each: what the decoder expects after every input.
+        """
+        lengths = [len(rows) for rows in inputs]
+        result: list[Array] = [np.empty((0, len(self.out_b)), np.float32)] * len(inputs)
+        size = self.cell.size
+        for batch in _batches(lengths):
+            decoding = self.memory(len(batch))
+            decoding.start(np.arange(len(batch)), None if z is None else z[batch])
+            ends = np.cumsum([lengths[i] for i in batch])
+            begins = ends - [lengths[i] for i in batch]
+            hidden = np.empty((ends[-1], size), np.float32)
+            steps = _run(self.cell, decoding.memory, [inputs[i] for i in batch])
+            for t, h2 in enumerate(steps):
+                hidden[begins[: len(h2)] + t] = h2
+            raw = hidden @ self.out_w
+            raw += self.out_b
+            for i, begin, end in zip(batch, begins, ends, strict=True):
+                result[i] = raw[begin:end]
+        return result
+
+    def forward(self, moves: Sequence[Array], z: Array | None) -> list[Array]:
+        """Raw outputs for all P + 1 predictions of each sketch, given its own moves.
+
+        Args:
+            moves: (P, 3) stroke-3 each, model units.
+            z: (N, Z), or None for a decoder-only model.
+        """
+        return self.unroll([decoder_input(m) for m in moves], z)
+
+
+class EngineDecoding:
+    """Sketches being drawn by an ``Engine``."""
+
+    def __init__(self, engine: Engine, memory: Memory) -> None:
+        self.engine = engine
+        self.memory = memory
+
+    def start(self, rows: npt.NDArray[np.intp], z: Array | None) -> None:
+        """Let new sketches begin in these rows, from their latents (n, Z) or from zeros."""
+        engine, memory, size = self.engine, self.memory, self.engine.cell.size
+        if engine.const_w is None:
+            memory.input[rows, :size] = 0
+            memory.c[rows] = 0
+            return
+        w = engine.checkpoint.weights
+        z = check_latents(engine.checkpoint, z)
+        state = np.tanh(z @ w["decoder.start_w"] + w["decoder.start_b"])  # (n, 2H)
+        memory.c[rows] = state[:, :size]
+        memory.input[rows, :size] = 2 * state[:, size:]
+        memory.constant[rows] = z @ engine.const_w + engine.cell.b
+
+    def step(self, moves: Array) -> Array:
+        """Feed one stroke-5 row to each of the first n sketches.
+
+        Args:
+            moves: (n, 5), model units.
+
+        Returns:
+            (n, 3 + 6M) raw outputs, overwritten by the next step.
+        """
+        n, size = len(moves), self.engine.cell.size
+        self.memory.input[:n, size : size + MOVE] = moves
+        output = self.memory.output[:n]
+        product(self.engine.cell.step(self.memory, n), self.engine.out_w, output)
+        output += self.engine.out_b
+        return output
+
+    def move(self, source: npt.NDArray[np.intp], target: npt.NDArray[np.intp]) -> None:
+        """Put the sketches of some rows in the place of others."""
+        self.memory.move(source, target)
+
+
+def stroke5(moves: Array) -> Array:
+    """Stroke-3 moves (P, 3) as stroke-5 rows (P, 5), without the end row."""
+    rows = np.zeros((len(moves), MOVE), np.float32)
+    rows[:, :2] = moves[:, :2]
+    lift = moves[:, 2] >= 1
+    rows[:, 2] = ~lift
+    rows[:, 3] = lift
+    return rows
+
+
+def decoder_input(moves: Array) -> Array:
+    """The start token and all moves, (P + 1, 5): one input for every prediction."""
+    return np.concatenate([np.array([START], np.float32), stroke5(moves)])
+
+
+def no_encoder() -> BadCheckpoint:
+    """The fault of asking a decoder-only model for latents, or giving it some."""
+    return BadCheckpoint(
+        "the model is decoder-only and knows no latents; use one trained with an encoder"
+    )
+
+
+def check_latents(checkpoint: Checkpoint, z: Array | None) -> Array:
+    """The latents as this model's decoder wants them.
+
+    Browser models before version 6 want tanh of them.
+
+    Raises:
+        BadCheckpoint: the model is decoder-only.
+        BadConfig: none, or other than (n, Z).
+    """
+    if not checkpoint.config.encoder:
+        raise no_encoder()
+    if z is None:
+        raise BadConfig("this model draws from latents, and none were given")
+    wanted = checkpoint.config.latent_size
+    if z.ndim != 2 or z.shape[1] != wanted:
+        found = z.shape[1] if z.ndim == 2 else f"of shape {z.shape}"
+        raise BadConfig(f"the latents are {found} numbers wide, and this model's {wanted}")
+    return np.tanh(z) if checkpoint.training.get("tanh_z") else z
+
+
+def _reader(weights: Weights, direction: str) -> LstmCell:
+    w_x, w_h, b = (weights[f"encoder.{direction}.{name}"] for name in ("w_x", "w_h", "b"))
+    return LstmCell(w_x, w_h, b)
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[npt.NDArray[np.intp]]:
+    """Indices of sketches that run together: of like length, longest first."""
+    order = np.argsort(-np.asarray(lengths, np.intp), kind="stable")
+    begin = steps = 0
+    for k, index in enumerate(order):
+        if k > begin and (k - begin == UNROLL_ROWS or steps + lengths[index] > UNROLL_STEPS):
+            yield order[begin:k]
+            begin, steps = k, 0
+        steps += lengths[index]
+    if len(order):
+        yield order[begin:]
+
+
+def _run(cell: LstmCell, memory: Memory, inputs: Sequence[Array]) -> Iterator[Array]:
+    """Feed given rows, longest sketch first; yields 2h of those that still have a row."""
+    lengths = np.array([len(rows) for rows in inputs])
+    n_alive = (lengths[:, None] > np.arange(lengths.max(initial=0))).sum(0)  # of each step
+    begins = np.cumsum(lengths) - lengths
+    rows = np.concatenate(inputs) if len(inputs) else np.zeros((0, MOVE), np.float32)
+    for t, n in enumerate(n_alive.tolist()):
+        memory.input[:n, cell.size : cell.size + MOVE] = rows[begins[:n] + t]
+        yield cell.step(memory, n)

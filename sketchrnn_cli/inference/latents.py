@@ -1,0 +1,224 @@
+"""Latents: between two of them, from and to files.
+
+Letters: N latents, Z latent size.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.sketches.streams import name_of, open_input
+
+Array = npt.NDArray[np.float32]
+
+MAX_BYTES = 2**30  # of one array in an npz
+PARALLEL = 1e-6  # sine of an angle too small to divide by
+MAGIC = b"PK\x03\x04"  # a zip
+
+
+@dataclass(frozen=True, slots=True)
+class Latents:
+    """Latents of N sketches, and what the sketches are called."""
+
+    mu: Array  # (N, Z)
+    sigma: Array | None = None  # (N, Z)
+    words: tuple[str | None, ...] | None = None
+
+
+def lerp(a: npt.ArrayLike, b: npt.ArrayLike, t: float) -> Array:
+    """The point a fraction t of the straight way from a to b."""
+    start, end = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    return cast(Array, ((1 - t) * start + t * end).astype(np.float32))
+
+
+def slerp(a: npt.ArrayLike, b: npt.ArrayLike, t: float) -> Array:
+    """The point a fraction t of the way from a to b around the origin.
+
+    The direction turns evenly and the length changes evenly, so that what lies between two normal
+    samples is about as long as they are. Exact at both ends. Vectors without an angle between
+    them, parallel or zero, are joined by a straight line; opposite ones turn through a direction
+    at right angles that depends on a alone.
+
+    Args:
+        a: (Z,).
+        b: (Z,).
+        t: 0 at a, 1 at b.
+
+    Source: Shoemake 1985; White 2016, "Sampling generative networks", for latents.
+    """
+    start, end = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    lengths = np.linalg.norm(start), np.linalg.norm(end)
+    if not min(lengths) > 0:
+        return lerp(start, end, t)
+    u, v = start / lengths[0], end / lengths[1]
+    across = v - (u @ v) * u  # the part of v at right angles to u
+    sine = float(np.linalg.norm(across))
+    angle = float(np.arctan2(sine, u @ v))
+    if sine < PARALLEL:
+        if angle < 1 or len(u) < 2:
+            return lerp(start, end, t)
+        across = np.zeros_like(u)
+        across[np.abs(u).argmin()] = 1
+        across -= (across @ u) * u
+        sine = float(np.linalg.norm(across))
+    direction = np.cos(t * angle) * u + np.sin(t * angle) * (across / sine)
+    return (((1 - t) * lengths[0] + t * lengths[1]) * direction).astype(np.float32)
+
+
+def path(latents: Array, n_frames: int) -> Array:
+    """Frames from each latent to the next, around the origin, and the last one itself.
+
+    Args:
+        latents: (N, Z).
+        n_frames: frames of each way, its beginning counted and its end not.
+
+    Returns:
+        ((N - 1) * n_frames + 1, Z).
+    """
+    frames = [
+        slerp(a, b, k / n_frames)
+        for a, b in zip(latents[:-1], latents[1:], strict=True)
+        for k in range(n_frames)
+    ]
+    return np.stack([*frames, *latents[-1:]])
+
+
+def read(source: str) -> Latents:
+    """Read latents as ``encode`` writes them: npz with ``mu`` (or ``z``), or NDJSON with ``z``.
+
+    Raises:
+        BadFile: it is neither, holds no latents, or latents of several sizes or not finite.
+    """
+    name = name_of(source)
+    with open_input(source) as stream:
+        head = stream.read(len(MAGIC))
+        if head == MAGIC:
+            return _from_npz(head + stream.read(), name)
+        return _from_lines(head, stream, name)
+
+
+def write_npz(stream: BinaryIO, latents: Latents) -> None:
+    """Write mu, sigma, and words ("" where there is none), as plain arrays."""
+    arrays: dict[str, Any] = {"mu": latents.mu}
+    if latents.sigma is not None:
+        arrays["sigma"] = latents.sigma
+    if latents.words is not None:
+        arrays["words"] = np.array([word or "" for word in latents.words], np.str_)
+    np.savez(stream, **arrays)
+
+
+def _from_npz(data: bytes, name: str) -> Latents:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            if huge := [key for key, info in members.items() if info.file_size > MAX_BYTES]:
+                raise BadFile(f"{name}: {huge[0]} says it has more than 1 GB")
+            key = next((key for key in ("mu", "z") if key in members), None)
+            if key is None:
+                held = ", ".join(list(members)[:5]) or "nothing"
+                raise BadFile(f"{name}: no latents (mu or z) in it, but {held}; see `encode -o`")
+            mu = _checked(_array(archive, members[key], name), f"{name}: {key}")
+            sigma = None
+            if "sigma" in members:
+                sigma = _checked(_array(archive, members["sigma"], name), f"{name}: sigma")
+            words = _words(archive, members["words"], name) if "words" in members else None
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError) as error:
+        raise BadFile(f"{name}: damaged npz: {error}; write it again with `encode`") from None
+    if sigma is not None and sigma.shape != mu.shape:
+        raise BadFile(f"{name}: sigma has shape {sigma.shape}, and {key} {mu.shape}")
+    if words is not None and len(words) != len(mu):
+        raise BadFile(f"{name}: {len(words)} words for {len(mu)} latents")
+    return Latents(mu, sigma, words)
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> npt.NDArray[Any]:
+    """A member as it stands there, never unpickled, once its size has been found to be true."""
+    where = f"{name}: {info.filename}"
+    with archive.open(info) as member:
+        try:
+            version = np.lib.format.read_magic(member)
+            read_header = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, fortran, dtype = read_header(member)
+        except ValueError:
+            raise BadFile(f"{where} is not an array; write it again with `encode`") from None
+        if dtype.hasobject or dtype.kind not in "fU":
+            raise BadFile(f"{where} is of type {dtype}, and latents are plain numbers")
+        data = member.read()
+    if math.prod(shape) * dtype.itemsize != len(data):
+        raise BadFile(f"{where} has {len(data)} bytes, and shape {shape} says otherwise")
+    flat = np.frombuffer(data, dtype)
+    return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+
+
+def _words(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> tuple[str | None, ...]:
+    return tuple(str(word) or None for word in _array(archive, info, name).ravel())
+
+
+def _from_lines(head: bytes, stream: BinaryIO, name: str) -> Latents:
+    """Every line's z; sigma too if every line has one."""
+    import orjson
+
+    rows: list[Array] = []
+    sigmas: list[Array] = []
+    words: list[str | None] = []
+    for number, line in enumerate(_lines(head, stream), start=1):
+        if not line.strip():
+            continue
+        where = f"{name}: line {number}"
+        try:
+            record = orjson.loads(line.removeprefix(b"\xef\xbb\xbf"))
+        except orjson.JSONDecodeError as error:
+            raise BadFile(f"{where}: not JSON ({error}); latents are NDJSON or npz") from None
+        if not isinstance(record, dict) or "z" not in record:
+            raise BadFile(f"{where}: no latent in it; pass the drawings through `encode` first")
+        rows.append(_vector(record["z"], f"{where}: z", rows))
+        if "sigma" in record:
+            sigmas.append(_vector(record["sigma"], f"{where}: sigma", rows))
+        word = record.get("word")
+        words.append(word if isinstance(word, str) else None)
+    if not rows:
+        raise BadFile(f"{name}: empty: no latents")
+    sigma = np.stack(sigmas) if len(sigmas) == len(rows) else None
+    return Latents(np.stack(rows), sigma, tuple(words))
+
+
+def _lines(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
+    """Lines of a stream whose first bytes have been read."""
+    yield from (head + stream.readline()).splitlines(keepends=True)
+    yield from stream
+
+
+def _vector(values: object, where: str, others: Sequence[Array]) -> Array:
+    try:
+        vector = np.asarray(values, np.float32)
+    except (ValueError, TypeError, OverflowError):
+        vector = np.zeros(0, np.float32)
+    if vector.ndim != 1 or not len(vector) or not np.isfinite(vector).all():
+        raise BadFile(f"{where} is not a list of numbers")
+    if others and len(vector) != len(others[0]):
+        raise BadFile(f"{where} has {len(vector)} numbers, and the first one {len(others[0])}")
+    return vector
+
+
+def _checked(values: npt.NDArray[Any], where: str) -> Array:
+    if values.dtype.kind != "f" or values.ndim != 2 or not values.size:
+        raise BadFile(
+            f"{where}: latents have shape (sketches, size), not {values.shape} of {values.dtype}"
+        )
+    if not np.isfinite(values).all():
+        raise BadFile(f"{where}: a latent is not a finite number")
+    return np.asarray(values, np.float32)

@@ -1,0 +1,64 @@
+"""The decoder's raw outputs read as a distribution of the next move, in log space.
+
+Letters: N predictions, M mixtures. Columns of raw outputs: 3 pen logits (down, up, end), then M
+each of mixture logits, mean x, mean y, log sigma x, log sigma y, atanh rho.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating[Any]]
+
+DOWN, UP, END = 0, 1, 2
+LOG_2PI = math.log(2 * math.pi)
+
+
+def log_softmax(logits: Array) -> Array:
+    """Logarithms of a softmax over the last axis."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    result: Array = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return result
+
+
+def log_move(raw: Array, moves: Array) -> Array:
+    """Log density of a move under the mixture of bivariate normals.
+
+    Args:
+        raw: (N, 3 + 6M).
+        moves: (N, 2) dx, dy, model units.
+
+    Returns:
+        (N,) nats, in raw's precision.
+
+    Source: Ha & Eck 2017, equations 3 to 5; Graves 2013, equations 24 and 25.
+    """
+    pi, mean_x, mean_y, log_sx, log_sy, r = np.split(raw[:, 3:], 6, axis=1)  # (N, M) each
+    x = (moves[:, :1] - mean_x) * np.exp(-log_sx)
+    y = (moves[:, 1:2] - mean_y) * np.exp(-log_sy)
+    # 1 - rho^2 = 1 / cosh(r)^2, which stays exact where rho rounds to 1.
+    size = np.abs(r)
+    log_cosh = size + np.log1p(np.exp(-2 * size)) - math.log(2)
+    across = (x - np.tanh(r) * y) * np.exp(log_cosh)
+    each = log_softmax(pi) - LOG_2PI - log_sx - log_sy + log_cosh - 0.5 * (across**2 + y**2)
+    top = each.max(-1)
+    result: Array = top + np.log(np.exp(each - top[:, None]).sum(-1))
+    return result
+
+
+def log_pen(raw: Array, pen: npt.NDArray[np.intp]) -> Array:
+    """Log probability of a pen state, (N,) nats; pen: (N,) of 0 down, 1 up, 2 end."""
+    result: Array = log_softmax(raw[:, :3])[np.arange(len(pen)), pen]
+    return result
+
+
+def log_likelihood(raw: Array, moves: Array, pen: npt.NDArray[np.intp]) -> Array:
+    """Log likelihood of each prediction, (N,) nats: the end of a sketch has no move to score."""
+    total = log_move(raw, moves)
+    total[pen == END] = 0
+    total += log_pen(raw, pen)
+    return total

@@ -1,0 +1,426 @@
+"""Drawing: many sketches at a time, each a function of (seed, its number) alone.
+
+Letters: N sketches alive, M mixtures, B steps of a block of random numbers, Z latent size.
+
+The live sketches fill the first rows of the network's memory. One that has ended gives its row to
+the next in line, or to the last row when none is left, so no row is ever computed for nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn_cli.errors import BadCheckpoint, BadConfig
+from sketchrnn_cli.inference import mixture
+from sketchrnn_cli.inference.engine import Decoding, Network, check_latents, stroke5
+from sketchrnn_cli.sketches.sketch import START, Sketch
+
+Array = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.intp]
+
+TEMPERATURES = (0.01, 2.0)  # lowest and highest that make sense
+MAX_POINTS = 10_000  # of one drawing: memory is kept for every live sketch
+BATCH = 512  # sketches alive at once
+BLOCK = 32  # B: steps whose random numbers are made at once
+WAITING = 16 * BATCH  # finished sketches that may wait for an earlier one
+TINY = np.float32(1e-30)
+PENS = np.eye(3, dtype=np.float32)  # one-hot down, up, end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to draw. Temperature as in the paper: sigma * sqrt(tau), mixture logits / tau."""
+
+    temperature: float = 0.4  # tau
+    pen_temperature: float | None = None  # divides the pen logits; None: 0.5 + 0.5 tau
+    greedy: bool = False  # the likeliest mixture's mean and the likeliest pen, no chance
+    seed: int = 0
+    max_points: int = 250  # a drawing that has not ended by then is cut
+
+    def __post_init__(self) -> None:
+        low, high = TEMPERATURES
+        for name in ("temperature", "pen_temperature"):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                advice = "; for no chance at all, use greedy" if value == 0 else ""
+                raise BadConfig(f"{name} must be from {low} to {high}, not {value:g}{advice}")
+        if not 1 <= self.max_points <= MAX_POINTS:
+            raise BadConfig(f"max_points must be from 1 to {MAX_POINTS}, not {self.max_points}")
+        if not 0 <= self.seed < 2**63:
+            raise BadConfig(f"seed must be from 0 to 2^63 - 1, not {self.seed}")
+
+    @property
+    def pen_tau(self) -> float:
+        """A cold pen never ends a drawing, so by default it stays warmer than the hand."""
+        if self.pen_temperature is not None:
+            return self.pen_temperature
+        return 0.5 + 0.5 * self.temperature
+
+
+def draw(
+    network: Network,
+    n: int,
+    *,
+    settings: Settings | None = None,
+    z: Array | None = None,
+    prefixes: Sequence[Array] | None = None,
+    words: Sequence[str | None] | None = None,
+    numbers: Sequence[int] | None = None,
+    best_of: int = 1,
+    batch_size: int = BATCH,
+) -> Iterator[Sketch]:
+    """Draw n sketches, handed out in order as they are ready.
+
+    Args:
+        network: an ``Engine``, or its like on a device.
+        n: how many.
+        settings: temperatures, seed, limits.
+        z: (n, Z) latents to draw from. Default: a normal sample each; with prefixes, a sample of
+            what the encoder makes of them (its mean when greedy).
+        prefixes: n beginnings, stroke-3 in data units, that the drawings go on from.
+        words: n words to put on the sketches; default: the model's word, if it has just one.
+        numbers: n names of the sketches in the random numbers; default 0, 1, 2 ... Two
+            sketches of the same number, settings and latent are the same.
+        best_of: draw so many candidates for each and keep the likeliest. Likelihood is compared
+            per prediction, and an ended drawing beats a cut one: by the sum, the shortest
+            scrap would win.
+        batch_size: sketches alive at once; of no influence on what is drawn, up to rounding.
+
+    Returns:
+        Sketches in data units, two decimals, with extras ``seed``, ``temperature``,
+        ``log_likelihood`` (nats of the whole sketch and its end at temperature 1, model units,
+        prefix included) and ``finished`` (False: cut at max_points).
+
+    Raises:
+        BadConfig: latents of another size, or a prefix beyond max_points.
+        BadCheckpoint: latents for a decoder-only model; or the model draws what is not finite.
+    """
+    settings = settings or Settings()
+    if best_of < 1:
+        raise BadConfig(f"best_of must be 1 or more, not {best_of}")
+    if z is not None:
+        check_latents(network.checkpoint, z)
+    for given in (z, prefixes, words, numbers):
+        if given is not None and len(given) != n:
+            raise BadConfig(f"{len(given)} latents, prefixes, words or numbers for {n} sketches")
+    for k, prefix in enumerate(prefixes or ()):
+        if len(prefix) > settings.max_points:
+            raise BadConfig(
+                f"beginning {k}: {len(prefix)} points, and max_points is {settings.max_points}"
+            )
+    mu, sigma = z, None
+    if prefixes is not None and z is None and network.checkpoint.config.encoder:
+        mu, sigma = _read(network, prefixes)
+    plan = _Plan(
+        network, settings, mu, None if settings.greedy else sigma, prefixes, words, numbers, best_of
+    )
+    every = _draw(plan, n * best_of, max(1, min(batch_size, n * best_of)))
+    return every if best_of == 1 else _best(every, best_of)
+
+
+def random_numbers(seed: int, number: int, candidate: int = 0) -> np.random.Generator:
+    """The random numbers of one sketch, whatever is drawn beside it.
+
+    A model with an encoder takes its Z latent normals first; then come blocks of B steps.
+    """
+    key = np.array([seed, number], np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, candidate]))
+
+
+def to_model(moves: Array, scale_factor: float) -> Array:
+    """Stroke-3 moves in data units as the network reads them: clipped to +-1000 and scaled."""
+    rows = np.array(moves, np.float32)
+    rows[:, :2] = np.clip(rows[:, :2], -1000, 1000) / np.float32(scale_factor)
+    return rows
+
+
+def _read(network: Network, prefixes: Sequence[Array]) -> tuple[Array, Array]:
+    """Latents of beginnings; one that stands there several times is read once."""
+    distinct = {id(prefix): prefix for prefix in prefixes}
+    place = {name: k for k, name in enumerate(distinct)}
+    scale = network.checkpoint.scale_factor
+    mu, sigma = network.encode([to_model(prefix, scale) for prefix in distinct.values()])
+    index = [place[id(prefix)] for prefix in prefixes]
+    return mu[index], sigma[index]
+
+
+def _best(sketches: Iterator[Sketch], best_of: int) -> Iterator[Sketch]:
+    def rank(sketch: Sketch) -> tuple[bool, float]:
+        each = cast(float, sketch.extras["log_likelihood"]) / (sketch.n_points + 1)
+        return bool(sketch.extras["finished"]), each
+
+    while candidates := list(islice(sketches, best_of)):
+        yield max(candidates, key=rank)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What was asked for; candidate c of sketch k has index k * best_of + c."""
+
+    network: Network
+    settings: Settings
+    mu: Array | None  # latents; None: a normal sample
+    sigma: Array | None  # how far to stray from them; None: not at all
+    prefixes: Sequence[Array] | None
+    words: Sequence[str | None] | None
+    numbers: Sequence[int] | None
+    best_of: int
+
+    def word(self, index: int) -> str | None:
+        if self.words is not None:
+            return self.words[index // self.best_of]
+        words = self.network.checkpoint.words
+        return words[0] if len(words) == 1 else None
+
+    def generator(self, index: int) -> np.random.Generator:
+        k, candidate = divmod(index, self.best_of)
+        return random_numbers(
+            self.settings.seed, k if self.numbers is None else self.numbers[k], candidate
+        )
+
+    def beginnings(self, indices: range) -> list[Array]:
+        """Given moves of sketches, stroke-5, model units; nothing where nothing is given."""
+        if self.prefixes is None:
+            return []
+        scale = self.network.checkpoint.scale_factor
+        given = [self.prefixes[index // self.best_of] for index in indices]
+        return [stroke5(to_model(moves, scale)) for moves in given]
+
+    def latents(self, indices: range, generators: Sequence[np.random.Generator]) -> Array | None:
+        """Latents of sketches, (n, Z); every generator gives its first Z numbers."""
+        config = self.network.checkpoint.config
+        if not config.encoder:
+            return None
+        normal = np.empty((len(indices), config.latent_size), np.float32)
+        for row, generator in zip(normal, generators, strict=True):
+            generator.standard_normal(dtype=np.float32, out=row)
+        if self.mu is None:
+            return normal
+        given = [index // self.best_of for index in indices]
+        mu = self.mu[given]
+        return mu if self.sigma is None else mu + self.sigma[given] * normal
+
+
+class _Live:
+    """The sketches being drawn: one a row, the first n rows."""
+
+    def __init__(self, capacity: int, settings: Settings, n_mixtures: int) -> None:
+        self.n = 0
+        self.spread = np.float32(math.sqrt(settings.temperature))
+        self.rows = np.arange(capacity)
+        self.index = np.zeros(capacity, np.intp)  # which sketch
+        self.age = np.zeros(capacity, np.intp)  # moves drawn
+        self.n_given = np.zeros(capacity, np.intp)  # moves given beforehand
+        self.score = np.zeros(capacity, np.float64)  # nats so far
+        self.last = np.empty((capacity, 5), np.float32)  # the last move, stroke-5, model units
+        self.moves = np.empty((capacity, settings.max_points + 1, 5), np.float32)  # all of them
+        self.gumbel = np.empty((capacity, BLOCK, 3 + n_mixtures), np.float32)  # for pen, mixture
+        self.normal = np.empty((capacity, BLOCK, 2), np.float32)  # for x, y; times sqrt(tau)
+        self.generators: list[np.random.Generator | None] = [None] * capacity
+        self.arrays = (
+            *(self.index, self.age, self.n_given, self.score),
+            *(self.last, self.moves, self.gumbel, self.normal),
+        )
+
+    def begin(
+        self,
+        rows: Rows,
+        indices: range,
+        generators: Sequence[np.random.Generator],
+        beginnings: Sequence[Array],
+    ) -> None:
+        """Let new sketches begin in these rows."""
+        self.index[rows], self.age[rows], self.n_given[rows], self.score[rows] = indices, 0, 0, 0
+        self.last[rows] = START
+        self.n = max(self.n, int(rows.max()) + 1)
+        for row, generator in zip(rows.tolist(), generators, strict=True):
+            self.generators[row] = generator
+        for row, beginning in zip(rows.tolist(), beginnings, strict=bool(beginnings)):
+            self.n_given[row] = len(beginning)
+            self.moves[row, : len(beginning)] = beginning
+
+    def move(self, source: Rows, target: Rows) -> None:
+        """Put the sketches of some rows in the place of others."""
+        for array in self.arrays:
+            array[target] = array[source]
+        for a, b in zip(source.tolist(), target.tolist(), strict=True):
+            self.generators[b] = self.generators[a]
+
+    def random(self) -> tuple[Array, Array]:
+        """The random numbers of this step: (n, 3 + M) Gumbel, (n, 2) normal times sqrt(tau)."""
+        slot = self.age[: self.n] % BLOCK
+        for row in (slot == 0).nonzero()[0].tolist():
+            generator = cast(np.random.Generator, self.generators[row])
+            gumbel, normal = self.gumbel[row], self.normal[row]
+            generator.standard_exponential(dtype=np.float32, out=gumbel)
+            np.log(np.maximum(gumbel, TINY, out=gumbel), out=gumbel)
+            np.negative(gumbel, out=gumbel)
+            generator.standard_normal(dtype=np.float32, out=normal)
+            normal *= self.spread
+        rows = self.rows[: self.n]
+        return self.gumbel[rows, slot], self.normal[rows, slot]
+
+
+class _Log:
+    """Raw outputs and what was drawn from them: scored together when a sketch ends.
+
+    So one sketch is scored once, and many sketches step by step, both in few calls.
+    """
+
+    def __init__(self, capacity: int, n_out: int) -> None:
+        room = max(capacity, 256)
+        self.raw = np.empty((room, n_out), np.float64)
+        self.drawn = np.empty((room, 5), np.float32)
+        self.row = np.empty(room, np.intp)
+        self.n = 0
+
+    def add(self, raw: Array, drawn: Array, rows: Rows, score: npt.NDArray[np.float64]) -> None:
+        """Keep one prediction of each of these rows."""
+        if self.n + len(rows) > len(self.row):
+            self.settle(score)
+        part = slice(self.n, self.n + len(rows))
+        self.raw[part], self.drawn[part], self.row[part] = raw, drawn, rows
+        self.n += len(rows)
+
+    def settle(self, score: npt.NDArray[np.float64]) -> None:
+        """Add up what is kept, to the score of each row."""
+        raw, drawn = self.raw[: self.n], self.drawn[: self.n]
+        nats = mixture.log_likelihood(raw, drawn[:, :2], drawn[:, 2:].argmax(1))
+        score += np.bincount(self.row[: self.n], nats, minlength=len(score))
+        self.n = 0
+
+
+def _draw(plan: _Plan, n: int, capacity: int) -> Iterator[Sketch]:
+    settings, config = plan.settings, plan.network.checkpoint.config
+    decoding = plan.network.memory(capacity)
+    live = _Live(capacity, settings, config.n_mixtures)
+    log = _Log(capacity, 3 + 6 * config.n_mixtures)
+    chooser = Chooser(settings, config.n_mixtures)
+    waiting: dict[int, Sketch] = {}  # ended, but an earlier one has not
+    begun = n_out = 0
+    ended = np.arange(0)
+    while True:
+        n_free = capacity - live.n + len(ended)
+        n_new = min(n_free, n - begun, n_out + WAITING + capacity - begun)
+        if n_new > 0:
+            rows = np.concatenate([ended, np.arange(live.n, capacity)])[:n_new]
+            indices = range(begun, begun + n_new)
+            generators = [plan.generator(index) for index in indices]
+            decoding.start(rows, plan.latents(indices, generators))
+            live.begin(rows, indices, generators, plan.beginnings(indices))
+            begun += n_new
+            ended = ended[n_new:]
+        if len(ended):  # nobody begins in these rows: the last live ones move there
+            n_stay = live.n - len(ended)
+            last = np.setdiff1d(np.arange(n_stay, live.n), ended)
+            if len(last):
+                live.move(last, ended[ended < n_stay])
+                decoding.move(last, ended[ended < n_stay])
+            live.n = n_stay
+        if not live.n:
+            return
+
+        ended = _step(
+            decoding, live, log, chooser, fresh=n_new > 0, given=plan.prefixes is not None
+        )
+        if not len(ended):
+            continue
+        log.settle(live.score)
+        for row in ended.tolist():
+            waiting[int(live.index[row])] = _finish(plan, live, row)
+        while n_out in waiting:
+            yield waiting.pop(n_out)
+            n_out += 1
+
+
+def _step(
+    decoding: Decoding, live: _Live, log: _Log, chooser: Chooser, *, fresh: bool, given: bool
+) -> Rows:
+    """Draw one move of every live sketch; gives the rows of those that have ended."""
+    n = live.n
+    rows, age, last = live.rows[:n], live.age[:n], live.last[:n]
+    raw = decoding.step(last)  # (n, 3 + 6M)
+    moves, pen = chooser.choose(raw, *live.random(), first=age == 0 if fresh else None)
+    last[:, :2], last[:, 2:] = moves, PENS[pen]
+    if given and len(taken := (age < live.n_given[:n]).nonzero()[0]):
+        last[taken] = live.moves[taken, age[taken]]
+    live.moves[rows, age] = last
+    ends = last[:, 4] == 1
+    ended: Rows = (ends | (age == chooser.settings.max_points)).nonzero()[0]
+    if len(ended) and not ends[ended].all():  # cut: what did not end is not drawn, and not scored
+        scored = (ends | (age < chooser.settings.max_points)).nonzero()[0]
+        log.add(raw[scored], last[scored], scored, live.score)
+    else:
+        log.add(raw, last, rows, live.score)
+    age += 1
+    return ended
+
+
+class Chooser:
+    """Turns raw outputs into moves."""
+
+    def __init__(self, settings: Settings, n_mixtures: int) -> None:
+        self.settings = settings
+        self.n_mixtures = n_mixtures
+        tau = [settings.pen_tau] * 3 + [settings.temperature] * n_mixtures
+        self.coldness = 1 / np.array(tau, np.float32)
+
+    def choose(
+        self, raw: Array, gumbel: Array, normal: Array, *, first: npt.NDArray[np.bool_] | None
+    ) -> tuple[Array, Rows]:
+        """Draw a move (n, 2) and a pen state (n,) each.
+
+        A logit plus a Gumbel number is largest where a softmax draw would fall.
+
+        Args:
+            raw: (n, 3 + 6M), what the decoder expects.
+            gumbel: (n, 3 + M), for the pen and the mixture.
+            normal: (n, 2), for x and y, times sqrt(tau).
+            first: (n,) nothing is drawn yet, so the drawing does not end here.
+
+        Source: Ha & Eck 2017, equation 8; the pen's own temperature as in sketch-rnn-js.
+        """
+        n, m = len(raw), self.n_mixtures
+        logits = raw[:, : 3 + m] * self.coldness
+        if not self.settings.greedy:
+            logits += gumbel
+        if first is not None:
+            logits[first, mixture.END] = -np.inf
+        pen, which = logits[:, :3].argmax(1), logits[:, 3:].argmax(1)
+        parameters = raw[:, 3 + m :].reshape(n, 5, m)[np.arange(n), :, which]  # (n, 5)
+        moves = parameters[:, :2]
+        if not self.settings.greedy:
+            rho = np.tanh(parameters[:, 4])
+            normal[:, 1] *= np.sqrt(1 - rho * rho)
+            normal[:, 1] += rho * normal[:, 0]
+            normal *= np.exp(parameters[:, 2:4])
+            moves += normal
+        return moves, pen
+
+
+def _finish(plan: _Plan, live: _Live, row: int) -> Sketch:
+    """The sketch of a row that has ended, in data units."""
+    settings = plan.settings
+    n_points = live.age[row] - 1
+    moves = live.moves[row, :n_points]
+    points = moves[:, :2].cumsum(0, np.float64)
+    points *= plan.network.checkpoint.scale_factor
+    points = (points.round(2) + 0.0).astype(np.float32)  # + 0.0: no -0.0
+    if not np.isfinite(points).all():
+        raise BadCheckpoint("the model draws moves that are not finite numbers: it is damaged")
+    cuts = [0, *(np.flatnonzero(moves[:, 3]) + 1).tolist(), len(points)]
+    strokes = tuple(points[a:b] for a, b in pairwise(cuts) if b > a)
+    extras: dict[str, object] = {
+        "seed": settings.seed,
+        "temperature": 0.0 if settings.greedy else settings.temperature,
+        "log_likelihood": round(float(live.score[row]), 4),
+        "finished": bool(live.moves[row, n_points, 4] == 1),
+    }
+    return Sketch(strokes, plan.word(int(live.index[row])), extras)

@@ -1,0 +1,171 @@
+"""How likely a model finds drawings: exact nats, and magenta's two losses beside them.
+
+Letters: N sketches, P points of one, T predictions, Z latent size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.inference import mixture
+from sketchrnn_cli.inference.engine import Network, decoder_input
+from sketchrnn_cli.inference.sampler import random_numbers, to_model
+
+Array = npt.NDArray[np.float32]
+Nats = npt.NDArray[np.float64]
+
+EPSILON = 1e-6  # inside magenta's logarithm
+CHUNK = 128  # sketches scored at once
+SPLITS = ("train", "valid", "test")
+
+
+class Corpus(Protocol):
+    """What ``evaluate`` asks of a packed training set."""
+
+    @property
+    def n_max(self) -> int:
+        """Longest sketch of all splits, points."""
+        ...
+
+    def indices(self, split: str) -> npt.NDArray[np.int64]:
+        """Sketches of a split."""
+        ...
+
+    def moves_of(self, index: int) -> Array:
+        """(P, 3) stroke-3, data units."""
+        ...
+
+    def split_hash(self, split: str) -> str:
+        """Name of a split's content."""
+        ...
+
+
+def log_likelihood(network: Network, moves: Sequence[Array], z: Array | None) -> Nats:
+    """Log likelihood of whole sketches given their latents, the end scored once.
+
+    Args:
+        network: an ``Engine``, or its like on a device.
+        moves: (P, 3) stroke-3 each, model units.
+        z: (N, Z), or None for a decoder-only model.
+
+    Returns:
+        (N,) nats.
+    """
+    result = np.empty(len(moves), np.float64)
+    for begin in range(0, len(moves), CHUNK):
+        part = slice(begin, begin + CHUNK)
+        inputs = [decoder_input(m) for m in moves[part]]
+        raws = network.unroll(inputs, None if z is None else z[part])
+        for k, (raw, rows) in enumerate(zip(raws, inputs, strict=True)):
+            result[begin + k] = _predictions(raw, rows).sum()
+    return result
+
+
+def evaluate(network: Network, corpus: Corpus, split: str, *, seed: int = 0) -> dict[str, object]:
+    """Losses on one split. Data is normalised by the model's scale factor, not its own.
+
+    Each sketch's latent is drawn from (seed, its index); keys in ``_at_mean`` use mu instead.
+
+    Returns:
+        ``nats_per_sketch``: exact, the end scored once; ``nats_per_point`` divides the same total
+            by the points (not counting the end); ``kl_nats_per_sketch``: KL to the standard
+            normal, summed over Z.
+        ``magenta_l_r``: L_s + L_p over N x N_max, its padding fed and counted, as magenta trains
+            and the paper defines it; ``magenta_l_r_masked``: without the padding's pen, as
+            magenta's own evaluation prints it; ``magenta_l_kl``: KL over N x Z, no floor.
+        ``n_max`` (of all splits), ``n_sketches``, ``scale_factor``, ``split_hash``.
+
+    Raises:
+        BadConfig: no such split, or nothing in it.
+
+    Source: Ha & Eck 2017, equations 9 to 11; magenta sketch_rnn model.py, get_lossfunc.
+    """
+    if split not in SPLITS:
+        raise BadConfig(f"no split {split!r}; there are {', '.join(SPLITS)}")
+    indices = corpus.indices(split)
+    if not len(indices):
+        raise BadConfig(f"no drawings in the {split} split: nothing to evaluate")
+    config, scale_factor = network.checkpoint.config, network.checkpoint.scale_factor
+    n_max = int(corpus.n_max)
+    n_points = 0
+    kl = 0.0
+    sums: dict[str, Nats] = {}
+    for chunk in np.array_split(indices, math.ceil(len(indices) / CHUNK)):
+        moves = [to_model(corpus.moves_of(int(i)), scale_factor) for i in chunk]
+        n_points += sum(len(m) for m in moves)
+        inputs = [decoder_input(m) for m in moves]
+        latents: dict[str, Array | None] = {"": None}
+        if config.encoder:
+            mu, sigma = network.encode(moves)
+            kl += float(_kl(mu, sigma).sum())
+            noise = [random_numbers(seed, int(i)).standard_normal(mu.shape[1]) for i in chunk]
+            latents = {"": (mu + sigma * np.array(noise)).astype(np.float32), "_at_mean": mu}
+        for key, z in latents.items():
+            total = sums.setdefault(key, np.zeros(3))
+            for raw, rows in zip(
+                network.unroll([_padded(rows, n_max) for rows in inputs], z), inputs, strict=True
+            ):
+                total += _losses(raw, rows, n_max)
+    n = len(indices)
+    result: dict[str, object] = {
+        "split": split,
+        "n_sketches": n,
+        "n_max": n_max,
+        "scale_factor": scale_factor,
+        "split_hash": corpus.split_hash(split),
+        "magenta_l_kl": kl / (n * config.latent_size),
+        "kl_nats_per_sketch": kl / n,
+    }
+    for key, (nats, magenta, masked) in sums.items():
+        result[f"nats_per_sketch{key}"] = float(nats / n)
+        result[f"nats_per_point{key}"] = float(nats / n_points)
+        result[f"magenta_l_r{key}"] = float(magenta / (n * n_max))
+        result[f"magenta_l_r_masked{key}"] = float(masked / (n * n_max))
+    return result
+
+
+def _kl(mu: Array, sigma: Array) -> Nats:
+    """KL of the posterior to the standard normal, (N, Z) nats."""
+    m, s = mu.astype(np.float64), sigma.astype(np.float64)
+    result: Nats = 0.5 * (m * m + s * s - 1) - np.log(s)
+    return result
+
+
+def _predictions(raw: Array, rows: Array) -> Nats:
+    """Nats of the moves in stroke-5 rows 1.. and of the end, one for each row of raw."""
+    exact = raw.astype(np.float64)
+    pen = np.append(rows[1:, 2:].argmax(1), mixture.END)
+    result: Nats = mixture.log_pen(exact, pen)
+    result[:-1] += mixture.log_move(exact[:-1], rows[1:])
+    return result
+
+
+def _padded(rows: Array, n_max: int) -> Array:
+    """Decoder inputs (P + 1, 5) followed by end rows, up to N_max inputs in all."""
+    padding = np.zeros((max(n_max - len(rows), 0), 5), np.float32)
+    padding[:, 4] = 1
+    return np.concatenate([rows, padding])
+
+
+def _losses(raw: Array, rows: Array, n_max: int) -> Nats:
+    """Sums over one sketch: exact nats, magenta's L_R, and that without the padding's pen.
+
+    Args:
+        raw: (max(P + 1, N_max), 3 + 6M) outputs of the decoder on padded rows.
+        rows: (P + 1, 5) its inputs before the padding.
+        n_max: predictions that magenta counts.
+    """
+    p = len(rows) - 1
+    exact = raw.astype(np.float64)
+    move = mixture.log_move(exact[:p], rows[1:])
+    pen = mixture.log_softmax(exact[:, :3])
+    drawn = pen[np.arange(p), rows[1:, 2:].argmax(1)]
+    nats = -(move.sum() + drawn.sum() + pen[p, mixture.END])
+    masked = -(np.logaddexp(move, math.log(EPSILON)).sum() + drawn.sum())
+    return np.array([nats, masked - pen[p:n_max, mixture.END].sum(), masked])

@@ -1,0 +1,54 @@
+"""From a drawing to a latent distribution.
+
+Letters: N sketches, R rows (pen moves of all of them), E hidden units a direction, Z latent size.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sketchrnn_cli.model.config import ModelConfig
+from sketchrnn_cli.model.packed import Packing
+from sketchrnn_cli.model.recurrent import LSTM
+
+
+class Encoder(nn.Module):
+    """Reads a drawing forwards and backwards, each to its real end.
+
+    Source: Ha & Eck 2017, equations 1 and 2; initialisation: magenta model.py.
+    """
+
+    def __init__(self, config: ModelConfig, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.fw = LSTM(5, config.encoder_size, generator=generator)
+        self.bw = LSTM(5, config.encoder_size, generator=generator)
+        shape = (2 * config.encoder_size, config.latent_size)
+        self.mu_w = nn.Parameter(0.001 * torch.randn(shape, generator=generator))
+        self.mu_b = nn.Parameter(torch.zeros(config.latent_size))
+        self.presig_w = nn.Parameter(0.001 * torch.randn(shape, generator=generator))
+        self.presig_b = nn.Parameter(torch.zeros(config.latent_size))
+
+    def forward(
+        self,
+        moves: Tensor,
+        backwards: Tensor,
+        packing: Packing,
+        masks: tuple[Tensor | None, Tensor | None] = (None, None),
+    ) -> tuple[Tensor, Tensor]:
+        """Posterior of z for every sketch.
+
+        Args:
+            moves: (R, 5) stroke-5 rows, packed, without start token and end row.
+            backwards: (R, 5) the same, every sketch from its last move to its first.
+            packing: layout of the rows.
+            masks: recurrent dropout of the two directions, each (R, E).
+
+        Returns:
+            mu and presig (log sigma^2), each (N, Z).
+        """
+        n = packing.batch_sizes[0]
+        _, ahead = self.fw(moves, packing, n_sketches=n, mask=masks[0])  # (N, E)
+        _, back = self.bw(backwards, packing, n_sketches=n, mask=masks[1])
+        h = torch.cat([ahead, back], dim=1)  # (N, 2E)
+        return h @ self.mu_w + self.mu_b, h @ self.presig_w + self.presig_b

@@ -1,0 +1,96 @@
+"""The whole network: encoder, latent, decoder.
+
+Letters: N sketches, R rows, Z latent size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from sketchrnn_cli.model.checkpoint import Weights
+from sketchrnn_cli.model.config import ModelConfig
+from sketchrnn_cli.model.decoder import Decoder
+from sketchrnn_cli.model.encoder import Encoder
+from sketchrnn_cli.model.loss import kl_nats, reconstruction_nats
+from sketchrnn_cli.model.packed import Packing
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBatch:
+    """Sketches, longest first, laid out step after step. All in model units."""
+
+    inputs: Tensor  # (R, 5) stroke-5: the start token of every sketch, then its moves
+    offsets: Tensor  # (R, 2) what each row should predict; zeros at an end
+    pen: Tensor  # (R,) int64: 0 down, 1 up, 2 end
+    packing: Packing  # of R rows: every move and the end
+    moves_packing: Packing  # of the moves alone
+    backwards: Tensor  # (R - N, 5) moves of every sketch from last to first
+
+    @property
+    def n_sketches(self) -> int:
+        """N."""
+        return self.packing.batch_sizes[0]
+
+    @property
+    def moves(self) -> Tensor:
+        """(R - N, 5) moves from first to last: the inputs without the start tokens."""
+        return self.inputs[self.n_sketches :]
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """All randomness of one training step."""
+
+    latent: Tensor | None  # (N, Z) standard normal
+    decoder: Tensor | None  # (R, H) dropout mask over the probability of keeping
+    encoder: tuple[Tensor | None, Tensor | None]  # (R - N, E) each
+
+
+SILENCE = Noise(None, None, (None, None))
+
+
+class Losses(NamedTuple):
+    """Sums over a batch, in nats."""
+
+    reconstruction: Tensor  # scalar: all moves and ends of all sketches
+    kl: Tensor  # (Z,) a latent dimension, over sketches; empty without an encoder
+
+
+class SketchRNN(nn.Module):
+    """Sketch-RNN (Ha & Eck 2017), conditional or decoder only."""
+
+    def __init__(self, config: ModelConfig, *, seed: int = 0) -> None:
+        super().__init__()
+        self.config = config
+        generator = torch.Generator().manual_seed(seed)
+        self.encoder = Encoder(config, generator=generator) if config.encoder else None
+        self.decoder = Decoder(config, generator=generator)
+
+    def forward(self, batch: PackedBatch, noise: Noise = SILENCE) -> Losses:
+        """Exact losses of a batch; without noise, z is mu and nothing is dropped."""
+        if self.encoder is None:
+            z, kl = None, batch.inputs.new_zeros(0)
+        else:
+            mu, presig = self.encoder(
+                batch.moves, batch.backwards, batch.moves_packing, noise.encoder
+            )
+            kl = kl_nats(mu, presig).sum(0)  # (Z,)
+            z = mu if noise.latent is None else mu + (presig / 2).exp() * noise.latent
+        outputs = self.decoder(batch.inputs, batch.packing, z, noise.decoder)
+        nats = reconstruction_nats(outputs, batch.offsets, batch.pen)
+        return Losses(nats.sum(), kl)
+
+    def weights(self) -> Weights:
+        """A copy of all weights by name, for a checkpoint."""
+        return {
+            name: value.detach().float().cpu().numpy().copy()
+            for name, value in self.named_parameters()
+        }
+
+    def load_weights(self, weights: Weights) -> None:
+        """Inverse of ``weights``; names and shapes must match exactly."""
+        self.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})

@@ -1,0 +1,528 @@
+"""From any files to a packed set: read, prepare, split, count. Memory does not grow with the data.
+
+Drawings pass in blocks, prepared on several threads, into scratch files beside the target; the
+packed set is written from these.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.sketches import formats, splitting
+from sketchrnn_cli.sketches.blocks import (
+    UNSPLIT,
+    Block,
+    Bools,
+    Ints,
+    Moves,
+    boxes,
+    from_sketches,
+    take,
+    to_moves,
+)
+from sketchrnn_cli.sketches.packed import SPLITS, Corpus, Writer, is_packed, write_about
+from sketchrnn_cli.sketches.preparation import Preparation, prepare
+from sketchrnn_cli.sketches.simplify import EPSILON, LONGEST, lengths, looks_raw
+from sketchrnn_cli.sketches.sketch import BOX, Sketch
+from sketchrnn_cli.sketches.streams import STDIO, open_output, reason
+
+UNNAMED = "drawing"  # word of drawings that have none
+EXAMPLES = 5  # faults and notes that are kept in full
+PIECE = 1 << 15  # drawings copied at once
+DEFAULT_SPLIT = (90.0, 5.0, 5.0)
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """What to do with the drawings. None: as fits the files."""
+
+    fit: bool | None = None  # None: canvas formats are fitted to 255, npz keeps its own frame
+    simplify: bool | None = None  # None: raw canvas drawings are
+    epsilon: float = EPSILON
+    max_points: int = 250
+    min_points: int = 1
+    per_word: int | None = None  # keep this many of each word, in each split that a file has
+    label: str | None = None  # word of drawings that do not say
+    recognized_only: bool = False
+    split: tuple[float, float, float] | None = None  # split everything anew: train, valid, test
+    on_error: str = "fail"  # or skip
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.on_error not in ("fail", "skip"):
+            raise BadConfig(f"on error must be fail or skip, not {self.on_error!r}")
+        if self.per_word is not None and self.per_word < 1:
+            raise BadConfig(f"per word must be 1 or more, not {self.per_word}")
+        if self.split is not None:
+            splitting.check(self.split)
+        self.preparation(fit=True, simplified=True)  # checks the numbers
+
+    def preparation(self, *, fit: bool, simplified: bool) -> Preparation:
+        """These settings, with what auto came to."""
+        return Preparation(
+            fit=fit,
+            simplified=simplified,
+            epsilon=self.epsilon,
+            max_points=self.max_points,
+            min_points=self.min_points,
+        )
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one build."""
+
+    read: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)  # the first few
+    notes: list[str] = field(default_factory=list)
+    words: Counter[str] = field(default_factory=Counter)  # drawings kept
+    points: Counter[str] = field(default_factory=Counter)  # of these
+    lengths: Ints = field(default_factory=lambda: np.zeros(1, np.int64))  # drawings a length
+
+    def skip(self, message: str) -> None:
+        """Count a faulty drawing that is left out."""
+        self.read += 1
+        self.dropped["faulty"] += 1
+        if len(self.faults) < EXAMPLES:
+            self.faults.append(message)
+
+    def note(self, message: str) -> None:
+        """Remember something worth telling."""
+        if len(self.notes) < EXAMPLES:
+            self.notes.append(message)
+
+    def keep(self, words: list[str], counts: Ints) -> None:
+        """Count drawings that stay: a word and a length each."""
+        self.words.update(words)
+        for word in set(words):
+            chosen = np.array([w == word for w in words]) if len(set(words)) > 1 else slice(None)
+            self.points[word] += int(counts[chosen].sum())
+        found = np.bincount(counts, minlength=len(self.lengths))
+        found[: len(self.lengths)] += self.lengths
+        self.lengths = found
+
+    @property
+    def kept(self) -> int:
+        """Drawings that stay."""
+        return sum(self.words.values())
+
+
+def build(
+    sources: list[str], out: str | Path, options: BuildOptions, *, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Make a packed set of any files.
+
+    Args:
+        sources: files, folders, patterns, ``-``.
+        out: the packed set; it appears whole or not at all.
+        options: what to do.
+        progress: told how many drawings were read, now and then.
+
+    Returns:
+        The report: read, kept, dropped by reason, words, points, splits, duplicates, leakage.
+
+    Raises:
+        BadFile, BadSketch: a file or a drawing that is none, or no drawing left.
+        BadConfig: files of both kinds of frame, without a word on which to use.
+    """
+    tally = Tally()
+    plan = Plan.of(sources, options)
+    blocks = prepared(plan, tally, progress=progress)
+    return _pack(blocks, out, plan.preparation, tally, options.split)
+
+
+def build_sketches(
+    sketches: Iterable[Sketch],
+    out: str | Path,
+    *,
+    split: tuple[float, float, float] = DEFAULT_SPLIT,
+) -> dict[str, Any]:
+    """Make a packed set of drawings at hand, which lie on the 0..255 canvas and are simplified."""
+    tally = Tally()
+    preparation = BuildOptions().preparation(fit=True, simplified=True)
+
+    def blocks() -> Iterator[Block]:
+        batch: list[Sketch] = []
+        for sketch in sketches:
+            batch.append(sketch)
+            if len(batch) >= 2048:
+                yield _choose(from_sketches(batch), preparation, tally)
+                batch = []
+        if batch:
+            yield _choose(from_sketches(batch), preparation, tally)
+
+    return _pack(blocks(), out, preparation, tally, split)
+
+
+def open_or_build(sources: list[str], work: str | Path) -> Corpus:
+    """Open a single packed set; make one of anything else, at ``work``, with default options."""
+    if len(sources) == 1 and is_packed(sources[0]):
+        return Corpus.open(Path(sources[0]))
+    build(sources, work, BuildOptions())
+    return Corpus.open(Path(work))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The files, and how auto settings come out for them."""
+
+    files: tuple[str, ...]
+    options: BuildOptions
+    preparation: Preparation
+
+    @classmethod
+    def of(cls, sources: list[str], options: BuildOptions) -> Plan:
+        """Look at the files, not into them.
+
+        Raises:
+            BadFile: nothing there, or a format that is not known.
+            BadConfig: both kinds of frame.
+        """
+        if not sources:
+            raise BadFile("no drawings: name a file, a folder, or - for standard input")
+        files = tuple(formats.expand(sources))
+        kinds = {_on_canvas(file): file for file in reversed(files)}
+        if len(kinds) > 1 and options.fit is None:
+            raise BadConfig(
+                f"{kinds[True]} lies on the 0..255 canvas and {kinds[False]} in a frame of its "
+                "own; say --fit to bring all to one box, or --no-fit to leave all as they are"
+            )
+        fit = options.fit if options.fit is not None else True in kinds
+        simplified = options.simplify if options.simplify is not None else True in kinds
+        return cls(files, options, options.preparation(fit=fit, simplified=simplified))
+
+
+def _on_canvas(file: str) -> bool:
+    """Whether a file's drawings belong on the 0..255 canvas; sketch-rnn's npz do not."""
+    if formats.format_of(file) == "ndjson":
+        return True
+    return is_packed(file) and Corpus.open(Path(file)).preparation.fit
+
+
+def _read(file: str, options: BuildOptions, tally: Tally, *, extras: bool) -> Iterator[Block]:
+    """The blocks of one file, as they are in it."""
+    skipped = tally.skip if options.on_error == "skip" else None
+    word = options.label or formats.word_of(file)
+    if formats.format_of(file) == "ndjson":
+        from sketchrnn_cli.sketches.formats import ndjson
+
+        return ndjson.read_blocks(file, word=word, skipped=skipped, extras=extras)
+    if is_packed(file):
+        return Corpus.open(Path(file)).blocks()
+    from sketchrnn_cli.sketches.formats import npz
+
+    return npz.read_blocks(file, word=word, skipped=skipped, note=tally.note)
+
+
+def prepared(
+    plan: Plan, tally: Tally, *, progress: Progress | None = None, extras: bool = False
+) -> Iterator[Block]:
+    """Drawings of all files in order, made ready on several threads while the next are read."""
+    threads = plan.options.threads or min(os.cpu_count() or 1, 8)
+    per_word: Counter[tuple[str, int]] = Counter()
+    waiting: deque[Future[tuple[Block, Counter[str], int]]] = deque()
+
+    def finish(future: Future[tuple[Block, Counter[str], int]]) -> Block:
+        block, dropped, n_read = future.result()
+        tally.dropped.update(dropped)
+        tally.read += n_read
+        if plan.options.per_word is not None:
+            block = _limit(block, plan.options.per_word, per_word, tally)
+        if progress:
+            progress(tally.read)
+        return block
+
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for file in plan.files:
+            simplified = plan.options.simplify
+            if simplified is None and not _on_canvas_kind(file):
+                simplified = False
+            for block in _read(file, plan.options, tally, extras=extras):
+                if simplified is None:  # the first drawings decide for the file
+                    simplified = bool(len(block)) and looks_raw(block).mean() > 0.5
+                waiting.append(pool.submit(_make, block, plan, bool(simplified)))
+                if len(waiting) > threads:
+                    yield finish(waiting.popleft())
+        while waiting:
+            yield finish(waiting.popleft())
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _on_canvas_kind(file: str) -> bool:
+    return formats.format_of(file) == "ndjson"
+
+
+def _make(block: Block, plan: Plan, simplified: bool) -> tuple[Block, Counter[str], int]:
+    """Prepare a block, and drop what is not wanted; the reasons, and how many there were."""
+    dropped: Counter[str] = Counter()
+    n_read = len(block)
+    preparation = plan.preparation
+
+    def drop(wanted: Bools, why: str) -> None:
+        nonlocal block
+        if n := int((~wanted).sum()):
+            dropped[why] += n
+            block = take(block, wanted)
+
+    if plan.options.recognized_only and block.recognized is not None:
+        drop(block.recognized, "not recognized")
+    drop(np.diff(block.bounds) > 0, "empty")
+    if simplified and preparation.fit:
+        low, extent = boxes(block)
+        scale = BOX / np.where(extent > 0, extent, BOX)
+        drop(lengths(block) * scale < LONGEST, "endless")
+    block = prepare(
+        block,
+        fit=preparation.fit,
+        simplified=simplified,
+        whole=preparation.fit,
+        preparation=preparation,
+    )
+    block = _by_length(block, preparation, dropped)
+    return replace(block, moves=to_moves(block)), dropped, n_read
+
+
+def _by_length(block: Block, preparation: Preparation, dropped: Counter[str]) -> Block:
+    counts = np.diff(block.bounds)
+    for wanted, why in (
+        (counts <= preparation.max_points, f"over {preparation.max_points} points"),
+        (counts >= preparation.min_points, f"under {preparation.min_points} points"),
+    ):
+        dropped[why] += int((~wanted).sum())
+    wanted = (counts <= preparation.max_points) & (counts >= preparation.min_points)
+    return take(block, wanted)
+
+
+def _choose(block: Block, preparation: Preparation, tally: Tally) -> Block:
+    tally.read += len(block)
+    full = take(block, np.diff(block.bounds) > 0)
+    tally.dropped["empty"] += len(block) - len(full)
+    return _by_length(full, preparation, tally.dropped)
+
+
+def _limit(block: Block, per_word: int, seen: Counter[tuple[str, int]], tally: Tally) -> Block:
+    """The first so many drawings of each word, of each split."""
+    wanted = np.ones(len(block), bool)
+    for i, word in enumerate(block.words):
+        key = word or UNNAMED, block.origin
+        seen[key] += 1
+        wanted[i] = seen[key] <= per_word
+    tally.dropped[f"over {per_word} of a word"] += int((~wanted).sum())
+    return take(block, wanted)
+
+
+def fingerprints(moves: Moves, bounds: Ints) -> npt.NDArray[np.uint64]:
+    """A number for each drawing that depends on its moves alone: (D,)."""
+    data = memoryview(np.ascontiguousarray(moves, "<f4").tobytes())
+    cuts = (bounds * 12).tolist()
+    digests = [
+        blake2b(data[a:b], digest_size=8).digest() for a, b in zip(cuts[:-1], cuts[1:], strict=True)
+    ]
+    return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
+
+
+class Scratch:
+    """Files that hold a set while it is gathered: as long as the data, however long that is."""
+
+    COLUMNS = {"moves": "<f4", "counts": "<i4", "words": "<i4", "origins": "|u1", "hashes": "<u8"}
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = {name: folder / name for name in self.COLUMNS}
+        self.files: dict[str, BinaryIO] = {
+            name: path.open("w+b") for name, path in self.paths.items()
+        }
+        self.words: dict[str, int] = {}
+        self.n = 0
+        self.n_points = 0
+        self.whole = True  # every number is, and fits int16
+
+    def add(self, block: Block) -> tuple[list[str], Ints]:
+        """Append drawings. Returns their words and lengths."""
+        moves = to_moves(block)
+        counts = np.diff(block.bounds)
+        words = [word or UNNAMED for word in block.words]
+        numbers = [self.words.setdefault(word, len(self.words)) for word in words]
+        if self.whole and len(moves):
+            self.whole = bool(np.abs(moves).max() <= 32767 and (moves == np.rint(moves)).all())
+        self._write("moves", moves)
+        self._write("counts", counts)
+        self._write("words", np.array(numbers, np.int64))
+        self._write("origins", np.full(len(block), block.origin))
+        self._write("hashes", fingerprints(moves, block.bounds))
+        self.n += len(block)
+        self.n_points += len(moves)
+        return words, counts
+
+    def _write(self, name: str, values: npt.NDArray[Any]) -> None:
+        self.files[name].write(np.ascontiguousarray(values, self.COLUMNS[name]).tobytes())
+
+    def pieces(self, name: str) -> Iterator[npt.NDArray[Any]]:
+        """A column, a few thousand drawings at a time."""
+        file = self.files[name]
+        file.flush()
+        file.seek(0)
+        kind = np.dtype(self.COLUMNS[name])
+        while data := file.read(PIECE * 8 * kind.itemsize):
+            yield np.frombuffer(data, kind)
+
+    def moves(self) -> Iterator[tuple[npt.NDArray[np.float32], Ints]]:
+        """Moves, (p, 3), and lengths, of some thousand drawings at a time."""
+        file = self.files["moves"]
+        file.flush()
+        file.seek(0)
+        for column in self.pieces("counts"):
+            for start in range(0, len(column), 4096):
+                counts = column[start : start + 4096].astype(np.int64)
+                n = int(counts.sum())
+                yield np.frombuffer(file.read(n * 12), "<f4").reshape(n, 3), counts
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self.files.values():
+            file.close()
+
+
+def _pack(
+    blocks: Iterator[Block],
+    out: str | Path,
+    preparation: Preparation,
+    tally: Tally,
+    split: tuple[float, float, float] | None,
+) -> dict[str, Any]:
+    """Gather blocks, split them, write the packed set."""
+    with _scratch_folder(out) as folder:
+        scratch = Scratch(folder)
+        try:
+            for block in blocks:
+                if split is not None:
+                    block = replace(block, origin=UNSPLIT)
+                tally.keep(*scratch.add(block))
+            if not tally.kept:
+                why = ", ".join(f"{n} {reason}" for reason, n in tally.dropped.items() if n)
+                raise BadFile(f"no drawings left of {tally.read} read ({why or 'none there'})")
+            splits, facts = splitting.assign(
+                lambda: scratch.pieces("hashes"),
+                lambda: scratch.pieces("origins"),
+                scratch.n,
+                split or DEFAULT_SPLIT,
+            )
+            scale = _scale_factor(scratch, splits, preparation.clip)
+            report = _report(tally, splits, facts, scale)
+            words = sorted(scratch.words)
+            order = np.empty(len(words), np.int32)
+            for i, word in enumerate(words):
+                order[scratch.words[word]] = i
+            with open_output(out, binary=True) as stream:
+                writer = Writer(stream)
+                kind = "<i2" if scratch.whole else "<f4"
+                moves = (part for part, _ in scratch.moves())
+                writer.add("moves", kind, (scratch.n_points, 3), moves)
+                writer.add("offsets", "<i8", (scratch.n + 1,), _offsets(scratch))
+                ids = (order[part] for part in scratch.pieces("words"))
+                writer.add("word_ids", "<i4", (scratch.n,), ids)
+                writer.add("splits", "|u1", (scratch.n,), iter([splits]))
+                writer.add("hashes", "<u8", (scratch.n,), scratch.pieces("hashes"))
+                about = {
+                    "words": words,
+                    "scale_factor": scale,
+                    "n_max": len(tally.lengths) - 1,
+                    "preparation": preparation.to_dict(),
+                    "report": report,
+                }
+                write_about(writer, about)
+                writer.close()
+        finally:
+            scratch.close()
+    assert set(report["splits"]) == set(SPLITS)
+    return report
+
+
+@contextlib.contextmanager
+def _scratch_folder(out: str | Path) -> Iterator[Path]:
+    """A folder on the disk of the target, gone when the work is done or has failed."""
+    beside: Path | None = None
+    if str(out) != STDIO:
+        beside = Path(out).absolute().parent
+        while not beside.is_dir() and beside != beside.parent:
+            beside = beside.parent
+    try:
+        with tempfile.TemporaryDirectory(prefix=".sketchrnn-", dir=beside) as folder:
+            yield Path(folder)
+    except OSError as error:
+        if error.errno is None or isinstance(error, BrokenPipeError):
+            raise
+        raise BadFile(f"{out}: cannot be written: {reason(error)}") from None
+
+
+def _offsets(scratch: Scratch) -> Iterator[Ints]:
+    yield np.zeros(1, np.int64)
+    total = 0
+    for counts in scratch.pieces("counts"):
+        ends = np.cumsum(counts, dtype=np.int64) + total
+        total = int(ends[-1])
+        yield ends
+
+
+def _scale_factor(scratch: Scratch, splits: npt.NDArray[np.uint8], clip: float) -> float:
+    """Standard deviation of the clipped offsets of the training split; of all if that is empty."""
+    some = bool((splits == 0).any())
+    n, total, squares = 0, 0.0, 0.0
+    first = 0
+    for moves, counts in scratch.moves():
+        chosen = (splits[first : first + len(counts)] == 0) if some else np.ones(len(counts), bool)
+        first += len(counts)
+        rows = np.clip(moves[np.repeat(chosen, counts), :2].astype(np.float64), -clip, clip)
+        n += rows.size
+        total += float(rows.sum())
+        squares += float(np.square(rows).sum())
+    mean = total / n
+    return float(np.sqrt(max(squares / n - mean * mean, 0.0))) or 1.0
+
+
+def _report(
+    tally: Tally, splits: npt.NDArray[np.uint8], facts: dict[str, Any], scale: float
+) -> dict[str, Any]:
+    passed = np.cumsum(tally.lengths)
+
+    def quantile(share: float) -> int:
+        return int(np.searchsorted(passed, share * passed[-1]))
+
+    n_points = int((tally.lengths * np.arange(len(tally.lengths))).sum())
+    return {
+        "read": tally.read,
+        "kept": tally.kept,
+        "dropped": {reason: n for reason, n in sorted(tally.dropped.items()) if n},
+        "splits": {name: int((splits == i).sum()) for i, name in enumerate(SPLITS)},
+        "words": {
+            word: {"drawings": n, "mean_points": round(tally.points[word] / n, 2)}
+            for word, n in sorted(tally.words.items())
+        },
+        "points": {
+            "mean": round(n_points / tally.kept, 2),
+            "median": quantile(0.5),
+            "percentile_95": quantile(0.95),
+            "max": len(tally.lengths) - 1,
+        },
+        "scale_factor": scale,
+        **facts,
+        "faults": tally.faults,
+        "notes": tally.notes,
+    }

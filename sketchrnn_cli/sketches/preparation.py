@@ -1,0 +1,118 @@
+"""How the drawings of a training set were made, and how a stranger's are made alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.sketches import simplify
+from sketchrnn_cli.sketches.blocks import Block, from_sketches
+from sketchrnn_cli.sketches.sketch import BOX, Sketch
+
+SMALLEST_CANVAS_DRAWING = 16  # pixels; a partial drawing of less has no scale to go by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """What `preprocess` did; stored in packed sets and in models."""
+
+    fit: bool  # aligned to 0, 0 and scaled to a larger extent of 255, in whole pixels
+    simplified: bool  # raw drawings went through Quick, Draw!'s simplification
+    epsilon: float = simplify.EPSILON  # of Douglas-Peucker, pixels
+    max_points: int = 250  # longer drawings were left out
+    min_points: int = 1  # shorter ones too
+    clip: float = 1000.0  # limit of an offset in training, data units
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.epsilon) and self.epsilon >= 0):
+            raise BadConfig(f"epsilon must be 0 or more, not {self.epsilon}")
+        if not 1 <= self.min_points <= self.max_points:
+            raise BadConfig(
+                f"min points {self.min_points} and max points {self.max_points}: "
+                "give 1 or more, and the smaller first"
+            )
+        if not self.clip > 0:
+            raise BadConfig(f"clip must be above 0, not {self.clip}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Preparation:
+        """Inverse of ``to_dict``.
+
+        Raises:
+            BadConfig: a name that does not exist, or one that is missing.
+        """
+        if unknown := values.keys() - {f.name for f in fields(cls)}:
+            raise BadConfig(f"unknown preparation settings: {', '.join(sorted(unknown))}")
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise BadConfig(f"bad preparation settings: {error}") from None
+
+
+def prepare_like(
+    sketch: Sketch, preparation: Preparation | Mapping[str, Any], *, partial: bool = False
+) -> Sketch:
+    """Make a stranger's drawing as the training drawings were made.
+
+    Args:
+        sketch: any drawing; word and extra fields are kept, times go where points go.
+        preparation: of the training set; an empty mapping leaves the drawing as it is.
+        partial: it is unfinished, so its box says little: one that lies on the 0..255 canvas
+            already, and is no mere speck, keeps its place and size.
+    """
+    if not preparation or not sketch.strokes:
+        return sketch
+    if not isinstance(preparation, Preparation):
+        preparation = Preparation.from_dict(preparation)
+    block = from_sketches([sketch])
+    if sketch.times is not None:
+        block = replace(block, timed=np.array([_are_times(sketch.times)]))
+    raw = preparation.simplified and bool(simplify.looks_raw(block)[0])
+    fit = preparation.fit and not (partial and _on_canvas(sketch))
+    made = prepare(block, fit=fit, simplified=raw, whole=preparation.fit, preparation=preparation)
+    if made is block:
+        return sketch
+    return replace(made.sketch(0), times=None)
+
+
+def prepare(
+    block: Block, *, fit: bool, simplified: bool, whole: bool, preparation: Preparation
+) -> Block:
+    """Fit and simplify a block of drawings, none of them empty.
+
+    Args:
+        block: the drawings.
+        fit: bring them to the 255 box.
+        simplified: simplify them.
+        whole: they are in canvas pixels in the end: resampled at 1 px, and rounded. In a frame
+            of their own, where a pixel means nothing, only Douglas-Peucker is done.
+        preparation: for epsilon.
+    """
+    if simplified and whole:
+        fitted = simplify.fit(block) if fit else block
+        return simplify.simplify(fitted, epsilon=preparation.epsilon)
+    if simplified:
+        return simplify.thinned(block, epsilon=preparation.epsilon, spaced=False)
+    if fit:
+        return simplify.fit_rounded(block)
+    return block
+
+
+def _are_times(thirds: tuple[Any, ...]) -> bool:
+    row = np.concatenate(thirds)
+    return len(row) > 1 and bool(row[-1] > row[0] and (np.diff(row) >= 0).mean() >= 0.9)
+
+
+def _on_canvas(sketch: Sketch) -> bool:
+    left, top, right, bottom = sketch.box()
+    inside = min(left, top) >= 0 and max(right, bottom) <= BOX
+    return inside and max(right - left, bottom - top) >= SMALLEST_CANVAS_DRAWING

@@ -1,0 +1,153 @@
+"""Settings of a training run, checked at birth; TOML in and out."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.model.config import ModelConfig, refuse_unknown
+
+DEFAULT_STEPS = 10_000  # where neither steps, epochs nor a time limit is given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """How a model is trained. Defaults: magenta sketch_rnn, get_default_hparams."""
+
+    seed: int = 0
+    steps: int = 0  # 0: no limit
+    epochs: float = 0.0  # 0: no limit
+    time_limit: float = 0.0  # seconds of this session; 0: no limit
+    batch_size: int = 100
+    learning_rate: float = 1e-3
+    learning_rate_decay: float = 0.9999  # a step
+    min_learning_rate: float = 1e-5
+    gradient_clip: float = 1.0  # by value
+    kl_weight: float = 0.5
+    kl_weight_start: float = 0.01
+    kl_weight_decay: float = 0.99995  # a step, of the distance to kl_weight
+    kl_floor: float = 0.2  # nats a latent dimension on the batch mean, below which KL is free
+    random_scale: float = 0.15  # x and y of a drawing are stretched by up to this share
+    point_dropping: float = 0.1  # probability that a point within a stroke is left out
+    log_every: int = 20  # steps between lines of metrics.jsonl
+    save_every: int = 100  # steps between saved states
+    valid_every: int = 200  # steps between validations
+    valid_sketches: int = 1000  # at most so many validation drawings are scored
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("seed", 0, 2**63 - 1),
+            ("steps", 0, 10**12),
+            ("batch_size", 1, 1_000_000),
+            ("log_every", 1, 10**9),
+            ("save_every", 1, 10**9),
+            ("valid_every", 1, 10**9),
+            ("valid_sketches", 1, 10**9),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                raise BadConfig(f"{name} must be a whole number from {low} to {high}, not {value}")
+        for name, low_, high_ in (
+            ("epochs", 0, 1e12),
+            ("time_limit", 0, 1e12),
+            ("learning_rate", 1e-12, 10),
+            ("learning_rate_decay", 1e-6, 1),
+            ("min_learning_rate", 0, 10),
+            ("gradient_clip", 1e-9, 1e9),
+            ("kl_weight", 0, 1e6),
+            ("kl_weight_start", 0, 1e6),
+            ("kl_weight_decay", 0, 1),
+            ("kl_floor", 0, 1e6),
+            ("random_scale", 0, 0.99),
+            ("point_dropping", 0, 0.99),
+        ):
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not math.isfinite(value) or not low_ <= value <= high_:
+                raise BadConfig(f"{name} must be from {low_:g} to {high_:g}, not {value!r}")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainingConfig:
+        """Inverse of ``dataclasses.asdict``; an unknown name is an error, never ignored."""
+        refuse_unknown("training", values, (f.name for f in fields(cls)))
+        return cls(**values)
+
+    def last_step(self, n_train: int) -> int:
+        """The step after which training ends, as far as steps and epochs say."""
+        ends = []
+        if self.steps:
+            ends.append(self.steps)
+        if self.epochs:
+            ends.append(max(1, math.ceil(self.epochs * n_train / self.batch_size)))
+        if not ends and not self.time_limit:
+            ends.append(DEFAULT_STEPS)
+        return min(ends) if ends else sys.maxsize
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of ``90``, ``90s``, ``10m``, ``1.5h``, ``1h30m``.
+
+    Raises:
+        BadConfig: anything else.
+    """
+    match = re.fullmatch(
+        r"(?:(?P<d>\d+(?:\.\d+)?)d)?(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m(?:in)?)?"
+        r"(?:(?P<s>\d+(?:\.\d+)?)s?)?",
+        text.strip().lower(),
+    )
+    units = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+    if match is None or not any(match.groupdict().values()):
+        raise BadConfig(f"a time is written like 90s, 10m or 1h30m, not {text!r}")
+    seconds = sum(units[unit] * float(number) for unit, number in match.groupdict("0").items())
+    if seconds <= 0:
+        raise BadConfig(f"a time limit must be longer than {text!r}")
+    return seconds
+
+
+def read_toml(path: Path) -> dict[str, dict[str, Any]]:
+    """Tables ``model`` and ``training`` (and ``data``) of a settings file.
+
+    Raises:
+        BadFile: it is missing or not TOML.
+        BadConfig: another table, or a setting outside of a table.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise BadFile(f"{path}: no such file") from None
+    except OSError as error:
+        raise BadFile(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadFile(f"{path}: not TOML: {error}") from None
+    tables = ("model", "training", "data")
+    for name, table in values.items():
+        if not isinstance(table, dict):
+            homes = {"model": ModelConfig, "training": TrainingConfig}
+            for home, cls in homes.items():
+                if name in {f.name for f in fields(cls)}:
+                    raise BadConfig(f"{path}: {name} belongs under [{home}]")
+        if name not in tables or not isinstance(table, dict):
+            try:
+                refuse_unknown("file", [name], tables)
+            except BadConfig as error:
+                raise BadConfig(f"{path}: {error}") from None
+            raise BadConfig(f"{path}: {name} must be a table, [{name}]")
+    return values
+
+
+def to_toml(model: ModelConfig, training: TrainingConfig, data: Mapping[str, Any]) -> bytes:
+    """The settings of a run as a file that ``read_toml`` and ``--config`` read."""
+    import tomli_w
+
+    tables = {"model": asdict(model), "training": asdict(training), "data": dict(data)}
+    return tomli_w.dumps(tables).encode()

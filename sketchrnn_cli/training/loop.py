@@ -1,0 +1,383 @@
+"""Training as a generator of events: the loop yields facts, the caller prints and stops.
+
+Everything random is a function of (seed, step), so a run that was killed and resumed takes the
+same steps as one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from sketchrnn_cli.errors import BadConfig, SketchError
+from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.model.config import ModelConfig
+from sketchrnn_cli.model.sketch_rnn import SketchRNN
+from sketchrnn_cli.training import batches, log, schedules, state
+from sketchrnn_cli.training.config import TrainingConfig
+from sketchrnn_cli.training.log import Metrics
+from sketchrnn_cli.training.state import Arrays, Progress
+
+if TYPE_CHECKING:
+    from sketchrnn_cli.sketches.corpus import Corpus
+
+MOST_ROLLBACKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """A step was taken; losses are reported by ``Reported``."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A line was added to metrics.jsonl."""
+
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """The validation split was scored."""
+
+    metrics: Metrics
+    best: bool  # the model was written to model.safetensors
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """A loss was not finite: back to the last saved state, at a lower rate."""
+
+    at: int
+    to: int
+    learning_rate: float
+    left: int  # how many more are allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Training ended, and everything is saved."""
+
+    step: int
+    why: str  # "steps", "time" or "stopped"
+
+
+Event = Stepped | Reported | Validated | RolledBack | Finished
+
+
+class Diverged(SketchError):
+    """Losses stayed non-finite after several rollbacks."""
+
+
+class Trainer:
+    """The network, its optimiser and its counters; ``events`` runs it."""
+
+    def __init__(
+        self,
+        run: Path,
+        corpus: Corpus,
+        model: ModelConfig,
+        config: TrainingConfig,
+        *,
+        device: torch.device,
+    ) -> None:
+        self.run, self.corpus, self.config, self.device = run, corpus, config, device
+        self.train_indices = corpus.indices("train")
+        if not len(self.train_indices):
+            raise BadConfig(f"{corpus.path}: no training drawings in it")
+        self.valid_indices = corpus.indices("valid")[: config.valid_sketches]
+        self.network = SketchRNN(model, seed=config.seed).to(device)
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(), lr=config.learning_rate, fused=device.type != "mps"
+        )
+        self.progress = Progress()
+        self.last_step = config.last_step(len(self.train_indices))
+
+    # saving and restoring
+
+    def arrays(self) -> Arrays:
+        """Weights and Adam's moments by name."""
+        result: Arrays = {}
+        for name, parameter in self.network.named_parameters():
+            moments = self.optimizer.state.get(parameter, {})
+            zeros = torch.zeros_like(parameter)
+            for key, tensor in (
+                ("model", parameter),
+                ("mean", moments.get("exp_avg", zeros)),
+                ("square", moments.get("exp_avg_sq", zeros)),
+            ):
+                result[f"{key}.{name}"] = tensor.detach().cpu().numpy()
+        return result
+
+    def save(self) -> None:
+        """Write the state of this step."""
+        state.save(self.run, self.progress, self.arrays())
+
+    def restore(self, saved: state.State) -> None:
+        """Go on from a saved state.
+
+        Raises:
+            BadConfig: it belongs to a network of other sizes.
+        """
+        wanted = {name: tuple(array.shape) for name, array in self.arrays().items()}
+        found = {name: array.shape for name, array in saved.arrays.items()}
+        if wanted != found:
+            raise BadConfig(f"{saved.path}: saved by a model of other sizes than this run's")
+        with torch.no_grad():
+            for name, parameter in self.network.named_parameters():
+
+                def tensor(key: str, name: str = name) -> torch.Tensor:
+                    return torch.from_numpy(saved.arrays[f"{key}.{name}"]).to(self.device)
+
+                parameter.copy_(tensor("model"))
+                self.optimizer.state[parameter] = {
+                    "step": torch.tensor(float(saved.progress.step), device=self.device),
+                    "exp_avg": tensor("mean").clone(),
+                    "exp_avg_sq": tensor("square").clone(),
+                }
+        self.progress = saved.progress
+
+    def write_model(self, metrics: Metrics) -> None:
+        """Write the weights of this step as the run's best model."""
+        training: dict[str, Any] = {
+            "step": self.progress.step,
+            "seed": self.config.seed,
+            "n_train": len(self.train_indices),
+        }
+        if math.isfinite(metrics.loss):
+            training["valid"] = {
+                "loss": metrics.loss,
+                "l_r": metrics.l_r,
+                "l_kl": metrics.l_kl,
+            }
+        checkpoint.save(
+            self.run / checkpoint.FILE_NAME,
+            checkpoint.Checkpoint(
+                config=self.network.config,
+                weights=self.network.weights(),
+                scale_factor=self.corpus.scale_factor,
+                words=self.corpus.words,
+                n_max=self.corpus.n_max,
+                preparation=self.corpus.preparation.to_dict(),
+                training=training,
+            ),
+        )
+
+    # one step
+
+    def take_step(self) -> torch.Tensor:
+        """Take the next step; returns loss, L_R and L_KL as one detached tensor (3,)."""
+        config, step = self.config, self.progress.step
+        batch = batches.training_batch(
+            self.corpus,
+            self.train_indices,
+            config,
+            step,
+            scale_factor=self.corpus.scale_factor,
+            device=self.device,
+        )
+        noise = batches.noise_of(
+            batch,
+            self.network.config,
+            batches.seed_of(config.seed, batches.NOISE, step),
+            dropout=True,
+            device=self.device,
+        )
+        losses = self.network(batch, noise)
+        l_r = losses.reconstruction / (batch.n_sketches * self.corpus.n_max)
+        loss, l_kl = l_r, torch.zeros_like(l_r)
+        if self.network.encoder is not None:
+            l_kl = losses.kl.mean() / batch.n_sketches
+            loss = l_r + schedules.kl_weight(config, step) * l_kl.clamp(min=config.kl_floor)
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_value_(self.network.parameters(), config.gradient_clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = schedules.learning_rate(config, step) * self.progress.rate_scale
+        self.optimizer.step()
+        self.progress.step += 1
+        return torch.stack([loss, l_r, l_kl]).detach()
+
+    @torch.no_grad()
+    def validate(self) -> Metrics | None:
+        """Score the validation split; None where there is none."""
+        started = time.monotonic()
+        n, n_z = len(self.valid_indices), self.network.config.latent_size
+        if not n:
+            return None
+        nats = kl = 0.0
+        for first in range(0, n, 100):
+            indices = self.valid_indices[first : first + 100]
+            sketches = batches.gather(self.corpus, indices, scale_factor=self.corpus.scale_factor)
+            batch = batches.pack(sketches, device=self.device)
+            seed = batches.seed_of(self.config.seed, batches.VALIDATION, first)
+            noise = batches.noise_of(
+                batch, self.network.config, seed, dropout=False, device=self.device
+            )
+            losses = self.network(batch, noise)
+            nats += float(losses.reconstruction)
+            kl += float(losses.kl.sum())
+        l_r, l_kl = nats / (n * self.corpus.n_max), kl / (n * n_z)
+        loss = l_r
+        if self.network.encoder is not None:
+            loss += self.config.kl_weight * max(l_kl, self.config.kl_floor)
+        seconds = time.monotonic() - started
+        return self._metrics("valid", loss, l_r, l_kl, rate=n / max(seconds, 1e-9))
+
+    def _metrics(self, split: str, loss: float, l_r: float, l_kl: float, rate: float) -> Metrics:
+        step = self.progress.step
+        has_kl = self.network.encoder is not None
+        return Metrics(
+            step=step,
+            split=split,
+            loss=loss,
+            l_r=l_r,
+            l_kl=l_kl,
+            learning_rate=schedules.learning_rate(self.config, max(step - 1, 0))
+            * self.progress.rate_scale,
+            kl_weight=schedules.kl_weight(self.config, max(step - 1, 0)) if has_kl else 0.0,
+            sketches_per_second=round(rate, 2),
+            seconds=round(self.progress.seconds, 3),
+        )
+
+    # the loop
+
+    def events(self, *, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+        """Train until the last step, the time limit, or until told to stop; then save.
+
+        Raises:
+            Diverged: a loss stayed non-finite after three rollbacks.
+            BadFile: the run folder cannot be written.
+        """
+        config, first = self.config, self.progress.step
+
+        def late(since: float) -> bool:
+            return bool(config.time_limit) and time.monotonic() - since >= config.time_limit
+
+        pending: list[torch.Tensor] = []  # losses not looked at yet: no wait for the device
+        started = mark = time.monotonic()
+        reported_at = self.progress.seconds
+        if self.progress.step == 0:
+            self.save()  # what the first rollback returns to
+        while True:
+            done = self.progress.step
+            why = ""
+            if done >= self.last_step:
+                why = "steps"
+            elif late(started) and done > first:
+                why = "time"
+            elif should_stop():
+                why = "stopped"
+            due = done > 0 and bool(pending)
+            if due and (why or any(done % every == 0 for every in self._rhythm())):
+                now = time.monotonic()
+                self.progress.seconds += now - mark
+                mark = now
+                if not self._absorb(pending):
+                    yield self._roll_back(done)
+                    reported_at = self.progress.seconds
+                    continue
+                if done % config.log_every == 0:
+                    yield Reported(self._report(self.progress.seconds - reported_at))
+                    reported_at = self.progress.seconds
+                ended = why in ("steps", "time") or (why and not self._has_model())
+                if done % config.valid_every == 0 or ended:
+                    yield from self._validated()
+                if why or done % config.save_every == 0:
+                    self.save()
+                mark = time.monotonic()
+            if why:
+                yield Finished(done, why)
+                return
+            pending.append(self.take_step())
+            yield Stepped(self.progress.step)
+
+    def _has_model(self) -> bool:
+        return (self.run / checkpoint.FILE_NAME).is_file()
+
+    def _rhythm(self) -> tuple[int, int, int]:
+        return self.config.log_every, self.config.valid_every, self.config.save_every
+
+    def _absorb(self, pending: list[torch.Tensor]) -> bool:
+        """Add the waiting losses to the sums; False if one is not finite."""
+        values = torch.stack(pending).double().sum(0).tolist()
+        count = float(len(pending))
+        pending.clear()
+        if not all(math.isfinite(value) for value in values):
+            return False
+        self.progress.sums = [
+            a + b for a, b in zip(self.progress.sums, [*values, count], strict=True)
+        ]
+        return True
+
+    def _report(self, seconds: float) -> Metrics:
+        loss, l_r, l_kl, count = self.progress.sums
+        self.progress.sums = [0.0] * 4
+        metrics = self._metrics(
+            "train",
+            loss / count,
+            l_r / count,
+            l_kl / count,
+            rate=count * self.config.batch_size / max(seconds, 1e-9),
+        )
+        log.append(self.run, metrics)
+        return metrics
+
+    def _validated(self) -> Iterator[Event]:
+        metrics = self.validate()
+        if metrics is None:  # nothing to choose the best by: the newest it is
+            newest = self._metrics("valid", math.nan, math.nan, math.nan, rate=0.0)
+            self.write_model(newest)
+            yield Validated(newest, best=True)
+            return
+        best = metrics.loss < self.progress.best_loss
+        if best:
+            self.progress.best_loss, self.progress.best_step = metrics.loss, metrics.step
+            self.write_model(metrics)
+        log.append(self.run, metrics)
+        yield Validated(metrics, best=best)
+
+    def _roll_back(self, at: int) -> RolledBack:
+        failed = self.progress
+        saved, _ = state.load_newest(self.run)
+        if failed.rollbacks >= MOST_ROLLBACKS or saved is None:
+            raise Diverged(
+                f"{self.run}: the loss was not finite at step {at}, after {failed.rollbacks} "
+                "rollbacks; try a lower --learning-rate (the last good state is kept)"
+            )
+        self.restore(saved)
+        self.progress.rollbacks = failed.rollbacks + 1
+        self.progress.rate_scale = failed.rate_scale / 2
+        log.truncate(self.run, self.progress.step)
+        self.save()
+        rate = schedules.learning_rate(self.config, self.progress.step) * self.progress.rate_scale
+        return RolledBack(
+            at, self.progress.step, rate, left=MOST_ROLLBACKS - self.progress.rollbacks
+        )
+
+
+def choose_device(name: str) -> torch.device:
+    """The device to train on; ``auto`` is cuda, then cpu.
+
+    Raises:
+        BadConfig: no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(name, False):
+        have = ", ".join(device for device, here in there.items() if here)
+        raise BadConfig(f"--device {name}: not on this machine, which has: {have}")
+    return torch.device(name)

@@ -1,0 +1,245 @@
+"""Animations: read back by other decoders, they last as long and end as the still picture does."""
+
+from __future__ import annotations
+
+import io
+import tracemalloc
+from collections.abc import Callable
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from drawings import CAT, DOT, EMPTY, LINE, scribble
+from PIL import Image
+
+from sketchrnn_cli.drawing import animation, pictures
+from sketchrnn_cli.drawing.animation import LEVELS, Timing, schedule, shoot
+from sketchrnn_cli.drawing.raster import to_png
+from sketchrnn_cli.drawing.sheet import Style, lay_out
+from sketchrnn_cli.errors import BadConfig, BadSketch
+from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
+
+FORMATS = pictures.ANIMATIONS
+QUICK = Timing(fps=10, duration=1.0, hold=0.5)
+ONE_LEVEL = 255 / (LEVELS - 1) / 2 + 2  # rounding to the palette
+
+
+def encoded(
+    *sketches: Sketch, format: str = "gif", timing: Timing = QUICK, **style: object
+) -> bytes:
+    stream = io.BytesIO()
+    pictures.write(stream, sketches, format, Style(**style), timing=timing)
+    return stream.getvalue()
+
+
+def frames_of(data: bytes, mode: str = "RGB") -> tuple[list[np.ndarray], list[int]]:
+    frames, durations = [], []
+    with Image.open(io.BytesIO(data)) as image:
+        for k in range(image.n_frames):
+            image.seek(k)
+            image.load()
+            frames.append(np.array(image.convert(mode)).astype(int))
+            durations.append(image.info["duration"])
+    return frames, durations
+
+
+def still(*sketches: Sketch, mode: str = "RGB", **style: object) -> np.ndarray:
+    image = Image.open(io.BytesIO(to_png(sketches, Style(**style))))
+    return np.array(image.convert(mode)).astype(int)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("in_turn", [False, True])
+def test_the_last_frame_is_the_still_picture(format: str, in_turn: bool) -> None:
+    sketches = [CAT, DOT, EMPTY, LINE, scribble(1)]
+    timing = Timing(fps=12, duration=1.0, hold=0.3, in_turn=in_turn)
+    style = {"size": 90, "color": "#803000", "background": "#e0f0ff"}
+    frames, _ = frames_of(encoded(*sketches, format=format, timing=timing, **style))
+    assert np.abs(frames[-1] - still(*sketches, **style)).max() <= ONE_LEVEL
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("fps", [1, 7, 24, 29.97, 30, 50])
+def test_it_lasts_as_long_as_asked(format: str, fps: float) -> None:
+    timing = Timing(fps=fps, duration=2.0, hold=0.7)
+    data = encoded(CAT, DOT, format=format, timing=timing, size=40)
+    frames, durations = frames_of(data)
+    assert sum(durations) == pytest.approx(2700)
+    assert durations[-1] >= 700
+    assert min(durations) >= 20
+    assert len(frames) <= max(round(2 * fps), 1)
+    assert len(frames) > 1
+
+
+def test_imageio_reads_the_same_gif() -> None:
+    data = encoded(CAT, scribble(4), size=80)
+    frames, durations = frames_of(data)
+    read = iio.imread(data, extension=".gif", mode="RGB")
+    np.testing.assert_array_equal(read, np.stack(frames))
+    assert iio.immeta(data, extension=".gif")["loop"] == 0
+    assert sum(durations) == 1500
+
+
+def test_moments_without_new_ink_keep_their_time() -> None:
+    far = from_polylines([[[0, 0], [9, 0]], [[0, 9], [9, 9]]])  # a long rest between two lines
+    data = encoded(far, timing=Timing(fps=50, duration=3.0, hold=1.0), size=60)
+    frames, durations = frames_of(data)
+    assert sum(durations) == 4000
+    assert len(frames) < 145
+    assert max(durations[:-1]) > 100  # the rest at the lift, in one frame
+    changed = [not np.array_equal(a, b) for a, b in zip(frames, frames[1:], strict=False)]
+    assert all(changed)
+
+
+@pytest.mark.parametrize("sketch", [DOT, EMPTY])
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_picture_that_never_moves_still_lasts(sketch: Sketch, format: str) -> None:
+    frames, durations = frames_of(encoded(sketch, format=format, size=64))
+    assert np.abs(frames[-1] - still(sketch, size=64)).max() <= ONE_LEVEL
+    assert sum(durations) == 1500
+
+
+def test_a_rest_longer_than_a_gif_frame_can_last_is_repeated() -> None:
+    timing = Timing(fps=1, duration=1000, hold=600)
+    _, durations = frames_of(encoded(EMPTY, timing=timing, size=16))
+    assert sum(durations) == 1_600_000
+    assert max(durations) <= 655_350
+
+
+def test_ink_only_grows() -> None:
+    frames, _ = frames_of(encoded(CAT, scribble(2), size=80))
+    for before, after in zip(frames, frames[1:], strict=False):
+        assert (after <= before).all()
+
+
+def test_the_pen_has_one_speed() -> None:
+    """Length of new ink a frame, from the schedule alone: equal wherever the pen is down."""
+    zigzag = from_polylines([[[0, 0], [100, 0], [100, 50], [0, 50]]])
+    sheet = lay_out([zigzag], Style(size=200))
+    begins, ends = schedule(sheet, in_turn=False)
+    lengths = np.concatenate([np.hypot(*np.diff(line, axis=0).T) for line in sheet.cells[0].lines])
+    np.testing.assert_allclose(ends - begins, lengths)
+    np.testing.assert_allclose(begins[1:], ends[:-1])
+
+
+def test_the_pen_rests_at_lifts_and_drawings_follow_in_turn() -> None:
+    sheet = lay_out([CAT, LINE], Style(size=100))
+    n_cat = sum(max(len(line) - 1, 1) for line in sheet.cells[0].lines)
+    begins, ends = schedule(sheet, in_turn=True)
+    assert begins[n_cat] > ends[n_cat - 1]
+    at_once, _ = schedule(sheet, in_turn=False)
+    assert at_once[n_cat] == at_once[0] == 0
+    first_stroke = len(CAT.strokes[0]) - 1
+    assert begins[first_stroke] > ends[first_stroke - 1]
+
+
+def test_many_lifts_cost_at_most_half_the_ink() -> None:
+    rng = np.random.default_rng(0)
+    dashes = from_polylines(list(rng.uniform(0, 200, (150, 1, 2)) + [[0, 0], [3, 0]]))
+    sheet = lay_out([dashes], Style(size=100))
+    begins, ends = schedule(sheet, in_turn=False)
+    assert ends.max() <= 1.5 * (ends - begins).sum()
+
+
+def test_in_turn_finishes_one_before_the_next_begins() -> None:
+    timing = Timing(fps=10, duration=2.0, hold=0.0, in_turn=True)
+    data = encoded(CAT, CAT, timing=timing, size=60, columns=2, captions=False)
+    frames, _ = frames_of(data)
+    left, right = (
+        [(frame[:, half] < 255).sum() for frame in frames]
+        for half in (slice(0, 60), slice(60, 120))
+    )
+    starts = int(np.flatnonzero(right)[0])
+    assert left[starts] == left[-1]
+    assert left[0] < left[-1]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_same_bytes_every_time(format: str) -> None:
+    sketches = [scribble(seed) for seed in range(4)]
+    once = encoded(*sketches, format=format, size=64)
+    assert encoded(*sketches, format=format, size=64) == once
+    assert encoded(*sketches[::-1], format=format, size=64) != once
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_transparent_paper(format: str) -> None:
+    frames, _ = frames_of(encoded(CAT, format=format, size=64, background="none"), "RGBA")
+    assert frames[0][0, 0, 3] == frames[-1][0, 0, 3] == 0
+    alpha = still(CAT, mode="RGBA", size=64, background="none")[..., 3]
+    if format == "gif":  # a pixel is there or not
+        assert set(np.unique(frames[-1][..., 3])) == {0, 255}
+        np.testing.assert_array_equal(frames[-1][..., 3][alpha > 128], 255)
+    else:
+        assert np.abs(frames[-1][..., 3] - alpha).max() <= ONE_LEVEL
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("size", [8, 9, 33])
+def test_odd_sizes_and_places(format: str, size: int) -> None:
+    sketches = [scribble(seed) for seed in range(3)]
+    frames, _ = frames_of(encoded(*sketches, format=format, size=size, columns=3, captions=False))
+    expected = still(*sketches, size=size, columns=3, captions=False)
+    assert np.abs(frames[-1] - expected).max() <= ONE_LEVEL
+
+
+def test_no_frame_is_kept() -> None:
+    """Ten times the frames, the same peak of memory."""
+
+    def peak(duration: float) -> int:
+        film = shoot([CAT, scribble(1)], Style(size=200), Timing(duration=duration))
+        sink = Nowhere()
+        tracemalloc.start()
+        animation.write_gif(sink, film)
+        top = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert sink.size > 1000
+        return top
+
+    peak(0.5)
+    assert peak(10.0) < 1.2 * peak(1.0)
+
+
+class Nowhere(io.RawIOBase):
+    size = 0
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self.size += len(data)
+        return len(data)
+
+
+def test_sixteen_drawings_stay_small() -> None:
+    """Issue 8's aim; the doodle-like scribbles have twice the ink of real drawings."""
+    data = encoded(*(scribble(seed, 5) for seed in range(16)), timing=Timing())
+    assert len(data) < 500_000
+
+
+def test_no_drawings_is_one_line() -> None:
+    with pytest.raises(BadSketch, match="no drawings"):
+        encoded()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: Timing(fps=0), "fps must be"),
+        (lambda: Timing(fps=float("nan")), "fps must be"),
+        (lambda: Timing(fps=100), "fps must be from 1 to 50, not 100"),
+        (lambda: Timing(duration=0), "duration must be"),
+        (lambda: Timing(duration=float("inf")), "duration must be"),
+        (lambda: Timing(hold=-1), "hold must be"),
+        (lambda: shoot([CAT], Style(size=8192), QUICK), "smaller --size"),
+    ],
+)
+def test_wrong_timing_dies_at_birth(wrong: Callable[[], object], message: str) -> None:
+    with pytest.raises(BadConfig, match=message):
+        wrong()
+
+
+def test_every_format_writes_a_sheet() -> None:
+    starts = {"svg": b"<svg", "png": b"\x89PNG", "gif": b"GIF89a", "apng": b"\x89PNG"}
+    starts["webp"] = b"RIFF"
+    assert set(starts) == set(pictures.FORMATS)
+    for format, start in starts.items():
+        assert encoded(CAT, format=format, size=32).startswith(start)
+        assert pictures.is_binary(format) == (format != "svg")

@@ -1,0 +1,173 @@
+"""`sketchrnn animate`: its exit codes, its files, and what bad input gets."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from sketchrnn_cli.cli import animate as command
+from sketchrnn_cli.cli.app import app
+from sketchrnn_cli.drawing import animation, pictures
+from sketchrnn_cli.drawing.sheet import Style
+
+CAT = {"word": "cat", "drawing": [[[0, 200, 255], [0, 30, 255]], [[50], [60]]], "seed": 3}
+DOG = {"word": "dog", "drawing": [[[9, 200], [0, 30]], [[50, 70], [60, 2]]]}
+LINES = b"".join(json.dumps(drawing).encode() + b"\n" for drawing in (CAT, DOG))
+QUICK = ["--duration", "0.5", "--size", "40", "--fps", "10"]
+
+
+def run(*arguments: object, stdin: bytes = LINES):  # noqa: ANN201
+    return CliRunner().invoke(app, ["animate", *map(str, arguments)], input=stdin)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ([], "a.gif"),
+        (["--fps", 5, "--duration", 1, "--hold", 0, "--in-turn", "--no-captions"], "a.gif"),
+        (["--columns", 1, "--line-width", 2, "--color", "navy", "--background", "none"], "b.webp"),
+        (["--color", "#ffffff", "--background", "black", "--size", 50], "c.apng"),
+        (["--line_width", 2, "--format", "apng", "-n", 1], "deep/d.png"),
+    ],
+)
+def test_every_option_makes_its_file(arguments: list[object], name: str, tmp_path: Path) -> None:
+    out = tmp_path / name
+    result = run("-", "-o", out, *QUICK, *arguments)
+    assert (result.exit_code, result.stdout) == (0, ""), result.stderr
+    assert str(out) in result.stderr
+    with Image.open(out) as image:
+        assert image.n_frames > 1
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [out]
+
+
+def test_a_file_is_read_and_the_facts_told(tmp_path: Path) -> None:
+    source, out = tmp_path / "some.ndjson", tmp_path / "a.gif"
+    source.write_bytes(LINES)
+    result = run(source, "-o", out, "--json", *QUICK, stdin=b"")
+    assert result.exit_code == 0
+    answer = json.loads(result.stdout)
+    assert answer.pop("bytes") == out.stat().st_size
+    assert answer.pop("height") > 40
+    assert answer == {
+        "file": str(out),
+        "format": "gif",
+        "n_drawings": 2,
+        "width": 80,
+        "seconds": 2.0,
+    }
+
+
+def test_quiet_says_nothing(tmp_path: Path) -> None:
+    result = run("-o", tmp_path / "a.gif", "--quiet", *QUICK)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_a_pipe_gets_the_picture_and_nothing_else() -> None:
+    command = [sys.executable, "-m", "sketchrnn_cli", "animate", "--format", "gif", *QUICK]
+    result = subprocess.run(command, input=LINES, capture_output=True, check=True)
+    with Image.open(io.BytesIO(result.stdout)) as image:
+        assert image.format == "GIF"
+    assert b"standard output: 2 drawings" in result.stderr
+
+
+def test_count_takes_the_first(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.gif", tmp_path / "two.gif"
+    assert run("-o", one, "-n", 1, *QUICK).exit_code == 0
+    assert run("-o", two, *QUICK, stdin=json.dumps(CAT).encode()).exit_code == 0
+    assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "message"),
+    [
+        (["-o", "a.gif"], b"", 1, "standard input: no drawings"),
+        (["-o", "a.gif"], b"\n\n", 1, "standard input: no drawings"),
+        (["-o", "a.png"], LINES, 1, "a.png: unknown format 'png'; known are gif, apng, webp"),
+        (["-o", "a.svg"], LINES, 1, "unknown format 'svg'; known are gif, apng, webp"),
+        (["-o", "a.mp4"], LINES, 1, "unknown format 'mp4'"),
+        (["-o", "a"], LINES, 1, "a: no format"),
+        ([], LINES, 1, "standard output: no format; give --format, one of gif, apng, webp"),
+        (["-o", "a.gif", "--fps", "0"], LINES, 1, "fps must be from 1 to 50, not 0"),
+        (["-o", "a.gif", "--fps", "nan"], LINES, 1, "fps must be from 1 to 50, not nan"),
+        (["-o", "a.gif", "--fps", "many"], LINES, 2, "not a valid float"),
+        (["-o", "a.gif", "--duration", "-1"], LINES, 1, "duration must be"),
+        (["-o", "a.gif", "--hold", "1e9"], LINES, 1, "hold must be"),
+        (["-o", "a.gif", "--size", "0"], LINES, 1, "size must be from 8 to 8192"),
+        (["-o", "a.gif", "--size", "8000"], LINES, 1, "smaller --size"),
+        (["-o", "a.gif", "--columns", "0"], LINES, 1, "columns must be"),
+        (["-o", "a.gif", "--line-width", "0"], LINES, 1, "line width must be"),
+        (["-o", "a.gif", "--color", "blurple"], LINES, 1, "unknown color 'blurple'"),
+        (["-o", "a.gif", "--background", "#12"], LINES, 1, "unknown color '#12'"),
+        (["-o", "a.gif", "-n", "0"], LINES, 2, "'-n'"),
+        (["--format", "gif", "--json"], LINES, 1, "both want standard output"),
+        (["missing.ndjson", "-o", "a.gif"], b"", 1, "missing.ndjson: no such file"),
+        (["-o", "a.gif"], LINES + b"{nonsense\n", 1, "standard input"),
+        (["-o", "."], LINES, 1, "no format"),
+    ],
+)
+def test_bad_input_is_one_line_and_no_file(
+    arguments: list[str],
+    stdin: bytes,
+    code: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments, stdin=stdin)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert message in result.stderr
+    if code == 1:
+        assert result.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_terminal_is_refused_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sketchrnn_cli.sketches import streams
+
+    monkeypatch.setattr(streams.sys.stdout.__class__, "isatty", lambda self: True, raising=False)
+    result = run("missing.ndjson", "--format", "gif")
+    assert result.exit_code == 1
+    assert "not written to a terminal" in result.stderr
+
+
+def test_help_names_the_real_defaults_and_formats() -> None:
+    assert command.KNOWN == pictures.ANIMATIONS
+    parameters = inspect.signature(command.animate, eval_str=True).parameters
+    style, timing = Style(), animation.Timing()
+    defaults = {
+        "fps": f"{timing.fps:g}",
+        "hold": f"{timing.hold:g}",
+        "duration": f"{animation.SECONDS:g}, or {animation.SECONDS_IN_TURN:g} a drawing in turn",
+        "color": style.color,
+        "background": str(style.background),
+    }
+    for name, default in defaults.items():
+        (option,) = parameters[name].annotation.__metadata__
+        assert f"[default: {default}]" in option.help
+
+
+def test_animate_never_loads_torch() -> None:
+    code = (
+        "import sys; from sketchrnn_cli.drawing import animation, raster;"
+        "from sketchrnn_cli.cli import animate; sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_real_drawings(shared_data: Path, tmp_path: Path) -> None:
+    source = shared_data / "quickdraw" / "simplified" / "cat.ndjson.gz"
+    out = tmp_path / "cats.gif"
+    result = run(source, "-n", 16, "-o", out, stdin=b"")
+    assert result.exit_code == 0, result.stderr
+    assert out.stat().st_size < 500_000
+    with Image.open(out) as image:
+        assert image.n_frames > 50

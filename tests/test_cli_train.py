@@ -1,0 +1,219 @@
+"""``sketchrnn train`` as a person runs it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from sketchrnn_cli.cli.app import app
+from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.sketches import doodles
+from sketchrnn_cli.sketches.formats import ndjson
+
+QUICK = ["--preset", "tiny", "--batch-size", "8", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def drawings(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "stars.ndjson"
+    lines = [ndjson.to_line(doodles.draw("star", 0, k)) for k in range(60)]
+    path.write_bytes(b"".join(lines))
+    return path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["train", *map(str, arguments)], catch_exceptions=False)
+
+
+def one_line(result, *says):
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    for text in says:
+        assert text in result.stderr
+
+
+@pytest.fixture(scope="module")
+def trained(drawings, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "stars"
+    result = run(drawings, "-o", out, "--steps", 6, *QUICK[:-1])
+    assert result.exit_code == 0, result.stderr
+    return out, result
+
+
+def test_a_run_folder_holds_what_the_contract_says(trained):
+    out, result = trained
+    names = {path.name for path in out.iterdir()}
+    assert names == {
+        "model.safetensors",
+        "state",
+        "config.toml",
+        "metrics.jsonl",
+        "loss.png",
+        "samples",
+    }
+    assert (out / "loss.png").read_bytes()[:4] == b"\x89PNG"
+    assert [path.name for path in (out / "samples").iterdir()] == ["step-000006.png"]
+    model = checkpoint.load(out)
+    assert model.words == ("star",)
+    assert model.preparation["fit"] is True
+    assert result.stdout == ""
+    assert f"sketchrnn sample --model {out}" in result.stderr
+    assert not any(path.name.startswith(".") for path in out.parent.iterdir())
+
+
+def test_the_command_it_ends_with_works_as_printed(trained, tmp_path, monkeypatch):
+    _, result = trained
+    (line,) = (line for line in result.stderr.splitlines() if line.startswith("try: "))
+    monkeypatch.chdir(tmp_path)
+    sampled = CliRunner().invoke(app, line.removeprefix("try: sketchrnn ").split())
+    assert sampled.exit_code == 0, sampled.stderr
+    assert (tmp_path / "samples.svg").read_text().startswith("<svg")
+
+
+def test_no_data_practises_on_doodles_in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("doodles", "doodles-2"):
+        result = run("--steps", 1, *QUICK[:-1])
+        assert result.exit_code == 0, result.stderr
+        assert checkpoint.load(tmp_path / "runs" / name).words == doodles.WORDS
+
+
+def test_a_shell_glob_after_data_and_underscores_are_accepted(drawings, tmp_path):
+    other = tmp_path / "more.ndjson"
+    other.write_bytes(drawings.read_bytes().replace(b'"star"', b'"sun"'))
+    out = tmp_path / "run"
+    arguments = ["--data", drawings, other, "-o", out, "--epochs", 1, "--batch_size", 50]
+    result = run(*arguments, "--preset", "tiny", "--json")
+    assert result.exit_code == 0, result.stderr
+    answer = json.loads(result.stdout)
+    assert answer["step"] == 3  # about 110 drawings, 50 a step
+    assert set(checkpoint.load(out).words) == {"star", "sun"}
+
+
+def test_flags_go_before_the_file_and_the_file_before_defaults(drawings, tmp_path):
+    settings = tmp_path / "x.toml"
+    settings.write_text(
+        "[model]\ndecoder_size = 20\nencoder_size = 9\n"
+        "[training]\nbatch_size = 4\nlearning_rate = 0.01\nsteps = 2\n"
+    )
+    out = tmp_path / "run"
+    result = run(drawings, "-o", out, "--config", settings, "--batch-size", 5, "--no-encoder")
+    assert result.exit_code == 0, result.stderr
+    text = (out / "config.toml").read_text()
+    for line in (
+        "decoder_size = 20",
+        "batch_size = 5",
+        "learning_rate = 0.01",
+        "encoder = false",
+        "n_mixtures = 20",
+    ):
+        assert line in text
+    again = tmp_path / "again"
+    result = run(drawings, "-o", again, "--config", out / "config.toml", "--quiet")
+    assert result.exit_code == 0, result.stderr
+    assert (again / "config.toml").read_text() == text
+    a, b = (checkpoint.load(path).weights for path in (out, again))
+    assert all(a[name].tobytes() == b[name].tobytes() for name in a)
+
+
+def test_resuming_equals_never_having_stopped(drawings, tmp_path):
+    assert run(drawings, "-o", tmp_path / "whole", "--steps", 6, *QUICK).exit_code == 0
+    assert run(drawings, "-o", tmp_path / "parts", "--steps", 3, *QUICK).exit_code == 0
+    result = run("-o", tmp_path / "parts", "--resume", "--steps", 6)
+    assert result.exit_code == 0, result.stderr
+    assert "going on from step 3" in result.stderr
+    whole, parts = (
+        (tmp_path / name / "state" / "step-000000006.safetensors").read_bytes()[-1000:]
+        for name in ("whole", "parts")
+    )
+    assert whole == parts
+
+
+def test_a_run_that_is_done_resumes_to_nothing_more(trained):
+    out, _ = trained
+    result = run("-o", out, "--resume")
+    assert result.exit_code == 0, result.stderr
+    assert "done: 6 steps" in result.stderr
+
+
+def test_a_run_folder_is_not_overwritten_unless_told(drawings, tmp_path):
+    out = tmp_path / "run"
+    assert run(drawings, "-o", out, "--steps", 1, *QUICK).exit_code == 0
+    before = (out / "model.safetensors").read_bytes()
+    one_line(run(drawings, "-o", out, "--steps", 1, *QUICK), "run: exists already", "--overwrite")
+    bad = run(tmp_path / "none.npz", "-o", out, "--overwrite", *QUICK)
+    one_line(bad, "none.npz: no such file")
+    assert (out / "model.safetensors").read_bytes() == before
+    result = run(drawings, "-o", out, "--steps", 2, "--seed", 5, "--overwrite", *QUICK)
+    assert result.exit_code == 0, result.stderr
+    assert (out / "model.safetensors").read_bytes() != before
+
+
+def test_a_folder_that_is_no_run_is_never_overwritten(drawings, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
+    result = run(drawings, "-o", tmp_path / "thesis", "--steps", 1, "--overwrite", *QUICK)
+    one_line(result, "does not look like a run")
+    assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--preset", "huge"], "--preset must be one of tiny, base"),
+        (["--cell", "gru"], "cell must be one of lstm"),
+        (["--batch-size", "0"], "batch_size must be a whole number"),
+        (["--learning-rate", "-1"], "learning_rate must be from"),
+        (["--time-limit", "soon"], "a time is written like 90s, 10m or 1h30m"),
+        (["--threads", "1000"], "--threads 1000: this machine has"),
+        (["--config", "none.toml"], "none.toml: no such file"),
+        (["--resume", "--overwrite"], "give one of them"),
+        (["--device", "abacus"], "--device abacus: not on this machine, which has: cpu"),
+    ],
+)
+def test_bad_settings_are_one_line_and_leave_nothing(drawings, tmp_path, arguments, says):
+    one_line(run(drawings, "-o", tmp_path / "run", *arguments), says)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_drawings_are_one_line_and_leave_nothing(tmp_path):
+    bad = tmp_path / "page.npz"
+    bad.write_bytes(b"<!DOCTYPE html><html>Not found</html>")
+    one_line(run(bad, "-o", tmp_path / "run"), "page.npz", "HTML")
+    one_line(run(tmp_path / "none.npz", "-o", tmp_path / "run"), "none.npz: no such file")
+    assert [path.name for path in tmp_path.iterdir()] == ["page.npz"]
+
+
+def test_resuming_nothing_and_resuming_otherwise_are_one_line(trained, drawings, tmp_path):
+    out, _ = trained
+    one_line(run("-o", tmp_path / "none", "--resume"), "nothing to resume")
+    one_line(run("-o", out, "--resume", "--no-encoder"), "was begun with encoder = True")
+    one_line(run(tmp_path / "other.npz", "-o", out, "--resume"), "leave out DATA to go on")
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)] if os.name == "posix" else []
+)
+def test_a_signal_saves_first(drawings, tmp_path, name, code):
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "sketchrnn_cli", "train", str(drawings), "-o", str(out)]
+    process = subprocess.Popen([*command, *QUICK[:-1]], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (out / "state" / "step-000000000.safetensors").exists():
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(getattr(signal, name))
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == code, stderr
+    assert "stopped and saved; --resume goes on" in stderr
+    assert (out / "model.safetensors").is_file()
+    result = run("-o", out, "--resume", "--time-limit", "1s", "--quiet")
+    assert result.exit_code == 0, result.stderr

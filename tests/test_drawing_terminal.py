@@ -1,0 +1,101 @@
+"""Braille drawings: every dot where the ink is, lines no wider than the terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import numpy as np
+import pytest
+from drawings import CAT, DOT, EMPTY, LINE, scribble
+
+from sketchrnn_cli.drawing.terminal import braille, grid
+from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
+
+# Dots of a character by row and column, numbered as in its Unicode name: 1 4, 2 5, 3 6, 7 8.
+NUMBERS = [[1, 4], [2, 5], [3, 6], [7, 8]]
+
+
+def dots(lines: list[str]) -> np.ndarray:
+    """Read braille back through the names of its characters."""
+    field = np.zeros((4 * len(lines), 2 * len(lines[0])), bool)
+    for r, line in enumerate(lines):
+        for c, character in enumerate(line):
+            name = unicodedata.name(character)
+            for y, row in enumerate(NUMBERS):
+                for x, number in enumerate(row):
+                    field[4 * r + y, 2 * c + x] = str(number) in name.rpartition("-")[2]
+    return field
+
+
+def width_of(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+def test_corners_reach_the_corners() -> None:
+    square = from_polylines([[[0, 0], [9, 0], [9, 9], [0, 9], [0, 0]]])
+    field = dots(braille(square, 12, 6))
+    assert field[0].all()
+    assert field[-1].all()
+    assert field[:, 0].all()
+    assert field[:, -1].all()
+    assert not field[1:-1, 1:-1].any()
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(1, 1), (4, 20), (30, 2), (24, 12)])
+def test_the_block_has_its_size_and_uniform_scale(columns: int, rows: int) -> None:
+    lines = braille(CAT, columns, rows)
+    assert [len(line) for line in lines] == [columns] * rows
+    y, x = np.nonzero(dots(lines))
+    across, down = np.ptp(x) + 1, np.ptp(y) + 1
+    left, top, right, bottom = CAT.box()
+    assert across == 2 * columns or down == 4 * rows
+    assert abs(across - 1 - (right - left) / (bottom - top) * (down - 1)) <= 2
+
+
+def test_lines_have_no_holes() -> None:
+    field = dots(braille(from_polylines([[[0, 0], [100, 37]]]), 40, 20))
+    assert field.any(0).all()
+    y = field.argmax(0)
+    assert (np.diff(y) <= 1).all()
+
+
+def test_a_dot_is_one_dot_and_nothing_is_nothing() -> None:
+    assert dots(braille(DOT, 8, 4)).sum() == 1
+    assert dots(braille(EMPTY, 8, 4)).sum() == 0
+    assert dots(braille(LINE, 8, 4)).any(0).all()
+
+
+@pytest.mark.parametrize("width", [1, 5, 24, 49, 50, 80, 200])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    text = grid([scribble(k) for k in range(7)], width)
+    assert max(map(width_of, text.split("\n"))) <= max(width, 4)
+
+
+def test_a_row_holds_as_many_drawings_as_fit() -> None:
+    lines = grid([CAT] * 4, 76, cell=24).split("\n")
+    assert len(lines[0]) == 3 * 24 + 2 * 2
+    assert lines[12].split() == ["cat", "·", "seed", "7"] * 3
+    assert len(lines) == 2 * 13 + 1
+
+
+def test_captions_cannot_steer_the_terminal() -> None:
+    sketch = Sketch(CAT.strokes, "c\x1b[2Jat\n\r\x07‮ 猫" + "x" * 90)
+    *_, caption = grid([sketch], 24).split("\n")
+    assert caption.isprintable()
+    assert caption.startswith("c[2Jat 猫x")
+    assert caption.endswith("…")
+    assert width_of(caption) <= 24
+
+
+def test_a_stream_is_taken_row_by_row() -> None:
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(1)
+            yield CAT
+
+    from sketchrnn_cli.drawing.terminal import grid_lines
+
+    next(grid_lines(endless(), 80))
+    assert len(taken) == 3

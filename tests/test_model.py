@@ -1,0 +1,322 @@
+"""The torch network against the slow float64 reference."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import reference
+import torch
+from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
+
+from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
+from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.model.checkpoint import Checkpoint
+from sketchrnn_cli.model.config import PRESETS, ModelConfig
+from sketchrnn_cli.model.loss import kl_nats
+from sketchrnn_cli.model.mixture import log_density, mixture_of
+from sketchrnn_cli.model.packed import LSTMSequence, Packing, Workspace
+from sketchrnn_cli.model.sketch_rnn import Noise, SketchRNN
+from sketchrnn_cli.training.batches import FlatSketches, noise_of, pack
+
+SMALL = ModelConfig(encoder_size=5, latent_size=4, decoder_size=7, n_mixtures=3)
+CPU = torch.device("cpu")
+
+
+def random_sketches(rng, lengths=(6, 1, 9, 3, 9)):
+    """Stroke-3 rows in model units."""
+    sketches = []
+    for length in lengths:
+        moves = rng.normal(size=(length, 3)).astype(np.float32)
+        moves[:, 2] = rng.random(length) < 0.3
+        moves[-1, 2] = 1
+        sketches.append(moves)
+    return sketches
+
+
+def packed(sketches):
+    flat = np.concatenate(sketches)
+    lengths = np.array([len(s) for s in sketches])
+    return pack(FlatSketches(flat[:, :2], flat[:, 2] > 0, lengths), device=CPU)
+
+
+def double(batch):
+    return dataclasses.replace(
+        batch,
+        inputs=batch.inputs.double(),
+        offsets=batch.offsets.double(),
+        backwards=batch.backwards.double(),
+    )
+
+
+def random_network(config, seed=0):
+    """Weights large enough that every one of them matters."""
+    network = SketchRNN(config, seed=seed).double()
+    generator = torch.Generator().manual_seed(seed + 1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter.add_(0.3 * noise)
+    weights = {name: p.detach().numpy() for name, p in network.named_parameters()}
+    return network, weights
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_conditional_losses_equal_the_slow_reference(seed):
+    rng = np.random.default_rng(seed)
+    sketches = random_sketches(rng)
+    network, weights = random_network(SMALL, seed)
+    latent = rng.normal(size=(len(sketches), 4))
+    longest_first = np.argsort([-len(s) for s in sketches], kind="stable")
+    nats, kl = 0.0, np.zeros(4)
+    for k, sketch in enumerate(sketches):
+        mu, presig = reference.encode(weights, sketch)
+        z = mu + np.exp(presig / 2) * latent[k]
+        nats += reference.sketch_nats(weights, sketch, z)
+        kl += -0.5 * (1 + presig - mu**2 - np.exp(presig))
+    noise = Noise(torch.from_numpy(latent[longest_first]), None, (None, None))
+    losses = network(double(packed(sketches)), noise)
+    assert losses.reconstruction.item() == pytest.approx(nats, rel=1e-9)
+    np.testing.assert_allclose(losses.kl.detach().numpy(), kl, rtol=1e-9)
+
+
+def test_decoder_only_losses_equal_the_slow_reference():
+    sketches = random_sketches(np.random.default_rng(5))
+    network, weights = random_network(dataclasses.replace(SMALL, encoder=False))
+    losses = network(double(packed(sketches)))
+    nats = sum(reference.sketch_nats(weights, sketch) for sketch in sketches)
+    assert losses.reconstruction.item() == pytest.approx(nats, rel=1e-9)
+    assert losses.kl.numel() == 0
+
+
+def test_recurrent_dropout_masks_the_candidate_gate_alone():
+    sketch = random_sketches(np.random.default_rng(6), lengths=(5,))
+    network, weights = random_network(dataclasses.replace(SMALL, encoder=False))
+    mask = (torch.rand(6, 7, generator=torch.Generator().manual_seed(1)) < 0.7).double() / 0.7
+    losses = network(double(packed(sketch)), Noise(None, mask, (None, None)))
+    nats = reference.sketch_nats(weights, sketch[0], masks=mask.numpy())
+    assert losses.reconstruction.item() == pytest.approx(nats, rel=1e-9)
+    assert losses.reconstruction.item() != pytest.approx(
+        reference.sketch_nats(weights, sketch[0]), rel=1e-3
+    )
+
+
+def test_lstm_gradients_are_those_of_finite_differences():
+    torch.manual_seed(0)
+    packing = Packing.of_lengths([4, 4, 2, 1])
+    shapes = [(5, 12), (4, 12), (3, 12), (4, 3), (4, 3)]
+    x = torch.randn(11, 5, dtype=torch.float64)
+    mask = (torch.rand(11, 3, dtype=torch.float64) < 0.8).double() / 0.8
+    parameters = [torch.randn(s, dtype=torch.float64, requires_grad=True) for s in shapes]
+    assert torch.autograd.gradcheck(
+        lambda *p: LSTMSequence.apply(x, *p, mask, packing, Workspace()), parameters
+    )
+
+
+def test_gradients_of_every_weight_equal_autograd_through_the_obvious_loop():
+    sketches = random_sketches(np.random.default_rng(8))
+    network, _ = random_network(SMALL)
+    batch = double(packed(sketches))
+    noise = noise_of(batch, SMALL, seed=3, dropout=False, device=CPU)
+    noise = Noise(noise.latent.double(), None, (None, None))
+    losses = network(batch, noise)
+    (losses.reconstruction + losses.kl.sum()).backward()
+    fast = {name: p.grad.clone() for name, p in network.named_parameters()}
+
+    leaves = {n: p.detach().clone().requires_grad_() for n, p in network.named_parameters()}
+
+    def run(prefix, rows, h, c, constant=0):
+        for row in rows:
+            gates = row @ leaves[f"{prefix}.w_x"] + constant + h @ leaves[f"{prefix}.w_h"]
+            i, f, o, j = (gates + leaves[f"{prefix}.b"]).chunk(4)
+            c = f.sigmoid() * c + i.sigmoid() * j.tanh()
+            h = o.sigmoid() * c.tanh()
+            yield h
+
+    total = torch.zeros((), dtype=torch.float64)
+    order = np.argsort([-len(s) for s in sketches], kind="stable")
+    for rank, k in enumerate(order):
+        rows = torch.from_numpy(reference.stroke5(sketches[k]))
+        zero = torch.zeros(5, dtype=torch.float64)
+        h = torch.cat(
+            [
+                list(run("encoder.fw", rows, zero, zero))[-1],
+                list(run("encoder.bw", rows.flip(0), zero, zero))[-1],
+            ]
+        )
+        mu = h @ leaves["encoder.mu_w"] + leaves["encoder.mu_b"]
+        presig = h @ leaves["encoder.presig_w"] + leaves["encoder.presig_b"]
+        z = mu + (presig / 2).exp() * noise.latent[rank]
+        c, h = (z @ leaves["decoder.start_w"] + leaves["decoder.start_b"]).tanh().chunk(2)
+        start = torch.tensor([[0.0, 0, 1, 0, 0]], dtype=torch.float64)
+        constant = z @ leaves["decoder.cell.w_const"]
+        hs = torch.stack(list(run("decoder.cell", torch.cat([start, rows]), h, c, constant)))
+        out = hs @ leaves["decoder.out_w"] + leaves["decoder.out_b"]
+        pens = rows[:, 3].long().tolist() + [2]
+        total = total - out[:, :3].log_softmax(1)[range(len(pens)), pens].sum()
+        total = total - log_density(mixture_of(out[:-1]), rows[:, :2]).sum()
+        total = total + kl_nats(mu, presig).sum()
+    total.backward()
+    for name, grad in fast.items():
+        np.testing.assert_allclose(grad, leaves[name].grad, rtol=1e-8, atol=1e-10, err_msg=name)
+
+
+def test_mixture_density_is_that_of_torch_distributions():
+    generator = torch.Generator().manual_seed(2)
+    outputs = torch.randn(50, 3 + 6 * 4, generator=generator, dtype=torch.float64)
+    offsets = torch.randn(50, 2, generator=generator, dtype=torch.float64)
+    pi, mx, my, sx, sy, rho = outputs[:, 3:].chunk(6, dim=1)
+    sx, sy, rho = sx.exp(), sy.exp(), rho.tanh()
+    covariance = torch.stack([sx * sx, rho * sx * sy, rho * sx * sy, sy * sy], -1)
+    expected = MixtureSameFamily(
+        Categorical(logits=pi),
+        MultivariateNormal(torch.stack([mx, my], -1), covariance.unflatten(-1, (2, 2))),
+    ).log_prob(offsets)
+    torch.testing.assert_close(log_density(mixture_of(outputs), offsets), expected)
+
+
+def test_density_far_from_every_mean_is_finite():
+    outputs = torch.zeros(1, 3 + 6 * 2, requires_grad=True)
+    value = log_density(mixture_of(outputs), torch.tensor([[1000.0, -1000.0]]))
+    value.sum().backward()
+    assert value.item() < -900_000
+    assert outputs.grad is not None
+    assert outputs.grad.isfinite().all()
+
+
+def test_a_prediction_ignores_the_moves_after_it():
+    network, _ = random_network(dataclasses.replace(SMALL, encoder=False))
+    sketch = random_sketches(np.random.default_rng(0), lengths=(8,))[0]
+    changed = sketch.copy()
+    changed[5:, :2] += 3
+    with torch.no_grad():
+        a = network.decoder(double(packed([sketch])).inputs, packed([sketch]).packing, None)
+        a = a.clone()
+        b = network.decoder(double(packed([changed])).inputs, packed([changed]).packing, None)
+    torch.testing.assert_close(a[:6], b[:6])
+    assert not torch.allclose(a[6:], b[6:])
+
+
+def test_a_workspace_in_use_is_refused_not_overwritten():
+    network, _ = random_network(SMALL)
+    batch = double(packed(random_sketches(np.random.default_rng(0))))
+    first = network(batch)
+    network(batch)
+    with pytest.raises(RuntimeError, match="modified inplace"):
+        first.reconstruction.backward()
+
+
+def test_initialisation_is_magentas():
+    network = SketchRNN(ModelConfig(encoder_size=16, decoder_size=32, latent_size=8))
+    cell = network.decoder.cell
+    for gate in cell.w_h.detach().split(32, dim=1):
+        torch.testing.assert_close(gate @ gate.T, torch.eye(32), atol=1e-5, rtol=0)
+    assert cell.b.detach().reshape(4, 32)[:, 0].tolist() == [0, 1, 0, 0]
+    limit = (6 / (5 + 8 + 128)) ** 0.5
+    assert 0.9 * limit < cell.w_x.abs().max() <= limit
+    assert 0.0005 < network.encoder.mu_w.std() < 0.002
+    assert network.decoder.out_b.abs().max() <= (3 / 123) ** 0.5
+
+
+def test_same_seed_same_weights_and_another_seed_others():
+    a, b, c = (SketchRNN(SMALL, seed=seed).weights() for seed in (1, 1, 2))
+    assert all((a[name] == b[name]).all() for name in a)
+    assert any((a[name] != c[name]).any() for name in a)
+
+
+@pytest.mark.parametrize("encoder", [True, False])
+def test_checkpoint_round_trip(tmp_path, encoder):
+    config = dataclasses.replace(SMALL, encoder=encoder)
+    network = SketchRNN(config, seed=4)
+    assert {n: v.shape for n, v in network.weights().items()} == checkpoint.shapes(config)
+    saved = Checkpoint(
+        config=config,
+        weights=network.weights(),
+        scale_factor=31.25,
+        words=("cat", "ice cream"),
+        n_max=77,
+        preparation={"fit": True},
+        training={"step": 3},
+    )
+    checkpoint.save(tmp_path / "model.safetensors", saved)
+    for source in (tmp_path, tmp_path / "model.safetensors"):
+        back = checkpoint.load(source)
+        assert dataclasses.replace(back, weights={}) == dataclasses.replace(saved, weights={})
+        assert all((back.weights[n] == v).all() for n, v in saved.weights.items())
+    again = SketchRNN(config, seed=9)
+    again.load_weights(back.weights)
+    assert all((again.weights()[n] == v).all() for n, v in saved.weights.items())
+
+
+def corrupt(data, what):
+    if what == "empty":
+        return b""
+    if what == "text":
+        return b"<!DOCTYPE html><html></html>"
+    if what == "truncated":
+        return data[: len(data) // 2]
+    if what == "header":
+        return data[:8] + b"{" + b"\xff" * 20 + data[29:]
+    if what == "newer":
+        return data.replace(b'"format_version":"1"', b'"format_version":"9"')
+    return data.replace(b'"format":"sketchrnn"', b'"format":"something"'[:21])
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("empty", "not a sketchrnn checkpoint"),
+        ("text", "not a sketchrnn checkpoint"),
+        ("truncated", "damaged checkpoint"),
+        ("header", "damaged checkpoint"),
+        ("newer", "update sketchrnn"),
+    ],
+)
+def test_a_bad_checkpoint_says_what_it_is(tmp_path, what, says):
+    good = tmp_path / "good.safetensors"
+    network = SketchRNN(SMALL)
+    saved = Checkpoint(config=SMALL, weights=network.weights(), scale_factor=1.0)
+    checkpoint.save(good, saved)
+    bad = tmp_path / "bad.safetensors"
+    bad.write_bytes(corrupt(good.read_bytes(), what))
+    assert bad.read_bytes() != good.read_bytes()
+    with pytest.raises(BadCheckpoint, match=says) as error:
+        checkpoint.load(bad)
+    assert "bad.safetensors" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_checkpoint_and_an_empty_run_say_so(tmp_path):
+    with pytest.raises(BadFile, match="no such checkpoint"):
+        checkpoint.load(tmp_path / "none.safetensors")
+    with pytest.raises(BadFile, match="no model.safetensors in this folder"):
+        checkpoint.load(tmp_path)
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    weights = SketchRNN(SMALL).weights()
+    weights["decoder.out_b"][0] = np.nan
+    saved = Checkpoint(config=SMALL, weights=weights, scale_factor=1.0)
+    checkpoint.save(tmp_path / "model.safetensors", saved)
+    with pytest.raises(BadCheckpoint, match="decoder.out_b holds a number that is not finite"):
+        checkpoint.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"latent_size": 0}, "latent_size"),
+        ({"dropout": 1.0}, r"dropout must be in \[0, 1\)"),
+        ({"cell": "gru"}, "cell must be one of lstm"),
+        ({"n_mixtures": 2.5}, "n_mixtures"),
+        ({"encoder": 1}, "encoder must be true or false"),
+        ({"decoder_sizes": 3}, "did you mean decoder_size"),
+    ],
+)
+def test_bad_model_settings_die_at_birth(values, says):
+    with pytest.raises(BadConfig, match=says):
+        ModelConfig.from_dict(values)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_valid(name):
+    assert ModelConfig.from_dict(PRESETS[name])
