@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sketchrnn_cli.drawing.sheet import Style, caption_of, lay_out
-from sketchrnn_cli.drawing.svg import to_svg
+from sketchrnn_cli.drawing.svg import number, to_svg
 from sketchrnn_cli.errors import BadConfig, BadSketch
 from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
 
@@ -122,7 +122,9 @@ def test_numbers_have_two_decimals_and_no_minus_zero() -> None:
     )
     assert numbers
     assert all(re.fullmatch(r"-?\d+(\.\d?[1-9])?", number) for number in numbers)
-    assert "-0" not in numbers
+    assert [number(value) for value in (-0.001, 0.0, 10.0, 2.50, -1.239)] == [
+        *("0", "0", "10", "2.5", "-1.24")
+    ]
 
 
 @settings(max_examples=150, deadline=None)

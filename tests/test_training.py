@@ -167,7 +167,7 @@ def test_dropout_keeps_its_share_and_is_scaled_to_keep_the_mean():
     batch = batches.pack(flat, device=CPU)
     noise = batches.noise_of(batch, config, seed=1, dropout=True, device=CPU)
     assert noise.decoder.shape == (55, 400)
-    assert set(noise.decoder.unique().tolist()) == {0.0, pytest.approx(1 / 0.75)}
+    assert noise.decoder.unique().tolist() == [0.0, pytest.approx(1 / 0.75)]
     assert noise.decoder.mean().item() == pytest.approx(1, abs=0.02)
     assert (noise.encoder[0] != noise.encoder[1]).any()
     again = batches.noise_of(batch, config, seed=1, dropout=True, device=CPU)
@@ -257,7 +257,9 @@ def test_two_hundred_steps_on_twenty_drawings_halve_the_loss(tmp_path):
     lines = [ndjson.to_line(doodles.draw("star", 0, k)) for k in range(20)]
     (tmp_path / "stars.ndjson").write_bytes(b"".join(lines))
     stars = corpora.open_or_build([str(tmp_path / "stars.ndjson")], tmp_path / "stars.npz")
-    config = TrainingConfig(batch_size=20, steps=200, log_every=1, valid_every=200)
+    config = TrainingConfig(
+        batch_size=20, steps=200, log_every=1, valid_every=200, learning_rate=0.004
+    )
     model = ModelConfig(encoder_size=24, latent_size=8, decoder_size=48, n_mixtures=4)
     run = tmp_path / "run"
     for _ in trainer_of(run, stars, config, model).events():

@@ -30,40 +30,38 @@ def animate(
     ] = None,
     fps: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(help="Frames a second, 1 to 50. [default: 30]"),
+        typer.Option(help="Frames a second, 1 to 50.", show_default="30"),
     ] = None,
     duration: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(
-            help="Seconds the pens draw, all together. [default: 4, or 2 a drawing in turn]"
-        ),
+        typer.Option(help="Seconds of drawing.", show_default="4, or 2 a drawing in turn"),
     ] = None,
     hold: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(help="Seconds the finished picture stays. [default: 1.5]"),
+        typer.Option(help="Seconds the finished picture stays.", show_default="1.5"),
     ] = None,
     in_turn: Annotated[
         bool, typer.Option("--in-turn", help="One drawing after the other, not all at once.")
     ] = False,
     size: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(help="Pixels of one drawing. [default: by the columns]"),
+        typer.Option(help="Pixels of one drawing.", show_default="by the columns"),
     ] = None,
     columns: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(help="Drawings side by side. [default: as many as rows]"),
+        typer.Option(help="Drawings side by side.", show_default="as many as rows"),
     ] = None,
     line_width: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(help="Of the pen, pixels. [default: by the size]"),
+        typer.Option(help="Of the pen, pixels.", show_default="by the size"),
     ] = None,
     color: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Of the ink: a name or #rrggbb. [default: #262626]"),
+        typer.Option(help="Of the ink: a name or #rrggbb.", show_default="#262626"),
     ] = None,
     background: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Of the paper: a color, or none. [default: #ffffff]"),
+        typer.Option(help="Of the paper: a color, or none.", show_default="#ffffff"),
     ] = None,
     captions: Annotated[
         bool, typer.Option("--captions/--no-captions", help="Word and seed under each drawing.")

@@ -15,7 +15,8 @@ import typer
 
 from sketchrnn_cli.cli.options import Device, Json, Quiet, Seed, Threads
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal
-from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.sketches.streams import STDIO, check_output, name_of, open_output, suffix_of
 
 if TYPE_CHECKING:
     from sketchrnn_cli.inference.engine import Network
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from sketchrnn_cli.sketches.sketch import Sketch
 
 GRID = 36  # drawings on a sheet, unless -n says otherwise
-WORDS_SHOWN = 12
+FAULTS = 5  # faulty drawings that are quoted
+SPLITS = ("train", "valid", "test")
 Facts = dict[str, Any]
 
 
@@ -68,12 +70,15 @@ def inspect(
     limit_threads(threads)
     is_model = _is_model(thing)
     _refuse_nonsense(is_model=is_model, plot=plot, evaluate=evaluate, score=score, model=model)
+    if split not in SPLITS:
+        raise BadConfig(f"--split {split}: must be one of {', '.join(SPLITS)}")
     grid_format = _picture_format("--grid", grid, ("svg", "png"))
     _picture_format("--plot", plot, ("png",))
     terminal = Terminal(quiet=quiet)
     n_shown = count or (GRID if grid else _in_a_row())
     shows = grid is not None or (stdout_is_terminal() and not as_json)
     examples: Iterable[Sketch] = ()
+    from sketchrnn_cli.cli import inspect_text
 
     if evaluate is not None or score:
         network = _network(model or thing, device)
@@ -81,18 +86,24 @@ def inspect(
         lines: list[str] = []
         with _drawings(network.checkpoint, evaluate, thing, split, terminal) as (corpus, drawings):
             if corpus is not None:
-                facts |= _evaluation(network, corpus, split, seed)
-                lines += _evaluation_lines(facts)
+                from sketchrnn_cli.inference import score as scoring
+
+                facts |= {"split": split, **scoring.evaluate(network, corpus, split, seed=seed)}
+                lines += inspect_text.evaluation(facts)
             if score:
-                facts["scores"], examples = _ranked(network, drawings, n_shown, terminal)
-                lines += _score_lines(facts["scores"])
+                from sketchrnn_cli.inference.ranking import worst_first
+
+                facts["scores"], examples = worst_first(
+                    network, terminal.track(drawings, what="scoring"), n_shown
+                )
+                lines += inspect_text.scores(facts["scores"])
     elif is_model:
         network = _network(thing, device)
         facts = _model_facts(thing, network.checkpoint)
-        lines = _model_lines(facts)
+        lines = inspect_text.model(facts)
     else:
         facts, examples = _data_facts(thing, n_shown if shows else 0, seed)
-        lines = _data_lines(facts)
+        lines = inspect_text.drawings(facts)
     if is_model and shows and not score:
         from sketchrnn_cli.inference import sampler
 
@@ -145,8 +156,6 @@ def _picture_format(option: str, path: str | None, known: tuple[str, ...]) -> st
     """The format of a picture, checked before there is work to lose."""
     if path is None:
         return ""
-    from sketchrnn_cli.sketches.streams import STDIO, check_output, suffix_of
-
     if path == STDIO:
         raise BadConfig(f"{option} -: the report goes to standard output; name a file")
     format = suffix_of(path, None, known)
@@ -156,10 +165,11 @@ def _picture_format(option: str, path: str | None, known: tuple[str, ...]) -> st
 
 def _network(model: str, device: str) -> Network:
     """A model in use."""
-    from sketchrnn_cli.inference.engine import Engine
+    from sketchrnn_cli.inference import devices
     from sketchrnn_cli.model import checkpoint
 
-    return Engine(checkpoint.load(model))
+    devices.check(device)
+    return devices.open_engine(checkpoint.load(model), device)
 
 
 def _in_a_row() -> int:
@@ -182,7 +192,6 @@ def _show(examples: Iterable[Sketch]) -> None:
 def _write_grid(path: str, format: str, examples: Iterable[Sketch]) -> None:
     from sketchrnn_cli.drawing import pictures
     from sketchrnn_cli.drawing.sheet import Style
-    from sketchrnn_cli.sketches.streams import open_output
 
     with open_output(path, binary=pictures.is_binary(format)) as stream:
         pictures.write(stream, examples, format, Style())
@@ -195,7 +204,6 @@ def _write_plot(path: str, run: Path) -> None:
         BadFile: it has none.
     """
     from sketchrnn_cli.drawing.plots import loss_png
-    from sketchrnn_cli.sketches.streams import open_output
     from sketchrnn_cli.training import log
 
     records = log.read(run) if run.is_dir() else []
@@ -209,24 +217,114 @@ def _write_plot(path: str, run: Path) -> None:
 
 
 def _data_facts(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Sketch]]:
-    """What is in a file, a folder or a stream of drawings, and some of them."""
+    """What is in a file, a folder or a stream of drawings, and some of them.
+
+    Raises:
+        BadFile: none are in it.
+    """
     from sketchrnn_cli.sketches import statistics
     from sketchrnn_cli.sketches.corpus import Corpus, is_packed
 
-    notes: list[str] = []
-    if thing != "-" and Path(thing).is_file() and is_packed(thing):
+    extra: Facts
+    if Path(thing).is_file() and is_packed(thing):
         corpus = Corpus.open(Path(thing))
         found, examples = statistics.of_corpus(corpus, n_examples=n_examples, seed=seed)
-        extra: Facts = {
-            "format": "packed",
+        extra = {
+            "packed": True,
             "dtype": str(corpus.moves.dtype),
             "preparation": corpus.preparation.to_dict(),
             "report": corpus.report,
         }
     else:
-        blocks = statistics.read_blocks(thing, note=notes.append)
+        notes: list[str] = []
+        faults: list[str] = []
+        n_faulty = 0
+
+        def skipped(message: str) -> None:
+            nonlocal n_faulty
+            n_faulty += 1
+            if n_faulty <= FAULTS:
+                faults.append(message)
+
+        blocks = statistics.read_blocks(thing, skipped=skipped, note=notes.append)
         found, examples = statistics.of_blocks(blocks, n_examples=n_examples, seed=seed)
-        extra = {"format": statistics.format_name(thing), "notes": notes}
-    if not found.n_sketches:
-        raise BadFile(f"{name_of(thing)}: no drawings in it")
+        if not found.n_sketches:
+            raise BadFile(faults[0] if faults else f"{name_of(thing)}: no drawings in it")
+        extra = {"packed": False, "notes": notes, "n_faulty": n_faulty, "faults": faults}
     return {"path": thing, "kind": "drawings", **found.to_dict(), **extra}, examples
+
+
+# models
+
+
+def _model_facts(thing: str, checkpoint: Checkpoint) -> Facts:
+    """What a checkpoint says of itself, and what its run has written down."""
+    from dataclasses import asdict
+
+    path = Path(thing)
+    facts: Facts = {
+        "path": thing,
+        "kind": "run" if path.is_dir() else "model",
+        "config": asdict(checkpoint.config),
+        "parameters": sum(array.size for array in checkpoint.weights.values()),
+        "words": list(checkpoint.words),
+        "scale_factor": checkpoint.scale_factor,
+        "n_max": checkpoint.n_max,
+        "preparation": checkpoint.preparation,
+        "training": checkpoint.training,
+        "sample": f"sketchrnn sample --model {shlex.quote(thing)} -n 9 -o samples.svg",
+    }
+    if path.is_dir():
+        from sketchrnn_cli.training import log
+
+        records = log.read(path)
+        for split in ("train", "valid"):
+            of_split = [record for record in records if record.get("split") == split]
+            facts[f"last_{split}"] = of_split[-1] if of_split else None
+    return facts
+
+
+# a model on drawings
+
+
+@contextmanager
+def _drawings(
+    checkpoint: Checkpoint, evaluate: str | None, thing: str, split: str, terminal: Terminal
+) -> Iterator[tuple[Corpus | None, Iterable[tuple[int, Sketch]]]]:
+    """The drawings to judge with their numbers, made as the model's were.
+
+    For --evaluate they are one split of a packed set, which comes first.
+    """
+    import tempfile
+
+    from sketchrnn_cli.sketches import corpus as corpora
+    from sketchrnn_cli.sketches.formats import read_sketches
+    from sketchrnn_cli.sketches.preparation import Preparation, prepare_like
+
+    stored = checkpoint.preparation
+    if evaluate is None:
+        yield None, enumerate(prepare_like(sketch, stored) for sketch in read_sketches(thing))
+        return
+    with tempfile.TemporaryDirectory(prefix="sketchrnn-", ignore_cleanup_errors=True) as folder:
+        if corpora.is_packed(evaluate):
+            corpus = corpora.Corpus.open(evaluate)
+            if stored and corpus.preparation.fit != stored.get("fit"):
+                terminal.warn(
+                    f"{evaluate}: its drawings were prepared otherwise than those of the model; "
+                    "evaluate on the file they were made of"
+                )
+        else:
+            options = corpora.BuildOptions()
+            if stored:
+                like = Preparation.from_dict(stored)
+                options = corpora.BuildOptions(
+                    fit=like.fit,
+                    simplify=None if like.simplified else False,
+                    epsilon=like.epsilon,
+                    max_points=like.max_points,
+                    min_points=like.min_points,
+                )
+            packed = Path(folder) / "packed.npz"
+            corpora.build([evaluate], packed, options)
+            corpus = corpora.Corpus.open(packed)
+        yield corpus, ((i, corpus.sketch(i)) for i in corpus.indices(split).tolist())

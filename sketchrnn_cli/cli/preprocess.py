@@ -1,5 +1,216 @@
-"""``sketchrnn preprocess``."""
+"""``sketchrnn preprocess``: any drawings in, one packed training set out."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from sketchrnn_cli.cli.options import Json, Overwrite, Quiet, Threads
+from sketchrnn_cli.cli.terminal import Terminal, limit_threads
+from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.sketches import streams
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+FORMATS = ("packed", "sketch-rnn", "ndjson")
+SUFFIXES = {".npz": "packed", ".ndjson": "ndjson", ".jsonl": "ndjson", ".ndjson.gz": "ndjson"}
+SHOWN_WORDS = 12
 
 
-def preprocess() -> None:
-    """Not written yet."""
+def preprocess(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="npz, ndjson(.gz), a packed set, a folder, a pattern, or - for ndjson on stdin.",
+        ),
+    ],
+    out: Annotated[str, typer.Option("--out", "-o", help="The set to write, or - for a pipe.")],
+    simplify: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option(
+            "--simplify/--no-simplify",
+            help="Quick, Draw!'s simplification. Default: raw canvas drawings are.",
+        ),
+    ] = None,
+    fit: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option(
+            "--fit/--no-fit",
+            help="Bring every drawing to a 255 box. Default: ndjson is, npz keeps its own frame.",
+        ),
+    ] = None,
+    epsilon: Annotated[float, typer.Option(min=0, help="Of Douglas-Peucker, pixels.")] = 2.0,
+    max_points: Annotated[int, typer.Option(min=1, help="Leave longer drawings out.")] = 250,
+    min_points: Annotated[int, typer.Option(min=1, help="Leave shorter drawings out.")] = 1,
+    per_word: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, metavar="N", help="Keep the first N drawings of each word."),
+    ] = None,
+    label: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="WORD", help="For drawings that do not say what they are."),
+    ] = None,
+    recognized_only: Annotated[
+        bool, typer.Option("--recognized-only", help="Leave out what Quick, Draw! did not see.")
+    ] = False,
+    split: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="90,5,5",
+            help="Split everything anew. Default: 90,5,5, and files that came split stay so.",
+        ),
+    ] = None,
+    on_error: Annotated[
+        str, typer.Option(metavar="fail|skip", help="What a faulty drawing does.")
+    ] = "fail",
+    format: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="|".join(FORMATS), help="Instead of the suffix of --out."),
+    ] = None,
+    overwrite: Overwrite = False,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Read drawings of any kind, prepare them, and pack them for training."""
+    limit_threads(threads)
+    kind = _format(out, format)
+    if json and out == streams.STDIO:
+        raise BadConfig("--json and -o - both write to standard output; give -o FILE")
+    compress = out.lower().endswith(".gz")
+    streams.check_output(out, binary=kind != "ndjson" or compress)
+    if Path(out).is_file() and not overwrite:
+        raise BadFile(f"{out}: exists; give --overwrite to replace it")
+
+    from sketchrnn_cli.sketches import corpus
+
+    options = corpus.BuildOptions(
+        fit=fit,
+        simplify=simplify,
+        epsilon=epsilon,
+        max_points=max_points,
+        min_points=min_points,
+        per_word=per_word,
+        label=label,
+        recognized_only=recognized_only,
+        split=_shares(split),
+        on_error=on_error,
+        threads=threads,
+    )
+    terminal = Terminal(quiet=quiet)
+    with contextlib.ExitStack() as stack:
+        progress = None
+        if not quiet and terminal.console.is_terminal:
+            status = stack.enter_context(terminal.console.status("reading"))
+            progress = partial(_progress, status)
+        if kind == "ndjson":
+            report = corpus.build_ndjson(
+                sources, out, options, compress=compress, progress=progress
+            )
+        elif kind == "sketch-rnn":
+            report = corpus.build_sketch_rnn(sources, out, options, progress=progress)
+        else:
+            report = corpus.build(sources, out, options, progress=progress)
+    _warn(terminal, report)
+    if not quiet:
+        _show(terminal, report, streams.name_of(out) if out != streams.STDIO else "output")
+    if json:
+        terminal.answer({"out": out, "format": kind, **report})
+
+
+def _progress(status: Status, n_read: int) -> None:
+    status.update(f"{n_read:,} drawings")
+
+
+def _format(out: str, explicit: str | None) -> str:
+    """One of FORMATS.
+
+    Raises:
+        BadFile: neither --format nor the suffix says which.
+    """
+    if explicit is not None:
+        if explicit not in FORMATS:
+            raise BadFile(f"--format {explicit}: unknown format; known are {', '.join(FORMATS)}")
+        return explicit
+    for suffix, kind in SUFFIXES.items():
+        if out.lower().endswith(suffix):
+            return kind
+    if out == streams.STDIO:
+        raise BadFile(f"standard output: no format; give --format, one of {', '.join(FORMATS)}")
+    raise BadFile(f"{out}: unknown format; name it .npz or .ndjson, or give --format")
+
+
+def _shares(text: str | None) -> tuple[float, float, float] | None:
+    if text is None:
+        return None
+    try:
+        train, valid, test = (float(part) for part in text.split(","))
+    except ValueError:
+        raise BadConfig(
+            f"--split {text}: give three shares for train, valid, test, like 90,5,5"
+        ) from None
+    return train, valid, test
+
+
+def _warn(terminal: Terminal, report: dict[str, Any]) -> None:
+    """What a person should know although the work is done."""
+    faults = report["faults"]
+    for fault in faults:
+        terminal.warn(f"left out: {fault}")
+    n_faulty = report["dropped"].get("faulty", 0)
+    if n_faulty > len(faults):
+        terminal.warn(f"left out: {n_faulty - len(faults):,} more faulty drawings")
+    for note in report["notes"]:
+        terminal.say(note)
+    leaks = [
+        f"{n:,} of {pair.replace('_in_', ' also in ')}"
+        for pair, n in report.get("leakage", {}).items()
+        if n
+    ]
+    if leaks:
+        terminal.warn(f"the file's splits leak: {', '.join(leaks)}; --split 90,5,5 splits anew")
+
+
+def _show(terminal: Terminal, report: dict[str, Any], out: str) -> None:
+    """The report as a table on stderr."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column()
+
+    def row(name: str, text: str) -> None:
+        table.add_row(name, Text(text))  # a word may look like markup
+
+    row("read", f"{report['read']:,} drawings")
+    row("kept", f"{report['kept']:,}")
+    for reason, n in report["dropped"].items():
+        row("dropped", f"{n:,} {reason}")
+    if "splits" in report:
+        row("splits", ", ".join(f"{name} {n:,}" for name, n in report["splits"].items()))
+    points = report["points"]
+    row(
+        "points",
+        f"mean {points['mean']:g}, median {points['median']}, 95 % below "
+        f"{points['percentile_95']}, longest {points['max']}",
+    )
+    if "scale_factor" in report:
+        row("scale", f"{report['scale_factor']:.4f}")
+    copies = {name: n for name, n in report.get("duplicates", {}).items() if n}
+    if copies:
+        row("duplicates", ", ".join(f"{name} {n:,}" for name, n in copies.items()))
+    words = sorted(report["words"].items(), key=lambda item: (-item[1]["drawings"], item[0]))
+    for i, (word, facts) in enumerate(words[:SHOWN_WORDS]):
+        text = f"{word} {facts['drawings']:,} of {facts['mean_points']:g} points"
+        row("words" if i == 0 else "", text)
+    if len(words) > SHOWN_WORDS:
+        row("", f"and {len(words) - SHOWN_WORDS} words more")
+    row("written", out)
+    terminal.console.print(table)

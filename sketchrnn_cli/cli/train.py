@@ -206,6 +206,7 @@ def _new_run(
     one's drawings are good.
     """
     from sketchrnn_cli.sketches import corpus as corpora
+    from sketchrnn_cli.sketches import doodles
 
     fresh = run.parent / f".{run.name}.new"
     try:
@@ -218,7 +219,8 @@ def _new_run(
             packed = corpora.open_or_build(sources, fresh / CORPUS)
         else:
             terminal.say("no DATA: practising on built-in doodles")
-            packed = _build_doodles(fresh / CORPUS)
+            corpora.build_sketches(doodles.generate(DOODLES_PER_WORD, seed=0), fresh / CORPUS)
+            packed = corpora.Corpus.open(fresh / CORPUS)
         n_train = len(packed.indices("train"))
         if not n_train:
             raise BadFile(f"{', '.join(sources)}: no drawings to train on")
@@ -238,13 +240,6 @@ def _new_run(
         shutil.rmtree(fresh, ignore_errors=True)
         raise
     return corpora.Corpus.open(run / CORPUS if own else Path(str(record["packed"]))), record
-
-
-def _build_doodles(path: Path) -> Corpus:
-    from sketchrnn_cli.sketches import corpus as corpora
-    from sketchrnn_cli.sketches import doodles
-
-    raise NotImplementedError(path, doodles, corpora)
 
 
 def _stored_corpus(run: Path, record: dict[str, Any], sources: list[str]) -> Corpus:
@@ -335,7 +330,9 @@ def _run(trainer: Trainer, terminal: Terminal, stopped: list[int]) -> Any:
 
 def _draw_pictures(trainer: Trainer, terminal: Terminal) -> None:
     """loss.png, and a sheet of samples of this step. A picture that fails does not stop a run."""
-    from sketchrnn_cli.drawing import pictures, plots
+    from sketchrnn_cli.drawing import plots
+    from sketchrnn_cli.drawing.raster import to_png
+    from sketchrnn_cli.drawing.sheet import Style
     from sketchrnn_cli.inference import sampler
     from sketchrnn_cli.inference.engine import Engine
     from sketchrnn_cli.model.checkpoint import Checkpoint, write_atomic
@@ -353,7 +350,7 @@ def _draw_pictures(trainer: Trainer, terminal: Terminal) -> None:
         sketches = list(sampler.draw(Engine(model), 9, temperature=0.4, seed=trainer.config.seed))
         folder = trainer.run / "samples"
         folder.mkdir(exist_ok=True)
-        write_atomic(folder / f"step-{step:06d}.png", pictures.to_png(sketches))
+        write_atomic(folder / f"step-{step:06d}.png", to_png(sketches, Style()))
         write_atomic(trainer.run / "loss.png", plots.loss_png(log.read(trainer.run)))
     except (SketchError, OSError) as error:
         terminal.warn(f"no pictures at step {step}: {error}")

@@ -94,7 +94,7 @@ def shoot(sketches: Iterable[Sketch], style: Style, timing: Timing) -> Film:
     check_pixels(sheet, limit=MAX_PIXELS, side=MAX_SIDE)
     in_turn = SECONDS_IN_TURN * len(sheet.cells) if timing.in_turn else SECONDS
     seconds = min(in_turn, 3600) if timing.duration is None else timing.duration
-    n_frames = max(round(seconds * timing.fps), 1)
+    n_frames = max(int(seconds * timing.fps + 1e-9), 1)  # none shorter than 1 / fps
     drawn = round(100 * seconds)  # ticks
     moments = np.rint(np.linspace(0, drawn, n_frames + 1)).astype(np.int64)
     ticks = np.diff(moments)

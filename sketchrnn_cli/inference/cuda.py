@@ -53,7 +53,7 @@ class TorchEngine:
 
     @torch.inference_mode()
     def encode(self, moves: Sequence[Array]) -> tuple[Array, Array]:
-        """Latents of sketches: mu and sigma, (N, Z) each, from (P, 3) stroke-3 moves in model units."""
+        """Latents of sketches: mu and sigma, (N, Z) each, from (P, 3) moves, model units."""
         if not self.checkpoint.config.encoder:
             raise no_encoder()
         w, size = self.weights, self.checkpoint.config.encoder_size

@@ -72,7 +72,8 @@ def slerp(a: npt.ArrayLike, b: npt.ArrayLike, t: float) -> Array:
         across -= (across @ u) * u
         sine = float(np.linalg.norm(across))
     direction = np.cos(t * angle) * u + np.sin(t * angle) * (across / sine)
-    return (((1 - t) * lengths[0] + t * lengths[1]) * direction).astype(np.float32)
+    length = (1 - t) * lengths[0] + t * lengths[1]
+    return cast(Array, (length * direction).astype(np.float32))
 
 
 def path(latents: Array, n_frames: int) -> Array:
@@ -204,7 +205,8 @@ def _lines(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
 
 def _vector(values: object, where: str, others: Sequence[Array]) -> Array:
     try:
-        vector = np.asarray(values, np.float32)
+        with np.errstate(over="ignore"):  # infinite then, and refused below
+            vector = np.asarray(values, np.float32)
     except (ValueError, TypeError, OverflowError):
         vector = np.zeros(0, np.float32)
     if vector.ndim != 1 or not len(vector) or not np.isfinite(vector).all():
@@ -219,6 +221,8 @@ def _checked(values: npt.NDArray[Any], where: str) -> Array:
         raise BadFile(
             f"{where}: latents have shape (sketches, size), not {values.shape} of {values.dtype}"
         )
-    if not np.isfinite(values).all():
+    with np.errstate(over="ignore"):
+        single = np.asarray(values, np.float32)
+    if not np.isfinite(single).all():
         raise BadFile(f"{where}: a latent is not a finite number")
-    return np.asarray(values, np.float32)
+    return single

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -141,9 +141,9 @@ def _predictions(raw: Array, rows: Array) -> Nats:
     """Nats of the moves in stroke-5 rows 1.. and of the end, one for each row of raw."""
     exact = raw.astype(np.float64)
     pen = np.append(rows[1:, 2:].argmax(1), mixture.END)
-    result: Nats = mixture.log_pen(exact, pen)
-    result[:-1] += mixture.log_move(exact[:-1], rows[1:])
-    return result
+    nats = mixture.log_pen(exact, pen)
+    nats[:-1] += mixture.log_move(exact[:-1], rows[1:])
+    return cast(Nats, nats)
 
 
 def _padded(rows: Array, n_max: int) -> Array:

@@ -78,10 +78,10 @@ def load(path: str | Path) -> Checkpoint:
 def _parse(text: bytes, name: str) -> tuple[dict[str, Any], list[Array]]:
     try:
         parts = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        where = f" at byte {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
-        hint = "the file is cut short" if text[:3] == b'[{"' else "it is not JSON"
-        raise BadCheckpoint(f"{name}: not a browser model: {hint}{where}; fetch it again") from None
+    except (ValueError, RecursionError):
+        cut = text[:3] == b'[{"'
+        hint = f"it is cut short, after {len(text)} bytes" if cut else "it is not JSON"
+        raise BadCheckpoint(f"{name}: not a browser model: {hint}; fetch it again") from None
     if not (
         isinstance(parts, list)
         and [type(part) for part in parts] == [dict, list, list]

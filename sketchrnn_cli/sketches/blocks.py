@@ -44,7 +44,7 @@ class Block:
     @property
     def bounds(self) -> Ints:
         """Where each drawing begins, in points: (D + 1,)."""
-        bounds: Ints = self.strokes[self.drawings]
+        bounds: Ints = np.asarray(self.strokes[self.drawings], np.int64)
         return bounds
 
     def sketch(self, i: int) -> Sketch:
@@ -63,7 +63,8 @@ def ranges(starts: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> Ints:
     """Concatenate ``arange(start, start + length)`` of every pair."""
     total = int(lengths.sum())
     ends = np.cumsum(lengths)
-    return np.arange(total) + np.repeat(starts - (ends - lengths), lengths)
+    result: Ints = np.arange(total) + np.repeat(starts - (ends - lengths), lengths)
+    return result
 
 
 def offsets(lengths: npt.NDArray[Any]) -> Ints:

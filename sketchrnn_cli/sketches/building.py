@@ -7,6 +7,7 @@ packed set is written from these.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import tempfile
 from collections import Counter, deque
@@ -15,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -30,10 +31,19 @@ from sketchrnn_cli.sketches.blocks import (
     Moves,
     boxes,
     from_sketches,
+    per_drawing,
     take,
     to_moves,
 )
-from sketchrnn_cli.sketches.packed import SPLITS, Corpus, Writer, is_packed, write_about
+from sketchrnn_cli.sketches.formats.ndjson import to_line
+from sketchrnn_cli.sketches.packed import (
+    SPLITS,
+    Corpus,
+    Writer,
+    is_packed,
+    write_about,
+    write_sketch_rnn,
+)
 from sketchrnn_cli.sketches.preparation import Preparation, prepare
 from sketchrnn_cli.sketches.simplify import EPSILON, LONGEST, lengths, looks_raw
 from sketchrnn_cli.sketches.sketch import BOX, Sketch
@@ -168,6 +178,50 @@ def build_sketches(
             yield _choose(from_sketches(batch), preparation, tally)
 
     return _pack(blocks(), out, preparation, tally, split)
+
+
+def build_sketch_rnn(
+    sources: list[str], out: str | Path, options: BuildOptions, *, progress: Progress | None = None
+) -> dict[str, Any]:
+    """The same as sketch-rnn's own ``.npz``, for the old programs."""
+    with _scratch_folder(out) as folder:
+        packed = folder / "packed.npz"
+        report = build(sources, packed, options, progress=progress)
+        corpus = Corpus.open(packed)
+        with open_output(out, binary=True) as stream:
+            write_sketch_rnn(corpus, stream)
+        del corpus  # Windows removes no file that is mapped
+    return report
+
+
+def build_ndjson(
+    sources: list[str],
+    out: str | Path,
+    options: BuildOptions,
+    *,
+    compress: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """The same drawings as NDJSON, one after the other as they come; splits are not kept."""
+    tally = Tally()
+    plan = Plan.of(sources, options)
+    with open_output(out, binary=compress) as stream, contextlib.ExitStack() as stack:
+        sink: IO[bytes] | gzip.GzipFile = stream
+        if compress:
+            sink = gzip.GzipFile("", "wb", 6, stream, mtime=0)
+            stack.callback(sink.close)
+        for block in prepared(plan, tally, progress=progress, extras=True):
+            words = [word or UNNAMED for word in block.words]
+            tally.keep(words, np.diff(block.bounds))
+            sink.writelines(to_line(block.sketch(i)) for i in range(len(block)))
+        _refuse_empty(tally)
+    return _report(tally)
+
+
+def _refuse_empty(tally: Tally) -> None:
+    if not tally.kept:
+        why = ", ".join(f"{n} {reason}" for reason, n in tally.dropped.items() if n)
+        raise BadFile(f"no drawings left of {tally.read} read ({why or 'there were none'})")
 
 
 def open_or_build(sources: list[str], work: str | Path) -> Corpus:
@@ -330,8 +384,20 @@ def _limit(block: Block, per_word: int, seen: Counter[tuple[str, int]], tally: T
 
 
 def fingerprints(moves: Moves, bounds: Ints) -> npt.NDArray[np.uint64]:
-    """A number for each drawing that depends on its moves alone: (D,)."""
-    data = memoryview(np.ascontiguousarray(moves, "<f4").tobytes())
+    """A number for each drawing that depends on its moves alone: (D,).
+
+    Equal for drawings that differ by the rounding noise of some float files: offsets are taken
+    in steps of about a thousandth of the largest, whole numbers as they are.
+    """
+    if not len(moves):
+        return np.zeros(len(bounds) - 1, np.uint64)
+    rows = moves.copy()
+    if (rows != np.rint(rows)).any():
+        largest = np.abs(rows[:, :2]).max(axis=1)
+        largest = per_drawing(np.maximum.reduceat, largest, bounds, empty=1.0)
+        step = np.exp2(np.minimum(np.frexp(largest)[1] - 11, 0)).astype(np.float32)
+        rows[:, :2] = np.rint(rows[:, :2] / np.repeat(step, np.diff(bounds))[:, None])
+    data = memoryview(np.ascontiguousarray(rows + 0.0, "<f4").tobytes())
     cuts = (bounds * 12).tolist()
     digests = [
         blake2b(data[a:b], digest_size=8).digest() for a, b in zip(cuts[:-1], cuts[1:], strict=True)
@@ -415,9 +481,7 @@ def _pack(
                 if split is not None:
                     block = replace(block, origin=UNSPLIT)
                 tally.keep(*scratch.add(block))
-            if not tally.kept:
-                why = ", ".join(f"{n} {reason}" for reason, n in tally.dropped.items() if n)
-                raise BadFile(f"no drawings left of {tally.read} read ({why or 'none there'})")
+            _refuse_empty(tally)
             splits, facts = splitting.assign(
                 lambda: scratch.pieces("hashes"),
                 lambda: scratch.pieces("origins"),
@@ -425,7 +489,12 @@ def _pack(
                 split or DEFAULT_SPLIT,
             )
             scale = _scale_factor(scratch, splits, preparation.clip)
-            report = _report(tally, splits, facts, scale)
+            sizes = np.bincount(splits, minlength=len(SPLITS)).tolist()
+            report = _report(tally) | {
+                "splits": dict(zip(SPLITS, sizes, strict=True)),
+                "scale_factor": scale,
+                **facts,
+            }
             words = sorted(scratch.words)
             order = np.empty(len(words), np.int32)
             for i, word in enumerate(words):
@@ -451,7 +520,6 @@ def _pack(
                 writer.close()
         finally:
             scratch.close()
-    assert set(report["splits"]) == set(SPLITS)
     return report
 
 
@@ -497,9 +565,8 @@ def _scale_factor(scratch: Scratch, splits: npt.NDArray[np.uint8], clip: float) 
     return float(np.sqrt(max(squares / n - mean * mean, 0.0))) or 1.0
 
 
-def _report(
-    tally: Tally, splits: npt.NDArray[np.uint8], facts: dict[str, Any], scale: float
-) -> dict[str, Any]:
+def _report(tally: Tally) -> dict[str, Any]:
+    """What came in and what stayed."""
     passed = np.cumsum(tally.lengths)
 
     def quantile(share: float) -> int:
@@ -510,7 +577,6 @@ def _report(
         "read": tally.read,
         "kept": tally.kept,
         "dropped": {reason: n for reason, n in sorted(tally.dropped.items()) if n},
-        "splits": {name: int((splits == i).sum()) for i, name in enumerate(SPLITS)},
         "words": {
             word: {"drawings": n, "mean_points": round(tally.points[word] / n, 2)}
             for word, n in sorted(tally.words.items())
@@ -521,8 +587,6 @@ def _report(
             "percentile_95": quantile(0.95),
             "max": len(tally.lengths) - 1,
         },
-        "scale_factor": scale,
-        **facts,
         "faults": tally.faults,
         "notes": tally.notes,
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sketchrnn_cli.sketches import formats
 from sketchrnn_cli.sketches.blocks import (
     NO_TEST,
     NO_VALID,
@@ -20,12 +22,11 @@ from sketchrnn_cli.sketches.blocks import (
     boxes,
     to_moves,
 )
-from sketchrnn_cli.sketches.corpus import Corpus
+from sketchrnn_cli.sketches.packed import SPLITS, Corpus, is_packed
 from sketchrnn_cli.sketches.sketch import Sketch
 
 Ints = npt.NDArray[np.int64]
 
-SPLITS = ("train", "valid", "test")
 _SPLIT_OF = {
     TRAIN: "train", VALID: "valid", TEST: "test", UNSPLIT: "unsplit",
     NO_VALID: "train", NO_TEST: "train",
@@ -100,6 +101,33 @@ class Statistics:
         grown = np.bincount(lengths, minlength=size)
         grown[: len(self.lengths)] += self.lengths
         self.lengths = grown
+
+
+def read_blocks(
+    thing: str, *, skipped: Callable[[str], None], note: Callable[[str], None]
+) -> Iterator[Block]:
+    """Drawings of a file, a folder or ``-`` as they are, nothing prepared.
+
+    Args:
+        thing: what to read.
+        skipped: told of faulty drawings.
+        note: told of arrays that are not drawings.
+
+    Raises:
+        BadFile: something else.
+    """
+    for source in formats.expand([thing]):
+        word = formats.word_of(source)
+        if formats.format_of(source) == "ndjson":
+            from sketchrnn_cli.sketches.formats import ndjson
+
+            yield from ndjson.read_blocks(source, word=word, skipped=skipped)
+        elif is_packed(source):
+            yield from Corpus.open(Path(source)).blocks()
+        else:
+            from sketchrnn_cli.sketches.formats import npz
+
+            yield from npz.read_blocks(source, word=word, skipped=skipped, note=note)
 
 
 def of_blocks(

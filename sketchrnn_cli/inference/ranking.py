@@ -1,0 +1,65 @@
+"""Every drawing by its likelihood: what a model finds odd."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.inference.engine import Network
+from sketchrnn_cli.inference.sampler import to_model
+from sketchrnn_cli.inference.score import log_likelihood
+from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
+
+CHUNK = 256  # drawings scored at once
+
+
+def worst_first(
+    network: Network, drawings: Iterable[tuple[int, Sketch]], n_worst: int
+) -> tuple[list[dict[str, Any]], list[Sketch]]:
+    """The likelihood of every drawing given its mean latent, the least likely prediction first.
+
+    By the sum, the longest drawings would be the worst.
+
+    Args:
+        network: of any kind.
+        drawings: each with its number; prepared as those of the network were, data units.
+        n_worst: how many drawings to return.
+
+    Returns:
+        ``index`` (its number), ``word``, ``n_points``, ``log_likelihood`` (nats of the whole
+        drawing and its end) and ``per_prediction`` (divided by points + 1) of all; and the worst
+        drawings with the last as caption.
+
+    Raises:
+        BadFile: no drawings.
+    """
+    scale, has_latent = network.checkpoint.scale_factor, network.checkpoint.config.encoder
+    scores: list[dict[str, Any]] = []
+    worst: list[tuple[float, int, Sketch]] = []
+    stream = iter(drawings)
+    while batch := list(islice(stream, CHUNK)):
+        moves = [to_model(to_stroke3(sketch), scale) for _, sketch in batch]
+        z = network.encode(moves)[0] if has_latent else None
+        found = log_likelihood(network, moves, z).tolist()
+        for (index, sketch), nats in zip(batch, found, strict=True):
+            each = nats / (sketch.n_points + 1)
+            scores.append(
+                {
+                    "index": index,
+                    "word": sketch.word,
+                    "n_points": sketch.n_points,
+                    "log_likelihood": nats,
+                    "per_prediction": each,
+                }
+            )
+            caption = f"{sketch.word or ''} {each:.2f}".strip()
+            worst.append((each, index, replace(sketch, word=caption, extras={})))
+        worst = heapq.nsmallest(n_worst, worst, key=lambda entry: entry[:2])
+    if not scores:
+        raise BadFile("no drawings to score")
+    scores.sort(key=lambda entry: (entry["per_prediction"], entry["index"]))
+    return scores, [sketch for _, _, sketch in worst]

@@ -1,0 +1,40 @@
+"""Small networks with random weights, for tests that draw, encode and score."""
+
+import numpy as np
+
+from sketchrnn_cli.model.checkpoint import Checkpoint, shapes
+from sketchrnn_cli.model.config import ModelConfig
+
+
+def tiny(
+    *, encoder=True, seed=0, decoder_size=24, encoder_size=16, latent_size=8, n_mixtures=5, **kept
+):
+    """A network whose drawings end after some twenty moves."""
+    config = ModelConfig(
+        encoder=encoder,
+        decoder_size=decoder_size,
+        encoder_size=encoder_size,
+        latent_size=latent_size,
+        n_mixtures=n_mixtures,
+    )
+    rng = np.random.default_rng(seed)
+    weights = {
+        name: (rng.normal(size=shape) / np.sqrt(shape[0] if len(shape) > 1 else 4)).astype("f4")
+        for name, shape in shapes(config).items()
+    }
+    weights["decoder.out_b"][:3] = 1, 0, -1.5
+    kept = {"scale_factor": 20.0, "words": ("blob",), **kept}
+    return Checkpoint(config=config, weights=weights, **kept)
+
+
+def exact(checkpoint):
+    """Its weights in float64, for the slow reference."""
+    return {name: array.astype(np.float64) for name, array in checkpoint.weights.items()}
+
+
+def random_moves(rng, n_points):
+    """Stroke-3 moves (n_points, 3) in model units, the last one lifting."""
+    moves = rng.normal(size=(n_points, 3)).astype(np.float32)
+    moves[:, 2] = rng.random(n_points) < 0.2
+    moves[-1:, 2] = 1
+    return moves

@@ -1,0 +1,385 @@
+"""``sketchrnn inspect`` as a person runs it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from networks import tiny
+from typer.testing import CliRunner
+
+from sketchrnn_cli.cli.app import app
+from sketchrnn_cli.inference import score
+from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.sketches import corpus, doodles, statistics
+from sketchrnn_cli.sketches.formats import ndjson
+from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
+from sketchrnn_cli.training import log
+
+KEYS = (
+    "magenta_l_r", "magenta_l_kl", "nats_per_sketch", "kl_nats_per_sketch", "nats_per_point",
+    "n_max", "n_sketches", "scale_factor", "split_hash",
+)  # fmt: skip
+
+
+def inspect(*arguments):
+    return CliRunner().invoke(app, ["inspect", *map(str, arguments)], catch_exceptions=False)
+
+
+def found(*arguments):
+    result = inspect(*arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.count("\n") == 1
+    return json.loads(result.stdout)
+
+
+def one_line(result, *says):
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    for text in says:
+        assert text in result.stderr
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Doodles as ndjson and packed, and a run of an untrained model with a short history."""
+    folder = tmp_path_factory.mktemp("inspect")
+    sketches = [doodles.draw(word, 0, k) for k in range(40) for word in ("star", "boat")]
+    sketches[5] = Sketch((*sketches[5].strokes, *sketches[0].strokes), "star")  # the longest
+    (folder / "two.ndjson").write_bytes(b"".join(map(ndjson.to_line, [*sketches, sketches[0]])))
+    corpus.build([str(folder / "two.ndjson")], folder / "two.npz", corpus.BuildOptions())
+    packed = corpus.Corpus.open(folder / "two.npz")
+    model = tiny(
+        words=("boat", "star"),
+        scale_factor=packed.scale_factor,
+        preparation=packed.preparation.to_dict(),
+        training={"step": 40, "seed": 0, "valid": {"loss": 1.5, "l_r": 1.25, "l_kl": 0.5}},
+    )
+    for name in ("run", "no history"):
+        (folder / name).mkdir()
+        checkpoint.save(folder / name / checkpoint.FILE_NAME, model)
+    for k in range(1, 5):
+        for split in ("train", "valid"):
+            line = log.Metrics(10 * k, split, 3 / k, 2 / k, 1 / k, 1e-3, 0.01, 100.0, 1.0 * k)
+            log.append(folder / "run", line)
+    return folder
+
+
+def test_counts_are_those_of_the_drawings(place):
+    facts = found(place / "two.ndjson")
+    sketches = list(ndjson.read(str(place / "two.ndjson")))
+    lengths = [sketch.n_points for sketch in sketches]
+    offsets = np.concatenate([to_stroke3(sketch)[:, :2] for sketch in sketches])
+    assert facts["kind"] == "drawings"
+    assert facts["n_sketches"] == len(sketches) == 81
+    assert facts["splits"] == {"unsplit": 81}
+    assert facts["words"] == {"star": {"unsplit": 41}, "boat": {"unsplit": 40}}
+    assert facts["points"]["total"] == sum(lengths)
+    assert facts["points"]["min"] == min(lengths)
+    assert facts["n_max"] == facts["points"]["max"] == max(lengths)
+    assert facts["points"]["mean"] == pytest.approx(np.mean(lengths))
+    assert facts["points"]["median"] == np.median(lengths)
+    assert facts["strokes_mean"] == pytest.approx(np.mean([len(s.strokes) for s in sketches]))
+    assert facts["scale_factor"] == pytest.approx(np.std(offsets), rel=1e-6)
+    assert facts["whole_numbers"] is True
+    assert 253 <= facts["extent_mean"] <= 255
+    assert facts["n_faulty"] == 0
+
+
+def test_a_packed_set_tells_splits_preparation_and_duplicates(place):
+    facts = found(place / "two.npz")
+    packed = corpus.Corpus.open(place / "two.npz")
+    assert sum(facts["splits"].values()) == facts["n_sketches"] == 81
+    for split in corpus.SPLITS:
+        per_word = [counts.get(split, 0) for counts in facts["words"].values()]
+        assert sum(per_word) == facts["splits"].get(split, 0) == len(packed.indices(split))
+    assert facts["scale_factor"] == packed.scale_factor
+    assert facts["n_max"] == packed.n_max
+    assert (facts["packed"], facts["dtype"]) == (True, "int16")
+    assert facts["preparation"]["fit"] is True
+    text = inspect(place / "two.npz").stdout
+    assert "fitted to a 255 box" in text
+    assert sum(facts["report"]["duplicates"].values()) == 1
+    assert "duplicates  1 in " in text
+    assert "leakage     none" in text
+
+
+def test_splits_of_a_sketch_rnn_file_and_its_stray_arrays_are_told(place, tmp_path):
+    path = tmp_path / "cat.npz"
+    with path.open("wb") as stream:
+        corpus.write_sketch_rnn(corpus.Corpus.open(place / "two.npz"), stream)
+    with __import__("zipfile").ZipFile(path, "a") as archive, archive.open("odd.npy", "w") as odd:
+        np.lib.format.write_array(odd, np.arange(3.0))
+    facts = found(path)
+    same = found(place / "two.npz")
+    assert facts["splits"] == same["splits"]
+    assert facts["words"] == {"cat": same["splits"]}
+    assert facts["scale_factor"] == pytest.approx(same["scale_factor"], rel=1e-9)
+    assert "odd" in facts["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "n_max"),
+    [("aaron_sheep", 18.5198, 250), ("omniglot", 53.437, 157), ("kanji.rdp200", 22.7304, 70)],
+)
+def test_published_figures_of_known_files(shared_data, name, scale, n_max):
+    facts = found(shared_data / "sketch-rnn-datasets" / f"{name}.npz")
+    assert facts["scale_factor"] == pytest.approx(scale, abs=1e-3)
+    assert facts["n_max"] == n_max
+
+
+def test_a_folder_and_standard_input_are_inspected_too(place, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.ndjson").write_bytes((place / "two.ndjson").read_bytes())
+    assert found(tmp_path)["n_sketches"] == 2 * 81
+    command = [sys.executable, "-m", "sketchrnn_cli", "inspect", "-", "--json"]
+    piped = subprocess.run(
+        command, input=(place / "two.ndjson").read_bytes(), capture_output=True, check=True
+    )
+    assert json.loads(piped.stdout)["n_sketches"] == 81
+
+
+def test_faulty_drawings_are_counted_and_the_first_is_named(place, tmp_path):
+    lines = (place / "two.ndjson").read_bytes().splitlines(keepends=True)
+    lines[16] = b'{"word": "star", "drawing": [[[1, 2], [3\n'
+    (tmp_path / "broken.ndjson").write_bytes(b"".join(lines))
+    facts = found(tmp_path / "broken.ndjson")
+    assert (facts["n_sketches"], facts["n_faulty"]) == (80, 1)
+    assert "17" in facts["faults"][0]
+    assert "faulty" in inspect(tmp_path / "broken.ndjson").stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("empty.npz", b"", "empty file"),
+        ("empty.ndjson", b"", "empty.ndjson"),
+        ("page.npz", b"<!DOCTYPE html><html>", "web page"),
+        ("cut.npz", b"PK\x03\x04 and then nothing", "cut.npz"),
+        ("cut.gen.json", b'[{"mode":2,"version":6}, [[5,', "not a browser model"),
+        ("text.ndjson", b"hello\n", "text.ndjson"),
+        ("notes.txt", b"hello\n", "unknown format"),
+    ],
+)
+def test_what_is_no_drawing_gets_one_line(tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+    one_line(inspect(tmp_path / name), says, name)
+
+
+def test_a_file_of_latents_gets_one_line_saying_what_it_holds(tmp_path):
+    np.savez(tmp_path / "z.npz", z=np.zeros((4, 8)), sigma=np.ones((4, 8)))
+    one_line(inspect(tmp_path / "z.npz"), "no drawings", "sigma")
+
+
+def test_a_missing_file_gets_one_line(tmp_path):
+    one_line(inspect(tmp_path / "[x].npz"), "[x].npz: no such file")
+    one_line(inspect(tmp_path / "[x].safetensors"), "[x].safetensors: no such checkpoint")
+
+
+def test_a_run_tells_sizes_losses_and_the_next_command(place):
+    facts = found(place / "run")
+    stored = checkpoint.load(place / "run")
+    assert facts["kind"] == "run"
+    assert facts["config"]["decoder_size"] == stored.config.decoder_size
+    assert facts["parameters"] == sum(array.size for array in stored.weights.values())
+    assert facts["words"] == ["boat", "star"]
+    assert facts["scale_factor"] == stored.scale_factor
+    assert facts["last_valid"]["step"] == facts["last_train"]["step"] == 40
+    assert facts["sample"] == f"sketchrnn sample --model {place / 'run'} -n 9 -o samples.svg"
+    text = inspect(place / "run").stdout
+    assert "step 40: loss 1.5000, L_R 1.2500, L_KL 0.5000" in text
+    assert facts["sample"] in text
+    alone = found(place / "run" / checkpoint.FILE_NAME)
+    assert alone["kind"] == "model"
+    assert "last_valid" not in alone
+
+
+def test_the_next_command_is_quoted_for_a_shell(place):
+    assert "'" in found(place / "no history")["sample"]
+    assert found(place / "no history")["last_valid"] is None
+
+
+@pytest.mark.parametrize("data", ["two.npz", "two.ndjson"])
+def test_evaluate_gives_the_stable_keys(place, data):
+    facts = found(place / "run", "--evaluate", place / data, "--split", "train")
+    packed = corpus.Corpus.open(place / "two.npz")
+    network = Engine(checkpoint.load(place / "run"))
+    expected = score.evaluate(network, packed, "train", seed=0)
+    assert facts["split"] == "train"
+    for key in KEYS:
+        assert facts[key] == pytest.approx(expected[key], rel=1e-6), key
+
+
+def test_evaluate_says_which_loss_is_which(place):
+    text = inspect(place / "run", "--evaluate", place / "two.npz", "--split", "train").stdout
+    expected = found(place / "run", "--evaluate", place / "two.npz", "--split", "train")
+    lines = {line.split()[0]: line for line in text.splitlines() if line.strip()}
+    assert f"{expected['magenta_l_r']:.4f}" in lines["L_R"]
+    assert f"{expected['magenta_l_kl']:.4f}" in lines["L_KL"]
+    assert f"{expected['nats_per_sketch']:.2f} (z sampled)" in text
+    assert f"{expected['nats_per_point']:.4f}" in text
+    assert "magenta" in lines
+    assert "exact" in lines
+    assert expected["split_hash"] in text
+
+
+def test_a_decoder_only_model_is_evaluated_without_latents(place, tmp_path):
+    packed = corpus.Corpus.open(place / "two.npz")
+    model = tiny(encoder=False, scale_factor=packed.scale_factor)
+    checkpoint.save(tmp_path / "d.safetensors", model)
+    text = inspect(
+        tmp_path / "d.safetensors", "--evaluate", place / "two.npz", "--split", "train"
+    ).stdout
+    assert "L_R" in text
+    assert "L_KL" not in text
+    assert "decoder only" in inspect(tmp_path / "d.safetensors").stdout
+
+
+def test_scores_are_worst_first_and_those_of_the_model(place):
+    facts = found(place / "two.ndjson", "--model", place / "run", "--score")
+    scores = facts["scores"]
+    each = [entry["per_prediction"] for entry in scores]
+    assert each == sorted(each)
+    assert sorted(entry["index"] for entry in scores) == list(range(81))
+    network = Engine(checkpoint.load(place / "run"))
+    sketches = list(ndjson.read(str(place / "two.ndjson")))
+    entry = scores[7]
+    sketch = sketches[entry["index"]]
+    moves = to_stroke3(sketch)
+    moves[:, :2] /= network.checkpoint.scale_factor
+    alone = score.log_likelihood(network, [moves], network.encode([moves])[0])[0]
+    assert entry["word"] == sketch.word
+    assert entry["n_points"] == sketch.n_points
+    assert entry["log_likelihood"] == pytest.approx(alone, rel=1e-4)
+    assert entry["per_prediction"] == pytest.approx(alone / (sketch.n_points + 1), rel=1e-4)
+    lines = inspect(place / "two.ndjson", "--model", place / "run", "--score").stdout.splitlines()
+    assert len(lines) == 82
+    assert lines[1].split()[3] == str(scores[0]["index"])
+
+
+def test_scores_of_a_split_number_the_drawings_of_the_set(place, tmp_path):
+    packed = corpus.Corpus.open(place / "two.npz")
+    grid = tmp_path / "worst.svg"
+    facts = found(
+        place / "run", "--evaluate", place / "two.npz", "--split", "train", "--score",
+        "--grid", grid, "-n", 3,
+    )  # fmt: skip
+    indices = packed.indices("train").tolist()
+    assert sorted(entry["index"] for entry in facts["scores"]) == indices
+    captions = [f"{e['word']} {e['per_prediction']:.2f}" for e in facts["scores"][:4]]
+    picture = grid.read_text("utf-8")
+    at = [picture.find(caption) for caption in captions[:3]]
+    assert -1 not in at
+    assert at == sorted(at)
+    assert captions[3] not in picture
+
+
+def test_a_stranger_is_prepared_as_the_training_drawings_were(place, tmp_path):
+    sketch = doodles.draw("star", 0, 3)
+    moved = Sketch(tuple(stroke * 3.5 + 41.25 for stroke in sketch.strokes), "star")
+    (tmp_path / "one.ndjson").write_bytes(ndjson.to_line(sketch))
+    (tmp_path / "far.ndjson").write_bytes(ndjson.to_line(moved))
+    one, far = (
+        found(tmp_path / name, "--model", place / "run", "--score")["scores"][0]
+        for name in ("one.ndjson", "far.ndjson")
+    )
+    assert far["per_prediction"] == pytest.approx(one["per_prediction"], abs=0.35)
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_a_grid_is_a_sheet_of_the_set_or_of_samples(place, tmp_path, suffix):
+    begins = {"svg": b"<?xml", "png": b"\x89PNG"}[suffix]
+    for thing in ("two.ndjson", "two.npz", "run"):
+        target = tmp_path / f"{thing.split('.')[0]}.{suffix}"
+        assert inspect(place / thing, "--grid", target, "-n", 4).exit_code == 0
+        data = target.read_bytes()
+        assert data.startswith((begins, b"<svg"))
+        target.unlink()
+        assert inspect(place / thing, "--grid", target, "-n", 4).exit_code == 0
+        assert target.read_bytes() == data
+        assert inspect(place / thing, "--grid", target, "-n", 4, "--seed", 1).exit_code == 0
+        assert target.read_bytes() != data
+
+
+def test_the_loss_curve_is_drawn_for_a_run_only(place, tmp_path):
+    target = tmp_path / "loss.png"
+    assert inspect(place / "run", "--plot", target).exit_code == 0
+    assert target.read_bytes().startswith(b"\x89PNG")
+    one_line(inspect(place / "no history", "--plot", tmp_path / "x.png"), "metrics.jsonl")
+    one_line(inspect(place / "two.npz", "--plot", tmp_path / "x.png"), "--plot")
+    assert not (tmp_path / "x.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["two.npz", "--grid", "sheet.bmp"], "bmp"),
+        (["two.npz", "--grid", "-"], "--grid -"),
+        (["run", "--plot", "loss.svg"], "svg"),
+        (["two.npz", "--evaluate", "two.npz"], "--evaluate"),
+        (["two.npz", "--score"], "--score"),
+        (["two.npz", "--model", "run"], "--score"),
+        (["run", "--model", "run", "--score"], "--model"),
+        (["run", "--score"], "--score"),
+        (["run", "--evaluate", "two.npz", "--split", "tset"], "tset"),
+        (["run", "--evaluate", "missing.npz"], "missing.npz: no such file"),
+        (["run", "--device", "tpu"], "tpu"),
+        (["two.npz", "--model", "two.npz", "--score"], "not a sketchrnn checkpoint"),
+    ],
+)
+def test_what_does_not_go_together_is_one_line(place, monkeypatch, arguments, says):
+    monkeypatch.chdir(place)
+    before = set(place.iterdir())
+    one_line(inspect(*arguments), says)
+    assert set(place.iterdir()) == before
+
+
+def test_examples_are_a_fair_choice_in_file_order(place):
+    def chosen(seed, n):
+        blocks = ndjson.read_blocks(str(place / "two.ndjson"))
+        return statistics.of_blocks(blocks, n_examples=n, seed=seed)[1]
+
+    everything = [to_stroke3(s).tobytes() for s in ndjson.read(str(place / "two.ndjson"))]
+    taken = np.zeros(len(everything))
+    for seed in range(200):
+        numbers = [everything.index(to_stroke3(s).tobytes()) for s in chosen(seed, 8)]
+        assert len(numbers) == 8
+        assert [k for k in numbers if k] == sorted(k for k in numbers if k)  # 0 is there twice
+        taken[numbers] += 1
+    assert taken[1:80].min() > 5  # 20 expected
+    assert taken[1:80].max() < 45
+    assert len(chosen(0, 500)) == 81
+
+
+def test_drawings_are_shown_to_a_person_only(place, monkeypatch):
+    piped = inspect(place / "two.npz").stdout
+    assert not any("⠀" <= c <= "⣿" for c in piped)
+    monkeypatch.setattr("sketchrnn_cli.cli.inspect.stdout_is_terminal", lambda: True)
+    for thing in ("two.npz", "two.ndjson", "run"):
+        shown = inspect(place / thing, "-n", 2).stdout
+        assert any("⠁" <= c <= "⣿" for c in shown), thing
+    assert inspect(place / "two.npz", "--json").stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["two.npz"], ["run"], ["run", "--evaluate", "two.npz", "--split", "train"]]
+)
+def test_torch_is_not_loaded(place, arguments):
+    def loads_torch(before):
+        code = (
+            f"{before}\nimport sys\nfrom sketchrnn_cli.cli.app import app\n"
+            "try:\n    app(['inspect', *sys.argv[1:]])\n"
+            "except SystemExit as end:\n    assert not end.code, end.code\n"
+            "sys.exit(77 if 'torch' in sys.modules else 0)"
+        )
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, cwd=place, check=False, stdout=subprocess.DEVNULL)
+        assert done.returncode in (0, 77)
+        return done.returncode == 77
+
+    assert not loads_torch("")
+    if arguments == ["run"]:
+        assert loads_torch("import torch")  # the check can fail

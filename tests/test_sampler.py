@@ -1,0 +1,304 @@
+"""What is drawn: reproducible, distributed as the paper says, and scored exactly."""
+
+import collections
+import itertools
+import math
+import tracemalloc
+
+import networks
+import numpy as np
+import pytest
+import reference
+
+from sketchrnn_cli.errors import BadCheckpoint, BadConfig
+from sketchrnn_cli.inference import sampler
+from sketchrnn_cli.inference.cuda import TorchEngine
+from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.sampler import Chooser, Settings, draw, to_model
+from sketchrnn_cli.inference.score import log_likelihood
+from sketchrnn_cli.sketches.sketch import to_stroke3
+
+WARM = Settings(temperature=1.0, max_points=40)
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["conditional", "decoder-only"])
+def engine(request):
+    return Engine(networks.tiny(encoder=request.param))
+
+
+def assert_same(one, other, atol=0.02):
+    assert len(one.strokes) == len(other.strokes)
+    for a, b in zip(one.strokes, other.strokes, strict=True):
+        np.testing.assert_allclose(a, b, atol=atol)
+    assert one.extras["finished"] == other.extras["finished"]
+    assert one.extras["log_likelihood"] == pytest.approx(other.extras["log_likelihood"], abs=1e-2)
+
+
+def test_sketch_k_is_the_same_alone_and_among_any_others(engine):
+    many = list(draw(engine, 50, settings=WARM))
+    for batch_size in (1, 3, 7, 64):
+        for a, b in zip(many, draw(engine, 50, settings=WARM, batch_size=batch_size), strict=True):
+            assert_same(a, b)
+    for k in (0, 13, 49):
+        (alone,) = draw(engine, 1, settings=WARM, numbers=[k])
+        assert_same(many[k], alone)
+
+
+def test_the_same_seed_draws_the_same_and_others_differ(engine):
+    first = list(draw(engine, 5, settings=WARM))
+    for a, b in zip(first, draw(engine, 5, settings=WARM), strict=True):
+        assert_same(a, b, atol=0)
+    other = draw(engine, 5, settings=Settings(temperature=1.0, max_points=40, seed=1))
+    ways = [[s.points().tobytes() for s in sketches] for sketches in (first, other)]
+    assert len(set(ways[0] + ways[1])) == 10
+
+
+def drawn_moves(sketch, scale_factor):
+    """Model units, with both pen states of the last move: a drawing shows no difference."""
+    moves = to_model(to_stroke3(sketch), scale_factor)
+    other = moves.copy()
+    other[-1, 2] = 0
+    return moves, other
+
+
+def test_log_likelihood_is_that_of_the_drawing_by_the_slow_reference(engine):
+    """The drawing is rounded to two decimals, so nats agree to a few hundredths."""
+    checkpoint = engine.checkpoint
+    weights = networks.exact(checkpoint)
+    z = None
+    if checkpoint.config.encoder:
+        z = np.random.default_rng(1).normal(size=(6, 8)).astype("f4")
+    seen = set()
+    for k, sketch in enumerate(draw(engine, 6, settings=WARM, z=z)):
+        latent = None if z is None else z[k].astype(np.float64)
+        possible = []
+        for moves in drawn_moves(sketch, checkpoint.scale_factor):
+            nats = reference.sketch_nats(weights, moves.astype(np.float64), latent)
+            if not sketch.extras["finished"]:
+                nats -= reference.pen_nats(reference.decode(weights, moves, latent)[-1], 2)
+            possible.append(abs(sketch.extras["log_likelihood"] + nats))
+        seen.add(sketch.extras["finished"])
+        assert min(possible) < 0.05
+    assert True in seen
+
+
+def test_a_drawing_is_cut_at_max_points_and_says_so(engine):
+    cut = [list(draw(engine, 40, settings=Settings(temperature=1, max_points=m))) for m in (5, 40)]
+    short, long = cut
+    assert max(s.n_points for s in short) == 5
+    assert {s.extras["finished"] for s in short} == {True, False}
+    for a, b in zip(short, long, strict=True):
+        np.testing.assert_allclose(a.points(), b.points()[:5], atol=0.02)
+        assert bool(a.extras["finished"]) == (bool(b.extras["finished"]) and b.n_points <= 5)
+
+
+def test_no_drawing_is_empty():
+    checkpoint = networks.tiny(encoder=False)
+    checkpoint.weights["decoder.out_b"][2] = 20  # would rather end than begin
+    sketches = list(draw(Engine(checkpoint), 20, settings=WARM))
+    assert all(s.n_points == 1 and s.extras["finished"] for s in sketches)
+
+
+def test_sketches_are_in_data_units_with_two_decimals_and_the_word():
+    checkpoint = networks.tiny(encoder=False)
+    double = networks.tiny(encoder=False, scale_factor=40.0, words=("cat", "dog"))
+    one = next(draw(Engine(checkpoint), 1, settings=WARM))
+    two = next(draw(Engine(double), 1, settings=WARM))
+    np.testing.assert_allclose(2 * one.points(), two.points(), atol=0.03)
+    assert (one.word, two.word) == ("blob", None)
+    np.testing.assert_array_equal(one.points(), one.points().round(2))
+    assert {"seed", "temperature", "log_likelihood", "finished"} == set(one.extras)
+
+
+def test_greedy_takes_no_chance_and_cold_comes_close_to_it(engine):
+    z = np.ones((3, 8), "f4") if engine.checkpoint.config.encoder else None
+    greedy = list(draw(engine, 3, settings=Settings(greedy=True, max_points=20), z=z))
+    assert_same(greedy[0], greedy[1])
+    again = Settings(greedy=True, max_points=20, seed=9)
+    other = next(draw(engine, 1, settings=again, z=None if z is None else z[:1]))
+    assert_same(greedy[0], other)
+    cold = Settings(temperature=0.01, pen_temperature=0.01, max_points=4)
+    for sketch in draw(engine, 3, settings=cold, z=z):
+        n = min(4, greedy[0].n_points)
+        np.testing.assert_allclose(sketch.points()[:n], greedy[0].points()[:n], atol=40)
+
+
+@pytest.mark.parametrize("tau", [0.3, 1.0])
+def test_moves_follow_the_tempered_mixture(tau):
+    """Means and covariances of 200,000 draws from one prediction, against equation 8."""
+    m, n = 3, 200_000
+    rng = np.random.default_rng(2)
+    raw = rng.normal(size=3 + 6 * m).astype(np.float32)
+    settings = Settings(temperature=tau, pen_temperature=0.7)
+    gumbel = -np.log(rng.exponential(size=(n, 3 + m))).astype("f4")
+    normal = (math.sqrt(tau) * rng.normal(size=(n, 2))).astype("f4")
+    moves, pen = Chooser(settings, m).choose(np.tile(raw, (n, 1)), gumbel, normal, first=None)
+
+    pens = np.exp(raw[:3] / 0.7) / np.exp(raw[:3] / 0.7).sum()
+    np.testing.assert_allclose(np.bincount(pen, minlength=3) / n, pens, atol=0.005)
+    pi, mx, my, sx, sy, rho = np.split(raw[3:].astype(np.float64), 6)
+    pi = np.exp(pi / tau) / np.exp(pi / tau).sum()
+    sx, sy, rho = np.exp(sx) * math.sqrt(tau), np.exp(sy) * math.sqrt(tau), np.tanh(rho)
+    mean = np.array([pi @ mx, pi @ my])
+    second = np.array(
+        [
+            [pi @ (mx * mx + sx * sx), pi @ (mx * my + rho * sx * sy)],
+            [pi @ (mx * my + rho * sx * sy), pi @ (my * my + sy * sy)],
+        ]
+    )
+    scale = np.abs(second).max()
+    np.testing.assert_allclose(moves.mean(0), mean, atol=0.01 * math.sqrt(scale))
+    np.testing.assert_allclose(moves.T @ moves / n, second, atol=0.02 * scale)
+
+
+def test_random_numbers_of_the_live_are_gumbel_and_normal():
+    live = sampler._Live(400, Settings(temperature=0.25), 5)
+    live.n = 400
+    live.generators = [sampler.random_numbers(3, k) for k in range(400)]
+    gumbel, normal = live.random()
+    assert gumbel.shape == (400, 8)
+    gumbel, normal = live.gumbel, live.normal
+    assert gumbel.mean() == pytest.approx(np.euler_gamma, abs=0.02)
+    assert gumbel.var() == pytest.approx(math.pi**2 / 6, abs=0.05)
+    assert normal.mean() == pytest.approx(0, abs=0.02)
+    assert normal.std() == pytest.approx(0.5, abs=0.01)
+
+
+def test_random_numbers_depend_on_seed_number_and_candidate():
+    draws = {
+        sampler.random_numbers(*key).random()
+        for key in itertools.product((0, 1, 2**62), (0, 1), (0, 1))
+    }
+    assert len(draws) == 12
+
+
+def test_a_beginning_is_kept_and_gone_on_from(engine):
+    prefixes = [to_stroke3(s) for s in draw(engine, 12, settings=Settings(max_points=6))]
+    ends = list(draw(engine, 12, settings=WARM, prefixes=prefixes, batch_size=5))
+    for prefix, sketch in zip(prefixes, ends, strict=True):
+        kept = to_stroke3(sketch)[: len(prefix)]
+        np.testing.assert_allclose(kept, prefix, atol=0.02)
+    assert sum(s.n_points > len(p) for s, p in zip(ends, prefixes, strict=True)) > 3
+    again = draw(engine, 12, settings=WARM, prefixes=prefixes)
+    for a, b in zip(ends, again, strict=True):
+        assert_same(a, b)
+
+
+def test_a_beginning_that_is_too_long_is_a_fault(engine):
+    prefixes = [np.zeros((9, 3), "f4")]
+    with pytest.raises(BadConfig, match="9 points, and max_points is 8"):
+        draw(engine, 1, settings=Settings(max_points=8), prefixes=prefixes)
+
+
+def test_the_prefix_decides_the_latent_by_the_encoder():
+    engine = Engine(networks.tiny())
+    prefixes = [to_stroke3(s) for s in draw(engine, 2, settings=Settings(max_points=8))]
+    mu, _ = engine.encode([to_model(p, 20.0) for p in prefixes])
+    greedy = Settings(greedy=True, max_points=20)
+    read = list(draw(engine, 2, settings=greedy, prefixes=prefixes))
+    told = list(draw(engine, 2, settings=greedy, prefixes=prefixes, z=mu))
+    for a, b in zip(read, told, strict=True):
+        assert_same(a, b)
+
+
+def test_best_of_keeps_the_likeliest_a_prediction_that_ended(engine):
+    def rank(sketch):
+        each = sketch.extras["log_likelihood"] / (sketch.n_points + 1)
+        return sketch.extras["finished"], each
+
+    first = list(draw(engine, 10, settings=WARM))
+    best = list(draw(engine, 10, settings=WARM, best_of=8))
+    assert len(best) == 10
+    assert all(rank(b) >= rank(a) for a, b in zip(first, best, strict=True))
+    assert sum(rank(b) > rank(a) for a, b in zip(first, best, strict=True)) > 5
+    (alone,) = draw(engine, 1, settings=WARM, best_of=8, numbers=[4])
+    assert_same(best[4], alone)
+
+
+def test_equal_numbers_and_latents_draw_the_same():
+    engine = Engine(networks.tiny())
+    z = np.ones((2, 8), "f4")
+    one, other = draw(engine, 2, settings=WARM, z=z, numbers=[3, 3])
+    assert_same(one, other)
+
+
+def test_torch_draws_what_numpy_draws(engine):
+    torch_engine = TorchEngine(engine.checkpoint, "cpu")
+    pairs = zip(draw(engine, 20, settings=WARM), draw(torch_engine, 20, settings=WARM), strict=True)
+    for a, b in pairs:
+        assert_same(a, b)
+
+
+def test_drawings_stream_in_order_while_one_takes_long(monkeypatch):
+    """The first sketch never ends; the others wait for it, but no more than WAITING of them."""
+    monkeypatch.setattr(sampler, "WAITING", 10)
+    engine = Engine(networks.tiny(encoder=False))
+    begun = []
+    numbers = list(range(400))
+    real = sampler.random_numbers
+    monkeypatch.setattr(sampler, "random_numbers", lambda *key: begun.append(key[1]) or real(*key))
+    stream = draw(engine, 400, settings=WARM, numbers=numbers, batch_size=4)
+    most = 0
+    for taken, _ in enumerate(stream, start=1):
+        most = max(most, len(begun) - taken)
+    assert begun == numbers
+    assert most <= 10 + 4
+
+
+def test_memory_does_not_grow_with_the_number_of_drawings():
+    engine = Engine(networks.tiny(encoder=False, decoder_size=8))
+    list(draw(engine, 1))  # what is imported on first use is not counted
+    peaks = []
+    for keep in (0, None):  # the twin that keeps all shows that the measure can tell
+        tracemalloc.start()
+        stream = draw(engine, 2000, settings=Settings(max_points=10), batch_size=32)
+        kept = collections.deque(stream, maxlen=keep)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        del kept
+    assert 3 * peaks[0] < peaks[1]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": 0.0},
+        {"temperature": float("nan")},
+        {"pen_temperature": 3.0},
+        {"max_points": 0},
+        {"seed": -1},
+        {"seed": 2**64},
+    ],
+)
+def test_settings_out_of_range_are_faults(wrong):
+    with pytest.raises(BadConfig, match=next(iter(wrong))):
+        Settings(**wrong)
+
+
+def test_latents_that_do_not_fit_are_a_fault_before_anything_is_drawn():
+    z = np.zeros((2, 8), "f4")
+    with pytest.raises(BadCheckpoint, match="decoder-only"):
+        draw(Engine(networks.tiny(encoder=False)), 2, z=z)
+    with pytest.raises(BadConfig, match="wide"):
+        draw(Engine(networks.tiny()), 2, z=z[:, :5])
+    with pytest.raises(BadConfig, match="for 3 sketches"):
+        draw(Engine(networks.tiny()), 3, z=z)
+
+
+def test_a_damaged_model_is_a_fault_and_draws_no_nan():
+    checkpoint = networks.tiny(encoder=False)
+    checkpoint.weights["decoder.out_b"][3 + 3 * 5 : 3 + 5 * 5] = 200  # log sigma
+    with pytest.raises(BadCheckpoint, match="not finite"), np.errstate(all="ignore"):
+        list(draw(Engine(checkpoint), 3, settings=WARM))
+
+
+def test_scores_of_the_sampler_equal_those_of_score(engine):
+    z = np.zeros((9, 8), "f4") if engine.checkpoint.config.encoder else None
+    sketches = [s for s in draw(engine, 9, settings=WARM, z=z) if s.extras["finished"]]
+    assert sketches
+    both = [
+        log_likelihood(engine, moves, None if z is None else z[: len(moves)])
+        for moves in zip(*(drawn_moves(s, 20.0) for s in sketches), strict=True)
+    ]
+    wanted = [s.extras["log_likelihood"] for s in sketches]
+    assert np.abs(np.array(both) - wanted).min(0).max() < 0.05

@@ -1,0 +1,185 @@
+"""Likelihoods and losses against slow loops written from the definitions."""
+
+import math
+
+import networks
+import numpy as np
+import pytest
+import reference
+
+from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.inference import mixture, score
+from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.sampler import random_numbers
+from sketchrnn_cli.model import sketch_rnn_js
+
+KEYS = {
+    *("magenta_l_r", "magenta_l_kl", "nats_per_sketch", "kl_nats_per_sketch", "nats_per_point"),
+    *("n_max", "n_sketches", "scale_factor", "split_hash"),
+}
+
+
+class Drawings:
+    """A packed set of random drawings, in data units."""
+
+    def __init__(self, lengths, scale=20.0):
+        rng = np.random.default_rng(1)
+        self.all = [networks.random_moves(rng, n) for n in lengths]
+        for moves in self.all:
+            moves[:, :2] *= scale
+        self.n_max = max(lengths)
+
+    def indices(self, split):
+        return np.arange(1, len(self.all)) if split == "test" else np.arange(0)
+
+    def moves_of(self, index):
+        return self.all[index]
+
+    def split_hash(self, split):
+        return f"hash of {split}"
+
+
+@pytest.mark.parametrize("encoder", [True, False], ids=["conditional", "decoder-only"])
+def test_log_likelihood_equals_the_slow_reference(encoder):
+    checkpoint = networks.tiny(encoder=encoder)
+    rng = np.random.default_rng(2)
+    moves = [networks.random_moves(rng, n) for n in (5, 1, 17)]
+    z = rng.normal(size=(3, 8)).astype("f4") if encoder else None
+    nats = score.log_likelihood(Engine(checkpoint), moves, z)
+    for k, sketch in enumerate(moves):
+        latent = None if z is None else z[k].astype(np.float64)
+        wanted = reference.sketch_nats(
+            networks.exact(checkpoint), sketch.astype(np.float64), latent
+        )
+        assert nats[k] == pytest.approx(-wanted, abs=1e-4)
+
+
+def test_the_density_of_the_mixture_integrates_to_one():
+    raw = np.random.default_rng(3).normal(size=3 + 6 * 4)
+    axis = np.linspace(-25, 25, 500)
+    x, y = np.meshgrid(axis, axis)
+    grid = np.column_stack([x.ravel(), y.ravel()])
+    raws = np.broadcast_to(raw, (len(grid), len(raw)))
+    total = np.exp(mixture.log_move(raws, grid)).sum() * (axis[1] - axis[0]) ** 2
+    assert total == pytest.approx(1, abs=1e-3)
+
+
+def test_extreme_outputs_have_finite_likelihoods():
+    """A move 10,000 sigmas away, correlations that round to 1, mixtures of weight zero."""
+    raw = np.zeros((3, 3 + 6 * 2))
+    raw[0, 7:11] = -9
+    raw[1, 13:15] = 40, -40
+    raw[2, 3:5] = 800, -800
+    nats = mixture.log_likelihood(raw, np.ones((3, 2)), np.zeros(3, np.intp))
+    assert np.isfinite(nats).all()
+
+
+def slow_losses(checkpoint, moves, z, n_max):
+    """Exact nats, magenta's L_R sum and the masked one, row by row in float64."""
+    weights = networks.exact(checkpoint)
+    nats = reference.sketch_nats(weights, moves, z)
+    # The reference feeds moves; padding rows are end rows, so feed stroke-5 by hand.
+    rows = [np.array([0.0, 0, 1, 0, 0]), *reference.stroke5(moves)]
+    rows += [np.array([0.0, 0, 0, 0, 1])] * (n_max + 1 - len(rows))
+    h = np.zeros(checkpoint.config.decoder_size)
+    c = h
+    w_x = weights["decoder.cell.w_x"]
+    if z is not None:
+        start = np.tanh(z @ weights["decoder.start_w"] + weights["decoder.start_b"])
+        c, h = np.split(start, 2)
+        w_x = np.concatenate([w_x, weights["decoder.cell.w_const"]])
+    full = masked = 0.0
+    for t in range(n_max):
+        x = rows[t] if z is None else np.concatenate([rows[t], z])
+        h, c = reference.lstm_step(
+            x, h, c, w_x, weights["decoder.cell.w_h"], weights["decoder.cell.b"]
+        )
+        output = h @ weights["decoder.out_w"] + weights["decoder.out_b"]
+        target = rows[t + 1]
+        l_s = (1 - target[4]) * -math.log(reference.density(output, *target[:2]) + 1e-6)
+        l_p = reference.pen_nats(output, int(target[2:].argmax()))
+        full += l_s + l_p
+        masked += l_s + (1 - target[4]) * l_p
+    return np.array([nats, full, masked])
+
+
+@pytest.mark.parametrize("encoder", [True, False], ids=["conditional", "decoder-only"])
+def test_evaluate_equals_the_definitions(encoder):
+    checkpoint = networks.tiny(encoder=encoder, scale_factor=25.0)
+    drawings = Drawings((25, 3, 12, 1, 9))  # the longest is not in the split
+    found = score.evaluate(Engine(checkpoint), drawings, "test", seed=4)
+    assert found.keys() >= KEYS
+    weights = networks.exact(checkpoint)
+    sums = {"": np.zeros(3), "_at_mean": np.zeros(3)}
+    kl, n_points = 0.0, 0
+    for index in (1, 2, 3, 4):
+        moves = drawings.all[index].astype(np.float64)
+        moves[:, :2] = np.clip(moves[:, :2], -1000, 1000) / 25.0
+        n_points += len(moves)
+        z = {"": None, "_at_mean": None}
+        if encoder:
+            mu, presig = reference.encode(weights, moves)
+            kl += -0.5 * (1 + presig - mu**2 - np.exp(presig)).sum()
+            noise = random_numbers(4, index).standard_normal(8)
+            z = {"": mu + np.exp(presig / 2) * noise, "_at_mean": mu}
+        for key, latent in z.items():
+            sums[key] += slow_losses(checkpoint, moves, latent, 25)
+    keys = ("", "_at_mean") if encoder else ("",)
+    for key in keys:
+        nats, full, masked = sums[key]
+        assert found[f"nats_per_sketch{key}"] == pytest.approx(nats / 4, rel=1e-5)
+        assert found[f"nats_per_point{key}"] == pytest.approx(nats / n_points, rel=1e-5)
+        assert found[f"magenta_l_r{key}"] == pytest.approx(full / (4 * 25), rel=1e-5)
+        assert found[f"magenta_l_r_masked{key}"] == pytest.approx(masked / (4 * 25), rel=1e-5)
+    assert ("nats_per_sketch_at_mean" in found) == encoder
+    assert found["kl_nats_per_sketch"] == pytest.approx(kl / 4, rel=1e-5)
+    assert found["magenta_l_kl"] == pytest.approx(kl / (4 * 8), rel=1e-5)
+    assert (found["n_max"], found["n_sketches"], found["scale_factor"]) == (25, 4, 25.0)
+    assert found["split_hash"] == "hash of test"
+
+
+def test_a_sketch_as_long_as_n_max_has_no_end_in_magentas_loss():
+    checkpoint = networks.tiny(encoder=False)
+    drawings = Drawings((1, 6))
+    found = score.evaluate(Engine(checkpoint), drawings, "test")
+    assert drawings.n_max == 6
+    assert found["magenta_l_r"] == pytest.approx(found["magenta_l_r_masked"])
+
+
+def test_evaluate_does_not_depend_on_chunks_and_follows_the_seed(monkeypatch):
+    engine, drawings = Engine(networks.tiny()), Drawings((4, 3, 12, 1, 9))
+    whole = score.evaluate(engine, drawings, "test")
+    monkeypatch.setattr(score, "CHUNK", 2)
+    for key, value in score.evaluate(engine, drawings, "test").items():
+        assert value == (
+            pytest.approx(whole[key], rel=1e-5) if type(value) is float else whole[key]
+        )
+    other = score.evaluate(engine, drawings, "test", seed=1)
+    assert other["nats_per_sketch"] != whole["nats_per_sketch"]
+    assert other["nats_per_sketch_at_mean"] == pytest.approx(whole["nats_per_sketch_at_mean"])
+
+
+def test_a_split_that_is_empty_or_unknown_is_a_fault():
+    engine, drawings = Engine(networks.tiny()), Drawings((4, 3))
+    with pytest.raises(BadConfig, match="no drawings in the valid split"):
+        score.evaluate(engine, drawings, "valid")
+    with pytest.raises(BadConfig, match="no split 'dev'"):
+        score.evaluate(engine, drawings, "dev")
+
+
+def test_golden_weights_like_their_own_drawings_best(shared_data):
+    """Google's three decoders each find their own drawings likelier than the others do."""
+    from sketchrnn_cli.inference.sampler import Settings, draw, to_model
+    from sketchrnn_cli.sketches.sketch import to_stroke3
+
+    engines = [
+        Engine(sketch_rnn_js.load(shared_data / "sketch-rnn-js" / f"{word}.gen.json"))
+        for word in ("bird", "bicycle", "bear")
+    ]
+    for k, artist in enumerate(engines):
+        drawn = [to_stroke3(s) for s in draw(artist, 6, settings=Settings(seed=k))]
+        nats = []
+        for critic in engines:
+            moves = [to_model(m, artist.checkpoint.scale_factor) for m in drawn]
+            nats.append(score.log_likelihood(critic, moves, None).sum())
+        assert int(np.argmax(nats)) == k
