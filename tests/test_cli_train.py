@@ -185,7 +185,7 @@ def test_bad_settings_are_one_line_and_leave_nothing(drawings, tmp_path, argumen
 def test_bad_drawings_are_one_line_and_leave_nothing(tmp_path):
     bad = tmp_path / "page.npz"
     bad.write_bytes(b"<!DOCTYPE html><html>Not found</html>")
-    one_line(run(bad, "-o", tmp_path / "run"), "page.npz", "HTML")
+    one_line(run(bad, "-o", tmp_path / "run"), "page.npz", "a web page")
     one_line(run(tmp_path / "none.npz", "-o", tmp_path / "run"), "none.npz: no such file")
     assert [path.name for path in tmp_path.iterdir()] == ["page.npz"]
 

@@ -44,12 +44,12 @@ def test_an_unknown_command_and_option_are_usage_errors():
 
 
 def test_a_fault_is_one_line_and_debug_shows_its_traceback(tmp_path):
-    missing = str(tmp_path / "[x].npz")
+    missing = str(tmp_path / "(x).npz")
     command = [sys.executable, "-m", "sketchrnn_cli", "inspect", missing]
     plain = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (plain.returncode, plain.stdout) == (1, "")
     assert plain.stderr.startswith("error: ")
-    assert "[x].npz: no such file" in plain.stderr
+    assert "(x).npz: no such file" in plain.stderr
     assert plain.stderr.count("\n") == 1
     debug = subprocess.run([*command, "--debug"], capture_output=True, text=True, check=False)
     assert "Traceback" in debug.stderr

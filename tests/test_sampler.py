@@ -229,20 +229,29 @@ def test_torch_draws_what_numpy_draws(engine):
         assert_same(a, b)
 
 
-def test_drawings_stream_in_order_while_one_takes_long(monkeypatch):
-    """The first sketch never ends; the others wait for it, but no more than WAITING of them."""
-    monkeypatch.setattr(sampler, "WAITING", 10)
+def test_no_more_than_so_many_wait_for_a_drawing_that_takes_long(monkeypatch):
+    """The first has 150 moves to go, the others a few: they queue up behind it."""
     engine = Engine(networks.tiny(encoder=False))
-    begun = []
-    numbers = list(range(400))
-    real = sampler.random_numbers
-    monkeypatch.setattr(sampler, "random_numbers", lambda *key: begun.append(key[1]) or real(*key))
-    stream = draw(engine, 400, settings=WARM, numbers=numbers, batch_size=4)
-    most = 0
-    for taken, _ in enumerate(stream, start=1):
-        most = max(most, len(begun) - taken)
-    assert begun == numbers
-    assert most <= 10 + 4
+    real, begun = sampler.random_numbers, []
+
+    def watched(seed, number, candidate=0):
+        begun.append(number)
+        return real(seed, number, candidate)
+
+    monkeypatch.setattr(sampler, "random_numbers", watched)
+    prefixes = [np.zeros((150 if k == 0 else 1, 3), "f4") for k in range(100)]
+    settings = Settings(max_points=200)
+    ahead = []
+    for waiting in (10, 1000):
+        monkeypatch.setattr(sampler, "WAITING", waiting)
+        begun.clear()
+        stream = draw(engine, 100, settings=settings, prefixes=prefixes, batch_size=4)
+        first = next(stream)
+        ahead.append(len(begun) - 1)
+        others = list(stream)
+        assert first.n_points >= 150 > max(sketch.n_points for sketch in others)
+        assert begun == list(range(100))
+    assert ahead[0] <= 10 + 4 < ahead[1]
 
 
 def test_memory_does_not_grow_with_the_number_of_drawings():

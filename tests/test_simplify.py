@@ -134,20 +134,6 @@ def test_every_drawing_that_google_simplified(shared_data):
     assert (sum(same), len(same)) == (468, 468)
 
 
-def test_the_pairs_on_made_up_data():
-    """Ties: where resampled points lie parallel to the chord, the last bit decides. From Google."""
-    block = from_sketches([from_polylines([[[892, 452], [897, 454], [902, 455], [907, 456],
-        [912, 456], [917, 456], [922, 452], [922, 452]]])])  # fmt: skip
-    points = (block.points - [877.0, 362.0]) * 255 / 442
-    keep = simplify.douglas_peucker(
-        *(p := simplify.resample(points, block.strokes)), epsilon=2.0
-    )
-    slow = slow_douglas_peucker(slow_resample(points), 2.0)
-    assert keep.tolist() == slow
-    assert keep.sum() >= 2
-    assert len(p[0]) == len(slow)
-
-
 def test_fitted_drawings_stay_and_others_are_fitted():
     fitted = from_polylines([[[0, 1], [254, 30]]])
     small = from_polylines([[[10, 10], [61, 10]]])

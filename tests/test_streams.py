@@ -28,9 +28,14 @@ def test_a_file_is_whole(tmp_path):
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     target = tmp_path / "a.txt"
     target.write_bytes(b"old")
-    with pytest.raises(ValueError, match="stop"), streams.open_output(target, binary=False) as out:
-        out.write(b"new")
-        raise ValueError("stop")
+
+    def fail():
+        with streams.open_output(target, binary=False) as out:
+            out.write(b"new")
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        fail()
     assert target.read_bytes() == b"old"
     assert left_in(tmp_path) == ["a.txt"]
 

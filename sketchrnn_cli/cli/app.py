@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -15,7 +16,7 @@ from sketchrnn_cli.errors import SketchError
 class Commands(TyperGroup):
     """Turns a SketchError into one line and its exit code; a bug keeps its traceback."""
 
-    def invoke(self, ctx: typer.Context) -> object:
+    def invoke(self, ctx: Any) -> Any:
         """Run the chosen subcommand."""
         try:
             return super().invoke(ctx)

@@ -20,8 +20,8 @@ def drawings(facts: Facts) -> list[str]:
         _row(lines, "split", "no: `preprocess` and `train` will make one")
     else:
         _row(lines, "split", ", ".join(f"{name} {n:,}" for name, n in splits.items()))
-    totals = sorted(((sum(n.values()), word) for word, n in words.items()), reverse=True)
-    named = [f"{printable(word) or '(none)'} {n:,}" for n, word in totals[:WORDS_SHOWN]]
+    totals = sorted((-sum(n.values()), word) for word, n in words.items())
+    named = [f"{printable(word) or '(none)'} {-n:,}" for n, word in totals[:WORDS_SHOWN]]
     more = len(words) - len(named)
     _row(lines, "words", ", ".join(named) + (f" and {more} more" if more else ""))
     _row(

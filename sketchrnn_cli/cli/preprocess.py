@@ -118,8 +118,7 @@ def preprocess(
         else:
             report = corpus.build(sources, out, options, progress=progress)
     _warn(terminal, report)
-    if not quiet:
-        _show(terminal, report, streams.name_of(out) if out != streams.STDIO else "output")
+    _show(terminal, report, "standard output" if out == streams.STDIO else out)
     if json:
         terminal.answer({"out": out, "format": kind, **report})
 
@@ -178,16 +177,10 @@ def _warn(terminal: Terminal, report: dict[str, Any]) -> None:
 
 
 def _show(terminal: Terminal, report: dict[str, Any], out: str) -> None:
-    """The report as a table on stderr."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column()
+    """The report as two columns on stderr."""
 
     def row(name: str, text: str) -> None:
-        table.add_row(name, Text(text))  # a word may look like markup
+        terminal.say(f"{name:<10}  {text}")
 
     row("read", f"{report['read']:,} drawings")
     row("kept", f"{report['kept']:,}")
@@ -198,7 +191,7 @@ def _show(terminal: Terminal, report: dict[str, Any], out: str) -> None:
     points = report["points"]
     row(
         "points",
-        f"mean {points['mean']:g}, median {points['median']}, 95 % below "
+        f"mean {points['mean']:g}, median {points['median']}, 95 % up to "
         f"{points['percentile_95']}, longest {points['max']}",
     )
     if "scale_factor" in report:
@@ -208,9 +201,9 @@ def _show(terminal: Terminal, report: dict[str, Any], out: str) -> None:
         row("duplicates", ", ".join(f"{name} {n:,}" for name, n in copies.items()))
     words = sorted(report["words"].items(), key=lambda item: (-item[1]["drawings"], item[0]))
     for i, (word, facts) in enumerate(words[:SHOWN_WORDS]):
-        text = f"{word} {facts['drawings']:,} of {facts['mean_points']:g} points"
+        shown = "".join(c if c.isprintable() else "?" for c in word)  # no escape codes
+        text = f"{shown}: {facts['drawings']:,} of {facts['mean_points']:g} points"
         row("words" if i == 0 else "", text)
     if len(words) > SHOWN_WORDS:
-        row("", f"and {len(words) - SHOWN_WORDS} words more")
+        row("", f"and {len(words) - SHOWN_WORDS:,} more")
     row("written", out)
-    terminal.console.print(table)

@@ -65,7 +65,7 @@ def train(
     ] = None,
     config: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--config", help="TOML with [model] and [training]; flags go before it."),
+        typer.Option("--config", help="TOML with a model and a training table; flags win."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
     overwrite: Overwrite = False,
@@ -346,8 +346,9 @@ def _draw_pictures(trainer: Trainer, terminal: Terminal) -> None:
         words=trainer.corpus.words,
         n_max=trainer.corpus.n_max,
     )
+    settings = sampler.Settings(seed=trainer.config.seed)
     try:
-        sketches = list(sampler.draw(Engine(model), 9, temperature=0.4, seed=trainer.config.seed))
+        sketches = list(sampler.draw(Engine(model), 9, settings=settings))
         folder = trainer.run / "samples"
         folder.mkdir(exist_ok=True)
         write_atomic(folder / f"step-{step:06d}.png", to_png(sketches, Style()))

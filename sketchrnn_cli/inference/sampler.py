@@ -319,7 +319,9 @@ def _draw(plan: _Plan, n: int, capacity: int) -> Iterator[Sketch]:
             ended = ended[n_new:]
         if len(ended):  # nobody begins in these rows: the last live ones move there
             n_stay = live.n - len(ended)
-            last = np.setdiff1d(np.arange(n_stay, live.n), ended)
+            alive = np.ones(live.n, np.bool_)
+            alive[ended] = False
+            last = n_stay + alive[n_stay:].nonzero()[0]
             if len(last):
                 live.move(last, ended[ended < n_stay])
                 decoding.move(last, ended[ended < n_stay])

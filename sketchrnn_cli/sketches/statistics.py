@@ -116,7 +116,7 @@ def read_blocks(
     Raises:
         BadFile: something else.
     """
-    for source in formats.expand([thing]):
+    for source in formats.expand([thing]) if Path(thing).is_dir() else [thing]:
         word = formats.word_of(source)
         if formats.format_of(source) == "ndjson":
             from sketchrnn_cli.sketches.formats import ndjson

@@ -1,0 +1,283 @@
+"""``sketchrnn preprocess`` at the terminal: one row a case."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from datafiles import QUICKDRAW, stroke3, write_npz
+from typer.testing import CliRunner
+
+from sketchrnn_cli.cli.app import app
+from sketchrnn_cli.sketches.corpus import Corpus
+from sketchrnn_cli.sketches.formats import read_sketches
+
+OTHER = QUICKDRAW.replace(b"cat", b"dog").replace(b"255,130", b"255,131")
+
+
+def run(*arguments, stdin=None):
+    return CliRunner().invoke(app, ["preprocess", *map(str, arguments)], input=stdin)
+
+
+def good(*arguments, stdin=None):
+    result = run(*arguments, stdin=stdin)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture
+def cats(tmp_path):
+    path = tmp_path / "cats.ndjson"
+    path.write_bytes(QUICKDRAW * 5 + OTHER * 4)
+    return path
+
+
+def test_a_report_for_people_on_stderr(tmp_path, cats):
+    result = good(cats, "-o", tmp_path / "cats.npz")
+    assert result.stdout == ""
+    for text in (
+        "read",
+        "9 drawings",
+        "cat: 5 of 7 points",
+        "dog: 4",
+        "longest 7",
+        "scale",
+        "cats.npz",
+    ):
+        assert text in result.stderr
+    assert len(Corpus.open(tmp_path / "cats.npz")) == 9
+
+
+def test_a_report_for_programs_on_stdout(tmp_path, cats):
+    out = tmp_path / "cats.npz"
+    result = good(cats, "-o", out, "--json", "--quiet")
+    assert result.stderr == ""
+    assert result.stdout.count("\n") == 1
+    report = json.loads(result.stdout)
+    assert report["out"] == str(out)
+    assert report["words"] == {
+        "cat": {"drawings": 5, "mean_points": 7.0},
+        "dog": {"drawings": 4, "mean_points": 7.0},
+    }
+    assert set(report) >= {
+        "format", "read", "kept", "dropped", "splits", "points", "scale_factor", "duplicates",
+        "leakage", "faults", "notes",
+    }  # fmt: skip
+
+
+def test_a_word_is_shown_as_text(tmp_path):
+    path = tmp_path / "a.ndjson"
+    path.write_bytes(QUICKDRAW.replace(b"cat", b"[bold]x[/red]\\u001b[31m"))
+    stderr = good(path, "-o", tmp_path / "a.npz").stderr
+    assert "[bold]x[/red]" in stderr
+    assert "\x1b" not in stderr
+
+
+def test_sources_of_every_kind(tmp_path, cats):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.ndjson.gz").write_bytes(gzip.compress(QUICKDRAW))
+    (folder / "b.ndjson").write_bytes(OTHER)
+    (folder / "readme.txt").write_text("not drawings")
+    packed = tmp_path / "packed.npz"
+    good(cats, "-o", packed)
+    out = tmp_path / "all.npz"
+    good(cats, folder, tmp_path / "fold*" / "*.gz", packed, "-", "-o", out, stdin=QUICKDRAW)
+    assert len(Corpus.open(out)) == 9 + 2 + 1 + 9 + 1
+
+
+def test_standard_input_to_standard_output(tmp_path):
+    path = tmp_path / "a.ndjson"
+    path.write_bytes(QUICKDRAW)
+    result = good("-", "-o", "-", "--format", "ndjson", "--quiet", stdin=QUICKDRAW)
+    record = json.loads(result.stdout)
+    assert record == json.loads(QUICKDRAW)
+
+
+@pytest.mark.parametrize("name", ["a.ndjson", "a.ndjson.gz"])
+def test_ndjson_out(tmp_path, cats, name):
+    good(cats, "-o", tmp_path / name)
+    drawings = list(read_sketches(str(tmp_path / name)))
+    assert [s.word for s in drawings] == ["cat"] * 5 + ["dog"] * 4
+    assert drawings[0].extras["key_id"] == "5201136883597312"
+    assert (tmp_path / name).read_bytes().startswith(b"\x1f\x8b") == name.endswith("gz")
+
+
+def test_sketch_rnn_out_is_what_the_old_programs_load(tmp_path):
+    arrays = stroke3(60)
+    source = write_npz(tmp_path / "a.npz", train=arrays[:40], valid=arrays[40:50], test=arrays[50:])
+    out = tmp_path / "old.npz"
+    good(source, "-o", out, "--format", "sketch-rnn")
+    with zipfile.ZipFile(out) as archive:
+        for name, expected in (
+            ("train", arrays[:40]), ("valid", arrays[40:50]), ("test", arrays[50:]),
+        ):  # fmt: skip
+            data = archive.read(f"{name}.npy")
+            found = pickle.load(io.BytesIO(data[10 + int.from_bytes(data[8:10], "little") :]))
+            assert (found.dtype, found.shape) == (object, (len(expected),))
+            for one, other in zip(found, expected, strict=True):
+                assert one.dtype == np.int16
+                np.testing.assert_array_equal(one, other)
+    good(out, "-o", tmp_path / "again.npz")
+    good(source, "-o", tmp_path / "direct.npz", "--label", "old")
+    again, direct = Corpus.open(tmp_path / "again.npz"), Corpus.open(tmp_path / "direct.npz")
+    assert again.split_hash("test") == direct.split_hash("test")
+
+
+def test_options_do_what_they_say(tmp_path, cats):
+    no = QUICKDRAW.replace(b'"recognized":true', b'"recognized":false')
+    cats.write_bytes(QUICKDRAW * 3 + no * 2 + OTHER * 3)
+    out = tmp_path / "o.npz"
+
+    def kept(*options):
+        report = json.loads(good(cats, "-o", out, "--overwrite", "--json", *options).stdout)
+        return {word: facts["drawings"] for word, facts in report["words"].items()}
+
+    assert kept("--recognized-only") == {"cat": 3, "dog": 3}
+    assert kept("--per-word", 2) == {"cat": 2, "dog": 2}
+    assert kept("--max_points", 7, "--min_points", 7) == {"cat": 5, "dog": 3}
+    assert kept("--split", "100,0,0") == {"cat": 5, "dog": 3}
+    assert len(Corpus.open(out).indices("train")) == 8
+
+
+def test_simplify_can_be_asked_for_and_refused(tmp_path):
+    path = tmp_path / "raw.ndjson"
+    path.write_text('{"drawing":[[[0.5,100,300.5],[0,0.2,0]]]}\n' * 3)
+    out = tmp_path / "o.npz"
+    for options, points in (
+        ([], [[0, 0], [255, 0]]),
+        (["--no-simplify"], [[0, 0], [85, 0], [255, 0]]),
+        (["--no-simplify", "--no-fit"], [[0.5, 0], [100, 0.2], [300.5, 0]]),
+        (["--no-fit"], [[0.5, 0], [300.5, 0]]),
+        (["--no-fit", "--epsilon", "0.1"], [[0.5, 0], [100, 0.2], [300.5, 0]]),
+    ):
+        good(path, "-o", out, "--overwrite", *options)
+        (line,) = Corpus.open(out).sketch(0).strokes
+        np.testing.assert_allclose(line, points, atol=1e-5)
+
+
+def test_json_and_data_do_not_share_standard_output(cats):
+    result = run(cats, "-o", "-", "--format", "ndjson", "--json")
+    assert (result.exit_code, result.stdout) == (1, "")
+
+
+FAULTS = {
+    "missing.npz": (None, "missing.npz: no such file"),
+    "missing": (None, "missing: unknown format"),
+    "empty.npz": (b"", "an empty file"),
+    "empty.ndjson": (b"", "an empty file"),
+    "page.npz": (b"<!DOCTYPE html><html>", "a web page"),
+    "pointer.npz": (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+    "short.npz": (b"PK\x03\x04 and no more", "truncated or damaged zip"),
+    "a.svg": (b"<svg/>", "unknown format; known are .npz, .ndjson.gz"),
+    "a.bin": (b"\0" * 20, "unknown format; known are"),
+    "quickdraw:cat": (None, "unknown format; known are"),
+    "cat.ndjson": (QUICKDRAW * 16 + b'{"drawing": [[1,\n' + QUICKDRAW, "cat.ndjson:17: not JSON"),
+    "blank.ndjson": (b"\n\n", "no drawings left of 0 read"),
+    "none.ndjson": (b'{"word":"cat","drawing":[]}\n', "no drawings left of 1 read (1 empty)"),
+    "nothing*.npz": (None, "matches this pattern"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_one_line_and_no_file(tmp_path, monkeypatch, name):
+    content, says = FAULTS[name]
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    before = sorted(os.listdir(tmp_path))
+    for out in ("out.npz", "new/out.ndjson"):
+        result = run(name, "-o", out)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith("error: ")
+        assert result.stderr.count("\n") == 1
+        assert says in result.stderr
+    assert [n for n in sorted(os.listdir(tmp_path)) if n != "new"] == before
+    assert not (tmp_path / "new" / "out.ndjson").exists()
+
+
+def test_npz_faults_are_named_too(tmp_path):
+    nan = np.array([[1, 2, 0], [np.nan, 2, 1]], "f4")
+    columns = np.ones((4, 2), "f4")
+    for fault, says in ((nan, "not finite"), (columns, "has shape (4, 2)")):
+        source = write_npz(tmp_path / "a.npz", train=[a.astype("f4") for a in stroke3(3)] + [fault])
+        result = run(source, "-o", tmp_path / "out.npz")
+        assert result.exit_code == 1
+        assert f"a.npz: train: drawing 3 {'holds' if fault is nan else ''}" in result.stderr
+        assert says in result.stderr
+        assert not (tmp_path / "out.npz").exists()
+
+
+def test_faults_are_skipped_and_counted(tmp_path):
+    path = tmp_path / "cat.ndjson"
+    path.write_bytes(QUICKDRAW * 16 + b"{\n" + QUICKDRAW + b"nonsense\n" * 7)
+    result = good(path, "-o", tmp_path / "a.npz", "--on-error", "skip", "--json")
+    report = json.loads(result.stdout)
+    assert (report["read"], report["kept"], report["dropped"]) == (25, 17, {"faulty": 8})
+    assert "cat.ndjson:17: not JSON" in result.stderr
+    assert "3 more faulty drawings" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--min-points", 200], "no drawings left of 9 read (9 under 200 points)"),
+        (["--min-points", 9, "--max-points", 3], "min points 9 and max points 3"),
+        (["--split", "90,10"], "three shares"),
+        (["--split", "0,50,50"], "three shares"),
+        (["--split", "a,b,c"], "three shares"),
+        (["--on-error", "ignore"], "must be fail or skip"),
+        (["--format", "png"], "--format png: unknown format; known are packed, sketch-rnn"),
+        (["--threads", 4096], "cores"),
+    ],
+)
+def test_settings_that_cannot_be(tmp_path, cats, options, says):
+    result = run(cats, "-o", tmp_path / "out.npz", *options)
+    assert result.exit_code == 1
+    assert says in result.stderr
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_targets_that_cannot_be(tmp_path, cats):
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "old.npz").write_bytes(b"old")
+    for out, says in (
+        (tmp_path, "unknown format"),
+        (tmp_path / "file" / "out.npz", "is not a folder"),
+        (tmp_path / "out.tar", "unknown format; name it .npz or .ndjson"),
+        (tmp_path / "old.npz", "exists; give --overwrite"),
+        ("-", "no format; give --format"),
+    ):
+        result = run(cats, "-o", out)
+        assert result.exit_code == 1
+        assert says in result.stderr
+    assert (tmp_path / "old.npz").read_bytes() == b"old"
+    good(cats, "-o", tmp_path / "old.npz", "--overwrite")
+    assert len(Corpus.open(tmp_path / "old.npz")) == 9
+
+
+def test_a_failure_keeps_the_file_that_was_to_be_replaced(tmp_path, cats):
+    out = tmp_path / "old.npz"
+    good(cats, "-o", out)
+    before = out.read_bytes()
+    cats.write_bytes(b"{")
+    assert run(cats, "-o", out, "--overwrite").exit_code == 1
+    assert out.read_bytes() == before
+
+
+def test_packing_needs_no_torch(tmp_path, cats):
+    code = (
+        "import sys; from sketchrnn_cli.cli.app import app\n"
+        f"app(['preprocess', {str(cats)!r}, '-o', {str(tmp_path / 'o.npz')!r}],"
+        " standalone_mode=False)\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

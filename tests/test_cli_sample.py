@@ -1,0 +1,325 @@
+"""`sketchrnn sample`: its exit codes, its files, and what bad input gets."""
+
+import contextlib
+import inspect
+import json
+import os
+import subprocess
+import sys
+import threading
+from types import SimpleNamespace
+
+import networks
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from sketchrnn_cli.cli import sample as command
+from sketchrnn_cli.cli.app import app
+from sketchrnn_cli.drawing import pictures
+from sketchrnn_cli.inference import latents, sampler
+from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.sketches import streams
+from sketchrnn_cli.sketches.formats import read_sketches
+from sketchrnn_cli.sketches.preparation import Preparation
+
+FITTED = Preparation(fit=True, simplified=True).to_dict()
+HALF = {"word": "hat", "drawing": [[[10, 60, 120], [20, 90, 30]], [[5], [200]]]}
+SHORT = ["--max-points", "30"]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A run folder of a conditional model, and a decoder-only checkpoint."""
+    folder = tmp_path_factory.mktemp("models")
+    run = folder / "run"
+    run.mkdir()
+    checkpoint.save(run / "model.safetensors", networks.tiny(preparation=FITTED))
+    checkpoint.save(folder / "bare.safetensors", networks.tiny(encoder=False, preparation=FITTED))
+    return SimpleNamespace(run=str(run), bare=str(folder / "bare.safetensors"))
+
+
+def run(*arguments, stdin=b""):
+    return CliRunner().invoke(app, ["sample", *map(str, arguments)], input=stdin)
+
+
+def drawings(result):
+    assert result.exit_code == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_pipe_gets_a_line_for_each_drawing(models):
+    records = drawings(run("--model", models.run, "-n", 4, "--temp", 0.7, *SHORT))
+    assert len(records) == 4
+    for record in records:
+        assert set(record) == {
+            *("word", "drawing", "seed", "temperature", "log_likelihood", "finished")
+        }
+        assert (record["word"], record["seed"], record["temperature"]) == ("blob", 0, 0.7)
+        assert all(len(xs) == len(ys) > 0 for xs, ys in record["drawing"])
+
+
+def test_nine_is_the_number_and_checkpoint_and_temperature_are_understood(models):
+    records = drawings(run("--checkpoint", models.bare, "--temperature", 1, "-o", "-", *SHORT))
+    assert len(records) == 9
+
+
+def test_the_same_seed_gives_the_same_bytes_and_a_batch_begins_alike(models):
+    def lines(*arguments):
+        return run("--model", models.run, *SHORT, *arguments).stdout.splitlines()
+
+    five = lines("-n", 5)
+    assert five == lines("-n", 5)
+    assert five != lines("-n", 5, "--seed", 1)
+    for one, other in zip(five, lines("-n", 2), strict=False):
+        a, b = (json.loads(line)["drawing"] for line in (one, other))
+        assert [len(x) for x, _ in a] == [len(x) for x, _ in b]
+
+
+@pytest.mark.parametrize("kind", command.KNOWN)
+def test_every_format_makes_its_file(models, tmp_path, kind):
+    out = tmp_path / "deep" / f"some.{kind}"
+    result = run("--model", models.run, "-n", 3, "-o", out, "--json", *SHORT)
+    assert result.exit_code == 0, result.stderr
+    answer = json.loads(result.stdout)
+    assert (answer["file"], answer["format"], answer["n_drawings"]) == (str(out), kind, 3)
+    assert str(out) in result.stderr
+    assert list(out.parent.iterdir()) == [out]
+    if kind in ("ndjson", "npz"):
+        assert len(list(read_sketches(str(out)))) == 3
+    elif kind == "svg":
+        assert out.read_text().startswith("<svg")
+    else:
+        with Image.open(out) as image:
+            assert image.width > 0
+
+
+def test_npz_holds_the_drawings_rounded_to_whole_pixels(models, tmp_path):
+    out = tmp_path / "some.npz"
+    assert run("--model", models.run, "-n", 5, "-o", out, *SHORT).exit_code == 0
+    records = drawings(run("--model", models.run, "-n", 5, *SHORT))
+    for sketch, record in zip(read_sketches(str(out)), records, strict=True):
+        points = np.concatenate([np.transpose(stroke) for stroke in record["drawing"]])
+        found = sketch.points()
+        found = found - found[0] + np.rint(points[0])
+        np.testing.assert_allclose(found, np.rint(points), atol=1)
+
+
+def test_a_terminal_shows_the_drawings(models, monkeypatch):
+    monkeypatch.setattr(command, "stdout_is_terminal", lambda: True)
+    result = run("--model", models.run, "-n", 2, *SHORT)
+    assert result.exit_code == 0, result.stderr
+    assert any(0x2800 < ord(c) < 0x2900 for c in result.stdout)
+    assert "blob" in result.stdout
+    assert result.stdout.count('"drawing"') == 0
+    assert run("--model", models.run, "-n", 2, "-o", "-", *SHORT).stdout.count('"drawing"') == 2
+
+
+def test_scores_are_listed_best_first(models):
+    result = run("--model", models.run, "-n", 5, "--score", *SHORT)
+    ranks = [line for line in result.stderr.splitlines() if "nats" in line]
+    values = [float(line.split(" a prediction")[0].split(", ")[-1]) for line in ranks]
+    assert len(values) == 5
+    assert values == sorted(values, reverse=True)
+    assert "nats" not in run("--model", models.run, "-n", 5, *SHORT).stderr
+
+
+def test_drawings_that_were_cut_are_counted(models):
+    result = run("--model", models.run, "-n", 20, "--max-points", 2)
+    n_cut = sum(not record["finished"] for record in drawings(result))
+    assert n_cut > 0
+    assert f"{n_cut} of 20 had not ended after 2 points" in result.stderr
+    assert run("--model", models.run, "-n", 20, "--max-points", 2, "--quiet").stderr == ""
+
+
+def test_best_of_keeps_better_drawings(models):
+    def mean(*arguments):
+        records = drawings(run("--model", models.run, "-n", 12, *SHORT, *arguments))
+        points = [sum(len(x) for x, _ in r["drawing"]) for r in records]
+        each = [r["log_likelihood"] / (n + 1) for r, n in zip(records, points, strict=True)]
+        return np.mean(each)
+
+    assert mean("--best-of", 6) > mean()
+
+
+@pytest.fixture
+def some_latents(tmp_path):
+    z = np.random.default_rng(1).normal(size=(3, 8)).astype("f4")
+    path = tmp_path / "z.npz"
+    with path.open("wb") as stream:
+        latents.write_npz(stream, latents.Latents(z, None, ("a", None, "c")))
+    return path
+
+
+def test_each_latent_is_drawn_and_keeps_its_word(models, some_latents):
+    records = drawings(run("--model", models.run, "--latents", some_latents, *SHORT))
+    assert [record.get("word") for record in records] == ["a", None, "c"]
+    records = drawings(run("--model", models.run, "--latents", some_latents, "-n", 2, *SHORT))
+    assert [record.get("word") for record in records] == ["a", "a", None, None, "c", "c"]
+    lines = b"".join(
+        json.dumps({"z": z.tolist()}).encode() + b"\n" for z in latents.read(str(some_latents)).mu
+    )
+    piped = drawings(run("--model", models.run, "--latents", "-", "-n", 2, *SHORT, stdin=lines))
+    assert [r["drawing"] for r in piped] == [r["drawing"] for r in records]
+    assert piped[0]["word"] == "blob"
+
+
+def test_frames_lead_from_latent_to_latent(models, some_latents):
+    arguments = ["--model", models.run, "--latents", some_latents, *SHORT]
+    frames = drawings(run(*arguments, "--frames", 4))
+    assert len(frames) == 9
+    still = drawings(run(*arguments))
+    assert frames[0]["drawing"] == still[0]["drawing"]
+    assert len({json.dumps(frame["drawing"]) for frame in frames}) == 9
+
+
+@pytest.mark.parametrize("name", ["run", "bare"])
+def test_a_beginning_is_gone_on_from_in_its_place(models, name):
+    line = json.dumps(HALF).encode() + b"\n"
+    model = getattr(models, name)
+    result = run("--model", model, "--complete", "-", "-n", 4, *SHORT, stdin=line)
+    records = drawings(result)
+    assert len(records) == 4
+    for record in records:
+        assert record["word"] == "hat"
+        assert record["drawing"][:2] == HALF["drawing"]
+    assert len({json.dumps(record["drawing"]) for record in records}) == 4
+
+
+@pytest.fixture
+def bad(tmp_path):
+    """Files that are not what they should be."""
+    good = json.dumps({"z": [0.0] * 8, "drawing": HALF["drawing"]})
+    (tmp_path / "bad.ndjson").write_text("\n".join([*[good] * 16, '{"z": [0.0, ', good]))
+    with (tmp_path / "narrow.npz").open("wb") as stream:
+        latents.write_npz(stream, latents.Latents(np.zeros((2, 5), "f4")))
+    (tmp_path / "other.safetensors").write_bytes(b"PK\x03\x04 something of another program")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    return tmp_path
+
+
+REFUSED = [  # {run}, {bare}: models; {bad}: a folder
+    ("", "no model: give --model RUN"),
+    ("--model {bad}/[x]", "[x]: no such checkpoint"),
+    ("--model {bad}/other.safetensors", "other.safetensors: not a sketchrnn checkpoint"),
+    ("--model {bad}/empty", "empty: no model.safetensors in this folder"),
+    ("--model {run} --temp 0", "--temp 0: must be from 0.01 to 2; for drawings without chance"),
+    ("--model {run} --temp nan", "--temp nan: must be from 0.01 to 2"),
+    ("--model {run} --pen-temp 3", "--pen-temp 3: must be from 0.01 to 2"),
+    ("--model {run} --max-points 0", "max_points must be from 1 to 10000, not 0"),
+    ("--model {run} --device tpu", "--device tpu: known are auto, cpu, cuda, mps"),
+    ("--model {run} --threads 10000", "--threads 10000: this machine has"),
+    ("--model {run} --latents {bad}/narrow.npz", "narrow.npz: the latents are 5 numbers wide"),
+    ("--model {run} --latents {bad}/none.npz", "none.npz: no such file"),
+    ("--model {run} --latents {bad}/bad.ndjson", "bad.ndjson: line 17: not JSON"),
+    ("--model {bare} --latents {bad}/bad.ndjson", "--latents {bad}/bad.ndjson: the model is dec"),
+    ("--model {run} --complete {bad}/bad.ndjson", "bad.ndjson:17"),
+    ("--model {run} --complete {bad}/none.ndjson", "none.ndjson: no such file"),
+    (
+        "--model {run} --complete - --max-points 3",
+        "standard input: drawing 1 has 4 points already; --max-points is 3",
+    ),
+    ("--model {run} --complete - --latents -", "--latents and --complete"),
+    ("--model {run} --frames 3", "--frames needs --latents"),
+    ("--model {run} --json -o -", "give -o FILE"),
+    ("--model {run} -o {bad}/a.bmp", "a.bmp: unknown format 'bmp'"),
+    ("--model {run} -o {bad}/file/a.svg", "is not a folder"),
+    ("--model {run} -o {bad}/empty --format svg", "empty: is a folder"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED)
+def test_bad_input_is_one_line_and_leaves_no_file(models, bad, arguments, message):
+    names = {"run": models.run, "bare": models.bare, "bad": str(bad)}
+    words = [word.format(**names) for word in arguments.split()]
+    if "-o" not in words:
+        words += ["-o", str(bad / "out.ndjson")]
+    before = sorted(bad.rglob("*"))
+    result = run(*words, stdin=json.dumps(HALF).encode())
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert message.format(**names) in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert sorted(bad.rglob("*")) == before
+
+
+def test_a_gif_to_a_terminal_is_refused_before_the_model_is_read(monkeypatch):
+    monkeypatch.setattr(streams, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=bool)))
+    assert "no such checkpoint" in run("--model", "none", "--format", "gif").stderr
+    terminal = SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(streams, "sys", terminal)
+    result = run("--model", "none", "--format", "gif")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "not written to a terminal" in result.stderr
+
+
+def test_wrong_usage_is_exit_2(models):
+    assert run("--model", models.run, "-n", 0).exit_code == 2
+    assert run("--model", models.run, "--temp", "hot").exit_code == 2
+
+
+def test_help_names_the_real_defaults_and_formats():
+    assert ("ndjson", "npz", *pictures.FORMATS) == command.KNOWN
+    settings, (low, high) = sampler.Settings(), sampler.TEMPERATURES
+    parameters = inspect.signature(command.sample, eval_str=True).parameters
+
+    def text(name):
+        return parameters[name].annotation.__metadata__[0].help
+
+    assert f"[default: {settings.temperature:g}]" in text("temp")
+    assert f"{low:g} to {high:g}" in text("temp")
+    assert f"[default: {settings.max_points}]" in text("max_points")
+    assert f"[default: {command.COUNT}; 1]" in text("count")
+    assert parameters["seed"].default == settings.seed
+
+
+def loads_torch(code):
+    check = f"{code}\nimport sys; sys.exit(77 if 'torch' in sys.modules else 0)"
+    return (
+        subprocess.run(
+            [sys.executable, "-c", check], check=False, stdout=subprocess.DEVNULL
+        ).returncode
+        == 77
+    )
+
+
+def test_drawing_on_a_cpu_never_loads_torch(models):
+    call = "from sketchrnn_cli.cli.app import app; app({}, standalone_mode=False)"
+    words = ["sample", "--model", models.run, "-n", "2", "--max-points", "9", "--quiet"]
+    assert not loads_torch(call.format(words))
+    assert loads_torch(f"{call.format(words)}; import torch")
+
+
+def test_every_line_is_flushed_into_a_pipe_and_none_into_a_file(models, monkeypatch, tmp_path):
+    events = []
+    stream = SimpleNamespace(
+        write=lambda data: events.append(data.count(b"\n")), flush=lambda: events.append("flush")
+    )
+    monkeypatch.setattr(streams, "open_output", lambda *_, **__: contextlib.nullcontext(stream))
+    for out, wanted in (("-", [1, "flush"] * 3), (tmp_path / "a.ndjson", [1] * 3)):
+        events.clear()
+        assert run("--model", models.run, "-n", 3, "-o", out, *SHORT).exit_code == 0
+        assert events == wanted
+
+
+def test_drawings_leave_one_by_one(models):
+    """The first line of very many can be read long before the last is drawn."""
+    words = ["sample", "--model", models.run, "-n", "100000", "--max-points", "20"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sketchrnn_cli", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
+    )
+    watch = threading.Timer(60, process.kill)
+    watch.start()
+    try:
+        assert process.stdout is not None
+        assert "drawing" in json.loads(process.stdout.readline())
+        assert process.poll() is None
+    finally:
+        watch.cancel()
+        process.kill()
+        process.communicate()

@@ -1,0 +1,438 @@
+"""The npz reader gives what is in the file, and runs nothing that is in it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import pickle
+import struct
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+from datafiles import member, objects, python2, stroke3, write_npz, write_zip
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
+from sketchrnn_cli.sketches.blocks import NO_TEST, NO_VALID, TEST, TRAIN, UNSPLIT, VALID, to_moves
+from sketchrnn_cli.sketches.formats import npz, read_sketches
+
+
+def drawings(source, **options):
+    """{origin: [moves of every drawing]}"""
+    result = {}
+    for block in npz.read_blocks(source, **options):
+        moves, bounds = to_moves(block), block.bounds
+        for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+            result.setdefault(block.origin, []).append(moves[a:b])
+    return result
+
+
+def assert_same(found, expected):
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4])
+@pytest.mark.parametrize("dtype", ["i1", "<i2", ">i2", "i4", "i8", "u1", "f2", "f4", "f8"])
+def test_every_number_type_and_protocol(tmp_path, protocol, dtype):
+    arrays = [np.abs(a).astype(dtype) for a in stroke3(40)]
+    source = write_npz(
+        tmp_path / "a.npz", protocol, train=arrays, valid=arrays[:3], test=arrays[3:5]
+    )
+    found = drawings(source)
+    assert_same(found[TRAIN], arrays)
+    assert_same(found[VALID], arrays[:3])
+    assert_same(found[TEST], arrays[3:5])
+
+
+def test_many_drawings_pass_in_batches(tmp_path):
+    arrays = stroke3(5000)
+    source = write_npz(tmp_path / "a.npz", sketches=arrays)
+    assert len(list(npz.read_blocks(source))) > 1
+    assert_same(drawings(source)[UNSPLIT], arrays)
+
+
+def test_pickles_of_python_2(tmp_path):
+    arrays = [*stroke3(30), np.ones((90, 3), "i2")]
+    data = python2(pickle.dumps(objects(arrays), protocol=3))
+    assert_same(pickle.loads(data, encoding="latin1"), arrays)
+    write_zip(tmp_path / "a.npz", sketches=member(data, 31))
+    assert_same(drawings(str(tmp_path / "a.npz"))[UNSPLIT], arrays)
+
+
+@pytest.mark.parametrize(
+    "home",
+    ["numpy.core.multiarray", "numpy._core.multiarray", "numpy.core._multiarray_umath"],
+)
+def test_the_homes_of_reconstruct(tmp_path, home):
+    arrays = stroke3(3)
+    data = pickle.dumps(objects(arrays), protocol=2)
+    at = data.index(b"c") + 1
+    data = data[:at] + home.encode() + data[data.index(b"\n") :]
+    write_zip(tmp_path / "a.npz", sketches=member(data, 3))
+    assert_same(drawings(str(tmp_path / "a.npz"))[UNSPLIT], arrays)
+
+
+def test_arrays_that_are_shared(tmp_path):
+    one = stroke3(1)[0]
+    source = write_npz(tmp_path / "a.npz", sketches=[one, one, one])
+    assert_same(drawings(source)[UNSPLIT], [one, one, one])
+
+
+@pytest.mark.parametrize(
+    ("names", "origins"),
+    [
+        (["train"], {UNSPLIT}),
+        (["sketches"], {UNSPLIT}),
+        (["arr_0"], {UNSPLIT}),
+        (["train", "test"], {NO_VALID, TEST}),
+        (["train", "valid"], {NO_TEST, VALID}),
+        (["train", "validation", "test"], {TRAIN, VALID, TEST}),
+    ],
+)
+def test_splits_that_are_missing(tmp_path, names, origins):
+    source = write_npz(tmp_path / "a.npz", **{name: stroke3(4) for name in names})
+    assert set(drawings(source)) == origins
+
+
+def test_extra_arrays_are_noted(tmp_path):
+    notes = []
+    source = write_npz(
+        tmp_path / "a.npz", sketches=stroke3(4), pix_count=np.zeros(4), x=np.bool_(1)
+    )
+    drawings(source, note=notes.append)
+    assert notes == [f"{source}: ignored pix_count, x"]
+
+
+def test_stroke5(tmp_path):
+    rows = np.array([[1, 2, 1, 0, 0], [3, 4, 0, 1, 0], [0, 0, 0, 0, 1], [9, 9, 0, 0, 1]], "f4")
+    source = write_npz(tmp_path / "a.npz", sketches=[rows, rows[:2]])
+    assert_same(drawings(source)[UNSPLIT], [[[1, 2, 0], [3, 4, 1]]] * 2)
+
+
+def test_pen_of_three_states_and_a_last_row_that_does_not_lift(tmp_path):
+    source = write_npz(
+        tmp_path / "a.npz",
+        sketches=[np.array([[1, 2, 0], [3, 4, 2], [5, 6, 0]], "i2"), np.array([[1, 1, 0]], "i2")],
+    )
+    assert_same(drawings(source)[UNSPLIT], [[[1, 2, 0], [3, 4, 1]], [[1, 1, 1]]])
+
+
+@pytest.mark.parametrize("padding", [0.0, np.nan])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_dense_arrays_lose_their_padding(tmp_path, padding, order):
+    arrays = stroke3(7, dtype=np.float32)
+    dense = np.full((7, 25, 3), padding, np.float32, order=order)
+    for i, a in enumerate(arrays):
+        dense[i, : len(a)] = a
+    source = write_npz(tmp_path / "a.npz", train=dense, test=dense[:2])
+    assert_same(drawings(source)[NO_VALID], arrays)
+    assert_same(drawings(source)[TEST], arrays[:2])
+
+
+def test_dense_stroke5(tmp_path):
+    dense = np.zeros((2, 4, 5), "f4")
+    dense[:, 0] = [1, 2, 1, 0, 0]
+    dense[:, 1] = [3, 4, 0, 1, 0]
+    dense[:, 2:] = [0, 0, 0, 0, 1]
+    source = write_npz(tmp_path / "a.npz", sketches=dense)
+    assert_same(drawings(source)[UNSPLIT], [[[1, 2, 0], [3, 4, 1]]] * 2)
+
+
+def test_fortran_order_inside(tmp_path):
+    arrays = [np.asfortranarray(a) for a in stroke3(5)]
+    assert_same(drawings(write_npz(tmp_path / "a.npz", sketches=arrays))[UNSPLIT], arrays)
+
+
+def test_one_array_a_stroke_is_one_drawing(tmp_path):
+    lines = {f"arr_{i}": np.array([[i, 0.5], [i, 9]]) for i in range(12)}
+    source = write_npz(tmp_path / "tree.npz", **lines)
+    (sketch,) = read_sketches(source)
+    assert [s[0, 0] for s in sketch.strokes] == list(range(12))
+    assert sketch.word == "tree"
+
+
+def test_empty_sketches_are_there_and_empty(tmp_path):
+    arrays = [np.zeros((0, 3), "i2"), *stroke3(2), np.zeros((0,), "f8")]
+    found = drawings(write_npz(tmp_path / "a.npz", sketches=arrays))[UNSPLIT]
+    assert [len(a) for a in found] == [len(a) for a in arrays]
+    assert len(list(read_sketches(str(tmp_path / "a.npz")))) == 2
+
+
+def one_line(error):
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "an empty file"),
+        (b"  <!DOCTYPE html><html><body>404", "a web page"),
+        (b"\xef\xbb\xbf<HTML>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
+        (b"\x1f\x8b\x08", "not an npz"),
+        (b"PK\x03\x04garbage", "truncated or damaged zip"),
+    ],
+)
+def test_what_the_file_is_instead(tmp_path, content, says):
+    path = tmp_path / "cat.npz"
+    path.write_bytes(content)
+    with pytest.raises(BadFile, match=says) as error:
+        drawings(str(path))
+    assert one_line(error).startswith(str(path))
+
+
+def test_a_truncated_zip(tmp_path):
+    source = write_npz(tmp_path / "a.npz", sketches=stroke3(50))
+    data = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "a.npz").write_bytes(data[: len(data) // 2])
+    with pytest.raises(BadFile, match="truncated or damaged zip"):
+        drawings(source)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(BadFile, match=r"\[x\]\.npz: no such file"):
+        drawings(str(tmp_path / "[x].npz"))
+
+
+class Runs:
+    """What an attacker pickles."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4])
+def test_nothing_is_run(tmp_path, protocol):
+    mark = tmp_path / "was-run"
+    arrays = objects([*stroke3(2), Runs(str(mark))])
+    write_zip(tmp_path / "a.npz", train=member(pickle.dumps(arrays, protocol=protocol), 3))
+    with pytest.raises(BadFile, match="could run code") as error:
+        drawings(str(tmp_path / "a.npz"))
+    assert "a.npz: train: " in one_line(error)
+    assert not mark.exists()
+    pickle.loads(pickle.dumps(Runs(str(mark))))  # and it would have
+    assert mark.exists()
+
+
+def test_the_name_is_told(tmp_path):
+    data = b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R."
+    write_zip(tmp_path / "a.npz", train=member(data))
+    with pytest.raises(BadFile, match=r"names 'os\.system'"):
+        drawings(str(tmp_path / "a.npz"))
+
+
+HUGE = struct.pack("<I", 0x7FFFFFFF)
+START = b"\x80\x02cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        b"\x80\x02Nr" + HUGE + b"j" + HUGE + b".",  # a memo that the C unpickler would allocate
+        b"\x80\x02cnumpy\nndarray\nJ" + HUGE + b"\x85U\x02i1\x86R.",  # an array of 2 GiB
+        b"\x80\x02T" + HUGE + b".",
+        b"\x80\x03B\xff\xff\xff\xff.",
+        b"\x80\x04\x8e" + b"\xff" * 8 + b".",
+        b"\x80\x02" + b"(" * 3_000_000 + b".",
+        b"\x80\x02" + b"N" * 3_000_000 + b".",
+        b"\x80\x02h\x00.",
+        b"\x80\x02R.",
+        b"\x80\x02t.",
+        b"\x80\x02NN\x86b.",
+        b"\x80\x02]e.",
+        b"\x80\x02N(Ne.",
+        b"\x80\x02cnumpy",
+        b"\x80\x02" + b"c" + b"x" * 500,
+        b"\x80\x02.",
+        b"\x80\x02].",
+        b"\x80\x02X\x01\x00\x00\x00\xff.",
+        b"",
+        START + b"(K\x01J" + HUGE + b"K\x03\x86cnumpy\ndtype\nU\x02i2\x85R\x89U\x04abcdtb.",
+    ],
+)
+def test_attacks_are_one_line_and_little_memory(tmp_path, attack):
+    write_zip(tmp_path / "a.npz", train=member(attack))
+    tracemalloc.start()
+    with pytest.raises(BadFile) as error:
+        drawings(str(tmp_path / "a.npz"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    one_line(error)
+    assert peak < 100e6
+
+
+@pytest.mark.parametrize(
+    ("attack", "says"),
+    [
+        (b"\x80\x02T" + HUGE + b".", "a string of 2147483647 bytes"),
+        (b"\x80\x04\x8e" + b"\xff" * 8 + b".", "a string of 18446744073709551615 bytes"),
+        (b"\x80\x02" + b"(" * 3_000_000 + b".", "nested too deeply"),
+        (b"\x80\x02" + b"N" * 3_000_000 + b".", "nested too deeply"),
+    ],
+)
+def test_limits_are_what_stops_an_attack(tmp_path, attack, says):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:  # not packed: no bomb
+        archive.writestr("train.npy", member(attack))
+    with pytest.raises(BadFile, match=says):
+        drawings(str(tmp_path / "a.npz"))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_damage_is_an_error_or_other_drawings_but_never_a_traceback(tmp_path_factory, data):
+    pickled = bytearray(
+        pickle.dumps(objects(stroke3(6)), protocol=data.draw(st.sampled_from([2, 4])))
+    )
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(pickled) - 1))
+        pickled[at] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(pickled)))
+    path = tmp_path_factory.mktemp("damage") / "a.npz"
+    write_zip(path, train=member(bytes(pickled[:cut] if cut % 3 else pickled), 6))
+    with contextlib.suppress(SketchError):
+        drawings(str(path))
+
+
+def test_bytes_must_fit_the_shape(tmp_path):
+    data = pickle.dumps(objects([np.ones((4, 3), "i2")]), protocol=3)
+    data = data.replace(b"K\x04K\x03\x86", b"K\x05K\x03\x86")
+    write_zip(tmp_path / "a.npz", train=member(data))
+    with pytest.raises(BadFile, match="24 bytes for 5 rows of 6"):
+        drawings(str(tmp_path / "a.npz"))
+
+
+def test_fewer_drawings_than_announced(tmp_path):
+    data = pickle.dumps(objects(stroke3(4)), protocol=3)
+    write_zip(tmp_path / "a.npz", train=member(data, 5))
+    with pytest.raises(BadFile, match="4 drawings where 5 are announced"):
+        drawings(str(tmp_path / "a.npz"))
+
+
+def test_a_bomb_is_not_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("train.npy", b"\0" * 20_000_000)
+    with pytest.raises(BadFile, match="no drawings are packed so tightly"):
+        drawings(str(tmp_path / "a.npz"))
+
+
+def test_a_header_that_is_too_long(tmp_path):
+    head = b"\x93NUMPY\x02\x00" + (1 << 30).to_bytes(4, "little") + b" " * 100
+    write_zip(tmp_path / "a.npz", train=head)
+    with pytest.raises(BadFile, match="too long"):
+        drawings(str(tmp_path / "a.npz"))
+
+
+@pytest.mark.parametrize("header", [b"(" * 5000, b"{'descr': 3}", b"__import__('os')", b"{}"])
+def test_a_header_that_is_none(tmp_path, header):
+    head = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    write_zip(tmp_path / "a.npz", train=head)
+    with pytest.raises(BadFile, match=r"header|no drawings"):
+        drawings(str(tmp_path / "a.npz"))
+
+
+def test_too_many_members(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for i in range(npz.MAX_MEMBERS + 1):
+            archive.writestr(str(i), b"")
+    with pytest.raises(BadFile, match="members"):
+        drawings(str(tmp_path / "a.npz"))
+
+
+def test_a_zip_that_holds_other_things(tmp_path):
+    source = write_npz(tmp_path / "a.npz", weights=np.zeros((4, 4)), bias=np.zeros(4, "i4"))
+    with pytest.raises(BadFile, match=r"holds weights f8\[4, 4\], bias i4\[4\]"):
+        drawings(source)
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(BadFile, match=r"without arrays; it holds readme\.txt"):
+        drawings(str(tmp_path / "b.npz"))
+
+
+def test_arrays_of_arrays_are_no_drawings(tmp_path):
+    inner = objects([np.ones((2, 2)), np.ones((3, 2))])
+    source = write_npz(tmp_path / "a.npz", x=[inner, inner], y=np.zeros(2))
+    with pytest.raises(BadFile, match="arrays of arrays"):
+        drawings(source)
+
+
+NAN = np.array([[1, 2, 0], [np.nan, 2, 1]], "f4")
+FAULTS = [
+    (NAN, "drawing 2 holds a number that is not finite"),
+    (np.array([[np.inf, 2, 1]], "f8"), "drawing 2 holds a number that is not finite"),
+    (np.ones((4, 2), "i2"), r"drawing 2 has shape \(4, 2\)"),
+    (np.ones((4, 4), "i2"), r"drawing 2 has shape \(4, 4\)"),
+    (np.array([[1, 2, 7]], "i2"), "pen column that holds 7"),
+    (np.array([["a", "b", "c"]]), "not numbers"),
+]
+
+
+@pytest.mark.parametrize(("fault", "says"), FAULTS)
+def test_a_faulty_drawing_is_named_or_skipped(tmp_path, fault, says):
+    good = [a.astype(fault.dtype if fault.dtype.kind in "if" else "i2") for a in stroke3(4)]
+    source = write_npz(tmp_path / "a.npz", train=[*good[:2], fault, *good[2:]], test=good)
+    with pytest.raises(BadSketch, match=says) as error:
+        drawings(source)
+    assert "a.npz: train: " in one_line(error)
+    skipped = []
+    found = drawings(source, skipped=skipped.append)
+    assert_same(found[NO_VALID], good)
+    assert len(skipped) == 1
+
+
+def test_written_for_others_reads_as_an_object_array(tmp_path):
+    arrays = stroke3(300)
+    buffer = io.BytesIO()
+    npz.write_objects(buffer, iter(arrays), len(arrays))
+    data = buffer.getvalue()
+    size = int.from_bytes(data[8:10], "little")
+    assert (10 + size) % 64 == 0
+    back = pickle.loads(data[10 + size :], encoding="latin1")
+    assert (back.dtype, back.shape) == (object, (300,))
+    assert {a.dtype for a in back} == {np.dtype("i2")}
+    assert_same(back, arrays)
+    write_zip(tmp_path / "a.npz", train=data, test=data)
+    assert_same(drawings(str(tmp_path / "a.npz"))[TEST], arrays)
+
+
+def test_an_empty_split_can_be_written(tmp_path):
+    buffer = io.BytesIO()
+    npz.write_objects(buffer, iter([]), 0)
+    data = buffer.getvalue()
+    assert pickle.loads(data[10 + int.from_bytes(data[8:10], "little") :]).shape == (0,)
+    write_zip(tmp_path / "a.npz", train=data)
+    assert drawings(str(tmp_path / "a.npz")) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "n_train"),
+    [
+        ("benchmark/cat", 3548, 2948),
+        ("sketch-rnn-datasets/aaron_sheep", 8000, 7400),
+        ("sketch-rnn-datasets/omniglot", 32000, 30000),
+        ("sketch-rnn-datasets/kanji.rdp200", 11458, 10358),
+        ("sketch-rnn-datasets/short_kanji", 11100, 10000),
+        ("quickdraw/sketchrnn-npz/alarm-clock", 2500, 2500),
+        ("quickdraw/sketchrnn-npz/face", 2500, 2500),
+        ("quickdraw/sketchrnn-npz/pig", 2500, 2500),
+        ("odd/ivanpuhachov-test", 100, 85),
+        ("odd/look_i16", 1600, 1300),
+        ("odd/skyloken-test", 4, 4),
+        ("odd/joeypoel-octopus-11224", 1, 1),
+    ],
+)
+def test_every_real_file(shared_data, name, n, n_train):
+    found = drawings(str(shared_data / f"{name}.npz"))
+    train = [a for origin, arrays in found.items() if origin not in (VALID, TEST) for a in arrays]
+    assert (sum(map(len, found.values())), len(train)) == (n, n_train)
+    assert all(len(a) and np.isfinite(a).all() for arrays in found.values() for a in arrays)
