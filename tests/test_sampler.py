@@ -231,7 +231,9 @@ def test_torch_draws_what_numpy_draws(engine):
 
 def test_no_more_than_so_many_wait_for_a_drawing_that_takes_long(monkeypatch):
     """The first has 150 moves to go, the others a few: they queue up behind it."""
-    engine = Engine(networks.tiny(encoder=False))
+    checkpoint = networks.tiny(encoder=False)
+    checkpoint.weights["decoder.out_b"][2] = 2  # most end at once
+    engine = Engine(checkpoint)
     real, begun = sampler.random_numbers, []
 
     def watched(seed, number, candidate=0):
@@ -248,8 +250,8 @@ def test_no_more_than_so_many_wait_for_a_drawing_that_takes_long(monkeypatch):
         stream = draw(engine, 100, settings=settings, prefixes=prefixes, batch_size=4)
         first = next(stream)
         ahead.append(len(begun) - 1)
-        others = list(stream)
-        assert first.n_points >= 150 > max(sketch.n_points for sketch in others)
+        others = [sketch.n_points for sketch in stream]
+        assert first.n_points >= 150 > 5 * np.mean(others)
         assert begun == list(range(100))
     assert ahead[0] <= 10 + 4 < ahead[1]
 
@@ -297,7 +299,7 @@ def test_latents_that_do_not_fit_are_a_fault_before_anything_is_drawn():
 def test_a_damaged_model_is_a_fault_and_draws_no_nan():
     checkpoint = networks.tiny(encoder=False)
     checkpoint.weights["decoder.out_b"][3 + 3 * 5 : 3 + 5 * 5] = 200  # log sigma
-    with pytest.raises(BadCheckpoint, match="not finite"), np.errstate(all="ignore"):
+    with pytest.raises(BadCheckpoint, match="not finite"):
         list(draw(Engine(checkpoint), 3, settings=WARM))
 
 

@@ -13,16 +13,14 @@ from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.sketches import streams
 
-KNOWN = ("gif", "apng", "webp")  # drawing.pictures.ANIMATIONS, without importing numpy
+KNOWN = ("gif",)  # drawing.pictures.ANIMATIONS, without importing numpy
 
 
 def animate(
     sketches: Annotated[
         str, typer.Argument(help="Drawings in any format `preprocess` reads; - is NDJSON.")
     ] = streams.STDIO,
-    out: Annotated[
-        str, typer.Option("--out", "-o", help="FILE.gif, .apng or .webp; - is a pipe.")
-    ] = streams.STDIO,
+    out: Annotated[str, typer.Option("--out", "-o", help="FILE.gif; - is a pipe.")] = streams.STDIO,
     format: Format = None,
     count: Annotated[
         Optional[int],  # noqa: UP045
@@ -69,7 +67,7 @@ def animate(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Show the pen drawing, stroke by stroke, as a GIF, animated PNG or WebP that loops."""
+    """Show the pen drawing, stroke by stroke, as a GIF that loops."""
     kind = streams.suffix_of(out, format, KNOWN)
     streams.check_output(out, binary=True)
     if json and out == streams.STDIO:
@@ -78,7 +76,7 @@ def animate(
 
     from dataclasses import replace
 
-    from sketchrnn_cli.drawing import animation, pictures
+    from sketchrnn_cli.drawing import animation
     from sketchrnn_cli.drawing.sheet import MAX_DRAWINGS, Style
     from sketchrnn_cli.sketches.formats import read_sketches
 
@@ -95,7 +93,7 @@ def animate(
     film = animation.shoot(drawings, style, timing)
     frames = terminal.track(film.frames, what="drawing", total=film.n_frames)
     with streams.open_output(out, binary=True) as stream:
-        pictures.record(stream, replace(film, frames=iter(frames)), kind)
+        animation.write_gif(stream, replace(film, frames=iter(frames)))
 
     where = "standard output" if out == streams.STDIO else out
     facts = f"{film.width} x {film.height} pixels, {film.seconds:g} s"

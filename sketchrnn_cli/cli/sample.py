@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sketchrnn_cli.inference.sampler import Settings
     from sketchrnn_cli.sketches.sketch import Sketch
 
-KNOWN = ("ndjson", "npz", "svg", "png", "gif", "apng", "webp")
+KNOWN = ("ndjson", "npz", "svg", "png", "gif")
 SHOWN = "terminal"  # no file at all: drawings in characters
 COUNT = 9  # drawings, unless latents or beginnings say how many
 
@@ -91,7 +91,7 @@ def sample(
         typer.Option(
             "--out",
             "-o",
-            help="FILE.ndjson, .npz, .svg, .png, .gif, .apng or .webp; - is a pipe. "
+            help="FILE.ndjson, .npz, .svg, .png or .gif; - is a pipe. "
             "[default: shown in a terminal, NDJSON into a pipe]",
         ),
     ] = None,

@@ -1,20 +1,17 @@
-"""The pen draws: GIF, animated PNG and WebP from one stream of frames.
+"""The pen draws: an animated GIF from a stream of frames.
 
 A frame is the box that changed and nothing else, so time, memory and bytes follow the new ink.
-The containers are written here, block by block, because Pillow's and imageio's writers keep
-every frame until the last; the compression inside is Pillow's and zlib's.
+The frames are put into the file here, one by one, because Pillow's and imageio's writers keep
+every frame until the last; each frame's encoding is Pillow's. Memory is that of one picture,
+however long the animation.
 """
 
 from __future__ import annotations
 
 import math
-import shutil
 import struct
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from io import BytesIO
-from tempfile import SpooledTemporaryFile
 from typing import BinaryIO
 
 import numpy as np
@@ -30,8 +27,8 @@ from sketchrnn_cli.sketches.sketch import Sketch
 LEVELS = 15  # shades from paper to ink; with the next one a palette of four bits
 UNCHANGED = LEVELS  # palette entry that lets the frame before shine through
 MAX_PIXELS = 16_000_000
-MAX_SIDE = 16_383  # of WebP; the others take more
-MAX_TICKS = 65_535  # of one GIF frame; longer holds are repeated
+MAX_SIDE = 65_535  # of a GIF
+MAX_TICKS = 65_535  # of one frame; longer holds are repeated
 LIFT = 0.1  # a pen lift takes as long as this much ink, in cells,
 MAX_LIFTS = 0.5  # but all of a drawing's lifts at most this part of its ink
 SECONDS = 4.0  # drawn without --duration, all at once,
@@ -60,8 +57,8 @@ class Timing:
 class Frame:
     """What is new on the paper, and for how long it stays."""
 
-    left: int  # even, as WebP wants it
-    top: int  # even
+    left: int
+    top: int
     levels: Canvas  # (height, width) of the box, 0 paper to LEVELS - 1 ink
     changed: npt.NDArray[np.bool_]  # (height, width): not as in the frame before
     ticks: int  # hundredths of a second
@@ -69,7 +66,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """An animation before it has a format. ``frames`` can be gone through once."""
+    """An animation before it is a file. ``frames`` can be gone through once."""
 
     width: int
     height: int
@@ -163,7 +160,7 @@ def _expose(sheet: Sheet, ticks: npt.NDArray[np.int64], *, in_turn: bool) -> Ite
             yield Frame(0, 0, shown.copy(), np.ones_like(shown, bool), duration)
         elif len(now):
             both = np.concatenate([tail, head])
-            left, top = (np.maximum(np.floor(both.min(0) - reach), 0).astype(int) & ~1).tolist()
+            left, top = np.maximum(np.floor(both.min(0) - reach), 0).astype(int).tolist()
             right, bottom = np.ceil(both.max(0) + reach).astype(int).tolist()
             yield _difference(canvas, shown, level, (left, top, right, bottom), duration)
         else:
@@ -185,7 +182,7 @@ def _difference(
     if not len(rows):
         return Frame(0, 0, new[:0, :0], changed[:0, :0], ticks)
     shown[top:bottom, left:right] = new
-    y, x = int(rows[0]) & ~1, int(columns[0]) & ~1
+    y, x = int(rows[0]), int(columns[0])
     area = slice(y, int(rows[-1]) + 1), slice(x, int(columns[-1]) + 1)
     return Frame(left + x, top + y, new[area], changed[area], ticks)
 
@@ -202,7 +199,7 @@ def _merge(frames: Iterator[Frame]) -> Iterator[Frame]:
     yield before
 
 
-# A pixel that changes nothing: what a writer gets where a frame cannot last longer.
+# A pixel that changes nothing: what the writer gets where a frame cannot last longer.
 _NOTHING = Frame(0, 0, np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.bool_), 0)
 
 
@@ -231,102 +228,8 @@ def write_gif(stream: BinaryIO, film: Film) -> None:
     stream.write(b";")
 
 
-def write_apng(stream: BinaryIO, film: Film) -> None:
-    """Animated PNG (PNG, third edition), palette of four bits."""
-    solid = film.style.paper() is not None
-    colors, alphas = ramp(film.style, LEVELS)
-    body, n_frames, n_chunks = _spool(), 0, 0
-    with body:
-        for frame in film.frames:
-            box = (*frame.levels.shape[::-1], frame.left, frame.top)
-            control = struct.pack(">5I2H2B", n_chunks, *box, frame.ticks, 100, 0, int(solid))
-            body.write(_png_chunk(b"fcTL", control))
-            levels = np.where(frame.changed, frame.levels, UNCHANGED) if solid else frame.levels
-            data = zlib.compress(_packed(levels.astype(np.uint8)), 6)
-            if n_frames:
-                body.write(_png_chunk(b"fdAT", struct.pack(">I", n_chunks + 1) + data))
-            else:
-                body.write(_png_chunk(b"IDAT", data))
-            n_chunks += 2 if n_frames else 1  # the first frame's data has no number
-            n_frames += 1
-        stream.write(b"\x89PNG\r\n\x1a\n")
-        header = struct.pack(">IIBBBBB", film.width, film.height, 4, 3, 0, 0, 0)
-        stream.write(_png_chunk(b"IHDR", header))
-        stream.write(_png_chunk(b"acTL", struct.pack(">II", n_frames, 0)))
-        stream.write(_png_chunk(b"PLTE", colors.tobytes() + bytes(3)))
-        stream.write(_png_chunk(b"tRNS", alphas.tobytes() + bytes(1)))
-        _copy(body, stream)
-        stream.write(_png_chunk(b"IEND", b""))
-
-
-def write_webp(stream: BinaryIO, film: Film) -> None:
-    """Animated WebP, lossless (RFC 9649, section 2.7)."""
-    solid = film.style.paper() is not None
-    colors, alphas = ramp(film.style, LEVELS)
-    table = np.zeros((LEVELS + 1, 4), np.uint8)  # RGBA; what is unchanged is clear
-    table[:LEVELS, :3], table[:LEVELS, 3] = colors, alphas
-    body = _spool()
-    with body:
-        for frame in film.frames:
-            levels = np.where(frame.changed, frame.levels, UNCHANGED) if solid else frame.levels
-            still = BytesIO()
-            Image.fromarray(table[levels]).save(
-                still, "WEBP", lossless=True, exact=True, quality=0, method=1
-            )
-            height, width = frame.levels.shape
-            places = (frame.left // 2, frame.top // 2, width - 1, height - 1, 10 * frame.ticks)
-            fields = b"".join(place.to_bytes(3, "little") for place in places)
-            flags = b"\0" if solid else b"\2"  # lay over what is there, or replace it
-            body.write(_riff_chunk(b"ANMF", fields + flags + _vp8l(still.getvalue())))
-        size = (film.width - 1).to_bytes(3, "little") + (film.height - 1).to_bytes(3, "little")
-        head = b"WEBP" + _riff_chunk(b"VP8X", b"\x12\0\0\0" + size)  # alpha, animation
-        head += _riff_chunk(b"ANIM", bytes(6))  # clear background, again and again
-        stream.write(b"RIFF" + struct.pack("<I", len(head) + body.tell()) + head)
-        _copy(body, stream)
-
-
 def _indexed(levels: Canvas) -> Image.Image:
     height, width = levels.shape
     image = Image.frombuffer("P", (width, height), levels.tobytes(), "raw", "P", 0, 1)
     image.putpalette(bytes(3 * (LEVELS + 1)))  # the file's own is written once, in its header
     return image
-
-
-def _packed(levels: Canvas) -> bytes:
-    """PNG rows: filter 0, then two pixels a byte."""
-    height, width = levels.shape
-    even = np.zeros((height, width + width % 2), np.uint8)
-    even[:, :width] = levels
-    rows = np.zeros((height, 1 + even.shape[1] // 2), np.uint8)
-    rows[:, 1:] = even[:, ::2] << 4 | even[:, 1::2]
-    return rows.tobytes()
-
-
-def _png_chunk(kind: bytes, data: bytes) -> bytes:
-    check = zlib.crc32(data, zlib.crc32(kind))
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
-
-
-def _riff_chunk(kind: bytes, data: bytes) -> bytes:
-    return kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
-
-
-def _vp8l(still: bytes) -> bytes:
-    """The compressed pixels of a lossless still WebP: its VP8L chunk."""
-    place = 12  # after RIFF, size, WEBP
-    while place + 8 <= len(still):
-        size = 8 + int.from_bytes(still[place + 4 : place + 8], "little")
-        if still[place : place + 4] == b"VP8L":
-            return still[place : place + size + size % 2]
-        place += size + size % 2
-    raise AssertionError("Pillow wrote a lossless WebP without lossless data")
-
-
-def _spool() -> SpooledTemporaryFile[bytes]:
-    """Compressed frames whose number or size has to be written before them."""
-    return SpooledTemporaryFile(max_size=1 << 24)
-
-
-def _copy(body: SpooledTemporaryFile[bytes], stream: BinaryIO) -> None:
-    body.seek(0)
-    shutil.copyfileobj(body, stream)

@@ -9,7 +9,7 @@ from sketchrnn_cli.drawing.sheet import Style
 from sketchrnn_cli.sketches.sketch import Sketch
 
 if TYPE_CHECKING:
-    from sketchrnn_cli.drawing.animation import Film, Timing
+    from sketchrnn_cli.drawing.animation import Timing
 
 Writer = Callable[[BinaryIO, Iterable[Sketch], Style, "Timing | None"], None]
 
@@ -26,23 +26,14 @@ def _png(stream: BinaryIO, sketches: Iterable[Sketch], style: Style, timing: Tim
     stream.write(to_png(sketches, style))
 
 
-def _animated(format: str) -> Writer:
-    def write(
-        stream: BinaryIO, sketches: Iterable[Sketch], style: Style, timing: Timing | None
-    ) -> None:
-        from sketchrnn_cli.drawing.animation import Timing, shoot
+def _gif(stream: BinaryIO, sketches: Iterable[Sketch], style: Style, timing: Timing | None) -> None:
+    from sketchrnn_cli.drawing.animation import Timing, shoot, write_gif
 
-        record(stream, shoot(sketches, style, timing or Timing()), format)
-
-    return write
+    write_gif(stream, shoot(sketches, style, timing or Timing()))
 
 
-ANIMATIONS = ("gif", "apng", "webp")
-FORMATS: dict[str, Writer] = {
-    "svg": _svg,
-    "png": _png,
-    **{format: _animated(format) for format in ANIMATIONS},
-}
+ANIMATIONS = ("gif",)
+FORMATS: dict[str, Writer] = {"svg": _svg, "png": _png, "gif": _gif}
 
 
 def is_binary(format: str) -> bool:
@@ -65,15 +56,3 @@ def write(
         BadConfig: more pixels than a picture should have.
     """
     FORMATS[format](stream, sketches, style, timing)
-
-
-def record(stream: BinaryIO, film: Film, format: str) -> None:
-    """Write a film (see ``animation.shoot``) as one of ``ANIMATIONS``."""
-    from sketchrnn_cli.drawing import animation
-
-    writers = {
-        "gif": animation.write_gif,
-        "apng": animation.write_apng,
-        "webp": animation.write_webp,
-    }
-    writers[format](stream, film)

@@ -292,7 +292,8 @@ class _Log:
     def settle(self, score: npt.NDArray[np.float64]) -> None:
         """Add up what is kept, to the score of each row."""
         raw, drawn = self.raw[: self.n], self.drawn[: self.n]
-        nats = mixture.log_likelihood(raw, drawn[:, :2], drawn[:, 2:].argmax(1))
+        with np.errstate(all="ignore"):  # a damaged model; _finish says so
+            nats = mixture.log_likelihood(raw, drawn[:, :2], drawn[:, 2:].argmax(1))
         score += np.bincount(self.row[: self.n], nats, minlength=len(score))
         self.n = 0
 
@@ -348,8 +349,9 @@ def _step(
     """Draw one move of every live sketch; gives the rows of those that have ended."""
     n = live.n
     rows, age, last = live.rows[:n], live.age[:n], live.last[:n]
-    raw = decoding.step(last)  # (n, 3 + 6M)
-    moves, pen = chooser.choose(raw, *live.random(), first=age == 0 if fresh else None)
+    with np.errstate(all="ignore"):  # a damaged model; _finish says so
+        raw = decoding.step(last)  # (n, 3 + 6M)
+        moves, pen = chooser.choose(raw, *live.random(), first=age == 0 if fresh else None)
     last[:, :2], last[:, 2:] = moves, PENS[pen]
     if given and len(taken := (age < live.n_given[:n]).nonzero()[0]):
         last[taken] = live.moves[taken, age[taken]]

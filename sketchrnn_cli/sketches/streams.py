@@ -38,7 +38,7 @@ def open_input(path: str | Path) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
         return
     try:
-        stream = Path(path).open("rb")
+        stream = Path(path).open("rb")  # noqa: SIM115 (closed by the block below)
     except FileNotFoundError:
         raise BadFile(f"{path}: no such file") from None
     except OSError as error:

@@ -23,7 +23,7 @@ from sketchrnn_cli.errors import BadFile, BadSketch
 from sketchrnn_cli.sketches.blocks import Block, offsets, per_drawing, take
 from sketchrnn_cli.sketches.formats.npz import say_what_it_is
 from sketchrnn_cli.sketches.sketch import Sketch
-from sketchrnn_cli.sketches.streams import name_of, open_input
+from sketchrnn_cli.sketches.streams import STDIO, name_of, open_input
 
 READ_SIZE = 1 << 20  # bytes
 BLOCK_LINES = 2048
@@ -175,6 +175,8 @@ def _lines(source: str) -> Iterator[tuple[int, bytes]]:
             except (gzip.BadGzipFile, EOFError, zlib.error) as error:
                 raise BadFile(f"{name}: damaged gzip ({error}); get the file again") from None
             if first:
+                if not chunk and source == STDIO:
+                    raise BadFile(f"{name}: no drawings came in")
                 say_what_it_is(chunk, name)
                 if chunk.startswith(b"PK\x03\x04"):
                     raise BadFile(f"{name}: a zip file, not ndjson; name it .npz if it is one")
@@ -200,7 +202,7 @@ def _lines(source: str) -> Iterator[tuple[int, bytes]]:
         if last and not last.isspace():
             yield number + 1, last
         elif number == 0:
-            raise BadFile(f"{name}: an empty file; get it again")
+            raise BadFile(f"{name}: no drawings, only blanks")
 
 
 @contextlib.contextmanager
