@@ -54,7 +54,7 @@ def test_a_pipe_gets_a_line_for_each_drawing(models):
     assert len(records) == 4
     for record in records:
         assert set(record) == {
-            *("word", "drawing", "seed", "temperature", "log_likelihood", "finished")
+            *("word", "drawing", "seed", "number", "temperature", "log_likelihood", "finished")
         }
         assert (record["word"], record["seed"], record["temperature"]) == ("blob", 0, 0.7)
         assert all(len(xs) == len(ys) > 0 for xs, ys in record["drawing"])

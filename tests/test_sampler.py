@@ -1,6 +1,7 @@
 """What is drawn: reproducible, distributed as the paper says, and scored exactly."""
 
 import collections
+import dataclasses
 import itertools
 import math
 import tracemalloc
@@ -107,7 +108,7 @@ def test_sketches_are_in_data_units_with_two_decimals_and_the_word():
     np.testing.assert_allclose(2 * one.points(), two.points(), atol=0.03)
     assert (one.word, two.word) == ("blob", None)
     np.testing.assert_array_equal(one.points(), one.points().round(2))
-    assert {"seed", "temperature", "log_likelihood", "finished"} == set(one.extras)
+    assert {"seed", "number", "temperature", "log_likelihood", "finished"} == set(one.extras)
 
 
 def test_greedy_takes_no_chance_and_cold_comes_close_to_it(engine):
@@ -313,3 +314,25 @@ def test_scores_of_the_sampler_equal_those_of_score(engine):
     ]
     wanted = [s.extras["log_likelihood"] for s in sketches]
     assert np.abs(np.array(both) - wanted).min(0).max() < 0.05
+
+
+def test_latents_come_from_where_the_training_drawings_lie_unless_the_prior_is_asked_for():
+    model = networks.tiny()
+    size = model.config.latent_size
+    rng = np.random.default_rng(3)
+    fitted = {
+        "latent.mean": rng.normal(size=size).astype(np.float32),
+        "latent.scale": np.tril(rng.normal(size=(size, size))).astype(np.float32),
+    }
+    engine = Engine(dataclasses.replace(model, weights=model.weights | fitted))
+    settings = Settings(temperature=0.5, seed=2, max_points=12)
+    normal = np.stack(
+        [sampler.random_numbers(2, k).standard_normal(size, dtype=np.float32) for k in range(3)]
+    )
+    z = fitted["latent.mean"] + normal @ fitted["latent.scale"].T
+    for given, prior in ((z, False), (normal, True)):
+        asked = dataclasses.replace(settings, prior=prior)
+        expected = sampler.draw(engine, 3, settings=asked, z=given)
+        drawn = sampler.draw(engine, 3, settings=asked)
+        for a, b in zip(drawn, expected, strict=True):
+            np.testing.assert_allclose(a.points(), b.points(), atol=0.02)

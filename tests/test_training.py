@@ -14,7 +14,7 @@ from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.sketches import corpus as corpora
 from sketchrnn_cli.sketches import doodles
 from sketchrnn_cli.sketches.formats import ndjson
-from sketchrnn_cli.training import batches, log, loop, schedules, state
+from sketchrnn_cli.training import batches, latents, log, loop, schedules, state
 from sketchrnn_cli.training.config import (
     DEFAULT_STEPS,
     TrainingConfig,
@@ -179,7 +179,7 @@ def test_dropout_keeps_its_share_and_is_scaled_to_keep_the_mean():
 
 
 def test_schedules_are_magentas():
-    config = TrainingConfig()
+    config = TrainingConfig(learning_rate=1e-3, kl_weight_decay=0.99995)
     assert schedules.learning_rate(config, 0) == 1e-3
     assert schedules.learning_rate(config, 500) == pytest.approx(0.00099 * 0.9999**500 + 1e-5)
     assert schedules.kl_weight(config, 0) == pytest.approx(0.01)
@@ -291,6 +291,26 @@ def test_ten_steps_equal_some_steps_then_a_resumed_rest(tmp_path, corpus, encode
     assert all((a.weights[name] == b.weights[name]).all() for name in a.weights)
 
 
+def test_the_model_that_is_kept_averages_the_last_weights(tmp_path, corpus):
+    config = dataclasses.replace(QUICK, average=0.5)
+    trainer = trainer_of(tmp_path / "run", corpus, config)
+    average = trainer.network.weights()
+    for event in trainer.events():
+        if isinstance(event, loop.Stepped):
+            share = min(0.5, event.step / (event.step + 9))
+            for name, weight in trainer.network.weights().items():
+                average[name] = share * average[name] + (1 - share) * weight
+    last = trainer.network.weights()
+    with trainer.averaged():
+        shown = trainer.network.weights()
+    saved = checkpoint.load(tmp_path / "run").weights
+    for name in average:
+        np.testing.assert_allclose(shown[name], average[name], atol=1e-6)
+        assert (trainer.network.weights()[name] == last[name]).all()
+        assert (saved[name] == shown[name]).all()
+    assert any((shown[name] != last[name]).any() for name in last)
+
+
 def test_stopping_saves_between_the_rhythm_too(tmp_path, corpus):
     whole = trainer_of(tmp_path / "whole", corpus)
     for _ in whole.events():
@@ -333,6 +353,34 @@ def test_validation_is_the_exact_loss_of_the_slow_reference(tmp_path, corpus):
     assert metrics.l_r == pytest.approx(np.mean(nats) / corpus.n_max, rel=1e-4)
     assert metrics.l_kl == 0
     assert metrics.split == "valid"
+
+
+def test_latents_are_fitted_to_the_posteriors_of_the_training_drawings(tmp_path, corpus):
+    trainer = trainer_of(tmp_path / "run", corpus)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():  # weights that spread the drawings
+        for parameter in trainer.network.encoder.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.5)
+    weights = {n: v.astype(np.float64) for n, v in trainer.network.weights().items()}
+    z, rng = [], np.random.default_rng(0)
+    for index in corpus.indices("train"):
+        moves = corpus.moves_of(index).astype(np.float64)
+        moves[:, :2] /= corpus.scale_factor
+        mu, presig = reference.encode(weights, moves)
+        z.append(mu + np.exp(presig / 2) * rng.normal(size=(400, len(mu))))
+    z = np.concatenate(z)
+    indices = corpus.indices("train")
+    fitted = latents.fit(trainer.network.encoder, corpus, indices, device=CPU)
+    assert np.allclose(fitted["latent.scale"], np.tril(fitted["latent.scale"]))
+    size = z.std(0).max()
+    np.testing.assert_allclose(fitted["latent.mean"], z.mean(0), atol=0.05 * size)
+    covariance = fitted["latent.scale"] @ fitted["latent.scale"].T
+    np.testing.assert_allclose(covariance, np.cov(z.T), atol=0.05 * size**2)
+    for _ in trainer.events():
+        pass
+    saved = checkpoint.load(tmp_path / "run").weights
+    assert saved["latent.scale"].shape == (6, 6)
+    assert "latent.scale" not in trainer.network.weights()
 
 
 def test_a_loss_that_is_not_finite_rolls_back_and_lowers_the_rate(tmp_path, corpus):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Optional, cast
 
@@ -67,6 +67,10 @@ def sample(
             "--latents", help="Draw from these: npz or NDJSON of `encode`; - is NDJSON piped in."
         ),
     ] = None,
+    prior: Annotated[
+        bool,
+        typer.Option("--prior", help="Latents from N(0, I), not from where the drawings lie."),
+    ] = False,
     frames: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(
@@ -79,6 +83,12 @@ def sample(
             "--complete", help="Go on from these drawings (the last stroke is taken as ended)."
         ),
     ] = None,
+    first: Annotated[
+        int,
+        typer.Option(
+            "--first", min=0, help="Number of the first drawing: one of a sheet, alone, with -n 1."
+        ),
+    ] = 0,
     max_points: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option("--max-points", help="Cut a drawing that has not ended. [default: 250]"),
@@ -115,6 +125,8 @@ def sample(
         raise BadConfig("--frames needs --latents: the ways lead from one latent to the next")
     if latents is not None and complete is not None:
         raise BadConfig("--latents and --complete: a drawing begins from one of them, not both")
+    if first and (latents is not None or complete is not None):
+        raise BadConfig("--first numbers drawings of the model's own; leave it out here")
     limit_threads(threads)
     terminal = Terminal(quiet=quiet)
 
@@ -122,9 +134,11 @@ def sample(
     from sketchrnn_cli.model import checkpoint
 
     devices.check(device)
-    settings = _settings(temp, pen_temp, greedy=greedy, seed=seed, max_points=max_points)
+    settings = _settings(
+        temp, pen_temp, greedy=greedy, prior=prior, seed=seed, max_points=max_points
+    )
     network = devices.open_engine(checkpoint.load(model), device)
-    wish = _wish(network, settings, latents, frames, complete, count)
+    wish = _wish(network, settings, latents, frames, complete, count, first)
     drawn = sampler.draw(
         network,
         wish.n,
@@ -171,7 +185,7 @@ class _Wish:
     z: Any = None  # (n, Z)
     prefixes: list[Any] | None = None
     words: list[str | None] | None = None
-    numbers: list[int] | None = None
+    numbers: Sequence[int] | None = None
 
 
 @dataclass(slots=True)
@@ -202,7 +216,13 @@ def _kind(out: str | None, format: str | None) -> str:
 
 
 def _settings(
-    temp: float | None, pen_temp: float | None, *, greedy: bool, seed: int, max_points: int | None
+    temp: float | None,
+    pen_temp: float | None,
+    *,
+    greedy: bool,
+    prior: bool,
+    seed: int,
+    max_points: int | None,
 ) -> Settings:
     from sketchrnn_cli.inference.sampler import TEMPERATURES, Settings
 
@@ -216,7 +236,7 @@ def _settings(
             )
     given["max_points"] = max_points
     given = {name: value for name, value in given.items() if value is not None}
-    return Settings(greedy=greedy, seed=seed, **given)
+    return Settings(greedy=greedy, prior=prior, seed=seed, **given)
 
 
 def _wish(
@@ -226,12 +246,14 @@ def _wish(
     frames: int | None,
     complete: str | None,
     count: int | None,
+    first: int,
 ) -> _Wish:
     if latents is not None:
         return _from_latents(network, latents, frames, count or 1)
     if complete is not None:
         return _from_beginnings(network, settings, complete, count or 1)
-    return _Wish(n=count or COUNT)
+    n = count or COUNT
+    return _Wish(n=n, numbers=range(first, first + n))
 
 
 def _from_latents(network: Network, source: str, frames: int | None, count: int) -> _Wish:

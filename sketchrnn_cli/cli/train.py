@@ -335,17 +335,12 @@ def _draw_pictures(trainer: Trainer, terminal: Terminal) -> None:
     from sketchrnn_cli.drawing.sheet import Style
     from sketchrnn_cli.inference import sampler
     from sketchrnn_cli.inference.engine import Engine
-    from sketchrnn_cli.model.checkpoint import Checkpoint, write_atomic
+    from sketchrnn_cli.model.checkpoint import write_atomic
     from sketchrnn_cli.training import log
 
     step = trainer.progress.step
-    model = Checkpoint(
-        config=trainer.network.config,
-        weights=trainer.network.weights(),
-        scale_factor=trainer.corpus.scale_factor,
-        words=trainer.corpus.words,
-        n_max=trainer.corpus.n_max,
-    )
+    with trainer.averaged():
+        model = trainer.model({"step": step})
     settings = sampler.Settings(seed=trainer.config.seed)
     try:
         sketches = list(sampler.draw(Engine(model), 9, settings=settings))

@@ -118,11 +118,11 @@ def mix(ink: Color, paper: Color, amount: float) -> Color:
 
 
 def caption_of(sketch: Sketch) -> str:
-    """Word and seed on one line, without control and invisible characters."""
+    """Word, seed and number on one line, without control and invisible characters."""
     parts = [printable(sketch.word or "")]
-    seed = sketch.extras.get("seed")
-    if isinstance(seed, int) and not isinstance(seed, bool):
-        parts.append(f"seed {seed}")
+    seed, number = (sketch.extras.get(name) for name in ("seed", "number"))
+    if type(seed) is int:
+        parts.append(f"seed {seed}" + (f" #{number}" if type(number) is int else ""))
     return " · ".join(part for part in parts if part)
 
 

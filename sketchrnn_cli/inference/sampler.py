@@ -41,6 +41,7 @@ class Settings:
     temperature: float = 0.4  # tau
     pen_temperature: float | None = None  # divides the pen logits; None: 0.5 + 0.5 tau
     greedy: bool = False  # the likeliest mixture's mean and the likeliest pen, no chance
+    prior: bool = False  # latents from N(0, I), not from where the training drawings lie
     seed: int = 0
     max_points: int = 250  # a drawing that has not ended by then is cut
 
@@ -82,8 +83,9 @@ def draw(
         network: an ``Engine``, or its like on a device.
         n: how many.
         settings: temperatures, seed, limits.
-        z: (n, Z) latents to draw from. Default: a normal sample each; with prefixes, a sample of
-            what the encoder makes of them (its mean when greedy).
+        z: (n, Z) latents to draw from. Default: a sample each from the Gaussian fitted to the
+            training drawings' posteriors, or N(0, I) where the model has none; with prefixes, a
+            sample of what the encoder makes of them (its mean when greedy).
         prefixes: n beginnings, stroke-3 in data units, that the drawings go on from.
         words: n words to put on the sketches; default: the model's word, if it has just one.
         numbers: n names of the sketches in the random numbers; default 0, 1, 2 ... Two
@@ -94,7 +96,7 @@ def draw(
         batch_size: sketches alive at once; of no influence on what is drawn, up to rounding.
 
     Returns:
-        Sketches in data units, two decimals, with extras ``seed``, ``temperature``,
+        Sketches in data units, two decimals, with extras ``seed``, ``number``, ``temperature``,
         ``log_likelihood`` (nats of the whole sketch and its end at temperature 1, model units,
         prefix included) and ``finished`` (False: cut at max_points).
 
@@ -166,7 +168,7 @@ class _Plan:
 
     network: Network
     settings: Settings
-    mu: Array | None  # latents; None: a normal sample
+    mu: Array | None  # latents; None: a sample from where the training drawings lie
     sigma: Array | None  # how far to stray from them; None: not at all
     prefixes: Sequence[Array] | None
     words: Sequence[str | None] | None
@@ -179,11 +181,12 @@ class _Plan:
         words = self.network.checkpoint.words
         return words[0] if len(words) == 1 else None
 
+    def number(self, index: int) -> int:
+        k = index // self.best_of
+        return k if self.numbers is None else self.numbers[k]
+
     def generator(self, index: int) -> np.random.Generator:
-        k, candidate = divmod(index, self.best_of)
-        return random_numbers(
-            self.settings.seed, k if self.numbers is None else self.numbers[k], candidate
-        )
+        return random_numbers(self.settings.seed, self.number(index), index % self.best_of)
 
     def beginnings(self, indices: range) -> list[Array]:
         """Given moves of sketches, stroke-5, model units; nothing where nothing is given."""
@@ -202,7 +205,10 @@ class _Plan:
         for row, generator in zip(normal, generators, strict=True):
             generator.standard_normal(dtype=np.float32, out=row)
         if self.mu is None:
-            return normal
+            weights = self.network.checkpoint.weights
+            if self.settings.prior or "latent.mean" not in weights:
+                return normal
+            return weights["latent.mean"] + normal @ weights["latent.scale"].T
         given = [index // self.best_of for index in indices]
         mu = self.mu[given]
         return mu if self.sigma is None else mu + self.sigma[given] * normal
@@ -423,6 +429,7 @@ def _finish(plan: _Plan, live: _Live, row: int) -> Sketch:
     strokes = tuple(points[a:b] for a, b in pairwise(cuts) if b > a)
     extras: dict[str, object] = {
         "seed": settings.seed,
+        "number": plan.number(int(live.index[row])),
         "temperature": 0.0 if settings.greedy else settings.temperature,
         "log_likelihood": round(float(live.score[row]), 4),
         "finished": bool(live.moves[row, n_points, 4] == 1),

@@ -12,6 +12,8 @@ of 1 is inside ``b``.
     decoder.out_w (H, 3 + 6M)  decoder.out_b (3 + 6M): 3 pen logits (down, up, end), then M each
         of mixture logits, mean x, mean y, log sigma x, log sigma y, atanh rho
 
+A model of ``train`` with an encoder also has ``latent.mean`` (Z) and ``latent.scale`` (Z, Z), lower
+triangular: mean + scale e, e from N(0, I), lies where the latents of the training drawings lie.
 A decoder-only model has no ``encoder.*``, ``decoder.start_*`` or ``decoder.cell.w_const`` and
 starts from zeros. Torch-free.
 """
@@ -73,6 +75,12 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     result["decoder.out_w"] = (h, n_out)
     result["decoder.out_b"] = (n_out,)
     return result
+
+
+def latent_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Name and shape of what a model with an encoder may have besides: see above."""
+    z = config.latent_size
+    return {"latent.mean": (z,), "latent.scale": (z, z)} if config.encoder else {}
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
@@ -200,7 +208,9 @@ def _metadata(data: bytes, name: str) -> dict[str, str]:
 
 
 def _check(checkpoint: Checkpoint, name: str) -> None:
-    wanted = shapes(checkpoint.config)
+    wanted, optional = shapes(checkpoint.config), latent_shapes(checkpoint.config)
+    if optional.keys() & checkpoint.weights.keys():
+        wanted |= optional
     if missing := wanted.keys() - checkpoint.weights.keys():
         raise BadCheckpoint(f"{name}: damaged checkpoint: no weight {sorted(missing)[0]}")
     if extra := checkpoint.weights.keys() - wanted.keys():

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, split_with_sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,13 @@ class Workspace:
 class LSTMSequence(torch.autograd.Function):
     """An LSTM over packed rows with recurrent dropout on the candidate gate.
 
-    Gates of a row: i, f, o = sigmoid and j = tanh of ``x w_x + constant + h w_h``; then
+    Gates of a row: i, f, o = sigmoid and j = tanh of ``constant + [h, x] w``; then
     c' = f c + i (mask j) and h' = o tanh(c'). Source: Ha & Eck 2017, appendix; dropout without
     memory loss: Semeniuta et al. 2016 (arXiv 1603.05118), equation 10.
+
+    h and x of a row lie side by side, so that a step is one product, and so is the gradient of
+    all weights. Views of every step are made at once: making them one by one costs as much as
+    the arithmetic of a short step.
     """
 
     @staticmethod
@@ -105,96 +109,109 @@ class LSTMSequence(torch.autograd.Function):
         Returns:
             h of every row (R, H), and h after the last step of every sequence (N, H).
         """
-        n_rows, n_hidden = len(x), w_h.shape[0]
+        (n_rows, n_inputs), n_hidden = x.shape, w_h.shape[0]
+        width = -(-(n_hidden + n_inputs) // 8) * 8  # aligned
+        w_t = w_h.new_zeros(4 * n_hidden, width)  # so both directions' products read rows
+        w_t[:, :n_hidden], w_t[:, n_hidden : n_hidden + n_inputs] = w_h.t(), w_x.t()
+        weights = w_t.t()
+        inputs = workspace.take("inputs", (n_rows, width), w_h)  # h before each row, x, zeros
+        inputs[:, n_hidden : n_hidden + n_inputs] = x
+        inputs[:, n_hidden + n_inputs :] = 0
+        inputs[: len(h0), :n_hidden] = h0
         gates = workspace.take("gates", (n_rows, 4 * n_hidden), w_h)
         cells = workspace.take("cells", (n_rows, n_hidden), w_h)  # c after each row
         tanh_cells = workspace.take("tanh_cells", (n_rows, n_hidden), w_h)
         hidden = workspace.take("hidden", (n_rows, n_hidden), w_h)
         last = torch.empty_like(h0)
-        torch.mm(x, w_x, out=gates)
-        h, c = h0, c0
-        before = packing.batch_sizes[0]
-        for n, start in zip(packing.batch_sizes, packing.starts, strict=False):
-            if n < before:
-                last[n:before] = h[n:]
-                h, c, before = h[:n], c[:n], n
-            rows = slice(start, start + n)
-            gate = gates[rows]
-            gate += constant[:n]
-            gate.addmm_(h, w_h)
-            gate[:, : 3 * n_hidden].sigmoid_()
-            i, f, o, j = gate.tensor_split(4, dim=1)  # each (n, H)
+        sizes = packing.batch_sizes
+        masks = split_with_sizes(mask, sizes) if mask is not None else [None] * len(sizes)
+        steps = zip(
+            sizes,
+            (*sizes[1:], 0),
+            split_with_sizes(inputs, sizes),
+            (*split_with_sizes(inputs[:, :n_hidden], sizes)[1:], None),
+            split_with_sizes(gates, sizes),
+            split_with_sizes(gates[:, : 3 * n_hidden], sizes),
+            *(split_with_sizes(column, sizes) for column in gates.tensor_split(4, dim=1)),
+            split_with_sizes(cells, sizes),
+            split_with_sizes(tanh_cells, sizes),
+            split_with_sizes(hidden, sizes),
+            masks,
+            strict=True,
+        )
+        c = c0
+        for n, n_next, row, next_h, gate, sigmoids, i, f, o, j, c_next, tanh_c, h, dropped in steps:
+            torch.addmm(constant[:n], row, weights, out=gate)
+            sigmoids.sigmoid_()
             j.tanh_()
-            c_next = torch.mul(f, c, out=cells[rows])
-            if mask is None:
-                c_next.addcmul_(i, j)
-            else:
-                c_next.addcmul_(i, j * mask[rows])
-            tanh_c = torch.tanh(c_next, out=tanh_cells[rows])
-            h = torch.mul(o, tanh_c, out=hidden[rows])
+            torch.mul(f, c[:n], out=c_next)
+            c_next.addcmul_(i, j if dropped is None else j * dropped)
+            torch.tanh(c_next, out=tanh_c)
+            torch.mul(o, tanh_c, out=h)
+            if next_h is not None:
+                next_h.copy_(h[:n_next])
+            if n_next < n:
+                last[n_next:n] = h[n_next:]
             c = c_next
-        last[:before] = h
-        ctx.save_for_backward(x, gates, cells, tanh_cells, hidden, w_h, h0, c0, mask)
-        ctx.packing, ctx.workspace = packing, workspace
+        ctx.save_for_backward(inputs, w_t, gates, cells, tanh_cells, hidden, c0, mask)
+        ctx.packing, ctx.workspace, ctx.n_inputs = packing, workspace, n_inputs
         return hidden, last
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        """Back through all steps; the weights' gradient is one product at the end."""
+        """Back through all steps; the gradient of all weights is one product at the end."""
         grad_hidden, grad_last = grads
-        x, gates, cells, tanh_cells, hidden, w_h, h0, c0, mask = ctx.saved_tensors
-        packing: Packing = ctx.packing
-        workspace: Workspace = ctx.workspace
-        n_hidden = w_h.shape[0]
-        w_h_t = w_h.t()
-        grad_gates = workspace.take("grad_gates", tuple(gates.shape), gates)  # (R, 4H)
-        grad_constant = gates.new_zeros(len(h0), 4 * n_hidden)
-        grad_h = gates.new_zeros(len(h0), n_hidden)
+        inputs, w_t, gates, cells, tanh_cells, _, c0, mask = ctx.saved_tensors
+        sizes, n_inputs = ctx.packing.batch_sizes, ctx.n_inputs
+        n_hidden = cells.shape[1]
+        w_h_t = w_t[:, :n_hidden]
+        grad_gates = ctx.workspace.take("grad_gates", tuple(gates.shape), gates)  # (R, 4H)
+        grad_constant = gates.new_zeros(len(c0), 4 * n_hidden)
+        grad_h = gates.new_zeros(len(c0), n_hidden)
         grad_c = torch.zeros_like(grad_h)
-        after = 0
-        for step in range(len(packing.batch_sizes) - 1, -1, -1):
-            n, start = packing.batch_sizes[step], packing.starts[step]
-            rows = slice(start, start + n)
-            gate, tanh_c = gates[rows], tanh_cells[rows]
-            if grad_last is not None and n > after:
-                grad_h[after:n] += grad_last[after:n]
-            after = n
+        none = [None] * len(sizes)
+        kept = zip(
+            sizes,
+            (*sizes[1:], 0),
+            split_with_sizes(gates[:, : 3 * n_hidden], sizes),
+            *(split_with_sizes(column, sizes) for column in gates.tensor_split(4, dim=1)),
+            (c0, *split_with_sizes(cells, sizes)[:-1]),
+            split_with_sizes(tanh_cells, sizes),
+            none if mask is None else split_with_sizes(mask, sizes),
+            none if grad_hidden is None else split_with_sizes(grad_hidden, sizes),
+            strict=True,
+        )
+        made = zip(
+            split_with_sizes(grad_gates, sizes),
+            split_with_sizes(grad_gates[:, : 3 * n_hidden], sizes),
+            *(split_with_sizes(column, sizes) for column in grad_gates.tensor_split(4, dim=1)),
+            strict=True,
+        )
+        for (
+            (n, n_next, sigmoids, i, f, o, j, c_before, tanh_c, dropped, given),
+            (grad_gate, grad_sigmoids, di, df, do, dj),
+        ) in reversed(list(zip(kept, made, strict=True))):
             dh, dc = grad_h[:n], grad_c[:n]
-            if grad_hidden is not None:
-                dh += grad_hidden[rows]
-            i, f, o, j = gate.tensor_split(4, dim=1)
-            di, df, do, dj = grad_gates[rows].tensor_split(4, dim=1)
-            c_before = c0[:n] if step == 0 else cells[packing.starts[step - 1] :][:n]
+            if grad_last is not None and n > n_next:
+                grad_h[n_next:n] += grad_last[n_next:n]
+            if given is not None:
+                dh += given
             # h' = o tanh(c')
-            do.copy_(dh).mul_(tanh_c)
-            dc.addcmul_(dh * o, 1 - tanh_c * tanh_c)
+            torch.mul(dh, tanh_c, out=do)
+            dc += torch.ops.aten.tanh_backward(dh * o, tanh_c)
             # c' = f c + i (mask j)
-            torch.mul(dc, i, out=dj)
-            torch.mul(dc, j, out=di)
-            if mask is not None:
-                dj.mul_(mask[rows])
-                di.mul_(mask[rows])
-            torch.mul(dc, c_before, out=df)
-            dc.mul_(f)
-            # sigmoid' = s (1 - s), tanh' = 1 - t^2
-            sigmoids = gate[:, : 3 * n_hidden]
-            grad_gates[rows, : 3 * n_hidden].mul_(sigmoids).mul_(1 - sigmoids)
-            dj.mul_(1 - j * j)
-            dgate = grad_gates[rows]
-            grad_constant[:n] += dgate
-            torch.mm(dgate, w_h_t, out=grad_h[:n])
-        # every row met the h of the row before it: h0 at step 0
-        n_first = packing.starts[1]
-        grad_w_h = h0.t() @ grad_gates[:n_first]
-        if len(packing.batch_sizes) > 1:
-            h_before = workspace.take("h_before", (len(x) - n_first, n_hidden), hidden)
-            torch.cat(
-                [
-                    hidden[start : start + n]
-                    for start, n in zip(packing.starts, packing.batch_sizes[1:], strict=False)
-                ],
-                out=h_before,
-            )
-            grad_w_h.addmm_(h_before.t(), grad_gates[n_first:])
-        grad_w_x = x.t() @ grad_gates
+            through = dc if dropped is None else dc * dropped
+            torch.mul(through, i, out=dj)
+            torch.mul(through, j, out=di)
+            torch.mul(dc, c_before[:n], out=df)
+            dc *= f
+            # through the sigmoids and the tanh
+            torch.ops.aten.sigmoid_backward(grad_sigmoids, sigmoids, grad_input=grad_sigmoids)
+            torch.ops.aten.tanh_backward(dj, j, grad_input=dj)
+            grad_constant[:n] += grad_gate
+            torch.mm(grad_gate, w_h_t, out=dh)
+        grad_weights = inputs.t() @ grad_gates  # (width, 4H)
+        grad_w_h, grad_w_x, _ = split_with_sizes(
+            grad_weights, (n_hidden, n_inputs, w_t.shape[1] - n_hidden - n_inputs)
+        )
         return None, grad_w_x, grad_constant, grad_w_h, grad_h, grad_c, None, None, None

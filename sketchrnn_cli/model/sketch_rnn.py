@@ -92,5 +92,10 @@ class SketchRNN(nn.Module):
         }
 
     def load_weights(self, weights: Weights) -> None:
-        """Inverse of ``weights``; names and shapes must match exactly."""
-        self.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+        """Inverse of ``weights``; names and shapes must match exactly, ``latent.*`` is no part."""
+        tensors = {
+            name: torch.from_numpy(value)
+            for name, value in weights.items()
+            if not name.startswith("latent.")
+        }
+        self.load_state_dict(tensors)

@@ -179,14 +179,18 @@ def noise_of(
 ) -> Noise:
     """Latent noise and dropout masks drawn from one seed."""
     generator = torch.Generator(device).manual_seed(seed)
+    bits = np.random.Generator(np.random.SFC64(seed))
     n, n_rows = batch.n_sketches, len(batch.inputs)
 
     def mask(rows: int, width: int) -> torch.Tensor | None:
         if not dropout or not model.dropout:
             return None
-        keep = 1 - model.dropout
+        keep = round((1 - model.dropout) * 2**16)  # in 65,536ths: two random bytes decide
+        if device.type == "cpu":  # four times as fast as torch's own generator there
+            drawn = bits.integers(0, 2**16, (rows, width), np.uint16)
+            return torch.from_numpy(drawn < keep).float().mul_(2**16 / keep)
         values = torch.empty(rows, width, device=device)
-        return values.bernoulli_(keep, generator=generator).div_(keep)
+        return values.bernoulli_(keep / 2**16, generator=generator).mul_(2**16 / keep)
 
     decoder = mask(n_rows, model.decoder_size)
     if not model.encoder:

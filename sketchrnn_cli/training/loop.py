@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from sketchrnn_cli.errors import BadConfig, SketchError
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.sketch_rnn import SketchRNN
-from sketchrnn_cli.training import batches, log, schedules, state
+from sketchrnn_cli.training import batches, latents, log, schedules, state
 from sketchrnn_cli.training.config import TrainingConfig
 from sketchrnn_cli.training.log import Metrics
 from sketchrnn_cli.training.state import Arrays, Progress
@@ -98,19 +99,23 @@ class Trainer:
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), lr=config.learning_rate, fused=device.type != "mps"
         )
+        self.average = [parameter.detach().clone() for parameter in self.network.parameters()]
         self.progress = Progress()
         self.last_step = config.last_step(len(self.train_indices))
 
     # saving and restoring
 
     def arrays(self) -> Arrays:
-        """Weights and Adam's moments by name."""
+        """Weights, their average and Adam's moments, by name."""
         result: Arrays = {}
-        for name, parameter in self.network.named_parameters():
+        for (name, parameter), average in zip(
+            self.network.named_parameters(), self.average, strict=True
+        ):
             moments = self.optimizer.state.get(parameter, {})
             zeros = torch.zeros_like(parameter)
             for key, tensor in (
                 ("model", parameter),
+                ("average", average),
                 ("mean", moments.get("exp_avg", zeros)),
                 ("square", moments.get("exp_avg_sq", zeros)),
             ):
@@ -132,12 +137,15 @@ class Trainer:
         if wanted != found:
             raise BadConfig(f"{saved.path}: saved by a model of other sizes than this run's")
         with torch.no_grad():
-            for name, parameter in self.network.named_parameters():
+            for (name, parameter), average in zip(
+                self.network.named_parameters(), self.average, strict=True
+            ):
 
                 def tensor(key: str, name: str = name) -> torch.Tensor:
                     return torch.from_numpy(saved.arrays[f"{key}.{name}"]).to(self.device)
 
                 parameter.copy_(tensor("model"))
+                average.copy_(tensor("average"))
                 self.optimizer.state[parameter] = {
                     "step": torch.tensor(float(saved.progress.step), device=self.device),
                     "exp_avg": tensor("mean").clone(),
@@ -145,8 +153,46 @@ class Trainer:
                 }
         self.progress = saved.progress
 
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The network with the average of its weights, for a while.
+
+        Averaging over the last steps takes out the noise that a lower learning rate would
+        (Polyak & Juditsky 1992), at any moment a run may be stopped.
+        """
+        parameters = [parameter.data for parameter in self.network.parameters()]
+        weights = [parameter.clone() for parameter in parameters]
+        torch._foreach_copy_(parameters, self.average)
+        try:
+            yield
+        finally:
+            torch._foreach_copy_(parameters, weights)
+
+    def model(self, training: dict[str, Any]) -> checkpoint.Checkpoint:
+        """The network as it stands, with what a user of it needs."""
+        weights = self.network.weights()
+        if self.network.encoder is not None:
+            shown = self.train_indices[
+                :: max(1, len(self.train_indices) // self.config.latent_sketches)
+            ]
+            weights |= latents.fit(
+                self.network.encoder,
+                self.corpus,
+                shown[: self.config.latent_sketches],
+                device=self.device,
+            )
+        return checkpoint.Checkpoint(
+            config=self.network.config,
+            weights=weights,
+            scale_factor=self.corpus.scale_factor,
+            words=self.corpus.words,
+            n_max=self.corpus.n_max,
+            preparation=self.corpus.preparation.to_dict(),
+            training=training,
+        )
+
     def write_model(self, metrics: Metrics) -> None:
-        """Write the weights of this step as the run's best model."""
+        """Write the averaged weights of this step as the run's best model."""
         training: dict[str, Any] = {
             "step": self.progress.step,
             "seed": self.config.seed,
@@ -158,18 +204,8 @@ class Trainer:
                 "l_r": metrics.l_r,
                 "l_kl": metrics.l_kl,
             }
-        checkpoint.save(
-            self.run / checkpoint.FILE_NAME,
-            checkpoint.Checkpoint(
-                config=self.network.config,
-                weights=self.network.weights(),
-                scale_factor=self.corpus.scale_factor,
-                words=self.corpus.words,
-                n_max=self.corpus.n_max,
-                preparation=self.corpus.preparation.to_dict(),
-                training=training,
-            ),
-        )
+        with self.averaged():
+            checkpoint.save(self.run / checkpoint.FILE_NAME, self.model(training))
 
     # one step
 
@@ -204,11 +240,18 @@ class Trainer:
             group["lr"] = schedules.learning_rate(config, step) * self.progress.rate_scale
         self.optimizer.step()
         self.progress.step += 1
+        # the first steps are forgotten sooner: share k / (k + 9) of the old, at most `average`
+        share = min(config.average, self.progress.step / (self.progress.step + 9))
+        weights = [parameter.data for parameter in self.network.parameters()]
+        torch._foreach_lerp_(self.average, weights, 1 - share)
         return torch.stack([loss, l_r, l_kl]).detach()
 
-    @torch.no_grad()
     def validate(self) -> Metrics | None:
-        """Score the validation split; None where there is none."""
+        """Score the averaged network on the validation split; None where there is none."""
+        with torch.no_grad(), self.averaged():
+            return self._score()
+
+    def _score(self) -> Metrics | None:
         started = time.monotonic()
         n, n_z = len(self.valid_indices), self.network.config.latent_size
         if not n:

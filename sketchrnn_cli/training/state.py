@@ -45,7 +45,7 @@ class State:
 
     path: Path
     progress: Progress
-    arrays: Arrays  # model.NAME, mean.NAME and square.NAME (Adam's moments)
+    arrays: Arrays  # model.NAME, average.NAME; mean.NAME and square.NAME (Adam's moments)
 
 
 def _checksum(arrays: Arrays, progress: str) -> str:
