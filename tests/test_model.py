@@ -36,7 +36,8 @@ def random_sketches(rng, lengths=(6, 1, 9, 3, 9)):
 def packed(sketches):
     flat = np.concatenate(sketches)
     lengths = np.array([len(s) for s in sketches])
-    return pack(FlatSketches(flat[:, :2], flat[:, 2] > 0, lengths), device=CPU)
+    numbers = np.arange(len(lengths))
+    return pack(FlatSketches(flat[:, :2], flat[:, 2] > 0, lengths, numbers), device=CPU)
 
 
 def double(batch):

@@ -57,6 +57,13 @@ def metrics_without_clock(run):
 # batches
 
 
+def ones(n):
+    """n drawings of ten moves (1, 1)."""
+    return batches.FlatSketches(
+        np.ones((10 * n, 2), np.float32), np.zeros(10 * n, bool), np.full(n, 10), np.arange(n)
+    )
+
+
 def test_every_epoch_shows_every_drawing_once_in_a_new_order():
     shown = np.concatenate(
         [batches.positions_of(step, n=23, batch_size=10, seed=4) for step in range(23)]
@@ -106,7 +113,7 @@ def test_point_dropping_is_that_of_the_textbook_loop(seed):
     lengths = rng.integers(1, 40, 12)
     offsets = rng.normal(size=(lengths.sum(), 2)).astype(np.float32)
     lifts = rng.random(len(offsets)) < 0.1
-    flat = batches.FlatSketches(offsets, lifts, lengths)
+    flat = batches.FlatSketches(offsets, lifts, lengths, np.arange(12))
     result = batches.augment(
         flat, random_scale=0.0, point_dropping=0.4, rng=np.random.default_rng(seed)
     )
@@ -127,7 +134,7 @@ def test_point_dropping_is_that_of_the_textbook_loop(seed):
 
 
 def test_random_scale_stretches_a_whole_drawing_by_at_most_its_share():
-    flat = batches.FlatSketches(np.ones((30, 2), np.float32), np.zeros(30, bool), np.full(3, 10))
+    flat = ones(3)
     rng = np.random.default_rng(0)
     offsets = batches.augment(flat, random_scale=0.15, point_dropping=0.0, rng=rng).offsets
     per_sketch = offsets.reshape(3, 10, 2)
@@ -143,7 +150,9 @@ def test_packed_rows_are_the_drawings_step_by_step():
     for sketch in sketches:
         sketch[:, 2] = rng.random(len(sketch)) < 0.4
     flat = np.concatenate(sketches)
-    batch = batches.pack(batches.FlatSketches(flat[:, :2], flat[:, 2] > 0, lengths), device=CPU)
+    batch = batches.pack(
+        batches.FlatSketches(flat[:, :2], flat[:, 2] > 0, lengths, np.arange(4)), device=CPU
+    )
     assert batch.packing.batch_sizes == (4, 4, 3, 3, 2, 2, 2, 2)
     assert batch.moves_packing.batch_sizes == (4, 3, 3, 2, 2, 2, 2)
     for rank, k in enumerate([1, 3, 0, 2]):  # longest first, ties in order
@@ -163,7 +172,7 @@ def test_packed_rows_are_the_drawings_step_by_step():
 
 def test_dropout_keeps_its_share_and_is_scaled_to_keep_the_mean():
     config = ModelConfig(decoder_size=400, encoder_size=300, dropout=0.25)
-    flat = batches.FlatSketches(np.ones((50, 2), np.float32), np.zeros(50, bool), np.full(5, 10))
+    flat = ones(5)
     batch = batches.pack(flat, device=CPU)
     noise = batches.noise_of(batch, config, seed=1, dropout=True, device=CPU)
     assert noise.decoder.shape == (55, 400)

@@ -29,6 +29,8 @@ class PackedBatch:
     packing: Packing  # of R rows: every move and the end
     moves_packing: Packing  # of the moves alone
     backwards: Tensor  # (R - N, 5) moves of every sketch from last to first
+    numbers: tuple[int, ...]  # which of the sketches given each one is, longest first
+    lengths: tuple[int, ...]  # points of each, longest first
 
     @property
     def n_sketches(self) -> int:

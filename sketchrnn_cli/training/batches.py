@@ -64,6 +64,7 @@ class FlatSketches:
     offsets: Floats  # (P, 2) dx, dy in model units
     lifts: npt.NDArray[np.bool_]  # (P,) the pen leaves the paper after this move
     lengths: Integers  # (N,)
+    numbers: Integers  # (N,) names of the sketches within their batch
 
 
 def gather(corpus: Corpus, indices: Integers, *, scale_factor: float) -> FlatSketches:
@@ -75,7 +76,9 @@ def gather(corpus: Corpus, indices: Integers, *, scale_factor: float) -> FlatSke
     moves = np.asarray(corpus.moves[rows])
     clip = corpus.preparation.clip
     offsets = np.clip(moves[:, :2].astype(np.float32), -clip, clip) / np.float32(scale_factor)
-    return FlatSketches(offsets, moves[:, 2] >= 1, lengths.astype(np.int64))
+    return FlatSketches(
+        offsets, moves[:, 2] >= 1, lengths.astype(np.int64), np.arange(len(lengths))
+    )
 
 
 def augment(
@@ -97,7 +100,7 @@ def augment(
     offsets = sketches.offsets * np.repeat(stretch.astype(np.float32), lengths, axis=0)
     draws = rng.random(len(offsets), dtype=np.float32)
     if not point_dropping:
-        return FlatSketches(offsets, sketches.lifts, lengths)
+        return FlatSketches(offsets, sketches.lifts, lengths, sketches.numbers)
     lifts = sketches.lifts
     begins = np.zeros(len(lifts), bool)  # rows after a lift, or first of a drawing
     begins[1:] = lifts[:-1]
@@ -111,6 +114,7 @@ def augment(
         np.add.reduceat(offsets, kept, axis=0, dtype=np.float32),
         lifts[kept],
         np.bincount(sketch[kept], minlength=n).astype(np.int64),
+        sketches.numbers,
     )
 
 
@@ -150,45 +154,73 @@ def pack(sketches: FlatSketches, *, device: torch.device) -> PackedBatch:
         return torch.from_numpy(array).to(device)
 
     return PackedBatch(
-        tensor(inputs), tensor(offsets), tensor(pen), packing, moves_packing, tensor(backwards)
+        inputs=tensor(inputs),
+        offsets=tensor(offsets),
+        pen=tensor(pen),
+        packing=packing,
+        moves_packing=moves_packing,
+        backwards=tensor(backwards),
+        numbers=tuple(sketches.numbers[order].tolist()),
+        lengths=tuple(lengths[order].tolist()),
     )
 
 
-def training_batch(
-    corpus: Corpus,
-    train: Integers,
-    config: TrainingConfig,
-    step: int,
-    *,
-    scale_factor: float,
-    device: torch.device,
-) -> PackedBatch:
-    """The batch of a step: chosen, augmented and packed."""
+def training_sketches(
+    corpus: Corpus, train: Integers, config: TrainingConfig, step: int
+) -> FlatSketches:
+    """The drawings of a step, chosen and augmented."""
     positions = positions_of(step, n=len(train), batch_size=config.batch_size, seed=config.seed)
-    sketches = augment(
-        gather(corpus, train[positions], scale_factor=scale_factor),
+    return augment(
+        gather(corpus, train[positions], scale_factor=corpus.scale_factor),
         random_scale=config.random_scale,
         point_dropping=config.point_dropping,
         rng=np.random.default_rng(seed_of(config.seed, AUGMENTATION, step)),
     )
-    return pack(sketches, device=device)
 
 
 def noise_of(
     batch: PackedBatch, model: ModelConfig, seed: int, *, dropout: bool, device: torch.device
 ) -> Noise:
-    """Latent noise and dropout masks drawn from one seed."""
+    """Latent noise and dropout masks drawn from one seed.
+
+    On a CPU every sketch has random numbers of its own, named by the seed and its number, so
+    that they do not depend on how a batch is dealt out.
+    """
+    keep = round((1 - model.dropout) * 2**16)  # in 65,536ths: two random bytes decide
+    dropout = dropout and keep < 2**16
+    if device.type != "cpu":
+        return _noise_on_device(batch, model, seed, keep if dropout else 0, device)
+    n, n_rows = batch.n_sketches, len(batch.inputs)
+    latent = np.empty((n, model.latent_size), np.float32)
+    starts = np.asarray(batch.packing.starts)
+    widths = [model.decoder_size, *([model.encoder_size] * 2 if model.encoder else [])]
+    masks = [np.empty((n_rows - (k > 0) * n, width), np.bool_) for k, width in enumerate(widths)]
+    for rank, (number, length) in enumerate(zip(batch.numbers, batch.lengths, strict=True)):
+        rng = np.random.Generator(np.random.SFC64([seed, number]))
+        rng.standard_normal(dtype=np.float32, out=latent[rank])
+        if not dropout:
+            continue
+        for k, mask in enumerate(masks):
+            rows = starts[: length + 1] + rank if k == 0 else starts[1 : length + 1] - n + rank
+            mask[rows] = rng.integers(0, 2**16, (len(rows), mask.shape[1]), np.uint16) < keep
+    scaled = [
+        torch.from_numpy(mask).float().mul_(2**16 / keep) if dropout else None for mask in masks
+    ]
+    if not model.encoder:
+        return Noise(None, scaled[0], (None, None))
+    return Noise(torch.from_numpy(latent), scaled[0], (scaled[1], scaled[2]))
+
+
+def _noise_on_device(
+    batch: PackedBatch, model: ModelConfig, seed: int, keep: int, device: torch.device
+) -> Noise:
+    """The same from the device's own generator: no numbers cross the bus. keep 0: no dropout."""
     generator = torch.Generator(device).manual_seed(seed)
-    bits = np.random.Generator(np.random.SFC64(seed))
     n, n_rows = batch.n_sketches, len(batch.inputs)
 
     def mask(rows: int, width: int) -> torch.Tensor | None:
-        if not dropout or not model.dropout:
+        if not keep:
             return None
-        keep = round((1 - model.dropout) * 2**16)  # in 65,536ths: two random bytes decide
-        if device.type == "cpu":  # four times as fast as torch's own generator there
-            drawn = bits.integers(0, 2**16, (rows, width), np.uint16)
-            return torch.from_numpy(drawn < keep).float().mul_(2**16 / keep)
         values = torch.empty(rows, width, device=device)
         return values.bernoulli_(keep / 2**16, generator=generator).mul_(2**16 / keep)
 

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -212,14 +212,8 @@ class Trainer:
     def take_step(self) -> torch.Tensor:
         """Take the next step; returns loss, L_R and L_KL as one detached tensor (3,)."""
         config, step = self.config, self.progress.step
-        batch = batches.training_batch(
-            self.corpus,
-            self.train_indices,
-            config,
-            step,
-            scale_factor=self.corpus.scale_factor,
-            device=self.device,
-        )
+        sketches = batches.training_sketches(self.corpus, self.train_indices, config, step)
+        batch = batches.pack(sketches, device=self.device)
         noise = batches.noise_of(
             batch,
             self.network.config,
@@ -260,8 +254,9 @@ class Trainer:
         for first in range(0, n, 100):
             indices = self.valid_indices[first : first + 100]
             sketches = batches.gather(self.corpus, indices, scale_factor=self.corpus.scale_factor)
+            sketches = replace(sketches, numbers=sketches.numbers + first)
             batch = batches.pack(sketches, device=self.device)
-            seed = batches.seed_of(self.config.seed, batches.VALIDATION, first)
+            seed = batches.seed_of(self.config.seed, batches.VALIDATION, 0)
             noise = batches.noise_of(
                 batch, self.network.config, seed, dropout=False, device=self.device
             )
