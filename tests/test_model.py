@@ -231,7 +231,11 @@ def test_checkpoint_round_trip(tmp_path, encoder):
     assert {n: v.shape for n, v in network.weights().items()} == checkpoint.shapes(config)
     weights = network.weights()
     if encoder:
-        weights |= {"latent.mean": np.ones(4, np.float32), "latent.scale": np.eye(4, dtype="f4")}
+        weights |= {
+            "latent.share": np.array([0.25, 0.75], np.float32),
+            "latent.mean": np.ones((2, 4), np.float32),
+            "latent.scale": np.eye(4, dtype=np.float32),
+        }
     saved = Checkpoint(
         config=config,
         weights=weights,

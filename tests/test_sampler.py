@@ -316,23 +316,47 @@ def test_scores_of_the_sampler_equal_those_of_score(engine):
     assert np.abs(np.array(both) - wanted).min(0).max() < 0.05
 
 
-def test_latents_come_from_where_the_training_drawings_lie_unless_the_prior_is_asked_for():
-    model = networks.tiny()
+def test_latents_come_from_where_the_words_lie_unless_the_prior_is_asked_for():
+    model = networks.tiny(words=("ant", "bee", "cow"))
     size = model.config.latent_size
     rng = np.random.default_rng(3)
     fitted = {
-        "latent.mean": rng.normal(size=size).astype(np.float32),
+        "latent.share": np.array([0.2, 0, 0.8], np.float32),
+        "latent.mean": rng.normal(size=(3, size)).astype(np.float32),
         "latent.scale": np.tril(rng.normal(size=(size, size))).astype(np.float32),
     }
     engine = Engine(dataclasses.replace(model, weights=model.weights | fitted))
     settings = Settings(temperature=0.5, seed=2, max_points=12)
+    n = 60
     normal = np.stack(
-        [sampler.random_numbers(2, k).standard_normal(size, dtype=np.float32) for k in range(3)]
+        [sampler.random_numbers(2, k).standard_normal(size, dtype=np.float32) for k in range(n)]
     )
-    z = fitted["latent.mean"] + normal @ fitted["latent.scale"].T
-    for given, prior in ((z, False), (normal, True)):
-        asked = dataclasses.replace(settings, prior=prior)
-        expected = sampler.draw(engine, 3, settings=asked, z=given)
-        drawn = sampler.draw(engine, 3, settings=asked)
-        for a, b in zip(drawn, expected, strict=True):
-            np.testing.assert_allclose(a.points(), b.points(), atol=0.02)
+    by_word = list(draw(engine, n, settings=settings))
+    chosen = [engine.checkpoint.words.index(sketch.word) for sketch in by_word]
+    counts = np.bincount(chosen, minlength=3)
+    assert counts[1] == 0
+    assert 4 <= counts[0] <= 22
+    z = fitted["latent.mean"][chosen] + normal @ fitted["latent.scale"].T
+    for a, b in zip(by_word, draw(engine, n, settings=settings, z=z), strict=True):
+        np.testing.assert_allclose(a.points(), b.points(), atol=0.02)
+    asked = dataclasses.replace(settings, prior=True)
+    plain = list(draw(engine, n, settings=asked))
+    assert {sketch.word for sketch in plain} == {None}
+    for a, b in zip(plain, draw(engine, n, settings=asked, z=normal), strict=True):
+        np.testing.assert_allclose(a.points(), b.points(), atol=0.02)
+
+
+def test_candidates_of_a_sketch_are_of_one_word():
+    model = networks.tiny(words=("ant", "bee"))
+    size = model.config.latent_size
+    fitted = {
+        "latent.share": np.array([0.5, 0.5], np.float32),
+        "latent.mean": np.zeros((2, size), np.float32),
+        "latent.scale": np.eye(size, dtype=np.float32),
+    }
+    engine = Engine(dataclasses.replace(model, weights=model.weights | fitted))
+    settings = Settings(seed=4, max_points=10)
+    alone = [sketch.word for sketch in draw(engine, 20, settings=settings)]
+    best = [sketch.word for sketch in draw(engine, 20, settings=settings, best_of=4)]
+    assert alone == best
+    assert set(alone) == {"ant", "bee"}

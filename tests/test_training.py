@@ -371,20 +371,25 @@ def test_latents_are_fitted_to_the_posteriors_of_the_training_drawings(tmp_path,
         for parameter in trainer.network.encoder.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.5)
     weights = {n: v.astype(np.float64) for n, v in trainer.network.weights().items()}
-    z, rng = [], np.random.default_rng(0)
-    for index in corpus.indices("train"):
+    rng, indices = np.random.default_rng(0), corpus.indices("train")
+    words = corpus.word_ids[indices]
+    z = np.empty((len(indices), 400, 6))
+    for k, index in enumerate(indices):
         moves = corpus.moves_of(index).astype(np.float64)
         moves[:, :2] /= corpus.scale_factor
         mu, presig = reference.encode(weights, moves)
-        z.append(mu + np.exp(presig / 2) * rng.normal(size=(400, len(mu))))
-    z = np.concatenate(z)
-    indices = corpus.indices("train")
+        z[k] = mu + np.exp(presig / 2) * rng.normal(size=(400, len(mu)))
     fitted = latents.fit(trainer.network.encoder, corpus, indices, device=CPU)
+    size = z.std((0, 1)).max()
+    within = z.copy()
+    for word in range(len(corpus.words)):
+        mean = z[words == word].mean((0, 1))
+        np.testing.assert_allclose(fitted["latent.mean"][word], mean, atol=0.05 * size)
+        assert fitted["latent.share"][word] == pytest.approx((words == word).mean())
+        within[words == word] -= mean
     assert np.allclose(fitted["latent.scale"], np.tril(fitted["latent.scale"]))
-    size = z.std(0).max()
-    np.testing.assert_allclose(fitted["latent.mean"], z.mean(0), atol=0.05 * size)
     covariance = fitted["latent.scale"] @ fitted["latent.scale"].T
-    np.testing.assert_allclose(covariance, np.cov(z.T), atol=0.05 * size**2)
+    np.testing.assert_allclose(covariance, np.cov(within.reshape(-1, 6).T), atol=0.05 * size**2)
     for _ in trainer.events():
         pass
     saved = checkpoint.load(tmp_path / "run").weights

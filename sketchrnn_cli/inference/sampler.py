@@ -84,10 +84,11 @@ def draw(
         n: how many.
         settings: temperatures, seed, limits.
         z: (n, Z) latents to draw from. Default: a sample each from the Gaussian fitted to the
-            training drawings' posteriors, or N(0, I) where the model has none; with prefixes, a
-            sample of what the encoder makes of them (its mean when greedy).
+            posteriors of one of the model's words, or N(0, I) where the model has none; with
+            prefixes, a sample of what the encoder makes of them (its mean when greedy).
         prefixes: n beginnings, stroke-3 in data units, that the drawings go on from.
-        words: n words to put on the sketches; default: the model's word, if it has just one.
+        words: n words to put on the sketches; default: the word whose latents were drawn from,
+            or the model's word, if it has just one.
         numbers: n names of the sketches in the random numbers; default 0, 1, 2 ... Two
             sketches of the same number, settings and latent are the same.
         best_of: draw so many candidates for each and keep the likeliest. Likelihood is compared
@@ -127,13 +128,16 @@ def draw(
     return every if best_of == 1 else _best(every, best_of)
 
 
-def random_numbers(seed: int, number: int, candidate: int = 0) -> np.random.Generator:
+def random_numbers(
+    seed: int, number: int, candidate: int = 0, *, choice: int = 0
+) -> np.random.Generator:
     """The random numbers of one sketch, whatever is drawn beside it.
 
-    A model with an encoder takes its Z latent normals first; then come blocks of B steps.
+    A model with an encoder takes its Z latent normals first; then come blocks of B steps. What is
+    chosen besides, the word, has numbers of its own (choice 1).
     """
     key = np.array([seed, number], np.uint64)
-    return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, candidate]))
+    return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, choice, candidate]))
 
 
 def to_model(moves: Array, scale_factor: float) -> Array:
@@ -179,7 +183,9 @@ class _Plan:
         if self.words is not None:
             return self.words[index // self.best_of]
         words = self.network.checkpoint.words
-        return words[0] if len(words) == 1 else None
+        if len(words) == 1:
+            return words[0]
+        return words[self.chosen(index)] if self.by_word else None
 
     def number(self, index: int) -> int:
         k = index // self.best_of
@@ -187,6 +193,18 @@ class _Plan:
 
     def generator(self, index: int) -> np.random.Generator:
         return random_numbers(self.settings.seed, self.number(index), index % self.best_of)
+
+    @property
+    def by_word(self) -> bool:
+        """Whether latents come from where the drawings of one of the model's words lie."""
+        known = "latent.share" in self.network.checkpoint.weights
+        return known and self.mu is None and self.prefixes is None and not self.settings.prior
+
+    def chosen(self, index: int) -> int:
+        """The number of the word of a sketch, the same for all its candidates."""
+        generator = random_numbers(self.settings.seed, self.number(index), choice=1)
+        shares = np.cumsum(self.network.checkpoint.weights["latent.share"], dtype=np.float64)
+        return int(np.searchsorted(shares / shares[-1], generator.random(), side="right"))
 
     def beginnings(self, indices: range) -> list[Array]:
         """Given moves of sketches, stroke-5, model units; nothing where nothing is given."""
@@ -205,10 +223,11 @@ class _Plan:
         for row, generator in zip(normal, generators, strict=True):
             generator.standard_normal(dtype=np.float32, out=row)
         if self.mu is None:
-            weights = self.network.checkpoint.weights
-            if self.settings.prior or "latent.mean" not in weights:
+            if not self.by_word:
                 return normal
-            return weights["latent.mean"] + normal @ weights["latent.scale"].T
+            weights = self.network.checkpoint.weights
+            words = [self.chosen(index) for index in indices]
+            return weights["latent.mean"][words] + normal @ weights["latent.scale"].T
         given = [index // self.best_of for index in indices]
         mu = self.mu[given]
         return mu if self.sigma is None else mu + self.sigma[given] * normal

@@ -12,8 +12,9 @@ of 1 is inside ``b``.
     decoder.out_w (H, 3 + 6M)  decoder.out_b (3 + 6M): 3 pen logits (down, up, end), then M each
         of mixture logits, mean x, mean y, log sigma x, log sigma y, atanh rho
 
-A model of ``train`` with an encoder also has ``latent.mean`` (Z) and ``latent.scale`` (Z, Z), lower
-triangular: mean + scale e, e from N(0, I), lies where the latents of the training drawings lie.
+A model of ``train`` with an encoder also knows where the latents of its W words lie:
+``latent.share`` (W), ``latent.mean`` (W, Z) and ``latent.scale`` (Z, Z), lower triangular. Word w
+is drawn with probability share[w], and z = mean[w] + scale e, e from N(0, I).
 A decoder-only model has no ``encoder.*``, ``decoder.start_*`` or ``decoder.cell.w_const`` and
 starts from zeros. Torch-free.
 """
@@ -77,10 +78,12 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return result
 
 
-def latent_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+def latent_shapes(config: ModelConfig, n_words: int) -> dict[str, tuple[int, ...]]:
     """Name and shape of what a model with an encoder may have besides: see above."""
+    if not config.encoder:
+        return {}
     z = config.latent_size
-    return {"latent.mean": (z,), "latent.scale": (z, z)} if config.encoder else {}
+    return {"latent.share": (n_words,), "latent.mean": (n_words, z), "latent.scale": (z, z)}
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
@@ -208,7 +211,8 @@ def _metadata(data: bytes, name: str) -> dict[str, str]:
 
 
 def _check(checkpoint: Checkpoint, name: str) -> None:
-    wanted, optional = shapes(checkpoint.config), latent_shapes(checkpoint.config)
+    wanted = shapes(checkpoint.config)
+    optional = latent_shapes(checkpoint.config, len(checkpoint.words))
     if optional.keys() & checkpoint.weights.keys():
         wanted |= optional
     if missing := wanted.keys() - checkpoint.weights.keys():

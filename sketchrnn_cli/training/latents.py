@@ -1,10 +1,10 @@
 """Where the drawings of a set lie in the latent space.
 
 Training with a KL floor leaves the posteriors narrower than N(0, I), so a latent drawn from
-N(0, I) decodes to scraps. What a model should be sampled from is the mixture of all posteriors;
-here its mean and covariance, as one Gaussian.
+N(0, I) decodes to scraps. What a model should be sampled from is the mixture of all posteriors:
+here one Gaussian a word, each with its own mean, all with the covariance within words.
 
-Letters: N sketches, Z latent size.
+Letters: N sketches, Z latent size, W words.
 """
 
 from __future__ import annotations
@@ -33,11 +33,12 @@ def fit(
     *,
     device: torch.device,
 ) -> Weights:
-    """Fit a Gaussian to the posteriors of these drawings.
+    """Fit a Gaussian a word to the posteriors of these drawings.
 
     Returns:
-        ``latent.mean`` (Z,) and ``latent.scale`` (Z, Z), lower triangular: z = mean + scale e
-        with e from N(0, I) has the mean and the covariance of all posteriors together.
+        ``latent.share`` (W,) how often each word is drawn, summing to 1; ``latent.mean`` (W, Z);
+        ``latent.scale`` (Z, Z), lower triangular: z = mean[w] + scale e with e from N(0, I) has
+        the mean of the posteriors of word w and the covariance within words.
     """
     mus, variances = [], []
     for first in range(0, len(indices), BATCH):
@@ -46,12 +47,19 @@ def fit(
         )
         batch = batches.pack(sketches, device=device)
         mu, presig = encoder(batch.moves, batch.backwards, batch.moves_packing)
-        mus.append(mu.double().cpu().numpy())
-        variances.append(presig.exp().double().cpu().numpy())
+        place = np.argsort(batch.numbers)  # from longest first to the order given
+        mus.append(mu.double().cpu().numpy()[place])
+        variances.append(presig.exp().double().cpu().numpy()[place])
     mu_all, within = np.concatenate(mus), np.concatenate(variances).mean(0)
-    around = mu_all - mu_all.mean(0)
+    words = corpus.word_ids[indices]
+    counts = np.bincount(words, minlength=len(corpus.words))
+    means = np.tile(mu_all.mean(0), (len(counts), 1))  # of a word without drawings here
+    for word in np.flatnonzero(counts):
+        means[word] = mu_all[words == word].mean(0)
+    around = mu_all - means[words]
     covariance = around.T @ around / len(mu_all) + np.diag(within)
     return {
-        "latent.mean": mu_all.mean(0).astype(np.float32),
+        "latent.share": (counts / counts.sum()).astype(np.float32),
+        "latent.mean": means.astype(np.float32),
         "latent.scale": np.linalg.cholesky(covariance).astype(np.float32),
     }

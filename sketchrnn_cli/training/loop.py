@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sketchrnn_cli.sketches.corpus import Corpus
 
 MOST_ROLLBACKS = 3
+LATENTS_A_WORD = 30  # drawings of each word, at least, show where its latents lie
 
 
 @dataclass(frozen=True, slots=True)
