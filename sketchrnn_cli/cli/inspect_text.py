@@ -119,6 +119,8 @@ def evaluation(facts: Facts) -> list[str]:
     _row(
         lines, "", f"{facts['magenta_l_r_masked']:.4f}{of_z}, not counted, as its evaluation prints"
     )
+    if facts["magenta_l_r"] > 1.1 * facts["magenta_l_r_masked"] + 0.01:
+        _row(lines, "", "(`train` shows a model no padding, so what it says of it means little)")
     if has_latent:
         _row(lines, "  L_KL", f"{facts['magenta_l_kl']:.4f} a latent dimension")
     _row(lines, "exact", "nats, no padding, the end of a drawing scored once")

@@ -81,7 +81,7 @@ def train(
     """
     terminal = Terminal(quiet=quiet)
     limit_threads(threads)
-    sources = [*(data or []), *(more_data or [])]
+    sources = [*(more_data or []), *(data or [])]
     flags: dict[str, Any] = {
         "steps": steps,
         "epochs": epochs,
