@@ -530,3 +530,18 @@ def test_a_device_that_is_not_there_says_what_is():
     with pytest.raises(BadConfig, match="--device tpu: not on this machine, which has: cpu"):
         loop.choose_device("tpu")
     assert loop.choose_device("cpu") == CPU
+
+
+def test_small_products_are_not_shared_between_threads():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        loop.set_threads(None, ModelConfig(decoder_size=160), TrainingConfig())
+        assert torch.get_num_threads() == 1
+        torch.set_num_threads(2)
+        loop.set_threads(None, ModelConfig(), TrainingConfig())
+        assert torch.get_num_threads() == 2
+        loop.set_threads(1, ModelConfig(), TrainingConfig())
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

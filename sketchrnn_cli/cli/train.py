@@ -122,14 +122,12 @@ def train(
         _check_device(device)
         corpus, record = _new_run(run, sources, model, training, terminal)
 
-    import torch  # 1.5 s: only after everything that can be wrong has been looked at
-
+    # torch loads here, 1.5 s: after everything that can be wrong has been looked at
     from sketchrnn_cli.sketches.streams import open_output
     from sketchrnn_cli.training import loop, state
     from sketchrnn_cli.training.log import truncate
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    loop.set_threads(threads, model, training)
     with open_output(run / CONFIG, binary=False) as stream:
         stream.write(to_toml(model, training, record))
     trainer = loop.Trainer(run, corpus, model, training, device=loop.choose_device(device))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sketchrnn_cli.sketches.corpus import Corpus
 
 MOST_ROLLBACKS = 3
+SHARED_PRODUCT = 20e6  # operations of a step's product from which two threads are faster
 LATENTS_A_WORD = 30  # drawings of each word, at least, show where its latents lie
 
 
@@ -401,6 +402,18 @@ class Trainer:
         return RolledBack(
             at, self.progress.step, rate, left=MOST_ROLLBACKS - self.progress.rollbacks
         )
+
+
+def set_threads(threads: int | None, model: ModelConfig, config: TrainingConfig) -> None:
+    """Use so many CPU threads; None: all, but one where a product is too small to share.
+
+    Threads that share small products spend their time waiting for one another, and where other
+    programs run too they take many times as long.
+    """
+    if threads is None:
+        product = 2 * config.batch_size * model.decoder_size * 4 * model.decoder_size
+        threads = 1 if product < SHARED_PRODUCT else torch.get_num_threads()
+    torch.set_num_threads(threads)
 
 
 def choose_device(name: str) -> torch.device:

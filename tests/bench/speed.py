@@ -79,22 +79,22 @@ def training(packed, rows):
     corpus = Corpus.open(packed)
     indices = corpus.indices("train")
     points = float(np.mean(corpus.offsets[indices + 1] - corpus.offsets[indices]))
-    with tempfile.TemporaryDirectory() as run:
-        trainer = Trainer(
-            Path(run), corpus, ModelConfig(), TrainingConfig(), device=torch.device("cpu")
-        )
-        for _ in range(3):
-            trainer.take_step()
-        seconds = median_seconds(trainer.take_step, 15)
-    useful = 100 * points * FLOP_A_POINT / seconds / 1e9
     rows.append(("large product, torch float32", f"{ceiling:.0f} GFLOP/s", ""))
-    rows.append(
-        (
-            f"training, base, batch 100, mean {points:.1f} points",
-            f"{100 / seconds:.0f} drawings/s",
-            f"{useful / ceiling:.0%} of the product",
+    for batch_size in (100, TrainingConfig().batch_size):
+        config = TrainingConfig(batch_size=batch_size)
+        with tempfile.TemporaryDirectory() as run:
+            trainer = Trainer(Path(run), corpus, ModelConfig(), config, device=torch.device("cpu"))
+            for _ in range(3):
+                trainer.take_step()
+            seconds = median_seconds(trainer.take_step, 15)
+        useful = batch_size * points * FLOP_A_POINT / seconds / 1e9
+        rows.append(
+            (
+                f"training, base, batch {batch_size}, mean {points:.1f} points",
+                f"{batch_size / seconds:.0f} drawings/s",
+                f"{useful / ceiling:.0%} of the product",
+            )
         )
-    )
 
 
 def sampling(rows):
@@ -114,9 +114,11 @@ def sampling(rows):
     ceiling = ceiling_numpy()
     rows.append(("large product, numpy float32", f"{ceiling:.0f} GFLOP/s", ""))
     steps = 200
-    one = median_seconds(
-        lambda: list(sampler.draw(engine, 1, temperature=0.4, seed=1, max_points=steps)), 9
-    )
+
+    def settings(max_points):
+        return sampler.Settings(seed=1, max_points=max_points)
+
+    one = median_seconds(lambda: list(sampler.draw(engine, 1, settings=settings(steps))), 9)
     h, w = rng.random((1, 512), np.float32), weights["decoder.cell.w_h"]
 
     def products():
@@ -127,9 +129,7 @@ def sampling(rows):
     rows.append(
         ("sampling one sketch", f"{1e3 * one / steps:.3f} ms a step", f"{one / floor:.1f} x h @ W")
     )
-    many = median_seconds(
-        lambda: list(sampler.draw(engine, 1000, temperature=0.4, seed=1, max_points=45)), 3
-    )
+    many = median_seconds(lambda: list(sampler.draw(engine, 1000, settings=settings(45))), 3)
     flop = 1000 * 45 * 2 * 512 * (2048 + 123)
     rows.append(
         (
