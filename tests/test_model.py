@@ -1,10 +1,14 @@
 """The torch network against the slow float64 reference."""
 
 import dataclasses
+import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import reference
+import safetensors.numpy
 import torch
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
@@ -253,6 +257,20 @@ def test_checkpoint_round_trip(tmp_path, encoder):
     again = SketchRNN(config, seed=9)
     again.load_weights(back.weights)
     assert all((v == saved.weights[n]).all() for n, v in again.weights().items())
+
+
+def test_the_same_model_is_the_same_bytes_in_another_process():
+    code = (
+        "import sys, numpy as np; from sketchrnn_cli.model.checkpoint import to_bytes;"
+        "arrays = {name: np.ones(3, np.float32) for name in 'acb'};"
+        "metadata = {name: name for name in 'stuvwxyz'};"
+        "sys.stdout.buffer.write(to_bytes(arrays, metadata))"
+    )
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True) for _ in range(3)]
+    assert runs[0].stdout == runs[1].stdout == runs[2].stdout
+    assert (safetensors.numpy.load(runs[0].stdout)["b"] == 1).all()
+    header = json.loads(runs[0].stdout[8 : 8 + int.from_bytes(runs[0].stdout[:8], "little")])
+    assert header["__metadata__"] == {name: name for name in "stuvwxyz"}
 
 
 def corrupt(data, what):

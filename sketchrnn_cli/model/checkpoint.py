@@ -92,8 +92,6 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         BadFile: it cannot be written.
     """
-    from safetensors.numpy import save as to_bytes
-
     metadata = {
         "format": "sketchrnn",
         "format_version": str(FORMAT_VERSION),
@@ -104,8 +102,23 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "preparation": json.dumps(checkpoint.preparation),
         "training": json.dumps(checkpoint.training),
     }
-    weights = {name: np.ascontiguousarray(value) for name, value in checkpoint.weights.items()}
-    write_atomic(path, to_bytes(weights, metadata=metadata))
+    write_atomic(path, to_bytes(checkpoint.weights, metadata))
+
+
+def to_bytes(arrays: Weights, metadata: dict[str, str]) -> bytes:
+    """A safetensors file; the same content gives the same bytes.
+
+    The library writes its metadata in an order that changes from one process to the next, so the
+    header is put in order here.
+    """
+    from safetensors.numpy import save as write
+
+    data = write({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata)
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + size :]
 
 
 def write_atomic(path: Path, data: bytes) -> None:

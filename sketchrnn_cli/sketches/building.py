@@ -47,7 +47,7 @@ from sketchrnn_cli.sketches.packed import (
 from sketchrnn_cli.sketches.preparation import Preparation, prepare
 from sketchrnn_cli.sketches.simplify import EPSILON, LONGEST, lengths, looks_raw
 from sketchrnn_cli.sketches.sketch import BOX, Sketch
-from sketchrnn_cli.sketches.streams import STDIO, open_output, reason
+from sketchrnn_cli.sketches.streams import STDIO, name_of, open_output, reason
 
 UNNAMED = "drawing"  # word of drawings that have none
 EXAMPLES = 5  # faults and notes that are kept in full
@@ -97,6 +97,7 @@ class BuildOptions:
 class Tally:
     """Counts of one build."""
 
+    sources: tuple[str, ...] = ()  # for messages
     read: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)  # the first few
@@ -151,7 +152,7 @@ def build(
         BadFile, BadSketch: a file or a drawing that is none, or no drawing left.
         BadConfig: files of both kinds of frame, without a word on which to use.
     """
-    tally = Tally()
+    tally = Tally(tuple(sources))
     plan = Plan.of(sources, options)
     blocks = prepared(plan, tally, progress=progress)
     return _pack(blocks, out, plan.preparation, tally, options.split)
@@ -203,7 +204,7 @@ def build_ndjson(
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """The same drawings as NDJSON, one after the other as they come; splits are not kept."""
-    tally = Tally()
+    tally = Tally(tuple(sources))
     plan = Plan.of(sources, options)
     with open_output(out, binary=compress) as stream, contextlib.ExitStack() as stack:
         sink: IO[bytes] | gzip.GzipFile = stream
@@ -221,7 +222,10 @@ def build_ndjson(
 def _refuse_empty(tally: Tally) -> None:
     if not tally.kept:
         why = ", ".join(f"{n} {reason}" for reason, n in tally.dropped.items() if n)
-        raise BadFile(f"no drawings left of {tally.read} read ({why or 'there were none'})")
+        where = ", ".join(name_of(source) for source in tally.sources[:3])
+        where += f" and {len(tally.sources) - 3} more" if len(tally.sources) > 3 else ""
+        prefix = f"{where}: " if where else ""
+        raise BadFile(f"{prefix}no drawings left of {tally.read} read ({why or 'there were none'})")
 
 
 def open_or_build(sources: list[str], work: str | Path) -> Corpus:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadCheckpoint
-from sketchrnn_cli.model.checkpoint import write_atomic
+from sketchrnn_cli.model.checkpoint import to_bytes, write_atomic
 
 FOLDER = "state"
 KEPT = 2
@@ -62,8 +62,6 @@ def save(run: Path, progress: Progress, arrays: Arrays) -> Path:
     Raises:
         BadFile: it cannot be written.
     """
-    from safetensors.numpy import save as to_bytes
-
     folder = run / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     counters = json.dumps(asdict(progress))
@@ -74,7 +72,7 @@ def save(run: Path, progress: Progress, arrays: Arrays) -> Path:
         "checksum": _checksum(arrays, counters),
     }
     path = folder / f"step-{progress.step:09d}.safetensors"
-    write_atomic(path, to_bytes(arrays, metadata=metadata))
+    write_atomic(path, to_bytes(arrays, metadata))
     for _, old in _files(run)[KEPT:]:
         old.unlink(missing_ok=True)
     return path
