@@ -84,6 +84,16 @@ def test_positions_depend_on_the_seed():
     assert (a != b).any()
 
 
+def test_some_drawings_are_chosen_from_everywhere():
+    indices = np.arange(500, 1500)
+    chosen = batches.some(indices, 100, seed=1)
+    assert len(set(chosen.tolist())) == 100
+    assert (np.diff(chosen) > 0).all()
+    assert np.histogram(chosen, bins=5, range=(500, 1500))[0].min() >= 8
+    assert (batches.some(indices, 100, seed=1) == chosen).all()
+    assert batches.some(indices, 1000, seed=1) is indices
+
+
 def test_gather_clips_and_scales(corpus):
     indices = corpus.indices("train")[:5]
     flat = batches.gather(corpus, indices, scale_factor=2.0)

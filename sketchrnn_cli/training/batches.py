@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
-ORDER, AUGMENTATION, NOISE, VALIDATION = range(4)  # independent streams of one seed
+ORDER, AUGMENTATION, NOISE, VALIDATION, LATENTS = range(5)  # independent streams of one seed
 
 
 def seed_of(seed: int, stream: int, step: int) -> int:
@@ -55,6 +55,14 @@ def positions_of(step: int, *, n: int, batch_size: int, seed: int) -> Integers:
         first += len(part)
         batch_size -= len(part)
     return np.concatenate(parts)
+
+
+def some(indices: Integers, at_most: int, *, seed: int) -> Integers:
+    """So many of the drawings, chosen by chance: files come word by word."""
+    if len(indices) <= at_most:
+        return indices
+    chosen = np.random.default_rng(seed).choice(len(indices), at_most, replace=False)
+    return indices[np.sort(chosen)]
 
 
 @dataclass(frozen=True, slots=True)

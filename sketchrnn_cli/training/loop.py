@@ -96,7 +96,11 @@ class Trainer:
         self.train_indices = corpus.indices("train")
         if not len(self.train_indices):
             raise BadConfig(f"{corpus.path}: no training drawings in it")
-        self.valid_indices = corpus.indices("valid")[: config.valid_sketches]
+        self.valid_indices = batches.some(
+            corpus.indices("valid"),
+            config.valid_sketches,
+            seed=batches.seed_of(config.seed, batches.VALIDATION, 1),
+        )
         self.network = SketchRNN(model, seed=config.seed).to(device)
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), lr=config.learning_rate, fused=device.type != "mps"
@@ -174,15 +178,10 @@ class Trainer:
         """The network as it stands, with what a user of it needs."""
         weights = self.network.weights()
         if self.network.encoder is not None:
-            shown = self.train_indices[
-                :: max(1, len(self.train_indices) // self.config.latent_sketches)
-            ]
-            weights |= latents.fit(
-                self.network.encoder,
-                self.corpus,
-                shown[: self.config.latent_sketches],
-                device=self.device,
-            )
+            n = max(self.config.latent_sketches, LATENTS_A_WORD * len(self.corpus.words))
+            seed = batches.seed_of(self.config.seed, batches.LATENTS, 0)
+            shown = batches.some(self.train_indices, n, seed=seed)
+            weights |= latents.fit(self.network.encoder, self.corpus, shown, device=self.device)
         return checkpoint.Checkpoint(
             config=self.network.config,
             weights=weights,
