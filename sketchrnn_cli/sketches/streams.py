@@ -33,8 +33,10 @@ def open_input(path: str | Path) -> Iterator[BinaryIO]:
         BadFile: no such file, a folder, or one that may not be read.
     """
     if str(path) == STDIO:
-        if sys.stdin.isatty():
-            raise BadFile("standard input is a terminal: give a file, or pipe drawings in")
+        if sys.stdin is None or sys.stdin.isatty():
+            raise BadFile(
+                "standard input is a terminal or closed: give a file, or pipe drawings in"
+            )
         yield sys.stdin.buffer
         return
     try:
