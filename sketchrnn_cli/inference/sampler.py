@@ -87,8 +87,8 @@ def draw(
             posteriors of one of the model's words, or N(0, I) where the model has none; with
             prefixes, a sample of what the encoder makes of them (its mean when greedy).
         prefixes: n beginnings, stroke-3 in data units, that the drawings go on from.
-        words: n words to put on the sketches; default: the word whose latents were drawn from,
-            or the model's word, if it has just one.
+        words: n words to put on the sketches; default: the model's word, if it has just one. (A
+            latent drawn from where a word's drawings lie may still decode to another word's.)
         numbers: n names of the sketches in the random numbers; default 0, 1, 2 ... Two
             sketches of the same number, settings and latent are the same.
         best_of: draw so many candidates for each and keep the likeliest. Likelihood is compared
@@ -183,9 +183,7 @@ class _Plan:
         if self.words is not None:
             return self.words[index // self.best_of]
         words = self.network.checkpoint.words
-        if len(words) == 1:
-            return words[0]
-        return words[self.chosen(index)] if self.by_word else None
+        return words[0] if len(words) == 1 else None
 
     def number(self, index: int) -> int:
         k = index // self.best_of
