@@ -47,7 +47,6 @@ SPLITS = {
     "train": TRAIN, "training": TRAIN, "valid": VALID, "validation": VALID, "val": VALID,
     "test": TEST, "testing": TEST,
 }  # fmt: skip
-READING_ORDER = (TRAIN, VALID, TEST, UNSPLIT)
 _DESCR = re.compile(r"[<>|=]?(?:[iu][1248]|f[248])")
 
 Skipped = Callable[[str], None]

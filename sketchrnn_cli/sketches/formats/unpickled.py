@@ -262,7 +262,7 @@ def items(stream: BinaryIO, used: set[int], where: str) -> Iterator[list[Item]]:
                 target.length += len(stack) - start
                 if target is outer:
                     for entry in stack[start:]:
-                        batch.append(_item(entry, where, target.length))
+                        batch.append(_item(entry, where))
                     if len(batch) >= BATCH:
                         yield batch
                         batch = []
@@ -373,7 +373,7 @@ def _build(target: Any, state: Any, where: str) -> None:
     raise BadFile(f"{where}: a pickle that builds {_kind(target)} in no known way; it is not read")
 
 
-def _item(entry: Any, where: str, n_seen: int) -> Item:
+def _item(entry: Any, where: str) -> Item:
     if type(entry) is not _Array:
         raise BadFile(f"{where}: holds {_kind(entry)} where an array (points, 3) should be")
     kind, data = entry.type, entry.data
