@@ -126,8 +126,10 @@ def augment(
     )
 
 
-def pack(sketches: FlatSketches, *, device: torch.device) -> PackedBatch:
-    """Lay sketches out step after step, longest first."""
+def pack(
+    sketches: FlatSketches, *, device: torch.device, dtype: torch.dtype = torch.float32
+) -> PackedBatch:
+    """Lay sketches out step after step, longest first; numbers of this type."""
     lengths = sketches.lengths
     n = len(lengths)
     order = np.argsort(-lengths, kind="stable")
@@ -159,7 +161,8 @@ def pack(sketches: FlatSketches, *, device: torch.device) -> PackedBatch:
     moves_packing = Packing(sizes, tuple((starts[1:] - n).tolist()))
 
     def tensor(array: npt.NDArray[np.generic]) -> torch.Tensor:
-        return torch.from_numpy(array).to(device)
+        moved = torch.from_numpy(array).to(device)
+        return moved.to(dtype) if moved.is_floating_point() else moved
 
     return PackedBatch(
         inputs=tensor(inputs),
@@ -187,7 +190,13 @@ def training_sketches(
 
 
 def noise_of(
-    batch: PackedBatch, model: ModelConfig, seed: int, *, dropout: bool, device: torch.device
+    batch: PackedBatch,
+    model: ModelConfig,
+    seed: int,
+    *,
+    dropout: bool,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
 ) -> Noise:
     """Latent noise and dropout masks drawn from one seed.
 
@@ -197,7 +206,7 @@ def noise_of(
     keep = round((1 - model.dropout) * 2**16)  # in 65,536ths: two random bytes decide
     dropout = dropout and keep < 2**16
     if device.type != "cpu":
-        return _noise_on_device(batch, model, seed, keep if dropout else 0, device)
+        return _noise_on_device(batch, model, seed, keep if dropout else 0, device, dtype)
     n, n_rows = batch.n_sketches, len(batch.inputs)
     latent = np.empty((n, model.latent_size), np.float32)
     starts = np.asarray(batch.packing.starts)
@@ -212,15 +221,20 @@ def noise_of(
             rows = starts[: length + 1] + rank if k == 0 else starts[1 : length + 1] - n + rank
             mask[rows] = rng.integers(0, 2**16, (len(rows), mask.shape[1]), np.uint16) < keep
     scaled = [
-        torch.from_numpy(mask).float().mul_(2**16 / keep) if dropout else None for mask in masks
+        torch.from_numpy(mask).to(dtype).mul_(2**16 / keep) if dropout else None for mask in masks
     ]
     if not model.encoder:
         return Noise(None, scaled[0], (None, None))
-    return Noise(torch.from_numpy(latent), scaled[0], (scaled[1], scaled[2]))
+    return Noise(torch.from_numpy(latent).to(dtype), scaled[0], (scaled[1], scaled[2]))
 
 
 def _noise_on_device(
-    batch: PackedBatch, model: ModelConfig, seed: int, keep: int, device: torch.device
+    batch: PackedBatch,
+    model: ModelConfig,
+    seed: int,
+    keep: int,
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> Noise:
     """The same from the device's own generator: no numbers cross the bus. keep 0: no dropout."""
     generator = torch.Generator(device).manual_seed(seed)
@@ -229,12 +243,12 @@ def _noise_on_device(
     def mask(rows: int, width: int) -> torch.Tensor | None:
         if not keep:
             return None
-        values = torch.empty(rows, width, device=device)
+        values = torch.empty(rows, width, device=device, dtype=dtype)
         return values.bernoulli_(keep / 2**16, generator=generator).mul_(2**16 / keep)
 
     decoder = mask(n_rows, model.decoder_size)
     if not model.encoder:
         return Noise(None, decoder, (None, None))
-    latent = torch.randn(n, model.latent_size, generator=generator, device=device)
+    latent = torch.randn(n, model.latent_size, generator=generator, device=device, dtype=dtype)
     size = model.encoder_size
     return Noise(latent, decoder, (mask(n_rows - n, size), mask(n_rows - n, size)))

@@ -13,6 +13,7 @@ from typing import Any
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.model.config import ModelConfig, refuse_unknown
 
+PRECISIONS = ("auto", "float32", "bfloat16", "float64")  # float64: for comparisons
 DEFAULT_STEPS = 10_000  # where neither steps, epochs nor a time limit is given
 
 
@@ -29,6 +30,7 @@ class TrainingConfig:
     steps: int = 0  # 0: no limit
     epochs: float = 0.0  # 0: no limit
     time_limit: float = 0.0  # seconds of this session; 0: no limit
+    precision: str = "auto"  # arithmetic of the products, see PRECISIONS
     batch_size: int = 32
     learning_rate: float = 2e-3
     learning_rate_decay: float = 0.9999  # a step
@@ -48,6 +50,10 @@ class TrainingConfig:
     latent_sketches: int = 1000  # so many training drawings show where latents lie
 
     def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise BadConfig(
+                f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}"
+            )
         for name, low, high in (
             ("seed", 0, 2**63 - 1),
             ("steps", 0, 10**12),

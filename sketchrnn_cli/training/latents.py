@@ -45,7 +45,7 @@ def fit(
         sketches = batches.gather(
             corpus, indices[first : first + BATCH], scale_factor=corpus.scale_factor
         )
-        batch = batches.pack(sketches, device=device)
+        batch = batches.pack(sketches, device=device, dtype=encoder.mu_w.dtype)
         mu, presig = encoder(batch.moves, batch.backwards, batch.moves_packing)
         place = np.argsort(batch.numbers)  # from longest first to the order given
         mus.append(mu.double().cpu().numpy()[place])

@@ -101,7 +101,8 @@ class Trainer:
             config.valid_sketches,
             seed=batches.seed_of(config.seed, batches.VALIDATION, 1),
         )
-        self.network = SketchRNN(model, seed=config.seed).to(device)
+        self.dtype = torch.float64 if config.precision == "float64" else torch.float32
+        self.network = SketchRNN(model, seed=config.seed).to(device, self.dtype)
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), lr=config.learning_rate, fused=device.type != "mps"
         )
@@ -214,13 +215,14 @@ class Trainer:
         """Take the next step; returns loss, L_R and L_KL as one detached tensor (3,)."""
         config, step = self.config, self.progress.step
         sketches = batches.training_sketches(self.corpus, self.train_indices, config, step)
-        batch = batches.pack(sketches, device=self.device)
+        batch = batches.pack(sketches, device=self.device, dtype=self.dtype)
         noise = batches.noise_of(
             batch,
             self.network.config,
             batches.seed_of(config.seed, batches.NOISE, step),
             dropout=True,
             device=self.device,
+            dtype=self.dtype,
         )
         losses = self.network(batch, noise)
         l_r = losses.reconstruction / (batch.n_sketches * self.corpus.n_max)
@@ -256,10 +258,15 @@ class Trainer:
             indices = self.valid_indices[first : first + 100]
             sketches = batches.gather(self.corpus, indices, scale_factor=self.corpus.scale_factor)
             sketches = replace(sketches, numbers=sketches.numbers + first)
-            batch = batches.pack(sketches, device=self.device)
+            batch = batches.pack(sketches, device=self.device, dtype=self.dtype)
             seed = batches.seed_of(self.config.seed, batches.VALIDATION, 0)
             noise = batches.noise_of(
-                batch, self.network.config, seed, dropout=False, device=self.device
+                batch,
+                self.network.config,
+                seed,
+                dropout=False,
+                device=self.device,
+                dtype=self.dtype,
             )
             losses = self.network(batch, noise)
             nats += float(losses.reconstruction)
