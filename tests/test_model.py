@@ -17,8 +17,9 @@ from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.model.config import PRESETS, ModelConfig
 from sketchrnn_cli.model.loss import kl_nats
+from sketchrnn_cli.model.lstm_sequence import LSTMSequence
 from sketchrnn_cli.model.mixture import log_density, mixture_of
-from sketchrnn_cli.model.packed import LSTMSequence, Packing, Workspace
+from sketchrnn_cli.model.packed import Packing, Workspace
 from sketchrnn_cli.model.sketch_rnn import Noise, SketchRNN
 from sketchrnn_cli.training.batches import FlatSketches, noise_of, pack
 
@@ -78,7 +79,7 @@ def test_conditional_losses_equal_the_slow_reference(seed):
         z = mu + np.exp(presig / 2) * latent[k]
         nats += reference.sketch_nats(weights, sketch, z)
         kl += -0.5 * (1 + presig - mu**2 - np.exp(presig))
-    noise = Noise(torch.from_numpy(latent[longest_first]), None, (None, None))
+    noise = Noise(torch.from_numpy(latent[longest_first]), None, None, 1.0)
     losses = network(double(packed(sketches)), noise)
     assert losses.reconstruction.item() == pytest.approx(nats, rel=1e-9)
     np.testing.assert_allclose(losses.kl.detach().numpy(), kl, rtol=1e-9)
@@ -96,25 +97,87 @@ def test_decoder_only_losses_equal_the_slow_reference():
 def test_recurrent_dropout_masks_the_candidate_gate_alone():
     sketch = random_sketches(np.random.default_rng(6), lengths=(5,))
     network, weights = random_network(dataclasses.replace(SMALL, encoder=False))
-    mask = (torch.rand(6, 7, generator=torch.Generator().manual_seed(1)) < 0.7).double() / 0.7
-    losses = network(double(packed(sketch)), Noise(None, mask, (None, None)))
-    nats = reference.sketch_nats(weights, sketch[0], masks=mask.numpy())
+    mask = torch.rand(6, 7, generator=torch.Generator().manual_seed(1)) < 0.7
+    losses = network(double(packed(sketch)), Noise(None, mask, None, 0.7))
+    nats = reference.sketch_nats(weights, sketch[0], masks=mask.numpy() / 0.7)
     assert losses.reconstruction.item() == pytest.approx(nats, rel=1e-9)
     assert losses.reconstruction.item() != pytest.approx(
         reference.sketch_nats(weights, sketch[0]), rel=1e-3
     )
 
 
-def test_lstm_gradients_are_those_of_finite_differences():
+def random_layers(groups, n_rows, n_hidden, dtype=torch.float64):
+    """x, w_x, w_h and b of layers side by side."""
+    shapes = [(n_rows, 5), (5, 4 * n_hidden), (n_hidden, 4 * n_hidden), (4 * n_hidden,)]
+    return [torch.randn(s, dtype=dtype) for _ in range(groups) for s in shapes]
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_lstm_gradients_are_those_of_finite_differences(dropped):
     torch.manual_seed(0)
     packing = Packing.of_lengths([4, 4, 2, 1])
-    shapes = [(5, 12), (4, 12), (3, 12), (4, 3), (4, 3)]
-    x = torch.randn(11, 5, dtype=torch.float64)
-    mask = (torch.rand(11, 3, dtype=torch.float64) < 0.8).double() / 0.8
-    parameters = [torch.randn(s, dtype=torch.float64, requires_grad=True) for s in shapes]
-    assert torch.autograd.gradcheck(
-        lambda *p: LSTMSequence.apply(x, *p, mask, packing, Workspace()), parameters
-    )
+    mask = torch.rand(11, 3) < 0.8 if dropped else None
+    constant, h0, c0 = (torch.randn(4, k, dtype=torch.float64) for k in (12, 3, 3))
+    x, *weights = random_layers(1, 11, 3)
+
+    def run(constant, h0, c0, *weights):
+        return LSTMSequence.apply(
+            packing, Workspace(), torch.float64, True, mask, 0.8, constant, h0, c0, x, *weights
+        )
+
+    parameters = [p.requires_grad_() for p in (constant, h0, c0, *weights)]
+    assert torch.autograd.gradcheck(run, parameters)
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_layers_side_by_side_are_layers_one_after_the_other(dropped):
+    torch.manual_seed(1)
+    packing = Packing.of_lengths([5, 3, 3, 1])
+    layers = random_layers(2, 12, 3)
+    weights = [p.requires_grad_() for k, p in enumerate(layers) if k % 4]
+    masks = [torch.rand(12, 3) < 0.7 if dropped else None for _ in range(2)]
+    joint = None
+    if dropped:  # of every step first the one, then the other
+        halves = zip(*(mask.split(packing.batch_sizes) for mask in masks), strict=True)
+        joint = torch.cat([half for pair in halves for half in pair])
+    state = (None, None, None)
+    head = (packing, Workspace(), torch.float64, False)
+    _, last = LSTMSequence.apply(*head, joint, 0.7, *state, *layers)
+    (last * torch.arange(12, dtype=torch.float64).view(1, 4, 3)).sum().backward()
+    together = [p.grad.clone() for p in weights]
+    for p in weights:
+        p.grad = None
+    for g in range(2):
+        head = (packing, Workspace(), torch.float64, g == 0)
+        _, alone = LSTMSequence.apply(*head, masks[g], 0.7, *state, *layers[4 * g : 4 * g + 4])
+        torch.testing.assert_close(alone[0], last[g])
+        (alone * torch.arange(12, dtype=torch.float64).view(1, 4, 3)).sum().backward()
+    for p, grad in zip(weights, together, strict=True):
+        torch.testing.assert_close(p.grad, grad)
+
+
+@pytest.mark.parametrize(("compute", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 0.06)])
+def test_fast_products_have_the_gradients_of_float64(compute, tolerance):
+    """float32 goes through oneDNN where that is there; bfloat16 has 8 bits."""
+    torch.manual_seed(2)
+    packing = Packing.of_lengths([9, 7, 7, 4, 1])
+    layers = random_layers(1, 28, 16)
+    for p in layers[1:]:
+        p.mul_(0.3)
+    grads = []
+    for dtype in (torch.float64, compute):
+        kind = torch.float64 if dtype is torch.float64 else torch.float32
+        x, *weights = (p.to(kind).clone() for p in layers)
+        for p in weights:
+            p.requires_grad_()
+        rows, last = LSTMSequence.apply(
+            packing, Workspace(), dtype, True, None, 1.0, None, None, None, x, *weights
+        )
+        (rows.square().sum() + last.sum()).backward()
+        grads.append([p.grad.double() for p in weights])
+    for exact, fast in zip(*grads, strict=True):
+        assert (fast - exact).norm() < tolerance * exact.norm()
+        assert (fast != exact).any()
 
 
 def test_gradients_of_every_weight_equal_autograd_through_the_obvious_loop():
@@ -122,7 +185,7 @@ def test_gradients_of_every_weight_equal_autograd_through_the_obvious_loop():
     network, _ = random_network(SMALL)
     batch = double(packed(sketches))
     noise = noise_of(batch, SMALL, seed=3, dropout=False, device=CPU)
-    noise = Noise(noise.latent.double(), None, (None, None))
+    noise = Noise(noise.latent.double(), None, None, 1.0)
     losses = network(batch, noise)
     (losses.reconstruction + losses.kl.sum()).backward()
     fast = {name: p.grad.clone() for name, p in network.named_parameters()}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
 
 import typer
 
@@ -19,10 +22,19 @@ from sketchrnn_cli.cli.options import Device, Json, Overwrite, Quiet, Threads
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.errors import BadConfig, BadFile, SketchError
 from sketchrnn_cli.model.config import PRESETS, ModelConfig
-from sketchrnn_cli.training.config import TrainingConfig, parse_duration, read_toml, to_toml
+from sketchrnn_cli.training.config import (
+    PRECISIONS,
+    TrainingConfig,
+    parse_duration,
+    read_toml,
+    to_toml,
+)
 
 if TYPE_CHECKING:
+    import torch
+
     from sketchrnn_cli.sketches.corpus import Corpus
+    from sketchrnn_cli.training.distributed import Team
     from sketchrnn_cli.training.loop import Trainer
 
 DOODLES_PER_WORD = 1000
@@ -59,6 +71,10 @@ def train(
     batch_size: Annotated[Optional[int], typer.Option(help="Drawings a step.")] = None,  # noqa: UP045
     learning_rate: Annotated[Optional[float], typer.Option(help="Adam's rate at step 0.")] = None,  # noqa: UP045
     kl_weight: Annotated[Optional[float], typer.Option(help="Weight of L_KL at the end.")] = None,  # noqa: UP045
+    precision: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help=f"Arithmetic: {', '.join(PRECISIONS)}; auto is the fastest."),
+    ] = None,
     cell: Annotated[Optional[str], typer.Option(help="Recurrent cell: lstm.")] = None,  # noqa: UP045
     encoder: Annotated[
         Optional[bool],  # noqa: UP045
@@ -78,10 +94,12 @@ def train(
 ) -> None:
     """Train a model on drawings; without DATA, on the built-in practice doodles.
 
-    Ctrl-C saves first; `--resume` goes on from there, also after a crash.
+    Ctrl-C saves first; `--resume` goes on from there, also after a crash. Several processes
+    that torchrun started share every batch.
     """
-    terminal = Terminal(quiet=quiet)
-    limit_threads(threads)
+    from sketchrnn_cli.training import distributed
+
+    limit_threads(distributed.threads_each() if threads is None else threads)
     _wait_patiently()
     sources = [*(more_data or []), *(data or [])]
     flags: dict[str, Any] = {
@@ -91,62 +109,111 @@ def train(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "kl_weight": kl_weight,
+        "precision": precision,
         "seed": seed,
     }
     sizes: dict[str, Any] = {"cell": cell, "encoder": encoder}
     training_flags = {key: value for key, value in flags.items() if value is not None}
     model_flags = {key: value for key, value in sizes.items() if value is not None}
-    if resume and overwrite:
-        raise BadConfig("--resume goes on with a run and --overwrite removes it: give one of them")
+    try:
+        team = distributed.Team.from_environment()  # loads torch, but not for one process
+        terminal = Terminal(quiet=quiet or not team.is_first)
+        with team.together():
+            if resume and overwrite:
+                raise BadConfig(
+                    "--resume goes on with a run and --overwrite removes it: give one of them"
+                )
+            settings = read_toml(config) if config else {}
+        alike = {"preset": preset, "resume": resume, "overwrite": overwrite, "settings": settings}
+        one_machine = team.world == team.local_world
+        alike["data"] = sources if one_machine and not _is_packed(sources) else None
+        team.agree_on_options({**training_flags, **model_flags, **alike})
+        home = _home(team, device) if team.world > 1 else None
 
-    run = _run_folder(out, sources, may_exist=resume)
-    resuming = resume and (run / CONFIG).is_file()
-    if resume and not resuming and not sources:
-        raise BadFile(f"{run}: nothing to resume: no {CONFIG} in it")
-    settings = read_toml(config) if config else {}
-    if resuming:
-        if config:
-            raise BadConfig("--resume takes its settings from the run: leave out --config")
-        stored = read_toml(run / CONFIG)
-        model = ModelConfig.from_dict(stored.get("model", {}))
-        _refuse_other_model(run, model, model_flags)
-        training = TrainingConfig.from_dict({**stored.get("training", {}), **training_flags})
-        corpus = _stored_corpus(run, stored.get("data", {}), sources)
-        record = stored.get("data", {})
-    else:
-        if preset not in PRESETS:
-            raise BadConfig(f"--preset must be one of {', '.join(PRESETS)}, not {preset!r}")
-        chosen = {**PRESETS[preset], **settings.get("model", {}), **model_flags}
-        model = ModelConfig.from_dict(chosen)
-        training = TrainingConfig.from_dict({**settings.get("training", {}), **training_flags})
-        if run.exists():
-            _refuse_run(run, overwrite=overwrite)
-        _check_device(device)
-        corpus, record = _new_run(run, sources, model, training, terminal)
+        plan: dict[str, Any] = {}
+        corpus: Corpus | None = None
+        with team.together():
+            if team.is_first:
+                begun = team.begun()  # by this launch, which was restarted since
+                run = Path(begun) if begun else _run_folder(out, sources, may_exist=resume)
+                if (resume or begun) and (run / CONFIG).is_file():
+                    if config and not begun:
+                        raise BadConfig(
+                            "--resume takes its settings from the run: leave out --config"
+                        )
+                    plan, corpus = _old_run(run, sources, model_flags, training_flags, team)
+                else:
+                    if resume and not sources:
+                        raise BadFile(f"{run}: nothing to resume: no {CONFIG} in it")
+                    if preset not in PRESETS:
+                        raise BadConfig(
+                            f"--preset must be one of {', '.join(PRESETS)}, not {preset!r}"
+                        )
+                    chosen = {**PRESETS[preset], **settings.get("model", {}), **model_flags}
+                    model = ModelConfig.from_dict(chosen)
+                    training = TrainingConfig.from_dict(
+                        {**settings.get("training", {}), **training_flags}
+                    )
+                    team.check_batch(training.batch_size)
+                    if run.exists():
+                        _refuse_run(run, overwrite=overwrite)
+                    _check_device(device, model, training)
+                    corpus, record = _new_run(run, sources, model, training, terminal)
+                    plan = _plan(run, model, training, record, resuming=False)
+                team.note_begun(str(run))
+        plan = json.loads(team.send(json.dumps(plan).encode()))
+        run, resuming = Path(plan["run"]), bool(plan["resuming"])
+        model = ModelConfig.from_dict(plan["model"])
+        training = TrainingConfig.from_dict(plan["training"])
+        corpus = _own_corpus(team, corpus, run, plan["data"], sources, terminal)
+        team.agree_on_drawings(corpus)
 
-    # torch loads here, 1.5 s: after everything that can be wrong has been looked at
-    from sketchrnn_cli.sketches.streams import open_output
-    from sketchrnn_cli.training import loop, state
-    from sketchrnn_cli.training.log import truncate
+        # torch loads here, 1.5 s: after everything that can be wrong has been looked at
+        from sketchrnn_cli.sketches.streams import open_output
+        from sketchrnn_cli.training import loop, state
+        from sketchrnn_cli.training.log import truncate
 
-    loop.set_threads(threads, model, training)
-    with open_output(run / CONFIG, binary=False) as stream:
-        stream.write(to_toml(model, training, record))
-    trainer = loop.Trainer(run, corpus, model, training, device=loop.choose_device(device))
-    if resuming:
-        saved, complaints = state.load_newest(run)
-        for complaint in complaints:
-            terminal.warn(f"{complaint}; going back to the state before it")
-        if saved is not None:
-            trainer.restore(saved)
-        truncate(run, trainer.progress.step)
-    _announce(terminal, trainer, resuming=resuming)
+        loop.set_threads(threads, model, training, world=team.world)
+        with team.together():
+            trainer = loop.Trainer(
+                run, corpus, model, training, device=home or _home(team, device), team=team
+            )
+            if team.is_first:
+                with open_output(run / CONFIG, binary=False) as stream:
+                    stream.write(to_toml(model, training, plan["data"]))
+            if team.is_first and resuming:
+                saved, complaints = state.load_newest(run)
+                for complaint in complaints:
+                    terminal.warn(f"{complaint}; going back to the state before it")
+                if saved is not None:
+                    trainer.restore(saved)
+                truncate(run, trainer.progress.step)
+        _announce(terminal, trainer, resuming=resuming)
 
-    with _stop_signals() as stopped:
-        finished = _run(trainer, terminal, stopped)
-    _conclude(terminal, trainer, finished, as_json=as_json)
-    if finished.why == "stopped":
-        raise typer.Exit(128 + stopped[0])
+        with _stop_signals(team) as stopped:
+            finished = _run(trainer, terminal, stopped)
+            team.close()
+        _conclude(terminal, trainer, finished, as_json=as_json and team.is_first)
+        code = 0
+        if finished.why == "stopped":
+            code = 128 + (stopped[0] if stopped else signal.SIGTERM)
+        if team.world > 1:
+            _leave(code)
+        if code:
+            raise typer.Exit(code)
+    except distributed.FaultElsewhere:
+        raise typer.Exit(1) from None
+
+
+def _leave(code: int) -> NoReturn:
+    """End a process of a team whose work is done and saved, at once.
+
+    Threads of the process group that are still there when Python takes itself down abort the
+    process now and then, and torchrun would take that for a failure and start all of them again.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _wait_patiently() -> None:
@@ -186,12 +253,22 @@ def _refuse_run(run: Path, *, overwrite: bool) -> None:
         raise BadFile(f"{run}: does not look like a run, so it is not overwritten; name another")
 
 
-def _check_device(device: str) -> None:
-    """Refuse a device that is not there before anything is prepared; the usual ones are."""
-    if device not in ("auto", "cpu"):
-        from sketchrnn_cli.training.loop import choose_device
+def _home(team: Team, device: str) -> torch.device:
+    """The device of this process."""
+    from sketchrnn_cli.training.loop import choose_device
 
-        choose_device(device)
+    with team.together():
+        chosen = choose_device(device)
+    return team.at_home(chosen)
+
+
+def _check_device(device: str, model: ModelConfig, training: TrainingConfig) -> None:
+    """Refuse what is not there before anything is prepared; the usual devices are."""
+    if device not in ("auto", "cpu") or training.precision == "bfloat16":
+        from sketchrnn_cli.training.loop import choose_device
+        from sketchrnn_cli.training.precision import products_type
+
+        products_type(training.precision, choose_device(device), model)
 
 
 def _refuse_other_model(run: Path, model: ModelConfig, flags: dict[str, Any]) -> None:
@@ -201,6 +278,42 @@ def _refuse_other_model(run: Path, model: ModelConfig, flags: dict[str, Any]) ->
                 f"{run}: was begun with {name} = {getattr(model, name)}; it cannot change to "
                 f"{value} on the way"
             )
+
+
+def _plan(
+    run: Path,
+    model: ModelConfig,
+    training: TrainingConfig,
+    record: dict[str, Any],
+    *,
+    resuming: bool,
+) -> dict[str, Any]:
+    """What a process needs to know of a run that another has opened."""
+    return {
+        "run": str(run),
+        "model": asdict(model),
+        "training": asdict(training),
+        "data": record,
+        "resuming": resuming,
+    }
+
+
+def _old_run(
+    run: Path,
+    sources: list[str],
+    model_flags: dict[str, Any],
+    training_flags: dict[str, Any],
+    team: Team,
+) -> tuple[dict[str, Any], Corpus]:
+    """Open a run again, as it was begun but for the settings that may change."""
+    stored = read_toml(run / CONFIG)
+    record = stored.get("data", {})
+    model = ModelConfig.from_dict(stored.get("model", {}))
+    _refuse_other_model(run, model, model_flags)
+    training = TrainingConfig.from_dict({**stored.get("training", {}), **training_flags})
+    team.check_batch(training.batch_size)
+    corpus = _stored_corpus(run, record, sources)
+    return _plan(run, model, training, record, resuming=True), corpus
 
 
 def _new_run(
@@ -216,7 +329,6 @@ def _new_run(
     one's drawings are good.
     """
     from sketchrnn_cli.sketches import corpus as corpora
-    from sketchrnn_cli.sketches import doodles
 
     fresh = run.parent / f".{run.name}.new"
     try:
@@ -225,12 +337,7 @@ def _new_run(
     except OSError as error:
         raise BadFile(f"{run}: cannot be written: {(error.strerror or '').lower()}") from None
     try:
-        if sources:
-            packed = corpora.open_or_build(sources, fresh / CORPUS)
-        else:
-            terminal.say("no DATA: practising on built-in doodles")
-            corpora.build_sketches(doodles.generate(DOODLES_PER_WORD, seed=0), fresh / CORPUS)
-            packed = corpora.Corpus.open(fresh / CORPUS)
+        packed = _pack(sources, fresh / CORPUS, terminal)
         n_train = len(packed.indices("train"))
         if not n_train:
             raise BadFile(f"{', '.join(sources)}: no drawings to train on")
@@ -250,6 +357,53 @@ def _new_run(
         shutil.rmtree(fresh, ignore_errors=True)
         raise
     return corpora.Corpus.open(run / CORPUS if own else Path(str(record["packed"]))), record
+
+
+def _is_packed(sources: list[str]) -> bool:
+    """Whether the drawings are one packed set, which is read where it lies."""
+    from sketchrnn_cli.sketches.packed import is_packed
+
+    return len(sources) == 1 and is_packed(sources[0])
+
+
+def _pack(sources: list[str], path: Path, terminal: Terminal) -> Corpus:
+    """The drawings of these sources, or practice doodles, packed at a path."""
+    from sketchrnn_cli.sketches import corpus as corpora
+    from sketchrnn_cli.sketches import doodles
+
+    if sources:
+        return corpora.open_or_build(sources, path)
+    terminal.say("no DATA: practising on built-in doodles")
+    corpora.build_sketches(doodles.generate(DOODLES_PER_WORD, seed=0), path)
+    return corpora.Corpus.open(path)
+
+
+def _own_corpus(
+    team: Team,
+    corpus: Corpus | None,
+    run: Path,
+    record: dict[str, Any],
+    sources: list[str],
+    terminal: Terminal,
+) -> Corpus:
+    """The drawings as this process reads them; the first has them already.
+
+    A packed set is read where this process was told it lies. Anything else was packed in the run
+    folder; a machine that does not see that folder packs its own, in a folder of the same name.
+    """
+    from sketchrnn_cli.sketches.corpus import Corpus
+
+    place = Path(str(record.get("packed", CORPUS)))
+    path = place if place.is_absolute() else run / place
+    with team.together():
+        if corpus is None and _is_packed(sources):
+            corpus = Corpus.open(sources[0])
+        elif team.local_rank == 0 and path == run / CORPUS and not path.is_file():
+            begun = [str(source) for source in record.get("sources", [])]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            corpus = _pack(sources or ([] if begun == ["doodles"] else begun), path, terminal)
+    with team.together():
+        return Corpus.open(path) if corpus is None else corpus
 
 
 def _stored_corpus(run: Path, record: dict[str, Any], sources: list[str]) -> Corpus:
@@ -278,22 +432,29 @@ def _announce(terminal: Terminal, trainer: Trainer, *, resuming: bool) -> None:
         f"{trainer.run}: {len(trainer.train_indices):,} training and "
         f"{len(trainer.valid_indices):,} validation drawings"
     )
-    corpus = trainer.corpus
+    corpus, arithmetic = trainer.corpus, str(trainer.compute).removeprefix("torch.")
     terminal.say(
         f"{config.cell} {config.decoder_size}, {kind}, {size / 1e6:.2f} M weights, on "
-        f"{trainer.device.type}; N_max {corpus.n_max}, scale {corpus.scale_factor:.2f}"
+        f"{trainer.device.type} in {arithmetic}; N_max {corpus.n_max}, "
+        f"scale {corpus.scale_factor:.2f}"
     )
+    if trainer.team.world > 1:
+        terminal.say(f"{trainer.team.world} processes share a batch of {trainer.config.batch_size}")
     if resuming:
         terminal.say(f"going on from step {trainer.progress.step}")
 
 
 @contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """Collect Ctrl-C and SIGTERM instead of dying of them; a second Ctrl-C stops at once."""
+def _stop_signals(team: Team) -> Iterator[list[int]]:
+    """Collect Ctrl-C and SIGTERM instead of dying of them; a second Ctrl-C stops at once.
+
+    In a team it does not: torchrun passes on what the processes may have got already, and ends
+    those that take too long.
+    """
     received: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        if received and number == signal.SIGINT:
+        if received and number == signal.SIGINT and team.world == 1:
             raise KeyboardInterrupt
         received.append(number)
 
@@ -307,13 +468,11 @@ def _stop_signals() -> Iterator[list[int]]:
 
 def _run(trainer: Trainer, terminal: Terminal, stopped: list[int]) -> Any:
     """Follow the events of a run: show them, and draw its pictures now and then."""
-    import sys
-
     from sketchrnn_cli.cli.training_display import TrainingDisplay
     from sketchrnn_cli.training import loop
 
     last_step = None if trainer.last_step == sys.maxsize else trainer.last_step
-    drawn_at = time.monotonic()
+    drawn_at, first = time.monotonic(), trainer.team.is_first
     with TrainingDisplay(
         terminal,
         last_step=last_step,
@@ -327,17 +486,19 @@ def _run(trainer: Trainer, terminal: Terminal, stopped: list[int]) -> Any:
                 display.reported(event.metrics)
             elif isinstance(event, loop.Validated):
                 display.validated(event.metrics, best=event.best)
-                if time.monotonic() - drawn_at > PICTURES_EVERY:
+                if first and time.monotonic() - drawn_at > PICTURES_EVERY:
                     _draw_pictures(trainer, terminal)
                     drawn_at = time.monotonic()
             elif isinstance(event, loop.RolledBack):
-                terminal.warn(
-                    f"the loss was not finite at step {event.at}: back to step {event.to}, "
-                    f"learning rate now {event.learning_rate:.2g} ({event.left} tries left)"
-                )
+                if first:
+                    terminal.warn(
+                        f"the loss was not finite at step {event.at}: back to step {event.to}, "
+                        f"learning rate now {event.learning_rate:.2g} ({event.left} tries left)"
+                    )
             else:
                 finished = event
-        _draw_pictures(trainer, terminal)
+        if first:
+            _draw_pictures(trainer, terminal)
     return finished
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.packed import Packing
+from sketchrnn_cli.model.products import Linear
 from sketchrnn_cli.model.recurrent import LSTM, glorot
 
 
@@ -31,7 +32,14 @@ class Decoder(nn.Module):
             self.start_b = nn.Parameter(torch.zeros(2 * h))
 
     def forward(
-        self, inputs: Tensor, packing: Packing, z: Tensor | None, mask: Tensor | None = None
+        self,
+        inputs: Tensor,
+        packing: Packing,
+        z: Tensor | None,
+        *,
+        mask: Tensor | None = None,
+        keep: float = 1.0,
+        compute: torch.dtype | None = None,
     ) -> Tensor:
         """Raw outputs for every move of every sketch and its end.
 
@@ -39,21 +47,25 @@ class Decoder(nn.Module):
             inputs: (R, 5) stroke-5 rows, packed: the start token, then all moves.
             packing: layout of the rows.
             z: (N, Z), or None for a decoder-only model.
-            mask: (R, H) recurrent dropout.
+            mask: (R, H) bool, False where recurrent dropout strikes.
+            keep: probability of keeping.
+            compute: type of the recurrent products; None: that of the weights.
 
         Returns:
             (R, 3 + 6M), see ``mixture.mixture_of``; row t speaks of move t + 1.
         """
-        state = None
+        state: tuple[Tensor | None, Tensor | None] = (None, None)
         if z is not None:
             c, h = (z @ self.start_w + self.start_b).tanh().chunk(2, dim=1)  # each (N, H)
-            state = (h.contiguous(), c.contiguous())
-        y, _ = self.cell(
+            state = (h, c)
+        y = self.cell(
             inputs,
             packing,
-            n_sketches=packing.batch_sizes[0],
+            compute=compute or inputs.dtype,
             constant=z,
             state=state,
             mask=mask,
+            keep=keep,
         )  # (R, H)
-        return torch.addmm(self.out_b, y, self.out_w)
+        outputs: Tensor = Linear.apply(y, self.out_w, self.out_b)  # type: ignore[no-untyped-call]
+        return outputs

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.packed import Packing
-from sketchrnn_cli.model.recurrent import LSTM
+from sketchrnn_cli.model.recurrent import LSTM, last_states
 
 
 class Encoder(nn.Module):
@@ -34,7 +34,10 @@ class Encoder(nn.Module):
         moves: Tensor,
         backwards: Tensor,
         packing: Packing,
-        masks: tuple[Tensor | None, Tensor | None] = (None, None),
+        *,
+        mask: Tensor | None = None,
+        keep: float = 1.0,
+        compute: torch.dtype | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Posterior of z for every sketch.
 
@@ -42,13 +45,21 @@ class Encoder(nn.Module):
             moves: (R, 5) stroke-5 rows, packed, without start token and end row.
             backwards: (R, 5) the same, every sketch from its last move to its first.
             packing: layout of the rows.
-            masks: recurrent dropout of the two directions, each (R, E).
+            mask: (2R, E) bool, False where recurrent dropout strikes; of every step first the
+                rows forwards, then those backwards.
+            keep: probability of keeping.
+            compute: type of the recurrent products; None: that of the weights.
 
         Returns:
             mu and presig (log sigma^2), each (N, Z).
         """
-        n = packing.batch_sizes[0]
-        _, ahead = self.fw(moves, packing, n_sketches=n, mask=masks[0])  # (N, E)
-        _, back = self.bw(backwards, packing, n_sketches=n, mask=masks[1])
-        h = torch.cat([ahead, back], dim=1)  # (N, 2E)
+        last = last_states(
+            (self.fw, self.bw),
+            (moves, backwards),
+            packing,
+            compute=compute or moves.dtype,
+            mask=mask,
+            keep=keep,
+        )
+        h = torch.cat([last[0], last[1]], dim=1)  # (N, 2E)
         return h @ self.mu_w + self.mu_b, h @ self.presig_w + self.presig_b

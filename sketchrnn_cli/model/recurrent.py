@@ -6,11 +6,13 @@ Letters: N sequences, R rows, I inputs, H hidden units.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from sketchrnn_cli.model.packed import LSTMSequence, Packing, Workspace
+from sketchrnn_cli.model.lstm_sequence import LSTMSequence
+from sketchrnn_cli.model.packed import Packing, Workspace
 
 
 def glorot(*shape: int, generator: torch.Generator) -> Tensor:
@@ -51,31 +53,67 @@ class LSTM(nn.Module):
         x: Tensor,
         packing: Packing,
         *,
-        n_sketches: int,
+        compute: torch.dtype,
         constant: Tensor | None = None,
-        state: tuple[Tensor, Tensor] | None = None,
+        state: tuple[Tensor | None, Tensor | None] = (None, None),
         mask: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
+        keep: float = 1.0,
+    ) -> Tensor:
         """Run over a packed batch.
 
         Args:
             x: (R, 5) pen moves.
             packing: layout of the rows.
-            n_sketches: N.
+            compute: type of the products.
             constant: (N, I - 5) what a sketch's decoder hears at every step.
             state: h and c before the first step, each (N, H); zeros if None.
-            mask: (R, H) dropout mask divided by the probability of keeping.
+            mask: (R, H) bool, False where recurrent dropout strikes.
+            keep: probability of keeping.
 
         Returns:
-            h of every row (R, H), and after the last step of every sketch (N, H).
+            h of every row (R, H).
         """
-        per_sketch = self.b.expand(n_sketches, -1)  # (N, 4H)
+        per_sketch = None
         if self.w_const is not None and constant is not None:
-            per_sketch = per_sketch + constant @ self.w_const
-        if state is None:
-            zeros = torch.zeros(n_sketches, self.n_hidden, dtype=x.dtype, device=x.device)
-            state = (zeros, zeros)
-        rows: tuple[Tensor, Tensor] = LSTMSequence.apply(  # type: ignore[no-untyped-call]
-            x, self.w_x, per_sketch, self.w_h, *state, mask, packing, self.workspace
+            per_sketch = constant @ self.w_const  # (N, 4H)
+        layer = (x, self.w_x, self.w_h, self.b)
+        rows: Tensor
+        rows, _ = LSTMSequence.apply(  # type: ignore[no-untyped-call]
+            packing, self.workspace, compute, True, mask, keep, per_sketch, *state, *layer
         )
         return rows
+
+
+def last_states(
+    layers: Sequence[LSTM],
+    xs: Sequence[Tensor],
+    packing: Packing,
+    *,
+    compute: torch.dtype,
+    mask: Tensor | None = None,
+    keep: float = 1.0,
+) -> Tensor:
+    """Run G layers of one size side by side, each over rows of its own.
+
+    Args:
+        layers: G layers without constant inputs.
+        xs: (R, 5) for each.
+        packing: layout of the rows, the same for all.
+        compute: type of the products.
+        mask: (G R, H) bool, False where recurrent dropout strikes; a step's G groups one after
+            the other.
+        keep: probability of keeping.
+
+    Returns:
+        (G, N, H) h after the last step of every sketch.
+    """
+    flat = [
+        part
+        for layer, x in zip(layers, xs, strict=True)
+        for part in (x, layer.w_x, layer.w_h, layer.b)
+    ]
+    last: Tensor
+    _, last = LSTMSequence.apply(  # type: ignore[no-untyped-call]
+        packing, layers[0].workspace, compute, False, mask, keep, None, None, None, *flat
+    )
+    return last

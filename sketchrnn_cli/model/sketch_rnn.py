@@ -48,11 +48,12 @@ class Noise:
     """All randomness of one training step."""
 
     latent: Tensor | None  # (N, Z) standard normal
-    decoder: Tensor | None  # (R, H) dropout mask over the probability of keeping
-    encoder: tuple[Tensor | None, Tensor | None]  # (R - N, E) each
+    decoder: Tensor | None  # (R, H) bool, False where recurrent dropout strikes
+    encoder: Tensor | None  # (2 (R - N), E) the same; of every step forwards, then backwards
+    keep: float  # probability of keeping
 
 
-SILENCE = Noise(None, None, (None, None))
+SILENCE = Noise(None, None, None, 1.0)
 
 
 class Losses(NamedTuple):
@@ -72,17 +73,37 @@ class SketchRNN(nn.Module):
         self.encoder = Encoder(config, generator=generator) if config.encoder else None
         self.decoder = Decoder(config, generator=generator)
 
-    def forward(self, batch: PackedBatch, noise: Noise = SILENCE) -> Losses:
-        """Exact losses of a batch; without noise, z is mu and nothing is dropped."""
+    def forward(
+        self, batch: PackedBatch, noise: Noise = SILENCE, *, compute: torch.dtype | None = None
+    ) -> Losses:
+        """Exact losses of a batch.
+
+        Args:
+            batch: of N sketches.
+            noise: without it z is mu and nothing is dropped.
+            compute: type of the recurrent products; None: that of the weights.
+        """
         if self.encoder is None:
             z, kl = None, batch.inputs.new_zeros(0)
         else:
             mu, presig = self.encoder(
-                batch.moves, batch.backwards, batch.moves_packing, noise.encoder
+                batch.moves,
+                batch.backwards,
+                batch.moves_packing,
+                mask=noise.encoder,
+                keep=noise.keep,
+                compute=compute,
             )
             kl = kl_nats(mu, presig).sum(0)  # (Z,)
             z = mu if noise.latent is None else mu + (presig / 2).exp() * noise.latent
-        outputs = self.decoder(batch.inputs, batch.packing, z, noise.decoder)
+        outputs = self.decoder(
+            batch.inputs,
+            batch.packing,
+            z,
+            mask=noise.decoder,
+            keep=noise.keep,
+            compute=compute,
+        )
         nats = reconstruction_nats(outputs, batch.offsets, batch.pen)
         return Losses(nats.sum(), kl)
 

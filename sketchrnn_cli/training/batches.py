@@ -6,6 +6,7 @@ Letters: N sketches, P points of all of them, R rows (P + N: every move and ever
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
-ORDER, AUGMENTATION, NOISE, VALIDATION, LATENTS = range(5)  # independent streams of one seed
+ORDER, AUGMENTATION, NOISE, VALIDATION, LATENTS, DEALING = range(
+    6
+)  # independent streams of one seed
 
 
 def seed_of(seed: int, stream: int, step: int) -> int:
@@ -39,14 +42,46 @@ def _epoch_order(n: int, seed: int, epoch: int) -> Integers:
     return np.random.default_rng(seed_of(seed, ORDER, epoch)).permutation(n)
 
 
-def positions_of(step: int, *, n: int, batch_size: int, seed: int) -> Integers:
+def positions_of(
+    step: int,
+    *,
+    n: int,
+    batch_size: int,
+    seed: int,
+    lengths_of: Callable[[Integers], Integers] | None = None,
+    window: int = 1,
+) -> Integers:
     """Which of n training drawings make the batch of a step.
 
-    Every epoch is a new permutation of all drawings; a batch may span two epochs.
+    Every epoch is a new permutation of all drawings; a batch may span two epochs. Within an
+    epoch, runs of ``window`` batches are dealt by length, so that the drawings of a batch end at
+    about the same time, and then taken in random order. A drawing is as likely to be in the next
+    batch as any other, so the expected gradient of a step stays that of the whole set; what
+    changes is that drawings of one length come together.
+
+    Args:
+        step: number of the step, from 0.
+        n: drawings.
+        batch_size: drawings a batch.
+        seed: of the run.
+        lengths_of: points of the drawings at some of the n positions; None: any order will do.
+        window: batches that are dealt by length together.
 
     Returns:
         (batch_size,) int64 in [0, n).
     """
+    epoch = step * batch_size // n
+    whole, end = -(-epoch * n // batch_size), (epoch + 1) * n // batch_size  # batches in it
+    if lengths_of is not None and window > 1 and whole <= step < end:
+        number, place = divmod(step - whole, window)
+        first = whole + number * window
+        count = min(window, end - first)
+        start = first * batch_size - epoch * n
+        positions = _epoch_order(n, seed, epoch)[start : start + count * batch_size]
+        dealt = positions[np.argsort(lengths_of(positions), kind="stable")]
+        shuffle = np.random.default_rng(seed_of(seed, DEALING, first)).permutation(count)
+        start = int(shuffle[place]) * batch_size
+        return dealt[start : start + batch_size]
     first, parts = step * batch_size, []
     while batch_size > 0:
         epoch, start = divmod(first, n)
@@ -86,6 +121,26 @@ def gather(corpus: Corpus, indices: Integers, *, scale_factor: float) -> FlatSke
     offsets = np.clip(moves[:, :2].astype(np.float32), -clip, clip) / np.float32(scale_factor)
     return FlatSketches(
         offsets, moves[:, 2] >= 1, lengths.astype(np.int64), np.arange(len(lengths))
+    )
+
+
+def share(sketches: FlatSketches, rank: int, world: int) -> FlatSketches:
+    """The part of a batch that one of so many processes works on, under the same numbers.
+
+    Longest first the sketches are dealt there and back, so that all parts cost about the same.
+    """
+    if world == 1:
+        return sketches
+    deal = np.arange(len(sketches.lengths)) % (2 * world)
+    mine = (deal == rank) | (deal == 2 * world - 1 - rank)
+    chosen = np.zeros(len(mine), bool)
+    chosen[np.argsort(-sketches.lengths, kind="stable")[mine]] = True
+    points = np.repeat(chosen, sketches.lengths)
+    return FlatSketches(
+        sketches.offsets[points],
+        sketches.lifts[points],
+        sketches.lengths[chosen],
+        sketches.numbers[chosen],
     )
 
 
@@ -180,7 +235,18 @@ def training_sketches(
     corpus: Corpus, train: Integers, config: TrainingConfig, step: int
 ) -> FlatSketches:
     """The drawings of a step, chosen and augmented."""
-    positions = positions_of(step, n=len(train), batch_size=config.batch_size, seed=config.seed)
+
+    def lengths_of(positions: Integers) -> Integers:
+        return corpus.offsets[train[positions] + 1] - corpus.offsets[train[positions]]
+
+    positions = positions_of(
+        step,
+        n=len(train),
+        batch_size=config.batch_size,
+        seed=config.seed,
+        lengths_of=lengths_of,
+        window=config.window,
+    )
     return augment(
         gather(corpus, train[positions], scale_factor=corpus.scale_factor),
         random_scale=config.random_scale,
@@ -203,52 +269,71 @@ def noise_of(
     On a CPU every sketch has random numbers of its own, named by the seed and its number, so
     that they do not depend on how a batch is dealt out.
     """
-    keep = round((1 - model.dropout) * 2**16)  # in 65,536ths: two random bytes decide
-    dropout = dropout and keep < 2**16
+    keep = round((1 - model.dropout) * 2**16) / 2**16
+    dropout = dropout and keep < 1
     if device.type != "cpu":
-        return _noise_on_device(batch, model, seed, keep if dropout else 0, device, dtype)
-    n, n_rows = batch.n_sketches, len(batch.inputs)
-    latent = np.empty((n, model.latent_size), np.float32)
+        return _noise_on_device(batch, model, seed, keep if dropout else 1.0, device, dtype)
+    n, n_rows, n_moves = batch.n_sketches, len(batch.inputs), len(batch.backwards)
     starts = np.asarray(batch.packing.starts)
-    widths = [model.decoder_size, *([model.encoder_size] * 2 if model.encoder else [])]
-    masks = [np.empty((n_rows - (k > 0) * n, width), np.bool_) for k, width in enumerate(widths)]
+    alive = np.asarray(batch.moves_packing.batch_sizes)
+    latent = np.empty((n, model.latent_size), np.float32)
+    decoder = np.empty((n_rows, model.decoder_size), np.bool_)
+    encoder = np.empty((2 * n_moves if model.encoder else 0, model.encoder_size), np.bool_)
     for rank, (number, length) in enumerate(zip(batch.numbers, batch.lengths, strict=True)):
-        rng = np.random.Generator(np.random.SFC64([seed, number]))
-        rng.standard_normal(dtype=np.float32, out=latent[rank])
+        random = np.random.SFC64([seed, number])
+        np.random.Generator(random).standard_normal(dtype=np.float32, out=latent[rank])
         if not dropout:
             continue
-        for k, mask in enumerate(masks):
-            rows = starts[: length + 1] + rank if k == 0 else starts[1 : length + 1] - n + rank
-            mask[rows] = rng.integers(0, 2**16, (len(rows), mask.shape[1]), np.uint16) < keep
-    scaled = [
-        torch.from_numpy(mask).to(dtype).mul_(2**16 / keep) if dropout else None for mask in masks
-    ]
-    if not model.encoder:
-        return Noise(None, scaled[0], (None, None))
-    return Noise(torch.from_numpy(latent).to(dtype), scaled[0], (scaled[1], scaled[2]))
+        decoder[starts[: length + 1] + rank] = _kept(random, keep, length + 1, decoder.shape[1])
+        if model.encoder:
+            rows = 2 * (starts[1 : length + 1] - n) + rank  # forwards
+            encoder[rows] = _kept(random, keep, length, encoder.shape[1])
+            encoder[rows + alive[:length]] = _kept(random, keep, length, encoder.shape[1])
+    return Noise(
+        torch.from_numpy(latent).to(dtype) if model.encoder else None,
+        torch.from_numpy(decoder) if dropout else None,
+        torch.from_numpy(encoder) if dropout and model.encoder else None,
+        keep if dropout else 1.0,
+    )
+
+
+def _kept(
+    random: np.random.BitGenerator, keep: float, rows: int, columns: int
+) -> npt.NDArray[np.bool_]:
+    """(rows, columns) True with a probability given in 65,536ths.
+
+    One random byte decides nearly always; where it is just the one at the threshold, a second
+    does.
+    """
+    first, second = divmod(round(keep * 2**16), 256)
+    n = rows * columns
+    values = np.asarray(random.random_raw(-(-n // 8))).view(np.uint8)[:n]
+    kept = values < first
+    undecided = np.flatnonzero(values == first)
+    more = np.asarray(random.random_raw(-(-len(undecided) // 8))).view(np.uint8)
+    kept[undecided] = more[: len(undecided)] < second
+    return kept.reshape(rows, columns)
 
 
 def _noise_on_device(
     batch: PackedBatch,
     model: ModelConfig,
     seed: int,
-    keep: int,
+    keep: float,
     device: torch.device,
     dtype: torch.dtype,
 ) -> Noise:
-    """The same from the device's own generator: no numbers cross the bus. keep 0: no dropout."""
+    """The same from the device's own generator: no numbers cross the bus. keep 1: no dropout."""
     generator = torch.Generator(device).manual_seed(seed)
-    n, n_rows = batch.n_sketches, len(batch.inputs)
+    n, n_rows, n_moves = batch.n_sketches, len(batch.inputs), len(batch.backwards)
 
     def mask(rows: int, width: int) -> torch.Tensor | None:
-        if not keep:
+        if keep == 1:
             return None
-        values = torch.empty(rows, width, device=device, dtype=dtype)
-        return values.bernoulli_(keep / 2**16, generator=generator).mul_(2**16 / keep)
+        return torch.rand(rows, width, generator=generator, device=device) < keep
 
     decoder = mask(n_rows, model.decoder_size)
     if not model.encoder:
-        return Noise(None, decoder, (None, None))
+        return Noise(None, decoder, None, keep)
     latent = torch.randn(n, model.latent_size, generator=generator, device=device, dtype=dtype)
-    size = model.encoder_size
-    return Noise(latent, decoder, (mask(n_rows - n, size), mask(n_rows - n, size)))
+    return Noise(latent, decoder, mask(2 * n_moves, model.encoder_size), keep)

@@ -41,6 +41,7 @@ class TrainingConfig:
     kl_weight_decay: float = 0.998  # a step, of the distance to kl_weight
     kl_floor: float = 0.2  # nats a latent dimension on the batch mean, below which KL is free
     average: float = 0.998  # the model that is kept averages the weights, this share of them old
+    window: int = 16  # batches that are dealt by length together; 1: any lengths in a batch
     random_scale: float = 0.15  # x and y of a drawing are stretched by up to this share
     point_dropping: float = 0.1  # probability that a point within a stroke is left out
     log_every: int = 20  # steps between lines of metrics.jsonl
@@ -58,6 +59,7 @@ class TrainingConfig:
             ("seed", 0, 2**63 - 1),
             ("steps", 0, 10**12),
             ("batch_size", 1, 1_000_000),
+            ("window", 1, 1_000_000),
             ("log_every", 1, 10**9),
             ("save_every", 1, 10**9),
             ("valid_every", 1, 10**9),

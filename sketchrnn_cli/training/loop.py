@@ -20,8 +20,9 @@ from sketchrnn_cli.errors import BadConfig, SketchError
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.sketch_rnn import SketchRNN
-from sketchrnn_cli.training import batches, latents, log, schedules, state
+from sketchrnn_cli.training import batches, latents, log, precision, schedules, state
 from sketchrnn_cli.training.config import TrainingConfig
+from sketchrnn_cli.training.distributed import Team
 from sketchrnn_cli.training.log import Metrics
 from sketchrnn_cli.training.state import Arrays, Progress
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MOST_ROLLBACKS = 3
 SHARED_PRODUCT = 20e6  # operations of a step's product from which two threads are faster
+LOOK_EVERY = 20  # steps between looks at what other processes wish, where a look is a wait
 LATENTS_A_WORD = 30  # drawings of each word, at least, show where its latents lie
 
 
@@ -81,7 +83,11 @@ class Diverged(SketchError):
 
 
 class Trainer:
-    """The network, its optimiser and its counters; ``events`` runs it."""
+    """The network, its optimiser and its counters; ``events`` runs it.
+
+    In a team every process has one, with the same weights; the first alone reads and writes the
+    run folder.
+    """
 
     def __init__(
         self,
@@ -91,7 +97,11 @@ class Trainer:
         config: TrainingConfig,
         *,
         device: torch.device,
+        team: Team | None = None,
     ) -> None:
+        self.team = team or Team.alone()
+        self.wishes: Callable[[], tuple[bool, bool]] = lambda: (False, False)
+        self.wished: torch.Tensor | None = None  # (2,) how many wish the end: time, told to stop
         self.run, self.corpus, self.config, self.device = run, corpus, config, device
         self.train_indices = corpus.indices("train")
         if not len(self.train_indices):
@@ -101,7 +111,8 @@ class Trainer:
             config.valid_sketches,
             seed=batches.seed_of(config.seed, batches.VALIDATION, 1),
         )
-        self.dtype = torch.float64 if config.precision == "float64" else torch.float32
+        self.dtype = precision.weights_type(config.precision)
+        self.compute = precision.products_type(config.precision, device, model)
         self.network = SketchRNN(model, seed=config.seed).to(device, self.dtype)
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), lr=config.learning_rate, fused=device.type != "mps"
@@ -131,7 +142,8 @@ class Trainer:
 
     def save(self) -> None:
         """Write the state of this step."""
-        state.save(self.run, self.progress, self.arrays())
+        if self.team.is_first:
+            state.save(self.run, self.progress, self.arrays())
 
     def restore(self, saved: state.State) -> None:
         """Go on from a saved state.
@@ -149,7 +161,8 @@ class Trainer:
             ):
 
                 def tensor(key: str, name: str = name) -> torch.Tensor:
-                    return torch.from_numpy(saved.arrays[f"{key}.{name}"]).to(self.device)
+                    array = torch.from_numpy(saved.arrays[f"{key}.{name}"])
+                    return array.to(self.device, self.dtype)
 
                 parameter.copy_(tensor("model"))
                 average.copy_(tensor("average"))
@@ -159,6 +172,14 @@ class Trainer:
                     "exp_avg_sq": tensor("square").clone(),
                 }
         self.progress = saved.progress
+
+    def level(self) -> None:
+        """Give every process the state of the first, from memory: they need not share a disk."""
+        if self.team.world > 1:
+            first = self.team.is_first
+            data = self.team.send(state.to_bytes(self.progress, self.arrays()) if first else b"")
+            if not first:
+                self.restore(state.from_bytes(data, self.run))
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -195,6 +216,8 @@ class Trainer:
 
     def write_model(self, metrics: Metrics) -> None:
         """Write the averaged weights of this step as the run's best model."""
+        if not self.team.is_first:
+            return
         training: dict[str, Any] = {
             "step": self.progress.step,
             "seed": self.config.seed,
@@ -213,25 +236,31 @@ class Trainer:
 
     def take_step(self) -> torch.Tensor:
         """Take the next step; returns loss, L_R and L_KL as one detached tensor (3,)."""
-        config, step = self.config, self.progress.step
+        config, step, team = self.config, self.progress.step, self.team
         sketches = batches.training_sketches(self.corpus, self.train_indices, config, step)
+        n_sketches = len(sketches.lengths)
+        sketches = batches.share(sketches, team.rank, team.world)
         batch = batches.pack(sketches, device=self.device, dtype=self.dtype)
+        # on a CPU noise goes by the number of the sketch; a device's own must differ by process
+        noise_step = step if self.device.type == "cpu" else step * team.world + team.rank
         noise = batches.noise_of(
             batch,
             self.network.config,
-            batches.seed_of(config.seed, batches.NOISE, step),
+            batches.seed_of(config.seed, batches.NOISE, noise_step),
             dropout=True,
             device=self.device,
             dtype=self.dtype,
         )
-        losses = self.network(batch, noise)
-        l_r = losses.reconstruction / (batch.n_sketches * self.corpus.n_max)
+        losses = self.network(batch, noise, compute=self.compute)
+        l_r = losses.reconstruction / (n_sketches * self.corpus.n_max)
         loss, l_kl = l_r, torch.zeros_like(l_r)
         if self.network.encoder is not None:
-            l_kl = losses.kl.mean() / batch.n_sketches
+            l_kl = team.whole(losses.kl.mean() / n_sketches)  # the floor is under all of it
             loss = l_r + schedules.kl_weight(config, step) * l_kl.clamp(min=config.kl_floor)
         self.optimizer.zero_grad()
         loss.backward()
+        if team.world > 1:
+            l_r, loss = self._sum_gradients(l_r.detach(), loss.detach())
         torch.nn.utils.clip_grad_value_(self.network.parameters(), config.gradient_clip)
         for group in self.optimizer.param_groups:
             group["lr"] = schedules.learning_rate(config, step) * self.progress.rate_scale
@@ -243,6 +272,23 @@ class Trainer:
         torch._foreach_lerp_(self.average, weights, 1 - share)
         return torch.stack([loss, l_r, l_kl]).detach()
 
+    def _sum_gradients(
+        self, l_r: torch.Tensor, loss: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sum gradients, L_R and wishes over all processes at once; returns L_R and the loss."""
+        wishes = [torch.full_like(l_r, float(wish)) for wish in self.wishes()]
+        parameters = list(self.network.parameters())
+        gradients = [parameter.grad for parameter in parameters]
+        flat = torch.cat(
+            [*(g.flatten() for g in gradients if g is not None), torch.stack([l_r, *wishes])]
+        )
+        self.team.sum_(flat)
+        *sums, rest = torch.split(flat, [*(parameter.numel() for parameter in parameters), 3])
+        for parameter, part in zip(parameters, sums, strict=True):
+            parameter.grad = part.view_as(parameter)
+        self.wished = rest[1:]
+        return rest[0], loss + (rest[0] - l_r)
+
     def validate(self) -> Metrics | None:
         """Score the averaged network on the validation split; None where there is none."""
         with torch.no_grad(), self.averaged():
@@ -253,8 +299,11 @@ class Trainer:
         n, n_z = len(self.valid_indices), self.network.config.latent_size
         if not n:
             return None
-        nats = kl = 0.0
-        for first in range(0, n, 100):
+        chunks = range(0, n, 100)
+        sums = [0.0] * (2 * len(chunks))  # nats and KL of each; of other processes' chunks none
+        for k, first in enumerate(chunks):
+            if k % self.team.world != self.team.rank:
+                continue
             indices = self.valid_indices[first : first + 100]
             sketches = batches.gather(self.corpus, indices, scale_factor=self.corpus.scale_factor)
             sketches = replace(sketches, numbers=sketches.numbers + first)
@@ -269,8 +318,9 @@ class Trainer:
                 dtype=self.dtype,
             )
             losses = self.network(batch, noise)
-            nats += float(losses.reconstruction)
-            kl += float(losses.kl.sum())
+            sums[2 * k : 2 * k + 2] = float(losses.reconstruction), float(losses.kl.sum())
+        sums = self.team.sum_floats(sums)
+        nats, kl = sum(sums[::2]), sum(sums[1::2])
         l_r, l_kl = nats / (n * self.corpus.n_max), kl / (n * n_z)
         loss = l_r
         if self.network.encoder is not None:
@@ -310,6 +360,8 @@ class Trainer:
 
         pending: list[torch.Tensor] = []  # losses not looked at yet: no wait for the device
         started = mark = time.monotonic()
+        self.level()
+        self.wishes = lambda: (self.team.is_first and late(started), should_stop())
         reported_at = self.progress.seconds
         if self.progress.step == 0:
             self.save()  # what the first rollback returns to
@@ -318,6 +370,8 @@ class Trainer:
             why = ""
             if done >= self.last_step:
                 why = "steps"
+            elif self.team.world > 1:
+                why = self._asked(done)
             elif late(started) and done > first:
                 why = "time"
             elif should_stop():
@@ -347,7 +401,18 @@ class Trainer:
             yield Stepped(self.progress.step)
 
     def _has_model(self) -> bool:
-        return (self.run / checkpoint.FILE_NAME).is_file()
+        here = self.team.is_first and (self.run / checkpoint.FILE_NAME).is_file()
+        return self.team.sum_floats([float(here)]) != [0.0]
+
+    def _asked(self, done: int) -> str:
+        """Why the team ends here, as all of them said at the last step; empty: it does not."""
+        rhythms = (LOOK_EVERY, *self._rhythm())
+        if self.wished is None or (
+            self.device.type != "cpu" and all(done % every for every in rhythms)
+        ):
+            return ""
+        late, told = self.wished.tolist()
+        return "time" if late else "stopped" if told else ""
 
     def _rhythm(self) -> tuple[int, int, int]:
         return self.config.log_every, self.config.valid_every, self.config.save_every
@@ -374,7 +439,8 @@ class Trainer:
             l_kl / count,
             rate=count * self.config.batch_size / max(seconds, 1e-9),
         )
-        log.append(self.run, metrics)
+        if self.team.is_first:
+            log.append(self.run, metrics)
         return metrics
 
     def _validated(self) -> Iterator[Event]:
@@ -388,21 +454,27 @@ class Trainer:
         if best:
             self.progress.best_loss, self.progress.best_step = metrics.loss, metrics.step
             self.write_model(metrics)
-        log.append(self.run, metrics)
+        if self.team.is_first:
+            log.append(self.run, metrics)
         yield Validated(metrics, best=best)
 
     def _roll_back(self, at: int) -> RolledBack:
         failed = self.progress
-        saved, _ = state.load_newest(self.run)
-        if failed.rollbacks >= MOST_ROLLBACKS or saved is None:
-            raise Diverged(
-                f"{self.run}: the loss was not finite at step {at}, after {failed.rollbacks} "
-                "rollbacks; try a lower --learning-rate (the last good state is kept)"
-            )
-        self.restore(saved)
+        with self.team.together():
+            saved, _ = state.load_newest(self.run) if self.team.is_first else (None, [])
+            if failed.rollbacks >= MOST_ROLLBACKS or (self.team.is_first and saved is None):
+                raise Diverged(
+                    f"{self.run}: the loss was not finite at step {at}, after "
+                    f"{failed.rollbacks} rollbacks; try a lower --learning-rate (the last good "
+                    "state is kept)"
+                )
+            if saved is not None:
+                self.restore(saved)
+        self.level()
         self.progress.rollbacks = failed.rollbacks + 1
         self.progress.rate_scale = failed.rate_scale / 2
-        log.truncate(self.run, self.progress.step)
+        if self.team.is_first:
+            log.truncate(self.run, self.progress.step)
         self.save()
         rate = schedules.learning_rate(self.config, self.progress.step) * self.progress.rate_scale
         return RolledBack(
@@ -410,14 +482,16 @@ class Trainer:
         )
 
 
-def set_threads(threads: int | None, model: ModelConfig, config: TrainingConfig) -> None:
+def set_threads(
+    threads: int | None, model: ModelConfig, config: TrainingConfig, *, world: int = 1
+) -> None:
     """Use so many CPU threads; None: all, but one where a product is too small to share.
 
     Threads that share small products spend their time waiting for one another, and where other
     programs run too they take many times as long.
     """
     if threads is None:
-        product = 2 * config.batch_size * model.decoder_size * 4 * model.decoder_size
+        product = 2 * config.batch_size / world * model.decoder_size * 4 * model.decoder_size
         threads = 1 if product < SHARED_PRODUCT else torch.get_num_threads()
     torch.set_num_threads(threads)
 

@@ -12,18 +12,19 @@ import json
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadCheckpoint
-from sketchrnn_cli.model.checkpoint import to_bytes, write_atomic
+from sketchrnn_cli.model import checkpoint
 
 FOLDER = "state"
 KEPT = 2
 VERSION = "1"
 
-Arrays = dict[str, npt.NDArray[np.float32]]
+Arrays = dict[str, npt.NDArray[Any]]  # float32, or float64 where a run asks for it
 
 
 @dataclass(slots=True)
@@ -56,6 +57,18 @@ def _checksum(arrays: Arrays, progress: str) -> str:
     return digest.hexdigest()
 
 
+def to_bytes(progress: Progress, arrays: Arrays) -> bytes:
+    """A state as a file; ``from_bytes`` reads it."""
+    counters = json.dumps(asdict(progress))
+    metadata = {
+        "format": "sketchrnn-state",
+        "format_version": VERSION,
+        "progress": counters,
+        "checksum": _checksum(arrays, counters),
+    }
+    return checkpoint.to_bytes(arrays, metadata)
+
+
 def save(run: Path, progress: Progress, arrays: Arrays) -> Path:
     """Write the state of a step and drop all but the last two.
 
@@ -64,15 +77,8 @@ def save(run: Path, progress: Progress, arrays: Arrays) -> Path:
     """
     folder = run / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    counters = json.dumps(asdict(progress))
-    metadata = {
-        "format": "sketchrnn-state",
-        "format_version": VERSION,
-        "progress": counters,
-        "checksum": _checksum(arrays, counters),
-    }
     path = folder / f"step-{progress.step:09d}.safetensors"
-    write_atomic(path, to_bytes(arrays, metadata))
+    checkpoint.write_atomic(path, to_bytes(progress, arrays))
     for _, old in _files(run)[KEPT:]:
         old.unlink(missing_ok=True)
     return path
@@ -106,11 +112,23 @@ def load_newest(run: Path) -> tuple[State | None, list[str]]:
 
 
 def _read(path: Path) -> State:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadCheckpoint(f"{path}: damaged state: {type(error).__name__}") from None
+    return from_bytes(data, path)
+
+
+def from_bytes(data: bytes, path: Path) -> State:
+    """Inverse of ``to_bytes``, for bytes at hand; the path is for messages.
+
+    Raises:
+        BadCheckpoint: they are damaged, or of another version.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load as to_arrays
 
     try:
-        data = path.read_bytes()
         size = int.from_bytes(data[:8], "little")
         metadata = json.loads(data[8 : 8 + size])["__metadata__"]
         arrays = to_arrays(data)
@@ -120,5 +138,5 @@ def _read(path: Path) -> State:
         if metadata["checksum"] != _checksum(arrays, counters):
             raise BadCheckpoint(f"{path}: damaged state: wrong checksum")
         return State(path, Progress(**json.loads(counters)), arrays)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadCheckpoint(f"{path}: damaged state: {type(error).__name__}") from None

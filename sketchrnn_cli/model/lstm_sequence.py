@@ -1,0 +1,249 @@
+"""The LSTM of the paper over packed rows, forwards and backwards by hand.
+
+Two tricks make a step cheap. tanh(a) = 2 sigmoid(2a) - 1, and a sigmoid takes a quarter of the time
+of a tanh here: the candidate's weights are doubled once, so that all four gates are one sigmoid,
+and the cell is kept doubled, C = 2c. And layers that run side by side (the two directions of the
+encoder) share every operation but their products, as G groups of rows a step.
+
+Letters: G layers side by side, N sequences, R rows (all steps of all sequences), n rows of a
+step, I inputs, H hidden units, W = H + I + 1 rounded up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, split_with_sizes
+
+from sketchrnn_cli.model.packed import Packing, Workspace
+from sketchrnn_cli.model.products import StepWeights, weight_gradient
+
+PADDED_TO = 32  # columns of a product's operand: whole cache lines, in bfloat16 too
+
+
+def _laid_out(w_x: Tensor, w_h: Tensor, b: Tensor, width: int, dtype: torch.dtype) -> Tensor:
+    """(4H, W): for every gate unit its weights of h, x and 1, the candidate's doubled."""
+    n_hidden, n_inputs = w_h.shape[0], w_x.shape[0]
+    result = w_h.new_zeros(4 * n_hidden, width)
+    result[:, :n_hidden] = w_h.t()
+    result[:, n_hidden : n_hidden + n_inputs] = w_x.t()
+    result[:, n_hidden + n_inputs] = b
+    result[3 * n_hidden :] *= 2
+    return result.to(dtype)
+
+
+def _steps(rows: Tensor, sizes: tuple[int, ...], groups: int) -> list[Tensor]:
+    """Views (G, n, columns) of the rows of every step."""
+    return [
+        step.view(groups, -1, rows.shape[1])
+        for step in split_with_sizes(rows, [groups * size for size in sizes])
+    ]
+
+
+def _scaled(mask: Tensor, factor: float, like: Tensor) -> Tensor:
+    """The mask (uint8, 0 or 1) times a factor."""
+    return mask.to(like.dtype).mul_(factor)
+
+
+def _candidate(s: Tensor, mask: Tensor | None) -> Tensor:
+    """2 mask j of the sigmoid that stands for the candidate j = 2s - 1; mask is times 4."""
+    result = s - 0.5
+    return result.mul_(4 if mask is None else mask)
+
+
+class LSTMSequence(torch.autograd.Function):
+    """LSTMs over packed rows with recurrent dropout on the candidate gate.
+
+    Gates of a row: i, f, o = sigmoid and j = tanh of ``constant + x w_x + h w_h + b``; then
+    c' = f c + i (mask j) and h' = o tanh(c'). Source: Ha & Eck 2017, appendix; dropout without
+    memory loss: Semeniuta et al. 2016 (arXiv 1603.05118), equation 10.
+
+    h, x and 1 of a row lie side by side, so that a step is one product a layer, and so is the
+    gradient of all its weights. Products are taken in the type ``compute`` (float32 or bfloat16
+    for float32 weights); gates, cells and all that is added up stay in the weights' own type.
+    Views of every step are made at once: one by one they cost as much as a short step.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        packing: Packing,
+        workspace: Workspace,
+        compute: torch.dtype,
+        keep_rows: bool,
+        mask: Tensor | None,
+        keep: float,
+        constant: Tensor | None,
+        h0: Tensor | None,
+        c0: Tensor | None,
+        *layers: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Run all steps.
+
+        Args:
+            ctx: autograd context.
+            packing: layout of the rows.
+            workspace: memory of these layers.
+            compute: type of the products.
+            keep_rows: return h of every row too; for G = 1 only.
+            mask: (G R, H) bool, False where the candidate is dropped, a step's G groups one after
+                the other; or None: nothing is.
+            keep: probability of keeping, by which the rest is divided.
+            constant: (N, 4H) what each sequence adds at every step, or None; for G = 1 only.
+            h0: (N, H) or None: zeros; for G = 1 only.
+            c0: (N, H) or None: zeros; for G = 1 only.
+            *layers: of every layer x (R, I), w_x (I, 4H), w_h (H, 4H), b (4H,). x gets no
+                gradient.
+
+        Returns:
+            h of every row (R, H), empty unless kept, and h after the last step of every sequence
+            (G, N, H).
+        """
+        xs, w_xs, w_hs, bs = layers[::4], layers[1::4], layers[2::4], layers[3::4]
+        groups, like = len(xs), w_hs[0]
+        (n_rows, n_inputs), n_hidden = xs[0].shape, like.shape[0]
+        sizes = packing.batch_sizes
+        n = sizes[0]
+        width = -(-(n_hidden + n_inputs + 1) // PADDED_TO) * PADDED_TO
+
+        def take(name: str, columns: int, like: Tensor = like, groups: int = groups) -> Tensor:
+            return workspace.take(name, (groups * n_rows, columns), like)
+
+        products, inputs = [], []
+        for g, (x, w_x, w_h, b) in enumerate(zip(xs, w_xs, w_hs, bs, strict=True)):
+            w_t = _laid_out(w_x, w_h, b, width, compute)
+            products.append(StepWeights(w_t))
+            rows = take(f"inputs {g}", width, w_t, 1)  # h before each row, x, 1, zeros
+            rows[:, n_hidden : n_hidden + n_inputs] = x
+            rows[:, n_hidden + n_inputs] = 1
+            rows[:, n_hidden + n_inputs + 1 :] = 0
+            rows[:n, :n_hidden] = 0 if h0 is None else h0
+            inputs.append(rows)
+        added = None
+        if constant is not None:
+            added = constant.clone()
+            added[:, 3 * n_hidden :] *= 2
+            added = added.to(compute)
+        gates = take("gates", 4 * n_hidden)  # sigmoids
+        cells = take("cells", n_hidden)  # C after each row
+        hidden = take("hidden", n_hidden if keep_rows else 0)
+        last = like.new_empty(groups, n, n_hidden)
+        minus_1 = like.new_tensor(-1.0)
+        masks = None if mask is None else mask.view(torch.uint8)
+        doubled = like.new_zeros(groups, n, n_hidden) if c0 is None else 2 * c0[None]
+        before = doubled
+        nothing = [None] * len(sizes)
+        for n, n_next, gate, c, m, kept, *rows_of in zip(  # noqa: B007
+            sizes,
+            (*sizes[1:], 0),
+            _steps(gates, sizes, groups),
+            _steps(cells, sizes, groups),
+            nothing if masks is None else _steps(masks, sizes, groups),
+            _steps(hidden, sizes, groups) if keep_rows else nothing,
+            *(split_with_sizes(rows, sizes) for rows in inputs),
+            *((*split_with_sizes(rows[:, :n_hidden], sizes)[1:], None) for rows in inputs),
+            strict=True,
+        ):
+            for g in range(groups):
+                product = products[g](rows_of[g], None if added is None else added[:n])
+                torch.sigmoid(product.to(like.dtype), out=gate[g])
+            i, f, o, s = gate.chunk(4, dim=2)
+            j = _candidate(s, None if m is None else _scaled(m, 4 / keep, like))
+            torch.mul(f, before[:, :n], out=c)
+            c.addcmul_(i, j)
+            t = torch.add(minus_1, c.sigmoid(), alpha=2)
+            h = o * t if kept is None else torch.mul(o, t, out=kept)
+            if n_next:
+                for g in range(groups):
+                    rows_of[groups + g].copy_(h[g, :n_next])
+            if n_next < n:
+                last[:, n_next:n] = h[:, n_next:]
+            before = c
+        ctx.save_for_backward(doubled, masks, constant, gates, cells, hidden, *inputs, *w_hs)
+        ctx.packing, ctx.workspace, ctx.n_inputs, ctx.groups = packing, workspace, n_inputs, groups
+        ctx.keep, ctx.has_state = keep, (h0 is not None, c0 is not None)
+        return hidden, last
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        """Back through all steps; the gradient of a layer's weights is one product at the end."""
+        grad_hidden, grad_last = grads
+        groups, n_inputs, sizes = ctx.groups, ctx.n_inputs, ctx.packing.batch_sizes
+        doubled, masks, constant, gates, cells, hidden, *rest = ctx.saved_tensors
+        inputs, w_hs = rest[:groups], rest[groups:]
+        n, n_hidden = sizes[0], cells.shape[1]
+        products, grad_gates = [], []
+        for g in range(groups):
+            w_h = w_hs[g].clone()
+            w_h[:, 3 * n_hidden :] *= 2
+            products.append(StepWeights(w_h.to(inputs[0].dtype)))
+            shape = (inputs[0].shape[0], 4 * n_hidden)
+            grad_gates.append(ctx.workspace.take(f"grad gates {g}", shape, inputs[0]))
+        in_place = groups == 1 and inputs[0].dtype is cells.dtype  # no copy of a step's gradients
+        step_grads = cells.new_empty(0 if in_place else groups * n * 4 * n_hidden)
+        grad_constant = None if constant is None else torch.zeros_like(constant)
+        grad_h = cells.new_zeros(groups, n, n_hidden)
+        grad_c = torch.zeros_like(grad_h)  # of C
+        minus_1 = cells.new_tensor(-1.0)
+        nothing = [None] * len(sizes)
+        if not hidden.shape[1]:
+            grad_hidden = None
+        c_steps = _steps(cells, sizes, groups)
+        kept = zip(
+            sizes,
+            (*sizes[1:], 0),
+            _steps(gates, sizes, groups),
+            (doubled, *c_steps[:-1]),
+            c_steps,
+            nothing if masks is None else _steps(masks, sizes, groups),
+            nothing if grad_hidden is None else _steps(grad_hidden, sizes, groups),
+            *(split_with_sizes(rows, sizes) for rows in grad_gates),
+            strict=True,
+        )
+        for n, n_next, gate, before, c, m, given, *grad_rows in reversed(list(kept)):
+            dh, dc = grad_h[:, :n], grad_c[:, :n]
+            if grad_last is not None and n > n_next:
+                grad_h[:, n_next:n] += grad_last[:, n_next:n]
+            if given is not None:
+                dh += given
+            if in_place:
+                grad = grad_rows[0][None]
+            else:
+                grad = step_grads[: groups * n * 4 * n_hidden].view(groups, n, 4 * n_hidden)
+            i, f, o, s = gate.chunk(4, dim=2)
+            scaled = None if m is None else _scaled(m, 4 / ctx.keep, cells)
+            t = torch.add(minus_1, c.sigmoid(), alpha=2)
+            di, df, do, dj = grad.chunk(4, dim=2)
+            # h' = o tanh(C' / 2)
+            torch.mul(dh, t, out=do)
+            dc.add_(torch.ops.aten.tanh_backward(dh * o, t), alpha=0.5)
+            # C' = f C + i (2 mask j)
+            torch.mul(dc, _candidate(s, scaled), out=di)
+            torch.mul(dc, before[:, :n], out=df)
+            torch.mul(dc, i, out=dj)
+            dj *= 4 if scaled is None else scaled
+            dc *= f
+            torch.ops.aten.sigmoid_backward(grad, gate, grad_input=grad)
+            if grad_constant is not None:
+                grad_constant[:n] += grad[0]
+            for g in range(groups):
+                if not in_place:
+                    grad_rows[g].copy_(grad[g])
+                dh[g].copy_(products[g](grad_rows[g]))
+        layers: list[Tensor | None] = []
+        for g in range(groups):
+            w = weight_gradient(inputs[g], grad_gates[g]).to(cells.dtype)  # (W, 4H)
+            w[:, 3 * n_hidden :] *= 2
+            w_x = w[n_hidden:][:n_inputs]
+            layers += [None, w_x, w[:n_hidden], w[n_hidden + n_inputs]]
+        if grad_constant is not None:
+            grad_constant[:, 3 * n_hidden :] *= 2
+        has_h0, has_c0 = ctx.has_state
+        return (
+            *(None, None, None, None, None, None),
+            grad_constant,
+            grad_h[0] if has_h0 else None,
+            2 * grad_c[0] if has_c0 else None,
+            *layers,
+        )
