@@ -1,6 +1,7 @@
 """`sketchrnn encode`: its exit codes, its files, and what bad input gets."""
 
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -101,6 +102,17 @@ def test_a_file_and_a_pipe_give_the_same_latents_in_every_format(models, tmp_pat
         found = latents.read(str(path))
         np.testing.assert_allclose(found.mu, latents.read(str(out)).mu, atol=1e-6)
         np.testing.assert_allclose(found.sigma, latents.read(str(out)).sigma, atol=1e-6)
+
+
+def test_a_few_drawings_are_read_by_one_thread(models, tmp_path, monkeypatch):
+    few, many = tmp_path / "few.ndjson", tmp_path / "many.ndjson"
+    few.write_bytes(LINES)
+    many.write_bytes(LINES * 100)
+    for source, alone in ((few, True), ("-", True), (many, False)):
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", "")
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+        assert run(source, "--model", models.whole).exit_code == 0
+        assert os.environ.get("OPENBLAS_NUM_THREADS") == ("1" if alone else None)
 
 
 def test_npz_of_strokes_are_read(models, tmp_path):

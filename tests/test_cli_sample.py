@@ -19,6 +19,7 @@ from sketchrnn_cli.cli import sample as command
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.drawing import pictures
 from sketchrnn_cli.inference import latents, sampler
+from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches import streams
 from sketchrnn_cli.sketches.formats import read_sketches
@@ -114,6 +115,36 @@ def test_a_terminal_shows_the_drawings(models, monkeypatch):
     assert "blob" in result.stdout
     assert result.stdout.count('"drawing"') == 0
     assert run("--model", models.run, "-n", 2, "-o", "-", *SHORT).stdout.count('"drawing"') == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "alone"),
+    [
+        (["-n", "1"], True),
+        ([], True),
+        (["-n", "100"], False),
+        (["-n", "9", "--best-of", "20"], False),
+        (["--threads", "1"], True),
+    ],
+)
+def test_a_few_drawings_are_drawn_by_one_thread(models, monkeypatch, arguments, alone):
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    drawings(run("--model", models.run, *SHORT, *arguments))
+    assert os.environ.get("OPENBLAS_NUM_THREADS") == ("1" if alone else None)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")  # a person's own wish goes first
+    drawings(run("--model", models.run, "-n", 1, *SHORT))
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "2"
+
+
+def test_scores_are_kept_only_when_asked_for(models):
+    sketches = list(sampler.draw(Engine(checkpoint.load(models.run)), 3))
+    for asked in (False, True):
+        tally = command._Tally(iter(sketches), keep_scores=asked)
+        assert list(tally) == sketches
+        assert len(tally.scores) == 3 * asked
+        assert tally.n_points == sum(sketch.n_points for sketch in sketches)
 
 
 def test_scores_are_listed_best_first(models):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from datafiles import QUICKDRAW, stroke3, write_npz
 
 from sketchrnn_cli.errors import BadConfig, BadFile, BadSketch
-from sketchrnn_cli.sketches import building, splitting
+from sketchrnn_cli.sketches import building, splitting, statistics
 from sketchrnn_cli.sketches.corpus import (
     BuildOptions,
     Corpus,
@@ -20,6 +22,7 @@ from sketchrnn_cli.sketches.corpus import (
     is_packed,
     open_or_build,
 )
+from sketchrnn_cli.sketches.packed import write_sketch_rnn
 from sketchrnn_cli.sketches.sketch import from_polylines, to_stroke3
 
 
@@ -350,6 +353,51 @@ def test_members_lie_at_boundaries_and_numpy_reads_them(tmp_path):
         assert json.loads(arrays["about"].tobytes())["words"] == ["a"]
     with zipfile.ZipFile(corpus.path) as archive:
         assert archive.testzip() is None
+
+
+def test_rows_are_read_from_the_file_in_any_order(tmp_path):
+    corpus = packed(tmp_path, write_npz(tmp_path / "a.npz", sketches=stroke3(40)))
+    for chosen in (np.arange(40), np.array([7, 3, 3, 4, 5, 39, 0]), np.zeros(0, np.int64)):
+        rows = corpus.rows_of(chosen)
+        expected = [corpus.moves_of(int(i)) for i in chosen]
+        assert rows.dtype == corpus.moves.dtype
+        np.testing.assert_array_equal(rows, np.concatenate([np.zeros((0, 3)), *expected]))
+        mapless = replace(corpus, moves=np.array(corpus.moves))
+        np.testing.assert_array_equal(mapless.rows_of(chosen), rows)
+
+
+def test_rows_of_a_file_that_went_away_or_shrank(tmp_path):
+    corpus = packed(tmp_path, write_npz(tmp_path / "a.npz", sketches=stroke3(40)))
+    with pytest.raises(BadFile, match="cannot be read"):
+        replace(corpus, path=tmp_path / "gone.npz").rows_of(np.arange(2))
+    (tmp_path / "short.npz").write_bytes(corpus.path.read_bytes()[: corpus.moves.offset + 20])
+    with pytest.raises(BadFile, match="ends early"):
+        replace(corpus, path=tmp_path / "short.npz").rows_of(np.arange(2))
+
+
+def resident(corpus):
+    """Bytes of a packed set that are mapped into this process and have been looked at."""
+    total, ours = 0, False
+    for line in Path("/proc/self/smaps").read_text(encoding="utf-8").splitlines():
+        if "-" in line.split()[0]:
+            ours = line.endswith(str(corpus.path))
+        elif ours and line.startswith("Rss:"):
+            total += int(line.split()[1]) * 1024
+    return total
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the system does not tell")
+def test_reading_a_whole_set_does_not_fill_memory_with_it(tmp_path):
+    arrays = [np.ones((250, 3), np.int16) for _ in range(3000)]
+    corpus = packed(tmp_path, write_npz(tmp_path / "a.npz", sketches=arrays))
+    size = corpus.moves.nbytes
+    assert sum(len(block) for block in corpus.blocks()) == 3000
+    statistics.of_corpus(corpus)
+    with (tmp_path / "old.npz").open("wb") as stream:
+        write_sketch_rnn(corpus, stream)
+    assert resident(corpus) < size / 4
+    assert int(corpus.moves.sum()) == 3 * 250 * 3000  # and through the map it does
+    assert resident(corpus) >= size
 
 
 def test_a_set_in_a_folder_that_cannot_be_written(tmp_path):

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import orjson
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sketchrnn_cli.errors import BadFile, BadSketch
+from sketchrnn_cli.sketches.blocks import from_sketches, take
 from sketchrnn_cli.sketches.formats import ndjson, read_sketches
 from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
 
@@ -252,6 +254,26 @@ def test_to_line_loses_nothing(tmp_path_factory, lines):
     assert list(record) == ["word", "drawing", "seed"]
     for stroke, rows in zip(sketch.strokes, record["drawing"], strict=True):
         np.testing.assert_array_equal(np.array(rows, np.float32).T, stroke)
+
+
+@pytest.mark.parametrize("step", [1, 0.5])
+def test_a_block_is_written_as_its_drawings_are(step):
+    rng = np.random.default_rng(0)
+    sketches = [
+        from_polylines(
+            [step * rng.integers(-300, 300, (k, 2)) for k in rng.integers(1, 9, n_strokes)],
+            word,
+            {"key_id": str(n_strokes), "word": "no", "z": np.arange(2.0)},
+        )
+        for n_strokes, word in ((3, "cat"), (1, None), (0, "nothing"), (2, "dog"))
+    ]
+    expected = [ndjson.to_line(sketch) for sketch in sketches]
+    block = from_sketches(sketches)
+    assert list(ndjson.to_lines(block)) == expected
+    chosen = take(block, np.array([True, False, True, True]))
+    assert list(ndjson.to_lines(chosen)) == [expected[0], *expected[2:]]
+    bare = [ndjson.to_line(Sketch(sketch.strokes, sketch.word)) for sketch in sketches]
+    assert list(ndjson.to_lines(replace(block, extras=None))) == bare
 
 
 def test_whole_numbers_are_written_whole_and_others_short():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from sketchrnn_cli.cli.options import Device, Format, Json, Quiet, Threads
-from sketchrnn_cli.cli.terminal import Terminal, limit_threads
+from sketchrnn_cli.cli.terminal import Terminal, limit_threads, work_alone
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 from sketchrnn_cli.sketches import streams
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sketchrnn_cli.sketches.sketch import Sketch
 
 KNOWN = ("ndjson", "npz")
+FEW = 1 << 14  # bytes of a file that holds a few drawings at most
 BATCH = 256  # drawings of a file read together; a pipe's go one by one, as they come
 
 Encoded = Iterator[tuple["Sketch", "Array", "Array"]]
@@ -55,6 +57,8 @@ def encode(
     if model is None:
         raise BadConfig("no model: give --model RUN, or make one with `sketchrnn train -o RUN`")
     limit_threads(threads)
+    if sketches == streams.STDIO or _is_small(sketches):
+        work_alone()
     terminal = Terminal(quiet=quiet)
 
     from sketchrnn_cli.inference import devices
@@ -99,6 +103,11 @@ def encode(
     if json:
         values = {"file": out, "format": kind, "n_drawings": n, "n_skipped": len(faults)}
         terminal.answer({**values, "latent_size": network.checkpoint.config.latent_size})
+
+
+def _is_small(source: str) -> bool:
+    path = Path(source)
+    return path.is_file() and path.stat().st_size <= FEW
 
 
 def _encode(network: Network, sketches: Iterator[Sketch], size: int) -> Encoded:

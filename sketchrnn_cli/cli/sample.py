@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Optional, cast
 import typer
 
 from sketchrnn_cli.cli.options import Device, Format, Json, Quiet, Seed, Threads
-from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal
+from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal, work_alone
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.sketches import streams
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 KNOWN = ("ndjson", "npz", "svg", "png", "gif")
 SHOWN = "terminal"  # no file at all: drawings in characters
 COUNT = 9  # drawings, unless latents or beginnings say how many
+FEW = 16  # drawings that one thread draws
 
 
 def sample(
@@ -128,6 +129,8 @@ def sample(
     if first and (latents is not None or complete is not None):
         raise BadConfig("--first numbers drawings of the model's own; leave it out here")
     limit_threads(threads)
+    if latents is None and complete is None and (count or COUNT) * best_of <= FEW:
+        work_alone()
     terminal = Terminal(quiet=quiet)
 
     from sketchrnn_cli.inference import devices, sampler
@@ -149,7 +152,7 @@ def sample(
         numbers=wish.numbers,
         best_of=best_of,
     )
-    tally = _Tally(drawn)
+    tally = _Tally(drawn, keep_scores=score)
     if stdout_is_terminal():
         sketches: Iterator[Sketch] = iter(tally)
     else:
@@ -193,14 +196,16 @@ class _Tally:
     """Passes sketches on and keeps what is said about them at the end."""
 
     sketches: Iterator[Sketch]
+    keep_scores: bool  # of every sketch: memory grows with their number
     scores: list[tuple[float, float, int]] = field(default_factory=list)
     n_cut: int = 0
     n_points: int = 0
 
     def __iter__(self) -> Iterator[Sketch]:
         for number, sketch in enumerate(self.sketches, start=1):
-            total = cast(float, sketch.extras["log_likelihood"])
-            self.scores.append((total / (sketch.n_points + 1), total, number))
+            if self.keep_scores:
+                total = cast(float, sketch.extras["log_likelihood"])
+                self.scores.append((total / (sketch.n_points + 1), total, number))
             self.n_cut += not sketch.extras["finished"]
             self.n_points += sketch.n_points
             yield sketch

@@ -188,6 +188,7 @@ def train(
                 if saved is not None:
                     trainer.restore(saved)
                 truncate(run, trainer.progress.step)
+        team.agree_on_options({"arithmetic": str(trainer.compute)})  # `auto` goes by the machine
         _announce(terminal, trainer, resuming=resuming)
 
         with _stop_signals(team) as stopped:

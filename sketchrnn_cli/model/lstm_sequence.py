@@ -20,6 +20,7 @@ from sketchrnn_cli.model.packed import Packing, Workspace
 from sketchrnn_cli.model.products import StepWeights, weight_gradient
 
 PADDED_TO = 32  # columns of a product's operand: whole cache lines, in bfloat16 too
+ROWS_PADDED_TO = 256  # rows of a weight gradient: a product of new sizes has to be planned first
 
 
 def _laid_out(w_x: Tensor, w_h: Tensor, b: Tensor, width: int, dtype: torch.dtype) -> Tensor:
@@ -31,14 +32,6 @@ def _laid_out(w_x: Tensor, w_h: Tensor, b: Tensor, width: int, dtype: torch.dtyp
     result[:, n_hidden + n_inputs] = b
     result[3 * n_hidden :] *= 2
     return result.to(dtype)
-
-
-def _steps(rows: Tensor, sizes: tuple[int, ...], groups: int) -> list[Tensor]:
-    """Views (G, n, columns) of the rows of every step."""
-    return [
-        step.view(groups, -1, rows.shape[1])
-        for step in split_with_sizes(rows, [groups * size for size in sizes])
-    ]
 
 
 def _scaled(mask: Tensor, factor: float, like: Tensor) -> Tensor:
@@ -107,81 +100,88 @@ class LSTMSequence(torch.autograd.Function):
         n = sizes[0]
         width = -(-(n_hidden + n_inputs + 1) // PADDED_TO) * PADDED_TO
 
-        def take(name: str, columns: int, like: Tensor = like, groups: int = groups) -> Tensor:
-            return workspace.take(name, (groups * n_rows, columns), like)
+        n_padded = -(-n_rows // ROWS_PADDED_TO) * ROWS_PADDED_TO
 
-        products, inputs = [], []
+        def take(name: str, columns: int, like: Tensor = like) -> Tensor:
+            return workspace.take(name, (groups, n_padded, columns), like)
+
+        products = []
+        inputs = take("inputs", width, like.new_empty(0, dtype=compute))  # h before, x, 1, zeros
+        inputs[:, n_rows:] = 0
+        inputs[:, :, n_hidden + n_inputs] = 1
+        inputs[:, :, n_hidden + n_inputs + 1 :] = 0
+        inputs[:, :n, :n_hidden] = 0 if h0 is None else h0
         for g, (x, w_x, w_h, b) in enumerate(zip(xs, w_xs, w_hs, bs, strict=True)):
-            w_t = _laid_out(w_x, w_h, b, width, compute)
-            products.append(StepWeights(w_t))
-            rows = take(f"inputs {g}", width, w_t, 1)  # h before each row, x, 1, zeros
-            rows[:, n_hidden : n_hidden + n_inputs] = x
-            rows[:, n_hidden + n_inputs] = 1
-            rows[:, n_hidden + n_inputs + 1 :] = 0
-            rows[:n, :n_hidden] = 0 if h0 is None else h0
-            inputs.append(rows)
+            products.append(StepWeights(_laid_out(w_x, w_h, b, width, compute)))
+            inputs[g, :n_rows, n_hidden : n_hidden + n_inputs] = x
         added = None
         if constant is not None:
             added = constant.clone()
             added[:, 3 * n_hidden :] *= 2
             added = added.to(compute)
-        gates = take("gates", 4 * n_hidden)  # sigmoids
+        # what the backward pass needs of the gates: themselves, or in fewer bits their products
+        kept_gates = take("gates", 4 * n_hidden, inputs)
+        kept_gates[:, n_rows:] = 0
+        in_place = compute is like.dtype
+        room = like.new_empty(0 if in_place else groups * n * 4 * n_hidden)
         cells = take("cells", n_hidden)  # C after each row
-        hidden = take("hidden", n_hidden if keep_rows else 0)
+        hidden = workspace.take("hidden", (n_rows, n_hidden if keep_rows else 0), like)
         last = like.new_empty(groups, n, n_hidden)
         minus_1 = like.new_tensor(-1.0)
         masks = None if mask is None else mask.view(torch.uint8)
         doubled = like.new_zeros(groups, n, n_hidden) if c0 is None else 2 * c0[None]
         before = doubled
         nothing = [None] * len(sizes)
-        for n, n_next, gate, c, m, kept, *rows_of in zip(  # noqa: B007
+        for n, n_next, rows, next_h, kept, c, m, h_rows in zip(
             sizes,
             (*sizes[1:], 0),
-            _steps(gates, sizes, groups),
-            _steps(cells, sizes, groups),
-            nothing if masks is None else _steps(masks, sizes, groups),
-            _steps(hidden, sizes, groups) if keep_rows else nothing,
-            *(split_with_sizes(rows, sizes) for rows in inputs),
-            *((*split_with_sizes(rows[:, :n_hidden], sizes)[1:], None) for rows in inputs),
+            split_with_sizes(inputs[:, :n_rows], sizes, 1),
+            (*split_with_sizes(inputs[:, :n_rows, :n_hidden], sizes, 1)[1:], None),
+            split_with_sizes(kept_gates[:, :n_rows], sizes, 1),
+            split_with_sizes(cells[:, :n_rows], sizes, 1),
+            nothing if masks is None else packing.steps(masks, groups),
+            split_with_sizes(hidden, sizes) if keep_rows else nothing,
             strict=True,
         ):
+            gate = kept if in_place else room[: groups * n * 4 * n_hidden].view(kept.shape)
             for g in range(groups):
-                product = products[g](rows_of[g], None if added is None else added[:n])
+                product = products[g](rows[g], None if added is None else added[:n])
+                if not in_place:
+                    kept[g].copy_(product)
                 torch.sigmoid(product.to(like.dtype), out=gate[g])
             i, f, o, s = gate.chunk(4, dim=2)
             j = _candidate(s, None if m is None else _scaled(m, 4 / keep, like))
             torch.mul(f, before[:, :n], out=c)
             c.addcmul_(i, j)
             t = torch.add(minus_1, c.sigmoid(), alpha=2)
-            h = o * t if kept is None else torch.mul(o, t, out=kept)
-            if n_next:
-                for g in range(groups):
-                    rows_of[groups + g].copy_(h[g, :n_next])
+            h = o * t if h_rows is None else torch.mul(o, t, out=h_rows[None])
+            if next_h is not None:
+                next_h.copy_(h[:, :n_next])
             if n_next < n:
                 last[:, n_next:n] = h[:, n_next:]
             before = c
-        ctx.save_for_backward(doubled, masks, constant, gates, cells, hidden, *inputs, *w_hs)
-        ctx.packing, ctx.workspace, ctx.n_inputs, ctx.groups = packing, workspace, n_inputs, groups
-        ctx.keep, ctx.has_state = keep, (h0 is not None, c0 is not None)
+        ctx.save_for_backward(doubled, masks, constant, kept_gates, cells, hidden, inputs, *w_hs)
+        ctx.packing, ctx.n_inputs, ctx.keep = packing, n_inputs, keep
+        ctx.has_state = h0 is not None, c0 is not None
         return hidden, last
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        """Back through all steps; the gradient of a layer's weights is one product at the end."""
+        """Back through all steps; the gradient of a layer's weights is one product at the end.
+
+        The gradients of the gates take the place of the gates.
+        """
         grad_hidden, grad_last = grads
-        groups, n_inputs, sizes = ctx.groups, ctx.n_inputs, ctx.packing.batch_sizes
-        doubled, masks, constant, gates, cells, hidden, *rest = ctx.saved_tensors
-        inputs, w_hs = rest[:groups], rest[groups:]
-        n, n_hidden = sizes[0], cells.shape[1]
-        products, grad_gates = [], []
-        for g in range(groups):
-            w_h = w_hs[g].clone()
-            w_h[:, 3 * n_hidden :] *= 2
-            products.append(StepWeights(w_h.to(inputs[0].dtype)))
-            shape = (inputs[0].shape[0], 4 * n_hidden)
-            grad_gates.append(ctx.workspace.take(f"grad gates {g}", shape, inputs[0]))
-        in_place = groups == 1 and inputs[0].dtype is cells.dtype  # no copy of a step's gradients
-        step_grads = cells.new_empty(0 if in_place else groups * n * 4 * n_hidden)
+        packing, n_inputs = ctx.packing, ctx.n_inputs
+        doubled, masks, constant, kept_gates, cells, hidden, inputs, *w_hs = ctx.saved_tensors
+        sizes, groups, n_hidden = packing.batch_sizes, len(w_hs), cells.shape[2]
+        n, in_place = sizes[0], kept_gates.dtype is cells.dtype
+        products = []
+        for w_h in w_hs:
+            w_t = w_h.clone()
+            w_t[:, 3 * n_hidden :] *= 2
+            products.append(StepWeights(w_t.to(inputs.dtype)))
+        room = cells.new_empty(groups * n * 4 * n_hidden)
         grad_constant = None if constant is None else torch.zeros_like(constant)
         grad_h = cells.new_zeros(groups, n, n_hidden)
         grad_c = torch.zeros_like(grad_h)  # of C
@@ -189,32 +189,30 @@ class LSTMSequence(torch.autograd.Function):
         nothing = [None] * len(sizes)
         if not hidden.shape[1]:
             grad_hidden = None
-        c_steps = _steps(cells, sizes, groups)
-        kept = zip(
+        n_rows = packing.starts[-1]
+        c_steps = split_with_sizes(cells[:, :n_rows], sizes, 1)
+        steps = zip(
             sizes,
             (*sizes[1:], 0),
-            _steps(gates, sizes, groups),
+            split_with_sizes(kept_gates[:, :n_rows], sizes, 1),
             (doubled, *c_steps[:-1]),
             c_steps,
-            nothing if masks is None else _steps(masks, sizes, groups),
-            nothing if grad_hidden is None else _steps(grad_hidden, sizes, groups),
-            *(split_with_sizes(rows, sizes) for rows in grad_gates),
+            nothing if masks is None else packing.steps(masks, groups),
+            nothing if grad_hidden is None else split_with_sizes(grad_hidden, sizes),
             strict=True,
         )
-        for n, n_next, gate, before, c, m, given, *grad_rows in reversed(list(kept)):
+        for n, n_next, kept, before, c, m, given in reversed(list(steps)):
             dh, dc = grad_h[:, :n], grad_c[:, :n]
             if grad_last is not None and n > n_next:
                 grad_h[:, n_next:n] += grad_last[:, n_next:n]
             if given is not None:
                 dh += given
-            if in_place:
-                grad = grad_rows[0][None]
-            else:
-                grad = step_grads[: groups * n * 4 * n_hidden].view(groups, n, 4 * n_hidden)
+            gate = kept if in_place else kept.to(cells.dtype).sigmoid_()
+            grad = room[: groups * n * 4 * n_hidden].view(gate.shape)
             i, f, o, s = gate.chunk(4, dim=2)
+            di, df, do, dj = grad.chunk(4, dim=2)
             scaled = None if m is None else _scaled(m, 4 / ctx.keep, cells)
             t = torch.add(minus_1, c.sigmoid(), alpha=2)
-            di, df, do, dj = grad.chunk(4, dim=2)
             # h' = o tanh(C' / 2)
             torch.mul(dh, t, out=do)
             dc.add_(torch.ops.aten.tanh_backward(dh * o, t), alpha=0.5)
@@ -224,19 +222,18 @@ class LSTMSequence(torch.autograd.Function):
             torch.mul(dc, i, out=dj)
             dj *= 4 if scaled is None else scaled
             dc *= f
-            torch.ops.aten.sigmoid_backward(grad, gate, grad_input=grad)
+            grad = torch.ops.aten.sigmoid_backward(grad, gate, grad_input=gate)
             if grad_constant is not None:
                 grad_constant[:n] += grad[0]
+            if not in_place:
+                kept.copy_(grad)
             for g in range(groups):
-                if not in_place:
-                    grad_rows[g].copy_(grad[g])
-                dh[g].copy_(products[g](grad_rows[g]))
+                dh[g].copy_(products[g](kept[g]))
         layers: list[Tensor | None] = []
         for g in range(groups):
-            w = weight_gradient(inputs[g], grad_gates[g]).to(cells.dtype)  # (W, 4H)
+            w = weight_gradient(inputs[g], kept_gates[g]).to(cells.dtype)  # (W, 4H)
             w[:, 3 * n_hidden :] *= 2
-            w_x = w[n_hidden:][:n_inputs]
-            layers += [None, w_x, w[:n_hidden], w[n_hidden + n_inputs]]
+            layers += [None, w[n_hidden:][:n_inputs], w[:n_hidden], w[n_hidden + n_inputs]]
         if grad_constant is not None:
             grad_constant[:, 3 * n_hidden :] *= 2
         has_h0, has_c0 = ctx.has_state

@@ -5,6 +5,12 @@ sequences still alive then, always the first ``batch_sizes[t]`` of them. So ever
 product over contiguous rows, a sequence that has ended costs nothing more, and the gradient of
 every weight is a single product over all rows at the end.
 
+A cell is an autograd function made of these parts: ``Packing.steps`` gives the views of every
+step, ``Workspace`` the memory, ``products.StepWeights`` the product of a step, and
+``products.weight_gradient`` what all steps together do to the weights. ``lstm_sequence`` is the
+LSTM; a cell with other arithmetic between its products (normalised gates, weights that another
+network scales) differs in that arithmetic alone.
+
 Letters: N sequences, R rows (all steps of all sequences), I inputs, H hidden units.
 """
 
@@ -15,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, split_with_sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,17 @@ class Packing:
         for size in sizes:
             starts.append(starts[-1] + size)
         return cls(tuple(sizes), tuple(starts))
+
+    def steps(self, rows: Tensor, groups: int = 1) -> list[Tensor]:
+        """Views (G, n, columns) of the rows (G R, columns) of every step.
+
+        Args:
+            rows: of G layers side by side, a step's groups one after the other.
+            groups: G.
+        """
+        sizes = [groups * size for size in self.batch_sizes]
+        columns = rows.shape[1]
+        return [step.view(groups, -1, columns) for step in split_with_sizes(rows, sizes)]
 
 
 class Workspace:

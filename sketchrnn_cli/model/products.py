@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+BLOCK = 512  # rows
+
 
 @functools.lru_cache(maxsize=8)
 def _has_onednn(device: str, dtype: torch.dtype) -> bool:
@@ -95,6 +97,17 @@ def weight_gradient(inputs: Tensor, grads: Tensor) -> Tensor:
     return result
 
 
+def _in_blocks(weights: StepWeights, rows: Tensor) -> Tensor:
+    """The product of many rows, in blocks of one size: each new size has to be planned first."""
+    n = len(rows)
+    if n <= BLOCK:
+        return weights(rows)
+    parts = [weights(block) for block in rows[: n - n % BLOCK].split(BLOCK)]
+    if n % BLOCK:
+        parts.append(weights(rows[-BLOCK:])[-(n % BLOCK) :])
+    return torch.cat(parts)
+
+
 class Linear(torch.autograd.Function):
     """``x @ w + b`` for many rows at once, through the fastest product there is."""
 
@@ -102,11 +115,11 @@ class Linear(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, w: Tensor, b: Tensor) -> Tensor:
         """Multiply x (R, I) by w (I, O), and add b (O,): (R, O)."""
         ctx.save_for_backward(x, w)
-        return StepWeights(w.t().contiguous())(x).add_(b)
+        return _in_blocks(StepWeights(w.t().contiguous()), x).add_(b)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Gradients of x, w and b."""
         (grad,) = grads
         x, w = ctx.saved_tensors
-        return StepWeights(w.contiguous())(grad), weight_gradient(x, grad), grad.sum(0)
+        return _in_blocks(StepWeights(w.contiguous()), grad), x.t() @ grad, grad.sum(0)

@@ -35,7 +35,7 @@ from sketchrnn_cli.sketches.blocks import (
     take,
     to_moves,
 )
-from sketchrnn_cli.sketches.formats.ndjson import to_line
+from sketchrnn_cli.sketches.formats.ndjson import to_lines
 from sketchrnn_cli.sketches.packed import (
     SPLITS,
     Corpus,
@@ -214,7 +214,7 @@ def build_ndjson(
         for block in prepared(plan, tally, progress=progress, extras=True):
             words = [word or UNNAMED for word in block.words]
             tally.keep(words, np.diff(block.bounds))
-            sink.writelines(to_line(block.sketch(i)) for i in range(len(block)))
+            sink.writelines(to_lines(block))
         _refuse_empty(tally)
     return _report(tally)
 

@@ -31,10 +31,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig, BadFile
-from sketchrnn_cli.sketches.blocks import Block, Ints, Moves, from_moves
+from sketchrnn_cli.sketches.blocks import Block, Ints, Moves, from_moves, offsets, ranges
 from sketchrnn_cli.sketches.formats import npz
 from sketchrnn_cli.sketches.preparation import Preparation
 from sketchrnn_cli.sketches.sketch import Sketch, from_stroke3
+from sketchrnn_cli.sketches.streams import reason
 
 FORMAT = "sketchrnn-packed"
 VERSION = 1
@@ -89,14 +90,45 @@ class Corpus:
         """(n, 3) stroke-3 of one drawing, data units."""
         return np.asarray(self.moves[self.offsets[i] : self.offsets[i + 1]], np.float32)
 
+    def rows_of(self, chosen: Ints) -> npt.NDArray[Any]:
+        """Stroke-3 of these drawings, one after the other, (rows, 3), data units.
+
+        Read from the file and not through the map: pages looked at there count as memory of this
+        program, until they are all in it.
+
+        Raises:
+            BadFile: the file has gone or changed.
+        """
+        starts, ends = self.offsets[chosen], self.offsets[chosen + 1]
+        stops = offsets(ends - starts)  # in the result
+        if not isinstance(self.moves, np.memmap):
+            return self.moves[ranges(starts, ends - starts)]
+        rows = np.empty((int(stops[-1]), 3), self.moves.dtype)
+        size = rows.itemsize * 3
+        breaks = np.flatnonzero(starts[1:] != ends[:-1]) + 1
+        if not len(chosen):
+            return rows
+        first = [0, *breaks.tolist()]  # of each run of neighbours
+        try:
+            with self.path.open("rb", buffering=0) as stream:
+                for a, b in zip(first, [*first[1:], len(chosen)], strict=True):
+                    part = rows[stops[a] : stops[b]]
+                    stream.seek(self.moves.offset + int(starts[a]) * size)
+                    if len(part) and stream.readinto(part.data.cast("B")) != len(part) * size:
+                        raise BadFile(f"{self.path}: damaged packed set: it ends early")
+        except OSError as error:
+            raise BadFile(f"{self.path}: cannot be read: {reason(error)}") from None
+        return rows
+
     def sketch(self, i: int) -> Sketch:
         """One drawing with its word."""
         return from_stroke3(self.moves_of(i), self.words[self.word_ids[i]])
 
     def split_hash(self, split: str) -> str:
         """16 hex digits that are the same for the same drawings, in whatever order."""
-        chosen = np.sort(self.hashes[self.splits == _code(split)])
-        return blake2b(chosen.astype("<u8").tobytes(), digest_size=8).hexdigest()
+        chosen = self.hashes[self.splits == _code(split)].astype("<u8", copy=False)
+        chosen.sort()
+        return blake2b(chosen.data, digest_size=8).hexdigest()
 
     def blocks(self, chosen: Ints | None = None) -> Iterator[Block]:
         """All drawings, or those chosen of one split, a few thousand at a time."""
@@ -105,10 +137,10 @@ class Corpus:
             index = everything[self.splits[everything] == split]
             for start in range(0, len(index), BLOCK):
                 part = index[start : start + BLOCK]
-                pieces = [self.moves_of(int(i)) for i in part]
-                bounds = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])])
+                moves = self.rows_of(part).astype(np.float32)
+                bounds = offsets(self.offsets[part + 1] - self.offsets[part])
                 words = [self.words[k] for k in self.word_ids[part].tolist()]
-                yield from_moves(np.concatenate(pieces), bounds, words, origin=split)
+                yield from_moves(moves, bounds, words, origin=split)
 
 
 def _code(split: str) -> int:
@@ -293,18 +325,23 @@ def write_sketch_rnn(corpus: Corpus, stream: BinaryIO) -> None:
             info.external_attr = 0o644 << 16
             with archive.open(info, "w", force_zip64=True) as member:
                 buffered = io.BufferedWriter(member, 1 << 20)
-                npz.write_objects(buffered, (_whole(corpus, int(i)) for i in chosen), len(chosen))
+                npz.write_objects(buffered, _whole(corpus, chosen), len(chosen))
                 buffered.flush()
                 buffered.detach()
 
 
-def _whole(corpus: Corpus, i: int) -> npt.NDArray[np.int16]:
-    moves: npt.NDArray[Any] = corpus.moves_of(i)
-    if corpus.moves.dtype.kind == "f":
-        moves = moves.astype(np.float64)
-        moves[:, :2] = np.diff(np.rint(np.cumsum(moves[:, :2], axis=0)), axis=0, prepend=0)
-        if np.abs(moves).max() > np.iinfo(np.int16).max:
-            raise BadFile(
-                f"{corpus.path}: drawing {i} has offsets too large for sketch-rnn's int16"
-            )
-    return moves.astype(np.int16)
+def _whole(corpus: Corpus, chosen: Ints) -> Iterator[npt.NDArray[np.int16]]:
+    """These drawings in whole numbers."""
+    for start in range(0, len(chosen), BLOCK):
+        part = chosen[start : start + BLOCK]
+        rows = corpus.rows_of(part)
+        stops = np.cumsum(corpus.offsets[part + 1] - corpus.offsets[part])
+        for i, moves in zip(part.tolist(), np.split(rows, stops[:-1]), strict=True):
+            if rows.dtype.kind == "f":
+                moves = moves.astype(np.float64)
+                moves[:, :2] = np.diff(np.rint(np.cumsum(moves[:, :2], axis=0)), axis=0, prepend=0)
+                if np.abs(moves).max() > np.iinfo(np.int16).max:
+                    raise BadFile(
+                        f"{corpus.path}: drawing {i} has offsets too large for sketch-rnn's int16"
+                    )
+            yield moves.astype(np.int16)

@@ -32,7 +32,7 @@ _SPLIT_OF = {
     NO_VALID: "train", NO_TEST: "train",
 }  # fmt: skip
 CLIP = 1000.0  # offsets beyond are cut before the scale factor is taken (magenta)
-ROWS = 1 << 20  # of a packed set, looked at together
+PIECE = 1 << 14  # drawings of a packed set looked at together
 
 
 @dataclass(slots=True)
@@ -188,11 +188,12 @@ def of_corpus(
         word, split = divmod(pair, len(SPLITS))
         name = corpus.words[word] if word < len(corpus.words) else ""
         result.words.setdefault(name, {})[SPLITS[split]] = count
-    result.whole = corpus.moves.dtype.kind in "iu"
-    for first in range(0, len(corpus.moves), ROWS):
-        rows = corpus.moves[first : first + ROWS]
+    result.whole = True
+    for first in range(0, len(corpus), PIECE):
+        rows = corpus.rows_of(np.arange(first, min(first + PIECE, len(corpus))))
         result.n_strokes += int(np.count_nonzero(rows[:, 2]))
-        if corpus.moves.dtype.kind == "f":
-            result.whole = bool((rows == np.rint(rows)).all()) and (first == 0 or result.whole)
+        result.whole = result.whole and (
+            rows.dtype.kind in "iu" or bool((rows == np.rint(rows)).all())
+        )
     chosen = np.random.default_rng(seed).permutation(len(corpus))[:n_examples]
     return result, [corpus.sketch(int(i)) for i in np.sort(chosen)]

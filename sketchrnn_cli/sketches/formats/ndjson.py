@@ -13,6 +13,7 @@ import io
 import zlib
 from array import array
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -30,6 +31,7 @@ BLOCK_LINES = 2048
 BLOCK_BYTES = 1 << 22
 MAX_LINE = 1 << 26  # bytes
 FAR = 1e9  # pixels; a coordinate beyond is a fault
+EXACT = 1 << 24  # whole numbers below are the same in float32
 MAX_HELD = 1024  # lines kept back while their strokes read both ways
 
 Skipped = Callable[[str], None]
@@ -143,6 +145,26 @@ def to_line(sketch: Sketch) -> bytes:
     ]
     record.update({k: v for k, v in sketch.extras.items() if k not in ("word", "drawing")})
     return orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
+
+
+def to_lines(block: Block) -> Iterator[bytes]:
+    """The same of every drawing of a block, sooner where all coordinates are whole numbers."""
+    points = block.points
+    if not ((np.rint(points) == points).all() and np.abs(points).max(initial=0) < EXACT):
+        yield from (to_line(block.sketch(i)) for i in range(len(block)))
+        return
+    x, y = points[:, 0].astype(np.int64).tolist(), points[:, 1].astype(np.int64).tolist()
+    strokes, drawings = block.strokes.tolist(), block.drawings.tolist()
+    for i, (first, last) in enumerate(pairwise(drawings)):
+        record: dict[str, object] = {}
+        if block.words[i] is not None:
+            record["word"] = block.words[i]
+        cuts = pairwise(strokes[first : last + 1])
+        record["drawing"] = [[x[a:b], y[a:b]] for a, b in cuts]
+        if block.extras:
+            others = block.extras[i].items()
+            record.update({k: v for k, v in others if k not in ("word", "drawing")})
+        yield orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
 
 
 def _numbers(values: npt.NDArray[Any]) -> npt.NDArray[Any] | list[int | float]:
