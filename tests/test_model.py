@@ -16,7 +16,7 @@ from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.model.config import PRESETS, ModelConfig
-from sketchrnn_cli.model.loss import kl_nats
+from sketchrnn_cli.model.loss import BLOCK, OutputNats, kl_nats, reconstruction_nats
 from sketchrnn_cli.model.lstm_sequence import LSTMSequence
 from sketchrnn_cli.model.mixture import log_density, mixture_of
 from sketchrnn_cli.model.packed import Packing, Workspace
@@ -242,6 +242,25 @@ def test_gradients_of_every_weight_equal_autograd_through_the_obvious_loop():
         np.testing.assert_allclose(grad, leaves[name].grad, rtol=1e-8, atol=1e-10, err_msg=name)
 
 
+@pytest.mark.parametrize("n_rows", [5, BLOCK, 2 * BLOCK + 3])
+def test_nats_in_blocks_have_the_gradients_of_nats_at_once(n_rows):
+    generator = torch.Generator().manual_seed(n_rows)
+
+    def normal(*shape):
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    y, w, b, offsets = normal(n_rows, 6), normal(6, 3 + 6 * 4), normal(3 + 6 * 4), normal(n_rows, 2)
+    pen = torch.randint(0, 3, (n_rows,), generator=generator)
+    parameters = [p.requires_grad_() for p in (y, w, b)]
+    fast = OutputNats.apply(*parameters, offsets, pen, True)
+    slow = reconstruction_nats(y @ w + b, offsets, pen).sum()
+    torch.testing.assert_close(fast, slow)
+    for a, e in zip(*(torch.autograd.grad(3 * v, parameters) for v in (fast, slow)), strict=True):
+        torch.testing.assert_close(a, e)
+    with torch.no_grad():
+        torch.testing.assert_close(OutputNats.apply(*parameters, offsets, pen, False), slow)
+
+
 def test_mixture_density_is_that_of_torch_distributions():
     generator = torch.Generator().manual_seed(2)
     outputs = torch.randn(50, 3 + 6 * 4, generator=generator, dtype=torch.float64)
@@ -283,7 +302,7 @@ def test_a_workspace_in_use_is_refused_not_overwritten():
     batch = double(packed(random_sketches(np.random.default_rng(0))))
     first = network(batch)
     network(batch)
-    with pytest.raises(RuntimeError, match="modified inplace"):
+    with pytest.raises(RuntimeError, match="modified by an inplace"):
         first.reconstruction.backward()
 
 

@@ -116,12 +116,3 @@ def test_products_are_products_with_onednn_and_without(onednn, rows, monkeypatch
     torch.testing.assert_close(step(x), x @ w.t())
     torch.testing.assert_close(step(x, added), x @ w.t() + added)
     torch.testing.assert_close(products.weight_gradient(x, added), x.t() @ added)
-
-
-def test_linear_has_the_gradients_of_finite_differences():
-    generator = torch.Generator().manual_seed(0)
-    parameters = [
-        torch.randn(shape, generator=generator, dtype=torch.float64, requires_grad=True)
-        for shape in ((5, 4), (4, 3), (3,))
-    ]
-    assert torch.autograd.gradcheck(products.Linear.apply, parameters)

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.packed import Packing
-from sketchrnn_cli.model.products import Linear
 from sketchrnn_cli.model.recurrent import LSTM, glorot
 
 
@@ -31,7 +30,7 @@ class Decoder(nn.Module):
             self.start_w = nn.Parameter(start)
             self.start_b = nn.Parameter(torch.zeros(2 * h))
 
-    def forward(
+    def rows(
         self,
         inputs: Tensor,
         packing: Packing,
@@ -41,7 +40,7 @@ class Decoder(nn.Module):
         keep: float = 1.0,
         compute: torch.dtype | None = None,
     ) -> Tensor:
-        """Raw outputs for every move of every sketch and its end.
+        """Hidden state before every move of every sketch and its end.
 
         Args:
             inputs: (R, 5) stroke-5 rows, packed: the start token, then all moves.
@@ -52,13 +51,13 @@ class Decoder(nn.Module):
             compute: type of the recurrent products; None: that of the weights.
 
         Returns:
-            (R, 3 + 6M), see ``mixture.mixture_of``; row t speaks of move t + 1.
+            (R, H); row t speaks of move t + 1.
         """
         state: tuple[Tensor | None, Tensor | None] = (None, None)
         if z is not None:
             c, h = (z @ self.start_w + self.start_b).tanh().chunk(2, dim=1)  # each (N, H)
             state = (h, c)
-        y = self.cell(
+        y: Tensor = self.cell(
             inputs,
             packing,
             compute=compute or inputs.dtype,
@@ -66,6 +65,9 @@ class Decoder(nn.Module):
             state=state,
             mask=mask,
             keep=keep,
-        )  # (R, H)
-        outputs: Tensor = Linear.apply(y, self.out_w, self.out_b)  # type: ignore[no-untyped-call]
-        return outputs
+        )
+        return y
+
+    def forward(self, inputs: Tensor, packing: Packing, z: Tensor | None) -> Tensor:
+        """Raw outputs (R, 3 + 6M) for the same rows, see ``mixture.mixture_of``."""
+        return torch.addmm(self.out_b, self.rows(inputs, packing, z), self.out_w)

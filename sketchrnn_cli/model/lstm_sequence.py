@@ -20,7 +20,8 @@ from sketchrnn_cli.model.packed import Packing, Workspace
 from sketchrnn_cli.model.products import StepWeights, weight_gradient
 
 PADDED_TO = 32  # columns of a product's operand: whole cache lines, in bfloat16 too
-ROWS_PADDED_TO = 256  # rows of a weight gradient: a product of new sizes has to be planned first
+STEP_ROWS = 8  # rows of a step's product, a multiple of this where there are so many
+ROWS_PADDED_TO = 512  # rows of a weight gradient: a product of new sizes has to be planned first
 
 
 def _laid_out(w_x: Tensor, w_h: Tensor, b: Tensor, width: int, dtype: torch.dtype) -> Tensor:
@@ -32,6 +33,14 @@ def _laid_out(w_x: Tensor, w_h: Tensor, b: Tensor, width: int, dtype: torch.dtyp
     result[:, n_hidden + n_inputs] = b
     result[3 * n_hidden :] *= 2
     return result.to(dtype)
+
+
+def _planned(n: int, at_most: int) -> int:
+    """Rows to multiply for n: few sizes, as each is planned and its plan kept.
+
+    What follows a step's rows in memory is multiplied with them and not looked at.
+    """
+    return min(-(-n // STEP_ROWS) * STEP_ROWS, at_most)
 
 
 def _scaled(mask: Tensor, factor: float, like: Tensor) -> Tensor:
@@ -132,10 +141,10 @@ class LSTMSequence(torch.autograd.Function):
         doubled = like.new_zeros(groups, n, n_hidden) if c0 is None else 2 * c0[None]
         before = doubled
         nothing = [None] * len(sizes)
-        for n, n_next, rows, next_h, kept, c, m, h_rows in zip(
+        for n, n_next, first, next_h, kept, c, m, h_rows in zip(
             sizes,
             (*sizes[1:], 0),
-            split_with_sizes(inputs[:, :n_rows], sizes, 1),
+            packing.starts[:-1],
             (*split_with_sizes(inputs[:, :n_rows, :n_hidden], sizes, 1)[1:], None),
             split_with_sizes(kept_gates[:, :n_rows], sizes, 1),
             split_with_sizes(cells[:, :n_rows], sizes, 1),
@@ -144,8 +153,10 @@ class LSTMSequence(torch.autograd.Function):
             strict=True,
         ):
             gate = kept if in_place else room[: groups * n * 4 * n_hidden].view(kept.shape)
+            taken = _planned(n, len(doubled[0]))
             for g in range(groups):
-                product = products[g](rows[g], None if added is None else added[:n])
+                rows = inputs[g, first : first + taken]
+                product = products[g](rows, None if added is None else added[: len(rows)])[:n]
                 if not in_place:
                     kept[g].copy_(product)
                 torch.sigmoid(product.to(like.dtype), out=gate[g])
@@ -194,6 +205,7 @@ class LSTMSequence(torch.autograd.Function):
         steps = zip(
             sizes,
             (*sizes[1:], 0),
+            packing.starts[:-1],
             split_with_sizes(kept_gates[:, :n_rows], sizes, 1),
             (doubled, *c_steps[:-1]),
             c_steps,
@@ -201,7 +213,7 @@ class LSTMSequence(torch.autograd.Function):
             nothing if grad_hidden is None else split_with_sizes(grad_hidden, sizes),
             strict=True,
         )
-        for n, n_next, kept, before, c, m, given in reversed(list(steps)):
+        for n, n_next, first, kept, before, c, m, given in reversed(list(steps)):
             dh, dc = grad_h[:, :n], grad_c[:, :n]
             if grad_last is not None and n > n_next:
                 grad_h[:, n_next:n] += grad_last[:, n_next:n]
@@ -228,7 +240,8 @@ class LSTMSequence(torch.autograd.Function):
             if not in_place:
                 kept.copy_(grad)
             for g in range(groups):
-                dh[g].copy_(products[g](kept[g]))
+                rows = kept_gates[g, first : first + _planned(n, len(doubled[0]))]
+                dh[g].copy_(products[g](rows)[:n])
         layers: list[Tensor | None] = []
         for g in range(groups):
             w = weight_gradient(inputs[g], kept_gates[g]).to(cells.dtype)  # (W, 4H)

@@ -78,6 +78,9 @@ class Workspace:
             or kept.dtype != like.dtype
             or kept.device != like.device
         ):
-            kept = torch.empty(size + size // 4, dtype=like.dtype, device=like.device)
+            # room for longer batches: on a CPU pages that are never written take no memory
+            room = 4 * size if like.device.type == "cpu" else size + size // 4
+            self._buffers.pop(name, None)
+            kept = torch.empty(room, dtype=like.dtype, device=like.device)
             self._buffers[name] = kept
         return kept[:size].view(shape)

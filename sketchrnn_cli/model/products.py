@@ -12,12 +12,9 @@ Letters: n rows, I inputs, O outputs, R rows of a whole batch.
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import torch
 from torch import Tensor
-
-BLOCK = 512  # rows
 
 
 @functools.lru_cache(maxsize=8)
@@ -95,31 +92,3 @@ def weight_gradient(inputs: Tensor, grads: Tensor) -> Tensor:
     else:
         result = (grads.t() @ inputs).t()
     return result
-
-
-def _in_blocks(weights: StepWeights, rows: Tensor) -> Tensor:
-    """The product of many rows, in blocks of one size: each new size has to be planned first."""
-    n = len(rows)
-    if n <= BLOCK:
-        return weights(rows)
-    parts = [weights(block) for block in rows[: n - n % BLOCK].split(BLOCK)]
-    if n % BLOCK:
-        parts.append(weights(rows[-BLOCK:])[-(n % BLOCK) :])
-    return torch.cat(parts)
-
-
-class Linear(torch.autograd.Function):
-    """``x @ w + b`` for many rows at once, through the fastest product there is."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor, b: Tensor) -> Tensor:
-        """Multiply x (R, I) by w (I, O), and add b (O,): (R, O)."""
-        ctx.save_for_backward(x, w)
-        return _in_blocks(StepWeights(w.t().contiguous()), x).add_(b)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Gradients of x, w and b."""
-        (grad,) = grads
-        x, w = ctx.saved_tensors
-        return _in_blocks(StepWeights(w.contiguous()), grad), x.t() @ grad, grad.sum(0)

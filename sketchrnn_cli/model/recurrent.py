@@ -11,8 +11,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from sketchrnn_cli.model import device_sequence
 from sketchrnn_cli.model.lstm_sequence import LSTMSequence
 from sketchrnn_cli.model.packed import Packing, Workspace
+
+BY_HAND = ("cpu",)  # devices on which a kernel more costs nothing
 
 
 def glorot(*shape: int, generator: torch.Generator) -> Tensor:
@@ -73,13 +76,16 @@ class LSTM(nn.Module):
         Returns:
             h of every row (R, H).
         """
-        per_sketch = None
-        if self.w_const is not None and constant is not None:
-            per_sketch = constant @ self.w_const  # (N, 4H)
-        layer = (x, self.w_x, self.w_h, self.b)
-        rows: Tensor
-        rows, _ = LSTMSequence.apply(  # type: ignore[no-untyped-call]
-            packing, self.workspace, compute, True, mask, keep, per_sketch, *state, *layer
+        rows, _ = _run(
+            (self,),
+            (x,),
+            packing,
+            compute=compute,
+            constant=constant,
+            state=state,
+            mask=mask,
+            keep=keep,
+            keep_rows=True,
         )
         return rows
 
@@ -107,13 +113,69 @@ def last_states(
     Returns:
         (G, N, H) h after the last step of every sketch.
     """
-    flat = [
-        part
-        for layer, x in zip(layers, xs, strict=True)
-        for part in (x, layer.w_x, layer.w_h, layer.b)
-    ]
-    last: Tensor
-    _, last = LSTMSequence.apply(  # type: ignore[no-untyped-call]
-        packing, layers[0].workspace, compute, False, mask, keep, None, None, None, *flat
+    _, last = _run(
+        layers,
+        xs,
+        packing,
+        compute=compute,
+        constant=None,
+        state=(None, None),
+        mask=mask,
+        keep=keep,
+        keep_rows=False,
     )
     return last
+
+
+def _run(
+    layers: Sequence[LSTM],
+    xs: Sequence[Tensor],
+    packing: Packing,
+    *,
+    compute: torch.dtype,
+    constant: Tensor | None,
+    state: tuple[Tensor | None, Tensor | None],
+    mask: Tensor | None,
+    keep: float,
+    keep_rows: bool,
+) -> tuple[Tensor, Tensor]:
+    """Layers side by side, in the way of their device.
+
+    Returns:
+        h of every row (R, H) of a single layer, of use if kept, and h after the last step of
+        every sketch (G, N, H).
+    """
+    first = layers[0]
+    w_const = first.w_const if constant is not None else None
+    rows: Tensor
+    last: Tensor
+    if xs[0].device.type in BY_HAND:
+        per_sketch = None
+        if constant is not None and w_const is not None:
+            per_sketch = constant @ w_const  # (N, 4H)
+        flat = [
+            part
+            for layer, x in zip(layers, xs, strict=True)
+            for part in (x, layer.w_x, layer.w_h, layer.b)
+        ]
+        rows, last = LSTMSequence.apply(  # type: ignore[no-untyped-call]
+            *(packing, first.workspace, compute, keep_rows, mask, keep, per_sketch, *state), *flat
+        )
+        return rows, last
+    given = None
+    if constant is not None and w_const is not None:
+        given = device_sequence.Constant(constant, w_const)
+    rows, last = device_sequence.run(
+        [
+            device_sequence.Layer(x, layer.w_x, layer.w_h, layer.b)
+            for layer, x in zip(layers, xs, strict=True)
+        ],
+        packing,
+        compute=compute,
+        constant=given,
+        h0=state[0],
+        c0=state[1],
+        mask=mask,
+        keep=keep,
+    )
+    return rows[0], last

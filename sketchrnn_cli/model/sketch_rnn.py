@@ -15,7 +15,7 @@ from sketchrnn_cli.model.checkpoint import Weights
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.decoder import Decoder
 from sketchrnn_cli.model.encoder import Encoder
-from sketchrnn_cli.model.loss import kl_nats, reconstruction_nats
+from sketchrnn_cli.model.loss import OutputNats, kl_nats
 from sketchrnn_cli.model.packed import Packing
 
 
@@ -96,7 +96,7 @@ class SketchRNN(nn.Module):
             )
             kl = kl_nats(mu, presig).sum(0)  # (Z,)
             z = mu if noise.latent is None else mu + (presig / 2).exp() * noise.latent
-        outputs = self.decoder(
+        y = self.decoder.rows(
             batch.inputs,
             batch.packing,
             z,
@@ -104,8 +104,15 @@ class SketchRNN(nn.Module):
             keep=noise.keep,
             compute=compute,
         )
-        nats = reconstruction_nats(outputs, batch.offsets, batch.pen)
-        return Losses(nats.sum(), kl)
+        nats: Tensor = OutputNats.apply(  # type: ignore[no-untyped-call]
+            y,
+            self.decoder.out_w,
+            self.decoder.out_b,
+            batch.offsets,
+            batch.pen,
+            torch.is_grad_enabled(),
+        )
+        return Losses(nats, kl)
 
     def weights(self) -> Weights:
         """A copy of all weights by name, for a checkpoint."""

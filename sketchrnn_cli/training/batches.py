@@ -6,15 +6,17 @@ Letters: N sketches, P points of all of them, R rows (P + N: every move and ever
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from sketchrnn_cli.model.config import ModelConfig
+from sketchrnn_cli.model.device_sequence import copied, steps_and_ranks
 from sketchrnn_cli.model.packed import Packing
 from sketchrnn_cli.model.sketch_rnn import Noise, PackedBatch
 from sketchrnn_cli.sketches.sketch import START
@@ -29,6 +31,7 @@ Integers = npt.NDArray[np.int64]
 ORDER, AUGMENTATION, NOISE, VALIDATION, LATENTS, DEALING = range(
     6
 )  # independent streams of one seed
+GOLDEN = 0x9E3779B9 - 2**32  # 2^32 over the golden ratio: so that a key of 0 does not stay 0
 
 
 def seed_of(seed: int, stream: int, step: int) -> int:
@@ -112,11 +115,8 @@ class FlatSketches:
 
 def gather(corpus: Corpus, indices: Integers, *, scale_factor: float) -> FlatSketches:
     """Read drawings from the corpus: clipped, in model units."""
-    starts = corpus.offsets[indices]
-    lengths = corpus.offsets[indices + 1] - starts
-    ends = np.cumsum(lengths)
-    rows = np.arange(ends[-1]) + np.repeat(starts - (ends - lengths), lengths)
-    moves = np.asarray(corpus.moves[rows])
+    lengths = corpus.offsets[indices + 1] - corpus.offsets[indices]
+    moves = corpus.rows_of(indices)
     clip = corpus.preparation.clip
     offsets = np.clip(moves[:, :2].astype(np.float32), -clip, clip) / np.float32(scale_factor)
     return FlatSketches(
@@ -215,17 +215,16 @@ def pack(
     sizes = packing.batch_sizes[1:]
     moves_packing = Packing(sizes, tuple((starts[1:] - n).tolist()))
 
-    def tensor(array: npt.NDArray[np.generic]) -> torch.Tensor:
-        moved = torch.from_numpy(array).to(device)
-        return moved.to(dtype) if moved.is_floating_point() else moved
-
+    inputs_there, offsets_there, backwards_there, pen_there = copied(
+        [inputs, offsets, backwards, pen], device
+    )
     return PackedBatch(
-        inputs=tensor(inputs),
-        offsets=tensor(offsets),
-        pen=tensor(pen),
+        inputs=inputs_there.to(dtype),
+        offsets=offsets_there.to(dtype),
+        pen=pen_there,
         packing=packing,
         moves_packing=moves_packing,
-        backwards=tensor(backwards),
+        backwards=backwards_there.to(dtype),
         numbers=tuple(sketches.numbers[order].tolist()),
         lengths=tuple(lengths[order].tolist()),
     )
@@ -266,8 +265,8 @@ def noise_of(
 ) -> Noise:
     """Latent noise and dropout masks drawn from one seed.
 
-    On a CPU every sketch has random numbers of its own, named by the seed and its number, so
-    that they do not depend on how a batch is dealt out.
+    Every sketch has random numbers of its own, named by the seed and its number, so that they do
+    not depend on how a batch is dealt out. Those of a CPU and of other devices differ.
     """
     keep = round((1 - model.dropout) * 2**16) / 2**16
     dropout = dropout and keep < 1
@@ -323,17 +322,67 @@ def _noise_on_device(
     device: torch.device,
     dtype: torch.dtype,
 ) -> Noise:
-    """The same from the device's own generator: no numbers cross the bus. keep 1: no dropout."""
-    generator = torch.Generator(device).manual_seed(seed)
-    n, n_rows, n_moves = batch.n_sketches, len(batch.inputs), len(batch.backwards)
+    """The same, made on the device from one key a row that goes there; keep 1: no dropout.
 
-    def mask(rows: int, width: int) -> torch.Tensor | None:
-        if keep == 1:
-            return None
-        return torch.rand(rows, width, generator=generator, device=device) < keep
+    A row's key is a hash of the seed, its sketch's number, its point, and what it is for; a
+    random number is a hash of its row's key and its column.
+    """
+    n = batch.n_sketches
+    none = np.empty(0, np.int32)
+    decoder = _keys(batch.packing, batch, seed, 0) if keep < 1 else none
+    latent = _keys(Packing((n,), (0, n)), batch, seed, 1) if model.encoder else none
+    encoder = none
+    if model.encoder and keep < 1:
+        ahead, back = (_keys(batch.moves_packing, batch, seed, use) for use in (2, 3))
+        steps = zip(batch.moves_packing.starts, batch.moves_packing.starts[1:], strict=False)
+        encoder = np.concatenate([part[a:b] for a, b in steps for part in (ahead, back)])
+    decoder_keys, latent_keys, encoder_keys = copied([decoder, latent, encoder], device)
+    return Noise(
+        _normal(latent_keys, model.latent_size).to(dtype) if len(latent) else None,
+        _kept_on_device(decoder_keys, model.decoder_size, keep) if len(decoder) else None,
+        _kept_on_device(encoder_keys, model.encoder_size, keep) if len(encoder) else None,
+        keep,
+    )
 
-    decoder = mask(n_rows, model.decoder_size)
-    if not model.encoder:
-        return Noise(None, decoder, None, keep)
-    latent = torch.randn(n, model.latent_size, generator=generator, device=device, dtype=dtype)
-    return Noise(latent, decoder, mask(2 * n_moves, model.encoder_size), keep)
+
+def _keys(packing: Packing, batch: PackedBatch, seed: int, use: int) -> npt.NDArray[np.int32]:
+    """A hash of the seed, the use, and the sketch and the point of every row."""
+    points, ranks = steps_and_ranks(packing)
+    numbers = np.asarray(batch.numbers)[ranks]
+    key = torch.zeros(len(points), dtype=torch.int32)
+    for word in (seed & 0xFFFFFFFF, seed >> 32, use, numbers, points):
+        words = np.full(len(points), word).astype(np.uint32).view(np.int32)
+        key = mixed(key ^ torch.from_numpy(words)) + GOLDEN
+    return cast("npt.NDArray[np.int32]", key.numpy())
+
+
+def mixed(x: torch.Tensor) -> torch.Tensor:
+    """Every 32-bit number to another one, one to one, so that each bit depends on all bits.
+
+    Source: C. Wellons, "Prospecting for hash functions", 2018, lowbias32. int32 stands for
+    unsigned: torch's shift repeats the sign, so it is masked away.
+    """
+    x = x ^ (x >> 16 & 0xFFFF)
+    x = x * 0x7FEB352D
+    x = x ^ (x >> 15 & 0x1FFFF)
+    x = x * (0x846CA68B - 2**32)
+    return x ^ (x >> 16 & 0xFFFF)
+
+
+def _bits(keys: torch.Tensor, columns: int) -> torch.Tensor:
+    """(rows, columns) int32, all bits random, from keys (rows,)."""
+    column = mixed(torch.arange(1, columns + 1, dtype=torch.int32, device=keys.device))
+    return mixed(keys[:, None] ^ column)
+
+
+def _kept_on_device(keys: torch.Tensor, columns: int, keep: float) -> torch.Tensor:
+    """(rows, columns) True with a probability given in 65,536ths: 16 bits decide."""
+    halves = _bits(keys, -(-columns // 2)).view(torch.int16)  # from -32768 to 32767
+    return (halves < round(keep * 2**16) - 2**15)[:, :columns].contiguous()
+
+
+def _normal(keys: torch.Tensor, columns: int) -> torch.Tensor:
+    """(rows, columns) float32, standard normal. Source: Box & Muller 1958."""
+    bits = _bits(keys, 2 * columns).bitwise_right_shift(8).bitwise_and(0xFFFFFF)
+    u, v = ((bits + 0.5) / 2**24).chunk(2, dim=1)  # in (0, 1]
+    return (-2 * u.log()).sqrt() * (2 * math.pi * v).cos()

@@ -241,12 +241,10 @@ class Trainer:
         n_sketches = len(sketches.lengths)
         sketches = batches.share(sketches, team.rank, team.world)
         batch = batches.pack(sketches, device=self.device, dtype=self.dtype)
-        # on a CPU noise goes by the number of the sketch; a device's own must differ by process
-        noise_step = step if self.device.type == "cpu" else step * team.world + team.rank
         noise = batches.noise_of(
             batch,
             self.network.config,
-            batches.seed_of(config.seed, batches.NOISE, noise_step),
+            batches.seed_of(config.seed, batches.NOISE, step),
             dropout=True,
             device=self.device,
             dtype=self.dtype,

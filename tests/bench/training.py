@@ -17,7 +17,8 @@ from measuring import Row, run
 FLOP_A_POINT = 10e6  # training arithmetic of the base model, forward and backward
 MEAN = 45  # points; the length that rates are compared at
 LONG = 200  # drawings, the longest there are
-ROUNDS, STEPS = 3, 6
+ROUNDS, STEPS = 3, 8
+WARM_UP = 24  # steps in which the products of most sizes are planned
 
 
 def mean_points(corpus):
@@ -72,6 +73,9 @@ def points_a_second(each, ceilings):
     best = dict.fromkeys(each, 0.0)
     batches.gather = counted
     try:
+        for training in each.values():
+            for _ in range(WARM_UP):
+                training.take_step()
         for _ in range(ROUNDS):
             for key, training in each.items():
                 training.take_step()
