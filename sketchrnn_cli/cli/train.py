@@ -223,7 +223,7 @@ def _wait_patiently() -> None:
     By default they hold on to it for milliseconds. On a quiet machine that gains nothing here,
     and beside one other busy program a step takes twice as long.
     """
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # torch on Linux
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # torch on Linux
     os.environ.setdefault("KMP_BLOCKTIME", "1")  # torch on macOS and Windows, milliseconds
 
 

@@ -25,7 +25,7 @@ USUAL = ("starting", "sampling", "preparing", "training")
 SECTIONS = (*USUAL, "memory")
 
 
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as `train` has it; read when torch comes in
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as `train` has it; read when torch comes in
 
 
 def main():

@@ -17,8 +17,8 @@ from measuring import Row, run
 FLOP_A_POINT = 10e6  # training arithmetic of the base model, forward and backward
 MEAN = 45  # points; the length that rates are compared at
 LONG = 200  # drawings, the longest there are
-ROUNDS, STEPS = 3, 8
-WARM_UP = 24  # steps in which the products of most sizes are planned
+ROUNDS, STEPS = 3, 16
+WARM_UP = 48  # steps, in which the products of nearly all sizes are planned
 
 
 def mean_points(corpus):
