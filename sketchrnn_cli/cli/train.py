@@ -220,7 +220,7 @@ def _leave(code: int) -> NoReturn:
 def _wait_patiently() -> None:
     """Let threads that wait for one another give up their core soon; before torch is imported.
 
-    By default they hold on to it for milliseconds. On a quiet machine that gains nothing here,
+    By default they hold on to it for milliseconds. On a quiet machine that gains a few per cent,
     and beside one other busy program a step takes twice as long.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # torch on Linux

@@ -21,14 +21,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, split_with_sizes
 
-from sketchrnn_cli.model.packed import Packing
-
-Integers = npt.NDArray[np.int64]
+from sketchrnn_cli.model.packed import Packing, copied, steps_and_ranks
 
 
 class Layer(NamedTuple):
@@ -93,31 +89,6 @@ def run(
         packing, compute, mask, keep, h0, c0, w_h, *added
     )
     return rows.transpose(0, 1), last.transpose(0, 1)
-
-
-# copies
-
-
-def copied(arrays: Sequence[npt.NDArray[Any]], device: torch.device) -> list[Tensor]:
-    """The arrays on a device, in one copy that nobody waits for; on a CPU the same memory."""
-    if device.type == "cpu":
-        return [torch.from_numpy(array) for array in arrays]
-    sizes = [-(-array.nbytes // 16) * 16 for array in arrays]  # every part begins aligned
-    host = torch.empty(sum(sizes), dtype=torch.uint8, pin_memory=device.type == "cuda")
-    for part, array in zip(split_with_sizes(host, sizes), arrays, strict=True):
-        part.numpy()[: array.nbytes] = array.reshape(-1).view(np.uint8)
-    there = host.to(device, non_blocking=True)
-    return [
-        part[: array.nbytes].view(torch.from_numpy(array[:0]).dtype).view(array.shape)
-        for part, array in zip(split_with_sizes(there, sizes), arrays, strict=True)
-    ]
-
-
-def steps_and_ranks(packing: Packing) -> tuple[Integers, Integers]:
-    """Of every row its step and its sequence, the longest being 0; (R,) each."""
-    sizes = np.asarray(packing.batch_sizes)
-    steps = np.repeat(np.arange(len(sizes)), sizes)
-    return steps, np.arange(len(steps)) - np.repeat(np.asarray(packing.starts[:-1]), sizes)
 
 
 class _Repeated(torch.autograd.Function):

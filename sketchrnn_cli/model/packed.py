@@ -19,9 +19,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, split_with_sizes
+
+Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +89,25 @@ class Workspace:
             kept = torch.empty(room, dtype=like.dtype, device=like.device)
             self._buffers[name] = kept
         return kept[:size].view(shape)
+
+
+def copied(arrays: Sequence[npt.NDArray[Any]], device: torch.device) -> list[Tensor]:
+    """The arrays on a device, in one copy that nobody waits for; on a CPU the same memory."""
+    if device.type == "cpu":
+        return [torch.from_numpy(array) for array in arrays]
+    sizes = [-(-array.nbytes // 16) * 16 for array in arrays]  # every part begins aligned
+    host = torch.empty(sum(sizes), dtype=torch.uint8, pin_memory=device.type == "cuda")
+    for part, array in zip(split_with_sizes(host, sizes), arrays, strict=True):
+        part.numpy()[: array.nbytes] = array.reshape(-1).view(np.uint8)
+    there = host.to(device, non_blocking=True)
+    return [
+        part[: array.nbytes].view(torch.from_numpy(array[:0]).dtype).view(array.shape)
+        for part, array in zip(split_with_sizes(there, sizes), arrays, strict=True)
+    ]
+
+
+def steps_and_ranks(packing: Packing) -> tuple[Integers, Integers]:
+    """Of every row its step and its sequence, the longest being 0; (R,) each."""
+    sizes = np.asarray(packing.batch_sizes)
+    steps = np.repeat(np.arange(len(sizes)), sizes)
+    return steps, np.arange(len(steps)) - np.repeat(np.asarray(packing.starts[:-1]), sizes)
