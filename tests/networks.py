@@ -7,7 +7,15 @@ from sketchrnn_cli.model.config import ModelConfig
 
 
 def tiny(
-    *, encoder=True, seed=0, decoder_size=24, encoder_size=16, latent_size=8, n_mixtures=5, **kept
+    *,
+    encoder=True,
+    seed=0,
+    decoder_size=24,
+    encoder_size=16,
+    latent_size=8,
+    n_mixtures=5,
+    n_words=0,
+    **kept,
 ):
     """A network whose drawings end after some twenty moves."""
     config = ModelConfig(
@@ -16,6 +24,8 @@ def tiny(
         encoder_size=encoder_size,
         latent_size=latent_size,
         n_mixtures=n_mixtures,
+        n_words=n_words,
+        word_size=6,
     )
     rng = np.random.default_rng(seed)
     weights = {

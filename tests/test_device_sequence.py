@@ -236,7 +236,8 @@ def test_noise_on_a_device_does_not_depend_on_the_dealing():
     sketches = random_sketches(rng, lengths=rng.integers(1, 12, 9))
     flat = np.concatenate(sketches)
     lengths = np.array([len(s) for s in sketches])
-    whole = batches.FlatSketches(flat[:, :2], flat[:, 2] > 0, lengths, np.arange(9))
+    words = np.arange(9) % 2
+    whole = batches.FlatSketches(flat[:, :2], flat[:, 2] > 0, lengths, np.arange(9), words)
     batch = batches.pack(whole, device=CPU)
     wanted = by_sketch(batch, noise_of(batch))
     found = {}

@@ -178,6 +178,7 @@ def test_every_sketch_is_dealt_once_and_the_parts_are_alike(world):
         rng.random(lengths.sum()) < 0.2,
         lengths,
         np.arange(100),
+        rng.integers(0, 9, 100),
     )
     parts = [batches.share(sketches, rank, world) for rank in range(world)]
     assert sorted(np.concatenate([part.numbers for part in parts])) == list(range(100))

@@ -6,7 +6,7 @@ import pytest
 import reference
 import torch
 
-from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.engine import Engine, condition, label_rows
 from sketchrnn_cli.inference.score import log_likelihood
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import PRESETS, ModelConfig
@@ -19,7 +19,9 @@ def packed(sketches):
     flat, numbers = np.concatenate(sketches), np.arange(len(sketches))
     lengths = np.array([len(sketch) for sketch in sketches])
     offsets = np.ascontiguousarray(flat[:, :2])
-    return pack(FlatSketches(offsets, flat[:, 2] > 0, lengths, numbers), device=torch.device("cpu"))
+    words = np.arange(len(sketches)) % 3
+    flat_sketches = FlatSketches(offsets, flat[:, 2] > 0, lengths, numbers, words)
+    return pack(flat_sketches, device=torch.device("cpu"))
 
 
 def in_torch(model):
@@ -29,10 +31,13 @@ def in_torch(model):
 
 
 @pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("n_words", [0, 2])
 @pytest.mark.parametrize("encoder", [True, False])
-def test_numpy_and_torch_agree_within_1e_5(preset, encoder):
+def test_numpy_and_torch_agree_within_1e_5(preset, encoder, n_words):
     sizes = {name: getattr(ModelConfig(**PRESETS[preset]), name) for name in PRESETS["tiny"]}
-    model = networks.tiny(encoder=encoder, seed=1, **sizes)
+    model = networks.tiny(
+        encoder=encoder, seed=1, n_words=n_words, words=("ant", "bee")[: n_words or 1], **sizes
+    )
     rng = np.random.default_rng(2)
     sketches = [networks.random_moves(rng, n) for n in (12, 1, 40, 7, 40)]
     engine, network, batch = Engine(model), in_torch(model), packed(sketches)
@@ -44,8 +49,10 @@ def test_numpy_and_torch_agree_within_1e_5(preset, encoder):
         np.testing.assert_allclose((presig / 2).exp(), sigma[list(batch.numbers)], atol=1e-5)
         z = mu
     longest_first = None if z is None else torch.from_numpy(z[list(batch.numbers)])
-    outputs = network.decoder(batch.inputs, batch.packing, longest_first).numpy()
-    ours = engine.forward(sketches, z)
+    constant = network.decoder.constant(longest_first, batch.words)
+    outputs = network.decoder(batch.inputs, batch.packing, constant).numpy()
+    labels = label_rows(model, ["ant", "bee", None, "ant", "bee"])
+    ours = engine.forward(sketches, condition(model, 5, z=z, labels=labels))
     for rank, number in enumerate(batch.numbers):
         rows = [start + rank for start in batch.packing.starts[: len(sketches[number]) + 1]]
         np.testing.assert_allclose(outputs[rows], ours[number], atol=1e-5, rtol=1e-5)

@@ -38,11 +38,12 @@ def random_sketches(rng, lengths=(6, 1, 9, 3, 9)):
     return sketches
 
 
-def packed(sketches):
+def packed(sketches, words=None):
     flat = np.concatenate(sketches)
     lengths = np.array([len(s) for s in sketches])
     numbers = np.arange(len(lengths))
-    return pack(FlatSketches(flat[:, :2], flat[:, 2] > 0, lengths, numbers), device=CPU)
+    words = np.zeros(len(lengths), int) if words is None else np.asarray(words)
+    return pack(FlatSketches(flat[:, :2], flat[:, 2] > 0, lengths, numbers, words), device=CPU)
 
 
 def double(batch):
@@ -92,6 +93,24 @@ def test_decoder_only_losses_equal_the_slow_reference():
     nats = sum(reference.sketch_nats(weights, sketch) for sketch in sketches)
     assert losses.reconstruction.item() == pytest.approx(nats, rel=1e-9)
     assert losses.kl.numel() == 0
+
+
+@pytest.mark.parametrize("encoder", [True, False])
+def test_a_decoder_that_is_told_words_equals_the_slow_reference(encoder):
+    sketches = random_sketches(np.random.default_rng(7))
+    words = [2, 0, 3, 3, 1]  # 3: no word
+    config = dataclasses.replace(SMALL, encoder=encoder, n_words=3, word_size=6)
+    network, weights = random_network(config)
+    losses = network(double(packed(sketches, words)))
+    nats = 0.0
+    for sketch, word in zip(sketches, words, strict=True):
+        mu = reference.encode(weights, sketch)[0] if encoder else np.zeros(0)
+        heard = np.concatenate([mu, weights["decoder.words"][word]])
+        nats += reference.sketch_nats(weights, sketch, heard)
+    assert losses.reconstruction.item() == pytest.approx(nats, rel=1e-9)
+    losses.reconstruction.backward()
+    gradient = network.decoder.words.grad
+    assert (gradient.abs().sum(1) > 0).all()  # every word was told
 
 
 def test_recurrent_dropout_masks_the_candidate_gate_alone():
@@ -324,17 +343,19 @@ def test_same_seed_same_weights_and_another_seed_others():
     assert any((a[name] != c[name]).any() for name in a)
 
 
+@pytest.mark.parametrize("n_words", [0, 2])
 @pytest.mark.parametrize("encoder", [True, False])
-def test_checkpoint_round_trip(tmp_path, encoder):
-    config = dataclasses.replace(SMALL, encoder=encoder)
+def test_checkpoint_round_trip(tmp_path, encoder, n_words):
+    config = dataclasses.replace(SMALL, encoder=encoder, n_words=n_words)
     network = SketchRNN(config, seed=4)
     assert {n: v.shape for n, v in network.weights().items()} == checkpoint.shapes(config)
     weights = network.weights()
     if encoder:
         weights |= {
             "latent.share": np.array([0.25, 0.75], np.float32),
-            "latent.mean": np.ones((2, 4), np.float32),
-            "latent.scale": np.eye(4, dtype=np.float32),
+            "latent.weight": np.full((2, 3), 1 / 3, np.float32),
+            "latent.mean": np.ones((2, 3, 4), np.float32),
+            "latent.scale": np.tile(np.eye(4, dtype=np.float32), (2, 1, 1)),
         }
     saved = Checkpoint(
         config=config,
@@ -369,6 +390,45 @@ def test_the_same_model_is_the_same_bytes_in_another_process():
     assert header["__metadata__"] == {name: name for name in "stuvwxyz"}
 
 
+def test_a_model_of_format_version_1_reads_as_one_of_today(tmp_path):
+    config = dataclasses.replace(SMALL)
+    latent = {
+        "latent.share": np.array([0.25, 0.75], np.float32),
+        "latent.mean": np.arange(8, dtype=np.float32).reshape(2, 4),
+        "latent.scale": np.tril(np.arange(16, dtype=np.float32).reshape(4, 4)),
+    }
+    metadata = {
+        "format": "sketchrnn",
+        "format_version": "1",
+        "config": json.dumps(
+            {"encoder_size": 5, "latent_size": 4, "decoder_size": 7, "n_mixtures": 3}
+        ),
+        "scale_factor": "2.5",
+        "words": '["ant", "bee"]',
+        "n_max": "9",
+        "preparation": "{}",
+        "training": "{}",
+    }
+    weights = SketchRNN(config).weights() | latent
+    (tmp_path / "old.safetensors").write_bytes(checkpoint.to_bytes(weights, metadata))
+    old = checkpoint.load(tmp_path / "old.safetensors")
+    assert old.config == config
+    assert old.weights["latent.weight"].tolist() == [[1], [1]]
+    np.testing.assert_array_equal(old.weights["latent.mean"][:, 0], latent["latent.mean"])
+    for word in range(2):
+        np.testing.assert_array_equal(old.weights["latent.scale"][word], latent["latent.scale"])
+
+
+def test_a_decoder_told_other_words_than_there_are_is_damaged(tmp_path):
+    config = dataclasses.replace(SMALL, n_words=3)
+    saved = Checkpoint(
+        config=config, weights=SketchRNN(config).weights(), scale_factor=1.0, words=("a", "b")
+    )
+    checkpoint.save(tmp_path / "odd.safetensors", saved)
+    with pytest.raises(BadCheckpoint, match="2 words, and its decoder is told 3 apart"):
+        checkpoint.load(tmp_path / "odd.safetensors")
+
+
 def corrupt(data, what):
     if what == "empty":
         return b""
@@ -379,7 +439,7 @@ def corrupt(data, what):
     if what == "header":
         return data[:8] + b"{" + b"\xff" * 20 + data[29:]
     if what == "newer":
-        return data.replace(b'"format_version":"1"', b'"format_version":"9"')
+        return data.replace(b'"format_version":"2"', b'"format_version":"9"')
     return data.replace(b'"format":"sketchrnn"', b'"format":"something"'[:21])
 
 

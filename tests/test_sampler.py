@@ -237,9 +237,9 @@ def test_no_more_than_so_many_wait_for_a_drawing_that_takes_long(monkeypatch):
     engine = Engine(checkpoint)
     real, begun = sampler.random_numbers, []
 
-    def watched(seed, number, candidate=0):
+    def watched(seed, number, candidate=0, *, choice=0):
         begun.append(number)
-        return real(seed, number, candidate)
+        return real(seed, number, candidate, choice=choice)
 
     monkeypatch.setattr(sampler, "random_numbers", watched)
     prefixes = [np.zeros((150 if k == 0 else 1, 3), "f4") for k in range(100)]
@@ -322,8 +322,9 @@ def test_latents_come_from_where_the_words_lie_unless_the_prior_is_asked_for():
     rng = np.random.default_rng(3)
     fitted = {
         "latent.share": np.array([0.2, 0, 0.8], np.float32),
-        "latent.mean": rng.normal(size=(3, size)).astype(np.float32),
-        "latent.scale": np.tril(rng.normal(size=(size, size))).astype(np.float32),
+        "latent.weight": np.array([[0.3, 0.7]] * 3, np.float32),
+        "latent.mean": rng.normal(size=(3, 2, size)).astype(np.float32),
+        "latent.scale": np.tril(rng.normal(size=(3, size, size))).astype(np.float32),
     }
     engine = Engine(dataclasses.replace(model, weights=model.weights | fitted))
     settings = Settings(temperature=0.5, seed=2, max_points=12)
@@ -337,10 +338,95 @@ def test_latents_come_from_where_the_words_lie_unless_the_prior_is_asked_for():
     counts = np.bincount(chosen, minlength=3)
     assert counts[1] == 0
     assert 4 <= counts[0] <= 22
-    z = fitted["latent.mean"][chosen] + normal @ fitted["latent.scale"].T
+    second = [sampler.random_numbers(2, k, choice=2).random() >= 0.3 for k in range(n)]
+    assert 30 < sum(second) < 55
+    z = fitted["latent.mean"][chosen, np.array(second, int)]
+    z = z + np.einsum("nij,nj->ni", fitted["latent.scale"][chosen], normal)
     for a, b in zip(by_word, draw(engine, n, settings=settings, z=z), strict=True):
         np.testing.assert_allclose(a.points(), b.points(), atol=0.02)
     asked = dataclasses.replace(settings, prior=True)
     plain = list(draw(engine, n, settings=asked))
     for a, b in zip(plain, draw(engine, n, settings=asked, z=normal), strict=True):
         np.testing.assert_allclose(a.points(), b.points(), atol=0.02)
+
+
+def worded(**kept):
+    """A network that is told three words, and knows where their latents lie."""
+    model = networks.tiny(n_words=3, words=("ant", "bee", "cow"), **kept)
+    size = model.config.latent_size
+    rng = np.random.default_rng(3)
+    fitted = {
+        "latent.share": np.array([0.2, 0, 0.8], np.float32),
+        "latent.weight": np.array([[0.3, 0.7], [1, 0], [0.9, 0.1]], np.float32),
+        "latent.mean": rng.normal(size=(3, 2, size)).astype(np.float32),
+        "latent.scale": np.tril(rng.normal(size=(3, size, size))).astype(np.float32),
+    }
+    weights = model.weights | (fitted if model.config.encoder else {})
+    return dataclasses.replace(model, weights=weights)
+
+
+def lines(sketches):
+    return [[stroke.tolist() for stroke in sketch.strokes] for sketch in sketches]
+
+
+@pytest.mark.parametrize("encoder", [True, False])
+def test_a_word_asked_for_is_told_and_is_on_the_drawing(encoder):
+    engine = Engine(worded(encoder=encoder))
+    settings = Settings(seed=1, max_points=12)
+    words = ["ant", "bee", None, "dragon"] * 2
+    drawn = list(draw(engine, 8, settings=settings, words=words))
+    assert [sketch.word for sketch in drawn] == words
+    rows = np.eye(4, dtype=np.float32)[[0, 1, 3, 3] * 2]
+    assert lines(drawn) == lines(draw(engine, 8, settings=settings, labels=rows))
+    others = list(draw(engine, 8, settings=settings, words=["cow"] * 8))
+    assert all(a != b for a, b in zip(lines(drawn), lines(others), strict=True))
+
+
+@pytest.mark.parametrize("encoder", [True, False])
+def test_without_a_wish_each_word_comes_as_often_as_there_are_drawings_of_it(encoder):
+    engine = Engine(worded(encoder=encoder))
+    drawn = list(draw(engine, 200, settings=Settings(max_points=3)))
+    counts = collections.Counter(sketch.word for sketch in drawn)
+    if encoder:
+        assert counts.keys() == {"ant", "cow"}
+        assert 25 <= counts["ant"] <= 57
+    else:  # nobody counted: all alike
+        assert all(45 <= counts[word] <= 88 for word in ("ant", "bee", "cow"))
+    settings = Settings(max_points=3)
+    again = draw(engine, 200, settings=settings, words=[sketch.word for sketch in drawn])
+    assert lines(drawn) == lines(again)
+
+
+def test_between_two_words_latents_lie_between_theirs():
+    model = worded()
+    weights = model.weights
+    settings = Settings(seed=4, max_points=20)
+    labels = np.array([[1 - t, 0, t, 0] for t in np.linspace(0, 1, 5)], np.float32)
+    drawn = list(draw(Engine(model), 5, settings=settings, labels=labels, numbers=[7] * 5))
+    normal = sampler.random_numbers(4, 7).standard_normal(8, dtype=np.float32)
+    u = sampler.random_numbers(4, 7, choice=2).random()
+    ends = [
+        weights["latent.mean"][word, int(u >= weights["latent.weight"][word, 0])]
+        + weights["latent.scale"][word] @ normal
+        for word in (0, 2)
+    ]
+    z = np.stack([(1 - t) * ends[0] + t * ends[1] for t in np.linspace(0, 1, 5)]).astype("f4")
+    again = draw(Engine(model), 5, settings=settings, labels=labels, z=z, numbers=[7] * 5)
+    for a, b in zip(drawn, again, strict=True):
+        np.testing.assert_allclose(a.points(), b.points(), atol=0.02)
+
+
+def test_the_most_likely_latent_is_the_mean_of_the_heaviest_component():
+    model = worded()
+    settings = Settings(seed=4, max_points=20, most_likely=True)
+    drawn = list(draw(Engine(model), 2, settings=settings, words=["ant", "bee"]))
+    z = model.weights["latent.mean"][[0, 1], [1, 0]]
+    again = list(draw(Engine(model), 2, settings=settings, words=["ant", "bee"], z=z))
+    assert lines(drawn) == lines(again)
+
+
+def test_labels_of_another_width_are_a_fault():
+    with pytest.raises(BadConfig, match="labels of shape"):
+        draw(Engine(worded()), 1, labels=np.ones((1, 3), np.float32))
+    with pytest.raises(BadConfig, match="labels"):
+        draw(Engine(networks.tiny()), 1, labels=np.ones((1, 3), np.float32))

@@ -35,6 +35,9 @@ class Drawings:
     def moves_of(self, index):
         return self.all[index]
 
+    def word_of(self, index):
+        return ("ant", "bee")[index % 2]
+
     def split_hash(self, split):
         return f"hash of {split}"
 

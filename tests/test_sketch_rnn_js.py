@@ -9,7 +9,7 @@ import pytest
 import reference
 
 from sketchrnn_cli.errors import BadCheckpoint, BadFile
-from sketchrnn_cli.inference.engine import Engine, decoder_input
+from sketchrnn_cli.inference.engine import Engine, condition, decoder_input
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.sketch_rnn_js import load
 
@@ -77,7 +77,8 @@ def test_an_encoder_and_decoder_mean_what_they_mean_in_the_browser(tmp_path, ver
     np.testing.assert_allclose(sigma[0], np.exp((both @ w[8] + w[9]) / 2), rtol=1e-5)
 
     z = np.array([0.5, -2, 1.5])
-    (raw,) = engine.forward([moves], z[None].astype("f4"))
+    constant = condition(model, 1, z=z[None].astype("f4"))
+    (raw,) = engine.forward([moves], constant)
     if version < 6:
         z = np.tanh(z)
     c, h = np.split(np.tanh(z @ w[10] + w[11]), 2)

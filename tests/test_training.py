@@ -9,6 +9,8 @@ import reference
 import torch
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
+from sketchrnn_cli.inference import sampler, score
+from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.sketches import corpus as corpora
@@ -60,7 +62,11 @@ def metrics_without_clock(run):
 def ones(n):
     """n drawings of ten moves (1, 1)."""
     return batches.FlatSketches(
-        np.ones((10 * n, 2), np.float32), np.zeros(10 * n, bool), np.full(n, 10), np.arange(n)
+        np.ones((10 * n, 2), np.float32),
+        np.zeros(10 * n, bool),
+        np.full(n, 10),
+        np.arange(n),
+        np.zeros(n, int),
     )
 
 
@@ -171,7 +177,8 @@ def test_point_dropping_is_that_of_the_textbook_loop(seed):
     lengths = rng.integers(1, 40, 12)
     offsets = rng.normal(size=(lengths.sum(), 2)).astype(np.float32)
     lifts = rng.random(len(offsets)) < 0.1
-    flat = batches.FlatSketches(offsets, lifts, lengths, np.arange(12))
+    words = rng.integers(0, 3, 12)
+    flat = batches.FlatSketches(offsets, lifts, lengths, np.arange(12), words)
     result = batches.augment(
         flat, random_scale=0.0, point_dropping=0.4, rng=np.random.default_rng(seed)
     )
@@ -209,7 +216,8 @@ def test_packed_rows_are_the_drawings_step_by_step():
         sketch[:, 2] = rng.random(len(sketch)) < 0.4
     flat = np.concatenate(sketches)
     batch = batches.pack(
-        batches.FlatSketches(flat[:, :2], flat[:, 2] > 0, lengths, np.arange(4)), device=CPU
+        batches.FlatSketches(flat[:, :2], flat[:, 2] > 0, lengths, np.arange(4), np.arange(5, 9)),
+        device=CPU,
     )
     assert batch.packing.batch_sizes == (4, 4, 3, 3, 2, 2, 2, 2)
     assert batch.moves_packing.batch_sizes == (4, 3, 3, 2, 2, 2, 2)
@@ -425,6 +433,42 @@ def test_validation_is_the_exact_loss_of_the_slow_reference(tmp_path, corpus):
     assert metrics.split == "valid"
 
 
+def test_some_drawings_come_without_their_word_the_same_ones_again(corpus):
+    config = TrainingConfig(batch_size=8, word_dropout=0.3)
+    train, untold = corpus.indices("train"), []
+    for step in range(60):
+        sketches = batches.training_sketches(corpus, train, config, step)
+        again = batches.training_sketches(corpus, train, config, step)
+        np.testing.assert_array_equal(sketches.words, again.words)
+        whole = batches.training_sketches(
+            corpus, train, dataclasses.replace(config, word_dropout=0.0), step
+        )
+        told = sketches.words != len(corpus.words)
+        np.testing.assert_array_equal(sketches.words[told], whole.words[told])
+        assert whole.words.max() < len(corpus.words)
+        untold.append(~told)
+    assert 0.2 < np.mean(untold) < 0.4
+
+
+def test_a_model_that_is_told_words_learns_which_is_which(tmp_path, corpus):
+    model = dataclasses.replace(SMALL, n_words=len(corpus.words), encoder=False)
+    config = TrainingConfig(batch_size=16, steps=150, valid_every=150, save_every=150)
+    trainer = trainer_of(tmp_path / "run", corpus, config, model)
+    for _ in trainer.events():
+        pass
+    network = Engine(checkpoint.load(tmp_path / "run"))
+    indices = corpus.indices("train")
+    moves = [sampler.to_model(corpus.moves_of(i), corpus.scale_factor) for i in indices]
+    words = [corpus.word_of(i) for i in indices]
+    turned = [corpus.words[(corpus.words.index(w) + 1) % len(corpus.words)] for w in words]
+    right, none, wrong = (
+        score.log_likelihood(network, moves, None, words=told).mean()
+        for told in (words, None, turned)
+    )
+    assert right > none + 1
+    assert none > wrong
+
+
 def test_latents_are_fitted_to_the_posteriors_of_the_training_drawings(tmp_path, corpus):
     trainer = trainer_of(tmp_path / "run", corpus)
     generator = torch.Generator().manual_seed(0)
@@ -445,16 +489,19 @@ def test_latents_are_fitted_to_the_posteriors_of_the_training_drawings(tmp_path,
     within = z.copy()
     for word in range(len(corpus.words)):
         mean = z[words == word].mean((0, 1))
-        np.testing.assert_allclose(fitted["latent.mean"][word], mean, atol=0.05 * size)
+        np.testing.assert_allclose(fitted["latent.mean"][word, 0], mean, atol=0.05 * size)
         assert fitted["latent.share"][word] == pytest.approx((words == word).mean())
         within[words == word] -= mean
-    assert np.allclose(fitted["latent.scale"], np.tril(fitted["latent.scale"]))
-    covariance = fitted["latent.scale"] @ fitted["latent.scale"].T
+    assert fitted["latent.weight"].tolist() == [[1]] * len(corpus.words)
+    for scale in fitted["latent.scale"]:
+        np.testing.assert_array_equal(scale, np.tril(scale))
+        np.testing.assert_array_equal(scale, fitted["latent.scale"][0])
+    covariance = scale @ scale.T
     np.testing.assert_allclose(covariance, np.cov(within.reshape(-1, 6).T), atol=0.05 * size**2)
     for _ in trainer.events():
         pass
     saved = checkpoint.load(tmp_path / "run").weights
-    assert saved["latent.scale"].shape == (6, 6)
+    assert saved["latent.scale"].shape == (len(corpus.words), 6, 6)
     assert "latent.scale" not in trainer.network.weights()
 
 

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
@@ -80,6 +80,13 @@ def train(
         Optional[bool],  # noqa: UP045
         typer.Option("--encoder/--no-encoder", help="Without: the paper's decoder-only model."),
     ] = None,
+    words: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option(
+            "--words/--no-words",
+            help="Tell the decoder the word, to draw by it. [default: where there are two or more]",
+        ),
+    ] = None,
     config: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--config", help="TOML with a model and a training table; flags win."),
@@ -126,6 +133,7 @@ def train(
             settings = read_toml(config) if config else {}
         alike = {"preset": preset, "resume": resume, "overwrite": overwrite, "settings": settings}
         one_machine = team.world == team.local_world
+        alike["words"] = words
         alike["data"] = sources if one_machine and not _is_packed(sources) else None
         team.agree_on_options({**training_flags, **model_flags, **alike})
         home = _home(team, device) if team.world > 1 else None
@@ -142,6 +150,7 @@ def train(
                             "--resume takes its settings from the run: leave out --config"
                         )
                     plan, corpus = _old_run(run, sources, model_flags, training_flags, team)
+                    _refuse_other_words(run, plan["model"]["n_words"], words)
                 else:
                     if resume and not sources:
                         raise BadFile(f"{run}: nothing to resume: no {CONFIG} in it")
@@ -158,7 +167,11 @@ def train(
                     if run.exists():
                         _refuse_run(run, overwrite=overwrite)
                     _check_device(device, model, training)
-                    corpus, record = _new_run(run, sources, model, training, terminal)
+                    if words is None and "n_words" in settings.get("model", {}):
+                        words = model.n_words > 0
+                    corpus, record, model = _new_run(
+                        run, sources, model, training, terminal, words=words
+                    )
                     plan = _plan(run, model, training, record, resuming=False)
                 team.note_begun(str(run))
         plan = json.loads(team.send(json.dumps(plan).encode()))
@@ -281,6 +294,28 @@ def _refuse_other_model(run: Path, model: ModelConfig, flags: dict[str, Any]) ->
             )
 
 
+def _refuse_other_words(run: Path, n_words: int, words: bool | None) -> None:
+    if words is not None and words != (n_words > 0):
+        told = f"was begun with a decoder that is told {n_words or 'no'} words"
+        raise BadConfig(f"{run}: {told}; that cannot change on the way")
+
+
+def _told(model: ModelConfig, corpus: Corpus, words: bool | None) -> ModelConfig:
+    """Sizes with the number of words that the decoder is told; None: where there are several.
+
+    Raises:
+        BadConfig: the sizes name another number than there are words.
+    """
+    there = len(corpus.words)
+    if not words and (words is not None or there < 2):
+        return replace(model, n_words=0)
+    if model.n_words not in (0, there):
+        raise BadConfig(
+            f"n_words is {model.n_words}, and the drawings have {there} words: leave it out"
+        )
+    return replace(model, n_words=there)
+
+
 def _plan(
     run: Path,
     model: ModelConfig,
@@ -323,7 +358,9 @@ def _new_run(
     model: ModelConfig,
     training: TrainingConfig,
     terminal: Terminal,
-) -> tuple[Corpus, dict[str, Any]]:
+    *,
+    words: bool | None,
+) -> tuple[Corpus, dict[str, Any], ModelConfig]:
     """Prepare the drawings beside the run, then move the folder to its place.
 
     So bad drawings leave nothing behind, and a run that is overwritten goes only when the new
@@ -342,6 +379,7 @@ def _new_run(
         n_train = len(packed.indices("train"))
         if not n_train:
             raise BadFile(f"{', '.join(sources)}: no drawings to train on")
+        model = _told(model, packed, words)
         own = packed.path == fresh / CORPUS
         record = {
             "sources": sources or ["doodles"],
@@ -357,7 +395,8 @@ def _new_run(
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
-    return corpora.Corpus.open(run / CORPUS if own else Path(str(record["packed"]))), record
+    corpus = corpora.Corpus.open(run / CORPUS if own else Path(str(record["packed"])))
+    return corpus, record, model
 
 
 def _is_packed(sources: list[str]) -> bool:
@@ -429,6 +468,7 @@ def _announce(terminal: Terminal, trainer: Trainer, *, resuming: bool) -> None:
     config = trainer.network.config
     size = sum(parameter.numel() for parameter in trainer.network.parameters())
     kind = "conditional" if config.encoder else "decoder only"
+    kind += f", told {config.n_words} words" if config.n_words else ""
     terminal.say(
         f"{trainer.run}: {len(trainer.train_indices):,} training and "
         f"{len(trainer.valid_indices):,} validation drawings"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from sketchrnn_cli.errors import BadConfig
-from sketchrnn_cli.inference.engine import check_latents, no_encoder, stroke5
+from sketchrnn_cli.inference.engine import no_encoder, stroke5
 from sketchrnn_cli.model.checkpoint import Checkpoint
 
 Array = npt.NDArray[np.float32]
@@ -72,14 +72,14 @@ class TorchEngine:
         return mu.cpu().numpy(), (presig / 2).exp().cpu().numpy()
 
     @torch.inference_mode()
-    def unroll(self, inputs: Sequence[Array], z: Array | None) -> list[Array]:
+    def unroll(self, inputs: Sequence[Array], constant: Array | None) -> list[Array]:
         """Raw outputs (T, 3 + 6M) after every one of (T, 5) given inputs, for each sketch."""
         w, size = self.weights, self.checkpoint.config.decoder_size
         lengths = [len(rows) for rows in inputs]
         result: list[Array] = [np.empty((0, len(w["decoder.out_b"])), np.float32)] * len(inputs)
         for batch in _batches(lengths):
             decoding = self.memory(len(batch))
-            decoding.start(np.arange(len(batch)), None if z is None else z[batch])
+            decoding.start(np.arange(len(batch)), None if constant is None else constant[batch])
             x, n_alive = self._steps([inputs[i] for i in batch])
             hidden = torch.zeros(len(x), len(batch), size, device=self.device)
             for t, n in enumerate(n_alive):
@@ -123,16 +123,18 @@ class TorchDecoding:
         self.constant = w["decoder.cell.b"].repeat(capacity, 1)  # (capacity, 4H)
 
     @torch.inference_mode()
-    def start(self, rows: Rows, z: Array | None) -> None:
-        """Let new sketches begin in these rows, from their latents (n, Z) or from zeros."""
+    def start(self, rows: Rows, constant: Array | None) -> None:
+        """Let new sketches begin in these rows, from (n, C) or from zeros."""
         engine, w, at = self.engine, self.engine.weights, self.engine.tensor(rows)
-        if not engine.checkpoint.config.encoder:
+        if not engine.checkpoint.config.constant_size:
             self.h[at], self.c[at] = 0, 0
             return
-        latents = engine.tensor(check_latents(engine.checkpoint, z))
-        start = torch.tanh(latents @ w["decoder.start_w"] + w["decoder.start_b"])
+        if constant is None:
+            raise BadConfig("this model draws from latents or words, and none were given")
+        heard = engine.tensor(constant)
+        start = torch.tanh(heard @ w["decoder.start_w"] + w["decoder.start_b"])
         self.c[at], self.h[at] = start.chunk(2, dim=1)
-        self.constant[at] = latents @ w["decoder.cell.w_const"] + w["decoder.cell.b"]
+        self.constant[at] = heard @ w["decoder.cell.w_const"] + w["decoder.cell.b"]
 
     @torch.inference_mode()
     def step(self, moves: Array) -> Array:

@@ -1,6 +1,7 @@
 """The network in use, in plain numpy: encoder, decoder step and unrolled decoder.
 
-Letters: N sketches, T steps, H hidden size, E encoder size, Z latent size, M mixtures.
+Letters: N sketches, T steps, H hidden size, E encoder size, Z latent size, W words, M mixtures,
+C numbers that stay the same for a sketch: its latent and what stands for its word.
 
 Everything is cut to what ink costs: no row is computed after its sketch has ended, the part of
 the input that stays the same for a whole sketch is multiplied once, and a step is one large
@@ -117,7 +118,7 @@ class Network(Protocol):
         """Latents of sketches."""
         ...
 
-    def unroll(self, inputs: Sequence[Array], z: Array | None) -> list[Array]:
+    def unroll(self, inputs: Sequence[Array], constant: Array | None) -> list[Array]:
         """Raw outputs of the decoder after every given input."""
         ...
 
@@ -129,7 +130,7 @@ class Network(Protocol):
 class Decoding(Protocol):
     """Sketches being drawn: the live ones are the first rows."""
 
-    def start(self, rows: npt.NDArray[np.intp], z: Array | None) -> None:
+    def start(self, rows: npt.NDArray[np.intp], constant: Array | None) -> None:
         """Let new sketches begin in these rows."""
         ...
 
@@ -151,7 +152,8 @@ class Engine:
         self.cell = LstmCell(w["decoder.cell.w_x"], w["decoder.cell.w_h"], w["decoder.cell.b"])
         self.out_w = w["decoder.out_w"] * np.float32(0.5)  # its input is 2h
         self.out_b = w["decoder.out_b"]
-        self.const_w = w["decoder.cell.w_const"] * self.cell.half if config.encoder else None
+        constant_w = w["decoder.cell.w_const"] if config.constant_size else None
+        self.const_w = None if constant_w is None else constant_w * self.cell.half
         self._readers: tuple[LstmCell, LstmCell] | None = None
 
     def encode(self, moves: Sequence[Array]) -> tuple[Array, Array]:
@@ -186,16 +188,16 @@ class Engine:
 
     def memory(self, capacity: int) -> EngineDecoding:
         """Room for so many sketches being drawn at once."""
-        shared = not self.checkpoint.config.encoder
+        shared = self.const_w is None
         memory = self.cell.memory(capacity, n_out=len(self.out_b), shared=shared)
         return EngineDecoding(self, memory)
 
-    def unroll(self, inputs: Sequence[Array], z: Array | None) -> list[Array]:
+    def unroll(self, inputs: Sequence[Array], constant: Array | None) -> list[Array]:
         """Run the decoder over given inputs.
 
         Args:
             inputs: (T, 5) stroke-5 rows each, beginning with the start token.
-            z: (N, Z), or None for a decoder-only model.
+            constant: (N, C), see ``condition``.
 
         Returns:
             (T, 3 + 6M) raw outputs each: what the decoder expects after every input.
@@ -205,7 +207,7 @@ class Engine:
         size = self.cell.size
         for batch in _batches(lengths):
             decoding = self.memory(len(batch))
-            decoding.start(np.arange(len(batch)), None if z is None else z[batch])
+            decoding.start(np.arange(len(batch)), None if constant is None else constant[batch])
             ends = np.cumsum([lengths[i] for i in batch])
             begins = ends - [lengths[i] for i in batch]
             hidden = np.empty((ends[-1], size), np.float32)
@@ -218,14 +220,14 @@ class Engine:
                 result[i] = raw[begin:end]
         return result
 
-    def forward(self, moves: Sequence[Array], z: Array | None) -> list[Array]:
+    def forward(self, moves: Sequence[Array], constant: Array | None) -> list[Array]:
         """Raw outputs for all P + 1 predictions of each sketch, given its own moves.
 
         Args:
             moves: (P, 3) stroke-3 each, model units.
-            z: (N, Z), or None for a decoder-only model.
+            constant: (N, C), see ``condition``.
         """
-        return self.unroll([decoder_input(m) for m in moves], z)
+        return self.unroll([decoder_input(m) for m in moves], constant)
 
 
 class EngineDecoding:
@@ -235,19 +237,20 @@ class EngineDecoding:
         self.engine = engine
         self.memory = memory
 
-    def start(self, rows: npt.NDArray[np.intp], z: Array | None) -> None:
-        """Let new sketches begin in these rows, from their latents (n, Z) or from zeros."""
+    def start(self, rows: npt.NDArray[np.intp], constant: Array | None) -> None:
+        """Let new sketches begin in these rows, from ``condition`` (n, C) or from zeros."""
         engine, memory, size = self.engine, self.memory, self.engine.cell.size
         if engine.const_w is None:
             memory.input[rows, :size] = 0
             memory.c[rows] = 0
             return
         w = engine.checkpoint.weights
-        z = check_latents(engine.checkpoint, z)
-        state = np.tanh(z @ w["decoder.start_w"] + w["decoder.start_b"])  # (n, 2H)
+        if constant is None:
+            raise BadConfig("this model draws from latents or words, and none were given")
+        state = np.tanh(constant @ w["decoder.start_w"] + w["decoder.start_b"])  # (n, 2H)
         memory.c[rows] = state[:, :size]
         memory.input[rows, :size] = 2 * state[:, size:]
-        memory.constant[rows] = z @ engine.const_w + engine.cell.b
+        memory.constant[rows] = constant @ engine.const_w + engine.cell.b
 
     def step(self, moves: Array) -> Array:
         """Feed one stroke-5 row to each of the first n sketches.
@@ -283,6 +286,50 @@ def stroke5(moves: Array) -> Array:
 def decoder_input(moves: Array) -> Array:
     """The start token and all moves, (P + 1, 5): one input for every prediction."""
     return np.concatenate([np.array([START], np.float32), stroke5(moves)])
+
+
+def condition(
+    checkpoint: Checkpoint, n: int, *, z: Array | None = None, labels: Array | None = None
+) -> Array | None:
+    """What the decoder hears of each sketch at every step: its latent, then its word.
+
+    Args:
+        checkpoint: of the model.
+        n: sketches.
+        z: (n, Z) of a model with encoder; None for another.
+        labels: (n, W + 1) shares of each word in what is drawn, the last of no word, summing to
+            1; None: no word. A model that is told no words takes none.
+
+    Returns:
+        (n, C), or None where C is 0.
+
+    Raises:
+        BadCheckpoint: latents for a decoder-only model.
+        BadConfig: no latents for another, or of another size.
+    """
+    config, parts = checkpoint.config, []
+    if config.encoder or z is not None:
+        parts.append(check_latents(checkpoint, z))
+    if config.n_words:
+        if labels is None:
+            labels = np.zeros((n, config.n_words + 1), np.float32)
+            labels[:, -1] = 1
+        parts.append(labels @ checkpoint.weights["decoder.words"])
+    return np.concatenate(parts, axis=1) if parts else None
+
+
+def label_rows(checkpoint: Checkpoint, words: Sequence[str | None]) -> Array | None:
+    """Words as ``condition`` takes them, (N, W + 1); one that the model does not know is none.
+
+    None for a model that is told no words.
+    """
+    if not checkpoint.config.n_words:
+        return None
+    place = {word: k for k, word in enumerate(checkpoint.words)}
+    none = len(place)
+    rows = np.zeros((len(words), none + 1), np.float32)
+    rows[np.arange(len(words)), [place.get(word or "", none) for word in words]] = 1
+    return rows
 
 
 def no_encoder() -> BadCheckpoint:

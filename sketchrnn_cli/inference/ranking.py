@@ -20,9 +20,9 @@ CHUNK = 256  # drawings scored at once
 def worst_first(
     network: Network, drawings: Iterable[tuple[int, Sketch]], n_worst: int
 ) -> tuple[list[dict[str, Any]], list[Sketch]]:
-    """The likelihood of every drawing given its mean latent, the least likely prediction first.
+    """The likelihood of every drawing given its mean latent and its word, the least likely first.
 
-    By the sum, the longest drawings would be the worst.
+    Likelihood is compared a prediction: by the sum, the longest drawings would be the worst.
 
     Args:
         network: of any kind.
@@ -44,7 +44,8 @@ def worst_first(
     while batch := list(islice(stream, CHUNK)):
         moves = [to_model(to_stroke3(sketch), scale) for _, sketch in batch]
         z = network.encode(moves)[0] if has_latent else None
-        found = log_likelihood(network, moves, z).tolist()
+        words = [sketch.word for _, sketch in batch]
+        found = log_likelihood(network, moves, z, words=words).tolist()
         for (index, sketch), nats in zip(batch, found, strict=True):
             each = nats / (sketch.n_points + 1)
             scores.append(

@@ -1,6 +1,7 @@
 """Drawing: many sketches at a time, each a function of (seed, its number) alone.
 
-Letters: N sketches alive, M mixtures, B steps of a block of random numbers, Z latent size.
+Letters: N sketches alive, M mixtures, B steps of a block of random numbers, Z latent size,
+W words.
 
 The live sketches fill the first rows of the network's memory. One that has ended gives its row to
 the next in line, or to the last row when none is left, so no row is ever computed for nothing.
@@ -19,7 +20,14 @@ import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference import mixture
-from sketchrnn_cli.inference.engine import Decoding, Network, check_latents, stroke5
+from sketchrnn_cli.inference.engine import (
+    Decoding,
+    Network,
+    check_latents,
+    condition,
+    label_rows,
+    stroke5,
+)
 from sketchrnn_cli.sketches.sketch import START, Sketch
 
 Array = npt.NDArray[np.float32]
@@ -31,6 +39,7 @@ BATCH = 512  # sketches alive at once
 BLOCK = 32  # B: steps whose random numbers are made at once
 WAITING = 16 * BATCH  # finished sketches that may wait for an earlier one
 TINY = np.float32(1e-30)
+WORD, COMPONENT = 1, 2  # what is chosen besides moves
 PENS = np.eye(3, dtype=np.float32)  # one-hot down, up, end
 
 
@@ -42,6 +51,7 @@ class Settings:
     pen_temperature: float | None = None  # divides the pen logits; None: 0.5 + 0.5 tau
     greedy: bool = False  # the likeliest mixture's mean and the likeliest pen, no chance
     prior: bool = False  # latents from N(0, I), not from where the training drawings lie
+    most_likely: bool = False  # the latent that is most probable there, no chance
     seed: int = 0
     max_points: int = 250  # a drawing that has not ended by then is cut
 
@@ -73,6 +83,7 @@ def draw(
     z: Array | None = None,
     prefixes: Sequence[Array] | None = None,
     words: Sequence[str | None] | None = None,
+    labels: Array | None = None,
     numbers: Sequence[int] | None = None,
     best_of: int = 1,
     batch_size: int = BATCH,
@@ -83,12 +94,16 @@ def draw(
         network: an ``Engine``, or its like on a device.
         n: how many.
         settings: temperatures, seed, limits.
-        z: (n, Z) latents to draw from. Default: a sample each from the Gaussian fitted to the
-            posteriors of one of the model's words, or N(0, I) where the model has none; with
-            prefixes, a sample of what the encoder makes of them (its mean when greedy).
+        z: (n, Z) latents to draw from. Default: a sample each from where the drawings of its word
+            lie, or from N(0, I) where the model does not know; with prefixes, a sample of what the
+            encoder makes of them (its mean when greedy).
         prefixes: n beginnings, stroke-3 in data units, that the drawings go on from.
-        words: n words to put on the sketches; default: the model's word, if it has just one. (A
-            latent drawn from where a word's drawings lie may still decode to another word's.)
+        words: n words to put on the sketches, and to tell a model that is told words; one that it
+            does not know, or None, is no word. Default: the model's own, each as often as there
+            are drawings of it; no word with latents or prefixes, or for a model of several words
+            that is told none.
+        labels: (n, W + 1) what to tell the model, if not the words: shares of its words, the last
+            of no word. Between two words, latents are too.
         numbers: n names of the sketches in the random numbers; default 0, 1, 2 ... Two
             sketches of the same number, settings and latent are the same.
         best_of: draw so many candidates for each and keep the likeliest. Likelihood is compared
@@ -110,9 +125,14 @@ def draw(
         raise BadConfig(f"best_of must be 1 or more, not {best_of}")
     if z is not None:
         check_latents(network.checkpoint, z)
-    for given in (z, prefixes, words, numbers):
+    n_words = network.checkpoint.config.n_words
+    if labels is not None and (not n_words or labels.shape[1:] != (n_words + 1,)):
+        raise BadConfig(f"labels of shape {labels.shape} for a model that is told {n_words} words")
+    for given in (z, prefixes, words, labels, numbers):
         if given is not None and len(given) != n:
-            raise BadConfig(f"{len(given)} latents, prefixes, words or numbers for {n} sketches")
+            raise BadConfig(
+                f"{len(given)} latents, prefixes, words, labels or numbers for {n} sketches"
+            )
     for k, prefix in enumerate(prefixes or ()):
         if len(prefix) > settings.max_points:
             raise BadConfig(
@@ -121,8 +141,18 @@ def draw(
     mu, sigma = z, None
     if prefixes is not None and z is None and network.checkpoint.config.encoder:
         mu, sigma = _read(network, prefixes)
+    if labels is None and words is not None:
+        labels = label_rows(network.checkpoint, words)
     plan = _Plan(
-        network, settings, mu, None if settings.greedy else sigma, prefixes, words, numbers, best_of
+        network=network,
+        settings=settings,
+        mu=mu,
+        sigma=None if settings.greedy or settings.most_likely else sigma,
+        prefixes=prefixes,
+        words=words,
+        labels=labels,
+        numbers=numbers,
+        best_of=best_of,
     )
     every = _draw(plan, n * best_of, max(1, min(batch_size, n * best_of)))
     return every if best_of == 1 else _best(every, best_of)
@@ -134,7 +164,7 @@ def random_numbers(
     """The random numbers of one sketch, whatever is drawn beside it.
 
     A model with an encoder takes its Z latent normals first; then come blocks of B steps. What is
-    chosen besides, the word, has numbers of its own (choice 1).
+    chosen besides has numbers of its own: the word (choice 1) and the component of its mixture (2).
     """
     key = np.array([seed, number], np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, choice, candidate]))
@@ -166,7 +196,7 @@ def _best(sketches: Iterator[Sketch], best_of: int) -> Iterator[Sketch]:
         yield max(candidates, key=rank)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
     """What was asked for; candidate c of sketch k has index k * best_of + c."""
 
@@ -176,6 +206,7 @@ class _Plan:
     sigma: Array | None  # how far to stray from them; None: not at all
     prefixes: Sequence[Array] | None
     words: Sequence[str | None] | None
+    labels: Array | None  # (n, W + 1); None: words by chance, or none
     numbers: Sequence[int] | None
     best_of: int
 
@@ -183,26 +214,32 @@ class _Plan:
         if self.words is not None:
             return self.words[index // self.best_of]
         words = self.network.checkpoint.words
-        return words[0] if len(words) == 1 else None
+        if self.by_chance:
+            return words[self.chosen(index)]
+        return words[0] if len(words) == 1 and self.labels is None else None
 
     def number(self, index: int) -> int:
         k = index // self.best_of
         return k if self.numbers is None else self.numbers[k]
 
-    def generator(self, index: int) -> np.random.Generator:
-        return random_numbers(self.settings.seed, self.number(index), index % self.best_of)
+    def random(self, index: int, choice: int = 0) -> np.random.Generator:
+        """Random numbers of a candidate; those that choose the word are of its sketch."""
+        candidate = 0 if choice == WORD else index % self.best_of
+        return random_numbers(self.settings.seed, self.number(index), candidate, choice=choice)
 
     @property
-    def by_word(self) -> bool:
-        """Whether latents come from where the drawings of one of the model's words lie."""
-        known = "latent.share" in self.network.checkpoint.weights
-        return known and self.mu is None and self.prefixes is None and not self.settings.prior
+    def by_chance(self) -> bool:
+        """Whether a model that is told words is told one of its own, by chance."""
+        told = self.network.checkpoint.config.n_words > 0
+        return told and self.labels is None and self.mu is None and self.prefixes is None
 
     def chosen(self, index: int) -> int:
-        """The number of the word of a sketch, the same for all its candidates."""
-        generator = random_numbers(self.settings.seed, self.number(index), choice=1)
-        shares = np.cumsum(self.network.checkpoint.weights["latent.share"], dtype=np.float64)
-        return int(np.searchsorted(shares / shares[-1], generator.random(), side="right"))
+        """The number of a word for a sketch, the same for all its candidates."""
+        known = self.network.checkpoint.weights.get("latent.share")
+        n_words = len(self.network.checkpoint.words)
+        shares = np.cumsum(np.ones(n_words) if known is None else known, dtype=np.float64)
+        u = self.random(index, WORD).random()
+        return int(np.searchsorted(shares / shares[-1], u, side="right"))
 
     def beginnings(self, indices: range) -> list[Array]:
         """Given moves of sketches, stroke-5, model units; nothing where nothing is given."""
@@ -212,23 +249,66 @@ class _Plan:
         given = [self.prefixes[index // self.best_of] for index in indices]
         return [stroke5(to_model(moves, scale)) for moves in given]
 
-    def latents(self, indices: range, generators: Sequence[np.random.Generator]) -> Array | None:
+    def constant(self, indices: range, generators: Sequence[np.random.Generator]) -> Array | None:
+        """What the decoder hears all along, (n, C)."""
+        checkpoint = self.network.checkpoint
+        labels = None
+        if self.labels is not None:
+            labels = self.labels[[index // self.best_of for index in indices]]
+        elif self.by_chance:
+            words = [checkpoint.words[self.chosen(index)] for index in indices]
+            labels = label_rows(checkpoint, words)
+        z = self.latents(indices, generators, labels)
+        return condition(checkpoint, len(indices), z=z, labels=labels)
+
+    def latents(
+        self, indices: range, generators: Sequence[np.random.Generator], labels: Array | None
+    ) -> Array | None:
         """Latents of sketches, (n, Z); every generator gives its first Z numbers."""
-        config = self.network.checkpoint.config
-        if not config.encoder:
+        checkpoint = self.network.checkpoint
+        if not checkpoint.config.encoder:
             return None
-        normal = np.empty((len(indices), config.latent_size), np.float32)
+        normal = np.empty((len(indices), checkpoint.config.latent_size), np.float32)
         for row, generator in zip(normal, generators, strict=True):
             generator.standard_normal(dtype=np.float32, out=row)
-        if self.mu is None:
-            if not self.by_word:
-                return normal
-            weights = self.network.checkpoint.weights
-            words = [self.chosen(index) for index in indices]
-            return weights["latent.mean"][words] + normal @ weights["latent.scale"].T
-        given = [index // self.best_of for index in indices]
-        mu = self.mu[given]
-        return mu if self.sigma is None else mu + self.sigma[given] * normal
+        if self.settings.most_likely:
+            normal[:] = 0
+        if self.mu is not None:
+            given = [index // self.best_of for index in indices]
+            mu = self.mu[given]
+            return mu if self.sigma is None else mu + self.sigma[given] * normal
+        if self.settings.prior or "latent.share" not in checkpoint.weights:
+            return normal
+        nothing = np.zeros(0, np.float32)
+        for k, index in enumerate(indices):
+            shares = nothing if labels is None else labels[k]
+            normal[k] = self.where_drawings_lie(index, normal[k], shares)
+        return normal
+
+    def where_drawings_lie(self, index: int, normal: Array, shares: Array) -> Array:
+        """A latent (Z,) of a sketch made of words, from standard normal numbers (Z,).
+
+        Between words it lies between their latents of the same numbers, so that it moves evenly
+        with the shares.
+        """
+        weights = self.network.checkpoint.weights
+        n_words = len(self.network.checkpoint.words)
+        u = self.random(index, COMPONENT).random()
+        parts = {int(word): float(shares[word]) for word in np.flatnonzero(shares[:n_words])}
+        if (rest := 1 - sum(parts.values())) > 1e-6:  # no word: any of them
+            word = self.chosen(index)
+            parts[word] = parts.get(word, 0) + rest
+        result = np.zeros_like(normal)
+        for word, share in parts.items():
+            weight = weights["latent.weight"][word]
+            if self.settings.most_likely:
+                component = int(weight.argmax())
+            else:
+                steps = np.cumsum(weight, dtype=np.float64)
+                component = int(np.searchsorted(steps / steps[-1], u, side="right"))
+            mean = weights["latent.mean"][word, component]
+            result += np.float32(share) * (mean + weights["latent.scale"][word] @ normal)
+        return result
 
 
 class _Live:
@@ -336,8 +416,8 @@ def _draw(plan: _Plan, n: int, capacity: int) -> Iterator[Sketch]:
         if n_new > 0:
             rows = np.concatenate([ended, np.arange(live.n, capacity)])[:n_new]
             indices = range(begun, begun + n_new)
-            generators = [plan.generator(index) for index in indices]
-            decoding.start(rows, plan.latents(indices, generators))
+            generators = [plan.random(index) for index in indices]
+            decoding.start(rows, plan.constant(indices, generators))
             live.begin(rows, indices, generators, plan.beginnings(indices))
             begun += n_new
             ended = ended[n_new:]

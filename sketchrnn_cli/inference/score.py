@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import mixture
-from sketchrnn_cli.inference.engine import Network, decoder_input
+from sketchrnn_cli.inference.engine import Network, condition, decoder_input, label_rows
 from sketchrnn_cli.inference.sampler import random_numbers, to_model
 
 Array = npt.NDArray[np.float32]
@@ -41,27 +41,41 @@ class Corpus(Protocol):
         """(P, 3) stroke-3, data units."""
         ...
 
+    def word_of(self, index: int) -> str:
+        """What a drawing is of."""
+        ...
+
     def split_hash(self, split: str) -> str:
         """Name of a split's content."""
         ...
 
 
-def log_likelihood(network: Network, moves: Sequence[Array], z: Array | None) -> Nats:
-    """Log likelihood of whole sketches given their latents, the end scored once.
+def log_likelihood(
+    network: Network,
+    moves: Sequence[Array],
+    z: Array | None,
+    *,
+    words: Sequence[str | None] | None = None,
+) -> Nats:
+    """Log likelihood of whole sketches given their latents and words, the end scored once.
 
     Args:
         network: an ``Engine``, or its like on a device.
         moves: (P, 3) stroke-3 each, model units.
         z: (N, Z), or None for a decoder-only model.
+        words: N words, for a model that is told them; None: it is told none.
 
     Returns:
         (N,) nats.
     """
+    told = [None] * len(moves) if words is None else words
+    labels = label_rows(network.checkpoint, told)
+    constant = condition(network.checkpoint, len(moves), z=z, labels=labels)
     result = np.empty(len(moves), np.float64)
     for begin in range(0, len(moves), CHUNK):
         part = slice(begin, begin + CHUNK)
         inputs = [decoder_input(m) for m in moves[part]]
-        raws = network.unroll(inputs, None if z is None else z[part])
+        raws = network.unroll(inputs, None if constant is None else constant[part])
         for k, (raw, rows) in enumerate(zip(raws, inputs, strict=True)):
             result[begin + k] = _predictions(raw, rows).sum()
     return result
@@ -70,7 +84,8 @@ def log_likelihood(network: Network, moves: Sequence[Array], z: Array | None) ->
 def evaluate(network: Network, corpus: Corpus, split: str, *, seed: int = 0) -> dict[str, object]:
     """Losses on one split. Data is normalised by the model's scale factor, not its own.
 
-    Each sketch's latent is drawn from (seed, its index); keys in ``_at_mean`` use mu instead.
+    Each sketch's latent is drawn from (seed, its index); keys in ``_at_mean`` use mu instead. A
+    model that is told words is told those of the drawings.
 
     Returns:
         ``nats_per_sketch``: exact, the end scored once; ``nats_per_point`` divides the same total
@@ -106,11 +121,12 @@ def evaluate(network: Network, corpus: Corpus, split: str, *, seed: int = 0) -> 
             kl += float(_kl(mu, sigma).sum())
             noise = [random_numbers(seed, int(i)).standard_normal(mu.shape[1]) for i in chunk]
             latents = {"": (mu + sigma * np.array(noise)).astype(np.float32), "_at_mean": mu}
+        labels = label_rows(network.checkpoint, [corpus.word_of(int(i)) for i in chunk])
+        padded = [_padded(rows, n_max) for rows in inputs]
         for key, z in latents.items():
             total = sums.setdefault(key, np.zeros(3))
-            for raw, rows in zip(
-                network.unroll([_padded(rows, n_max) for rows in inputs], z), inputs, strict=True
-            ):
+            constant = condition(network.checkpoint, len(chunk), z=z, labels=labels)
+            for raw, rows in zip(network.unroll(padded, constant), inputs, strict=True):
                 total += _losses(raw, rows, n_max)
     n = len(indices)
     result: dict[str, object] = {

@@ -1,22 +1,26 @@
 """One self-describing safetensors file: weights, and in its metadata all a user of them needs.
 
-Weights by name; letters: H decoder size, E encoder size, Z latent size, M mixtures. A vector
+Weights by name; letters: H decoder size, E encoder size, Z latent size, W words, D numbers a
+word, C = Z + D (either alone where a model has but one), K components, M mixtures. A vector
 stands left of its matrix, ``x @ w``. Columns of the 4H (4E) gates: i, f, o, j; the forget bias
 of 1 is inside ``b``.
 
     encoder.fw.w_x (5, 4E)   encoder.fw.w_h (E, 4E)   encoder.fw.b (4E)     and encoder.bw.*
     encoder.mu_w (2E, Z)  encoder.mu_b (Z)  encoder.presig_w (2E, Z)  encoder.presig_b (Z)
-    decoder.start_w (Z, 2H)  decoder.start_b (2H): tanh of it is c, then h
-    decoder.cell.w_x (5, 4H)  decoder.cell.w_const (Z, 4H): what stays the same for a sketch
+    decoder.words (W + 1, D): what stands for each word, and last for none
+    decoder.start_w (C, 2H)  decoder.start_b (2H): tanh of it is c, then h
+    decoder.cell.w_x (5, 4H)  decoder.cell.w_const (C, 4H): of z and the word, the same all along
     decoder.cell.w_h (H, 4H)  decoder.cell.b (4H)
     decoder.out_w (H, 3 + 6M)  decoder.out_b (3 + 6M): 3 pen logits (down, up, end), then M each
         of mixture logits, mean x, mean y, log sigma x, log sigma y, atanh rho
 
-A model of ``train`` with an encoder also knows where the latents of its W words lie:
-``latent.share`` (W), ``latent.mean`` (W, Z) and ``latent.scale`` (Z, Z), lower triangular. Word w
-is drawn with probability share[w], and z = mean[w] + scale e, e from N(0, I).
-A decoder-only model has no ``encoder.*``, ``decoder.start_*`` or ``decoder.cell.w_const`` and
-starts from zeros. Torch-free.
+A model of ``train`` with an encoder also knows where the latents of its words lie, a mixture of
+Gaussians a word: ``latent.share`` (W), ``latent.weight`` (W, K), ``latent.mean`` (W, K, Z) and
+``latent.scale`` (W, Z, Z), lower triangular. A drawing is of word w with probability share[w],
+and z = mean[w, k] + scale[w] e with probability weight[w, k], e from N(0, I).
+A decoder-only model has no ``encoder.*``, one that is told no words no ``decoder.words``; one that
+is neither has no ``decoder.start_*`` and no ``decoder.cell.w_const``, and starts from zeros.
+Torch-free.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ import numpy.typing as npt
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 from sketchrnn_cli.model.config import ModelConfig
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1: no decoder.words, one Gaussian a word with one latent.scale (Z, Z)
 FILE_NAME = "model.safetensors"
 
 Weights = dict[str, npt.NDArray[np.float32]]
@@ -57,6 +61,7 @@ class Checkpoint:
 def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Name and shape of every weight of a network of these sizes."""
     e, z, h = config.encoder_size, config.latent_size, config.decoder_size
+    constant = config.constant_size
     n_out = 3 + 6 * config.n_mixtures
     result: dict[str, tuple[int, ...]] = {}
     if config.encoder:
@@ -67,9 +72,12 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         for name in ("mu", "presig"):
             result[f"encoder.{name}_w"] = (2 * e, z)
             result[f"encoder.{name}_b"] = (z,)
-        result["decoder.start_w"] = (z, 2 * h)
+    if config.n_words:
+        result["decoder.words"] = (config.n_words + 1, config.word_size)
+    if constant:
+        result["decoder.start_w"] = (constant, 2 * h)
         result["decoder.start_b"] = (2 * h,)
-        result["decoder.cell.w_const"] = (z, 4 * h)
+        result["decoder.cell.w_const"] = (constant, 4 * h)
     result["decoder.cell.w_x"] = (5, 4 * h)
     result["decoder.cell.w_h"] = (h, 4 * h)
     result["decoder.cell.b"] = (4 * h,)
@@ -78,12 +86,17 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return result
 
 
-def latent_shapes(config: ModelConfig, n_words: int) -> dict[str, tuple[int, ...]]:
-    """Name and shape of what a model with an encoder may have besides: see above."""
+def latent_shapes(config: ModelConfig, n_words: int, k: int) -> dict[str, tuple[int, ...]]:
+    """Name and shape of what a model with an encoder may have besides, for k components a word."""
     if not config.encoder:
         return {}
-    z = config.latent_size
-    return {"latent.share": (n_words,), "latent.mean": (n_words, z), "latent.scale": (z, z)}
+    w, z = n_words, config.latent_size
+    return {
+        "latent.share": (w,),
+        "latent.weight": (w, k),
+        "latent.mean": (w, k, z),
+        "latent.scale": (w, z, z),
+    }
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
@@ -184,7 +197,7 @@ def from_bytes(data: bytes, *, name: str) -> Checkpoint:
         config = ModelConfig.from_dict(json.loads(metadata["config"]))
         checkpoint = Checkpoint(
             config=config,
-            weights={k: np.asarray(v, np.float32) for k, v in arrays.items()},
+            weights=_of_today({k: np.asarray(v, np.float32) for k, v in arrays.items()}),
             scale_factor=float(metadata["scale_factor"]),
             words=tuple(str(word) for word in json.loads(metadata["words"])),
             n_max=int(metadata["n_max"]),
@@ -223,9 +236,27 @@ def _metadata(data: bytes, name: str) -> dict[str, str]:
     return {str(key): str(value) for key, value in metadata.items()}
 
 
+def _of_today(weights: Weights) -> Weights:
+    """Weights of format version 1 as this one has them; others as they are."""
+    mean, scale = (weights.get(f"latent.{name}", np.empty(0)) for name in ("mean", "scale"))
+    if "latent.weight" in weights or mean.ndim != 2 or scale.ndim != 2:
+        return weights
+    return weights | {
+        "latent.weight": np.ones((len(mean), 1), np.float32),
+        "latent.mean": mean[:, None],
+        "latent.scale": np.repeat(scale[None], len(mean), axis=0),
+    }
+
+
 def _check(checkpoint: Checkpoint, name: str) -> None:
     wanted = shapes(checkpoint.config)
-    optional = latent_shapes(checkpoint.config, len(checkpoint.words))
+    if checkpoint.config.n_words not in (0, len(checkpoint.words)):
+        raise BadCheckpoint(
+            f"{name}: damaged checkpoint: {len(checkpoint.words)} words, and its decoder is told "
+            f"{checkpoint.config.n_words} apart"
+        )
+    k = checkpoint.weights.get("latent.weight", np.empty((0, 1))).shape[-1:]
+    optional = latent_shapes(checkpoint.config, len(checkpoint.words), *(k or (1,)))
     if optional.keys() & checkpoint.weights.keys():
         wanted |= optional
     if missing := wanted.keys() - checkpoint.weights.keys():

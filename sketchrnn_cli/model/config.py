@@ -21,14 +21,23 @@ class ModelConfig:
     latent_size: int = 128  # Z
     decoder_size: int = 512  # H
     n_mixtures: int = 20  # M, Gaussians a step
+    n_words: int = 0  # W, words the decoder is told apart; 0: the classic model, told none
+    word_size: int = 64  # D, numbers that stand for a word
     cell: str = "lstm"  # one of CELLS
     dropout: float = 0.1  # recurrent, on the candidate gate (magenta stores keep = 0.9)
 
     def __post_init__(self) -> None:
-        for name in ("encoder_size", "latent_size", "decoder_size", "n_mixtures"):
+        for name, low in (
+            ("encoder_size", 1),
+            ("latent_size", 1),
+            ("decoder_size", 1),
+            ("n_mixtures", 1),
+            ("n_words", 0),
+            ("word_size", 1),
+        ):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 16384:
-                raise BadConfig(f"{name} must be a whole number from 1 to 16384, not {value!r}")
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= 16384:
+                raise BadConfig(f"{name} must be a whole number from {low} to 16384, not {value!r}")
         if not isinstance(self.encoder, bool):
             raise BadConfig(f"encoder must be true or false, not {self.encoder!r}")
         if self.cell not in CELLS:
@@ -38,8 +47,8 @@ class ModelConfig:
 
     @property
     def constant_size(self) -> int:
-        """Inputs of the decoder that stay the same for a whole sketch: z, or nothing."""
-        return self.latent_size if self.encoder else 0
+        """C, inputs of the decoder that stay the same for a whole sketch: z, its word, or none."""
+        return self.encoder * self.latent_size + (self.n_words > 0) * self.word_size
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:

@@ -1,12 +1,14 @@
 """From a latent to a drawing, move by move.
 
-Letters: N sketches, R rows, H hidden units, Z latent size, M mixtures.
+Letters: N sketches, R rows, H hidden units, Z latent size, W words, D numbers a word, M mixtures.
+C = Z + D, or either of them where a model has but one: what stays the same for a sketch.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.packed import Packing
@@ -14,7 +16,10 @@ from sketchrnn_cli.model.recurrent import LSTM, glorot
 
 
 class Decoder(nn.Module):
-    """Predicts every move from the moves before it and z.
+    """Predicts every move from the moves before it, z, and the word.
+
+    The numbers that stand for a word are learned, and heard where z is: in the start state and at
+    every step. One row more stands for no word, so that a model is unconditional too.
 
     Source: Ha & Eck 2017, section 3.2; initialisation: magenta model.py.
     """
@@ -25,16 +30,36 @@ class Decoder(nn.Module):
         self.cell = LSTM(5 + config.constant_size, h, generator=generator)
         self.out_w = nn.Parameter(glorot(h, n_out, generator=generator))
         self.out_b = nn.Parameter(glorot(n_out, generator=generator))
-        if config.encoder:
-            start = 0.001 * torch.randn(config.latent_size, 2 * h, generator=generator)
+        if config.constant_size:
+            start = 0.001 * torch.randn(config.constant_size, 2 * h, generator=generator)
             self.start_w = nn.Parameter(start)
             self.start_b = nn.Parameter(torch.zeros(2 * h))
+        self.words = None
+        if config.n_words:
+            rows = torch.randn(config.n_words + 1, config.word_size, generator=generator)
+            self.words = nn.Parameter(rows)  # the last one: no word
+
+    def constant(self, z: Tensor | None, words: Tensor) -> Tensor | None:
+        """What stays the same for every sketch.
+
+        Args:
+            z: (N, Z), or None for a model without encoder.
+            words: (N,) int64, number of each sketch's word; W: none. Of no interest to a model
+                that is told none.
+
+        Returns:
+            (N, C): z, then what stands for the word; None where C is 0.
+        """
+        if self.words is None:
+            return z
+        told = functional.embedding(words, self.words)  # (N, D)
+        return told if z is None else torch.cat([z, told], dim=1)
 
     def rows(
         self,
         inputs: Tensor,
         packing: Packing,
-        z: Tensor | None,
+        constant: Tensor | None,
         *,
         mask: Tensor | None = None,
         keep: float = 1.0,
@@ -45,7 +70,7 @@ class Decoder(nn.Module):
         Args:
             inputs: (R, 5) stroke-5 rows, packed: the start token, then all moves.
             packing: layout of the rows.
-            z: (N, Z), or None for a decoder-only model.
+            constant: (N, C), or None for a model that has none.
             mask: (R, H) bool, False where recurrent dropout strikes.
             keep: probability of keeping.
             compute: type of the recurrent products; None: that of the weights.
@@ -54,20 +79,20 @@ class Decoder(nn.Module):
             (R, H); row t speaks of move t + 1.
         """
         state: tuple[Tensor | None, Tensor | None] = (None, None)
-        if z is not None:
-            c, h = (z @ self.start_w + self.start_b).tanh().chunk(2, dim=1)  # each (N, H)
+        if constant is not None:
+            c, h = (constant @ self.start_w + self.start_b).tanh().chunk(2, dim=1)  # each (N, H)
             state = (h, c)
         y: Tensor = self.cell(
             inputs,
             packing,
             compute=compute or inputs.dtype,
-            constant=z,
+            constant=constant,
             state=state,
             mask=mask,
             keep=keep,
         )
         return y
 
-    def forward(self, inputs: Tensor, packing: Packing, z: Tensor | None) -> Tensor:
+    def forward(self, inputs: Tensor, packing: Packing, constant: Tensor | None) -> Tensor:
         """Raw outputs (R, 3 + 6M) for the same rows, see ``mixture.mixture_of``."""
-        return torch.addmm(self.out_b, self.rows(inputs, packing, z), self.out_w)
+        return torch.addmm(self.out_b, self.rows(inputs, packing, constant), self.out_w)

@@ -31,6 +31,7 @@ class PackedBatch:
     backwards: Tensor  # (R - N, 5) moves of every sketch from last to first
     numbers: tuple[int, ...]  # which of the sketches given each one is, longest first
     lengths: tuple[int, ...]  # points of each, longest first
+    words: Tensor  # (N,) int64, the word that the decoder is told; W: none
 
     @property
     def n_sketches(self) -> int:
@@ -99,7 +100,7 @@ class SketchRNN(nn.Module):
         y = self.decoder.rows(
             batch.inputs,
             batch.packing,
-            z,
+            self.decoder.constant(z, batch.words),
             mask=noise.decoder,
             keep=noise.keep,
             compute=compute,

@@ -122,7 +122,11 @@ class Corpus:
 
     def sketch(self, i: int) -> Sketch:
         """One drawing with its word."""
-        return from_stroke3(self.moves_of(i), self.words[self.word_ids[i]])
+        return from_stroke3(self.moves_of(i), self.word_of(i))
+
+    def word_of(self, i: int) -> str:
+        """What one drawing is of."""
+        return str(self.words[self.word_ids[i]])
 
     def split_hash(self, split: str) -> str:
         """16 hex digits that are the same for the same drawings, in whatever order."""

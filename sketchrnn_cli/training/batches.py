@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
-ORDER, AUGMENTATION, NOISE, VALIDATION, LATENTS, DEALING = range(
-    6
-)  # independent streams of one seed
+# independent streams of one seed
+ORDER, AUGMENTATION, NOISE, VALIDATION, LATENTS, DEALING, TELLING = range(7)
 GOLDEN = 0x9E3779B9 - 2**32  # 2^32 over the golden ratio: so that a key of 0 does not stay 0
 
 
@@ -110,6 +109,7 @@ class FlatSketches:
     lifts: npt.NDArray[np.bool_]  # (P,) the pen leaves the paper after this move
     lengths: Integers  # (N,)
     numbers: Integers  # (N,) names of the sketches within their batch
+    words: Integers  # (N,) the word of each, that the decoder is told
 
 
 def gather(corpus: Corpus, indices: Integers, *, scale_factor: float) -> FlatSketches:
@@ -119,7 +119,11 @@ def gather(corpus: Corpus, indices: Integers, *, scale_factor: float) -> FlatSke
     clip = corpus.preparation.clip
     offsets = np.clip(moves[:, :2].astype(np.float32), -clip, clip) / np.float32(scale_factor)
     return FlatSketches(
-        offsets, moves[:, 2] >= 1, lengths.astype(np.int64), np.arange(len(lengths))
+        offsets,
+        moves[:, 2] >= 1,
+        lengths.astype(np.int64),
+        np.arange(len(lengths)),
+        corpus.word_ids[indices].astype(np.int64),
     )
 
 
@@ -140,6 +144,7 @@ def share(sketches: FlatSketches, rank: int, world: int) -> FlatSketches:
         sketches.lifts[points],
         sketches.lengths[chosen],
         sketches.numbers[chosen],
+        sketches.words[chosen],
     )
 
 
@@ -162,7 +167,7 @@ def augment(
     offsets = sketches.offsets * np.repeat(stretch.astype(np.float32), lengths, axis=0)
     draws = rng.random(len(offsets), dtype=np.float32)
     if not point_dropping:
-        return FlatSketches(offsets, sketches.lifts, lengths, sketches.numbers)
+        return replace(sketches, offsets=offsets)
     lifts = sketches.lifts
     begins = np.zeros(len(lifts), bool)  # rows after a lift, or first of a drawing
     begins[1:] = lifts[:-1]
@@ -177,6 +182,7 @@ def augment(
         lifts[kept],
         np.bincount(sketch[kept], minlength=n).astype(np.int64),
         sketches.numbers,
+        sketches.words,
     )
 
 
@@ -214,8 +220,8 @@ def pack(
     sizes = packing.batch_sizes[1:]
     moves_packing = Packing(sizes, tuple((starts[1:] - n).tolist()))
 
-    inputs_there, offsets_there, backwards_there, pen_there = copied(
-        [inputs, offsets, backwards, pen], device
+    inputs_there, offsets_there, backwards_there, pen_there, words_there = copied(
+        [inputs, offsets, backwards, pen, sketches.words[order]], device
     )
     return PackedBatch(
         inputs=inputs_there.to(dtype),
@@ -226,13 +232,17 @@ def pack(
         backwards=backwards_there.to(dtype),
         numbers=tuple(sketches.numbers[order].tolist()),
         lengths=tuple(lengths[order].tolist()),
+        words=words_there,
     )
 
 
 def training_sketches(
     corpus: Corpus, train: Integers, config: TrainingConfig, step: int
 ) -> FlatSketches:
-    """The drawings of a step, chosen and augmented."""
+    """The drawings of a step, chosen and augmented, and some without their word.
+
+    One not told its word has the number after the last: so a model learns to draw without, too.
+    """
 
     def lengths_of(positions: Integers) -> Integers:
         return corpus.offsets[train[positions] + 1] - corpus.offsets[train[positions]]
@@ -245,8 +255,11 @@ def training_sketches(
         lengths_of=lengths_of,
         window=config.window,
     )
+    sketches = gather(corpus, train[positions], scale_factor=corpus.scale_factor)
+    telling = np.random.default_rng(seed_of(config.seed, TELLING, step))
+    untold = telling.random(len(sketches.words)) < config.word_dropout
     return augment(
-        gather(corpus, train[positions], scale_factor=corpus.scale_factor),
+        replace(sketches, words=np.where(untold, len(corpus.words), sketches.words)),
         random_scale=config.random_scale,
         point_dropping=config.point_dropping,
         rng=np.random.default_rng(seed_of(config.seed, AUGMENTATION, step)),

@@ -44,6 +44,7 @@ class TrainingConfig:
     window: int = 16  # batches that are dealt by length together; 1: any lengths in a batch
     random_scale: float = 0.15  # x and y of a drawing are stretched by up to this share
     point_dropping: float = 0.1  # probability that a point within a stroke is left out
+    word_dropout: float = 0.1  # probability that the decoder is not told the word
     log_every: int = 20  # steps between lines of metrics.jsonl
     save_every: int = 100  # steps between saved states
     valid_every: int = 200  # steps between validations
@@ -83,6 +84,7 @@ class TrainingConfig:
             ("average", 0, 0.999999),
             ("random_scale", 0, 0.99),
             ("point_dropping", 0, 0.99),
+            ("word_dropout", 0, 1),
         ):
             value = getattr(self, name)
             number = isinstance(value, int | float) and not isinstance(value, bool)

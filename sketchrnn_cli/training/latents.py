@@ -36,9 +36,7 @@ def fit(
     """Fit a Gaussian a word to the posteriors of these drawings.
 
     Returns:
-        ``latent.share`` (W,) how often each word is drawn, summing to 1; ``latent.mean`` (W, Z);
-        ``latent.scale`` (Z, Z), lower triangular: z = mean[w] + scale e with e from N(0, I) has
-        the mean of the posteriors of word w and the covariance within words.
+        ``latent.*`` of a checkpoint, with one component a word and the same scale for all.
     """
     mus, variances = [], []
     for first in range(0, len(indices), BATCH):
@@ -58,8 +56,10 @@ def fit(
         means[word] = mu_all[words == word].mean(0)
     around = mu_all - means[words]
     covariance = around.T @ around / len(mu_all) + np.diag(within)
+    scale = np.linalg.cholesky(covariance).astype(np.float32)
     return {
         "latent.share": (counts / counts.sum()).astype(np.float32),
-        "latent.mean": means.astype(np.float32),
-        "latent.scale": np.linalg.cholesky(covariance).astype(np.float32),
+        "latent.weight": np.ones((len(counts), 1), np.float32),
+        "latent.mean": means[:, None].astype(np.float32),
+        "latent.scale": np.repeat(scale[None], len(counts), axis=0),
     }
