@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.inference import latents
 from sketchrnn_cli.model import checkpoint
-from sketchrnn_cli.sketches import streams
+from sketchrnn_cli.sketches import corpus, doodles, streams
+from sketchrnn_cli.sketches.formats import ndjson
 from sketchrnn_cli.sketches.preparation import Preparation
 
 CAT = {"word": "cat", "drawing": [[[0, 200, 255], [0, 30, 255]], [[50], [60]]], "key_id": "7"}
@@ -153,7 +154,6 @@ def test_faulty_lines_are_skipped_and_counted_when_asked(models):
 
 
 REFUSED = [  # {whole}, {bare}: models; {bad}: a folder
-    ("{bad}/cat.ndjson", "no model: give --model RUN"),
     ("{bad}/cat.ndjson --model {bad}/none", "none: no such checkpoint"),
     ("{bad}/cat.ndjson --model {bad}/cat.ndjson", "not a sketchrnn checkpoint"),
     ("{bad}/cat.ndjson --model {bad}/empty", "no model.safetensors in this folder"),
@@ -250,3 +250,73 @@ def test_a_line_comes_out_before_the_next_goes_in(models):
         process.wait()
         reader.join()
         process.stdout.close()
+
+
+@pytest.fixture
+def worded(tmp_path):
+    """A run whose model is told two words and knows nothing of their latents; drawings of them."""
+    (tmp_path / "run").mkdir()
+    model = networks.tiny(n_words=2, words=("boat", "star"), preparation=PREPARATION)
+    checkpoint.save(tmp_path / "run" / "model.safetensors", model)
+    sketches = [doodles.draw(word, 0, k) for k in range(40) for word in ("star", "boat")]
+    (tmp_path / "two.ndjson").write_bytes(b"".join(map(ndjson.to_line, sketches)))
+    return tmp_path
+
+
+def test_fit_puts_the_latents_of_every_word_into_the_model(worded):
+    two, run_folder = worded / "two.ndjson", worded / "run"
+    result = run(two, "--model", run_folder, "--fit", "--json")
+    assert result.exit_code == 0, result.stderr
+    answer = json.loads(result.stdout)
+    assert set(answer["components"]) == {"boat", "star"}
+    fitted = checkpoint.load(run_folder).weights
+    mus = {"boat": [], "star": []}
+    for line in run(two, "--model", run_folder).stdout.splitlines():
+        record = json.loads(line)
+        mus[record["word"]].append(record["z"])
+    for k, word in enumerate(("boat", "star")):
+        mean = fitted["latent.weight"][k] @ fitted["latent.mean"][k]
+        np.testing.assert_allclose(mean, np.mean(mus[word], 0), atol=0.25)
+    assert fitted["latent.share"].tolist() == [0.5, 0.5]
+    before = (run_folder / "model.safetensors").read_bytes()
+    assert run(two, "--model", run_folder, "--fit").exit_code == 0
+    assert (run_folder / "model.safetensors").read_bytes() == before
+
+
+def test_fit_of_a_packed_set_takes_its_training_split_and_another_file(worded):
+    corpus.build([str(worded / "two.ndjson")], worded / "two.npz", corpus.BuildOptions())
+    before = (worded / "run" / "model.safetensors").read_bytes()
+    out = worded / "new.safetensors"
+    assert run(worded / "two.npz", "--model", worded / "run", "--fit", "-o", out).exit_code == 0
+    assert (worded / "run" / "model.safetensors").read_bytes() == before
+    packed = corpus.Corpus.open(worded / "two.npz")
+    counts = np.bincount(packed.word_ids[packed.indices("train")])
+    np.testing.assert_allclose(
+        checkpoint.load(out).weights["latent.share"], counts / counts.sum(), atol=1e-6
+    )
+
+
+def test_fit_leaves_out_words_that_the_model_has_not(worded):
+    lines = (worded / "two.ndjson").read_bytes() + LINES
+    result = run("-", "--model", worded / "run", "--fit", stdin=lines)
+    assert result.exit_code == 0
+    assert "3 drawings left out" in result.stderr
+    result = run("-", "--model", worded / "run", "--fit")
+    assert result.exit_code == 1
+    assert "standard input: no drawings of the model's words in it: boat, star" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("--fit", "does not change the built-in model"),
+        ("--fit --model {bare}", "decoder-only"),
+        ("--fit --model x.gen.json", "does not change x.gen.json"),
+        ("--fit --model {whole} -o z.npz", "safetensors"),
+    ],
+)
+def test_what_cannot_be_fitted_is_one_line(models, arguments, says):
+    result = run(*arguments.format(**vars(models)).split())
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.count("\n") == 1
+    assert says in result.stderr

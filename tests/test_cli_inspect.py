@@ -321,7 +321,6 @@ def test_the_loss_curve_is_drawn_for_a_run_only(place, tmp_path):
         (["two.npz", "--grid", "-"], "--grid -"),
         (["run", "--plot", "loss.svg"], "svg"),
         (["two.npz", "--evaluate", "two.npz"], "--evaluate"),
-        (["two.npz", "--score"], "--score"),
         (["two.npz", "--model", "run"], "--score"),
         (["run", "--model", "run", "--score"], "--model"),
         (["run", "--score"], "--score"),

@@ -226,6 +226,19 @@ def test_faults_are_skipped_and_counted(tmp_path):
     assert "3 more faulty drawings" in result.stderr
 
 
+@pytest.mark.parametrize("format", ["packed", "ndjson", "sketch-rnn"])
+def test_one_word_in_two_spellings_is_refused_and_both_are_named(tmp_path, format):
+    (tmp_path / "a.ndjson").write_bytes(QUICKDRAW.replace(b"cat", b"ice cream"))
+    (tmp_path / "b.ndjson").write_bytes(OTHER.replace(b"dog", b"Ice-Cream") * 3)
+    out = tmp_path / "out"
+    result = run(tmp_path / "a.ndjson", tmp_path / "b.ndjson", "-o", out, "--format", format)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.count("\n") == 1
+    assert "'ice cream' and 'Ice-Cream'" in result.stderr
+    assert not out.exists()
+    good(tmp_path / "b.ndjson", "-o", out, "--format", format)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

@@ -16,6 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from sketchrnn_cli.cli import sample as command
+from sketchrnn_cli.cli import wishes
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.drawing import pictures
 from sketchrnn_cli.inference import latents, sampler
@@ -232,7 +233,6 @@ def bad(tmp_path):
 
 
 REFUSED = [  # {run}, {bare}: models; {bad}: a folder
-    ("", "no model: give --model RUN"),
     ("--model {bad}/[x]", "[x]: no such checkpoint"),
     ("--model {bad}/other.safetensors", "other.safetensors: not a sketchrnn checkpoint"),
     ("--model {bad}/empty", "empty: no model.safetensors in this folder"),
@@ -253,7 +253,7 @@ REFUSED = [  # {run}, {bare}: models; {bad}: a folder
         "standard input: drawing 1 has 4 points already; --max-points is 3",
     ),
     ("--model {run} --complete - --latents -", "--latents and --complete"),
-    ("--model {run} --frames 3", "--frames needs --latents"),
+    ("--model {run} --frames 3", "--frames needs a way"),
     ("--model {run} --json -o -", "give -o FILE"),
     ("--model {run} -o {bad}/a.bmp", "a.bmp: unknown format 'bmp'"),
     ("--model {run} -o {bad}/file/a.svg", "is not a folder"),
@@ -302,7 +302,8 @@ def test_help_names_the_real_defaults_and_formats():
     assert f"[default: {settings.temperature:g}]" in text("temp")
     assert f"{low:g} to {high:g}" in text("temp")
     assert f"[default: {settings.max_points}]" in text("max_points")
-    assert f"[default: {command.COUNT}; 1]" in text("count")
+    assert f"[default: {wishes.COUNT}, or 1" in text("count")
+    assert f"[default: {wishes.FRAMES}]" in text("frames")
     assert parameters["seed"].default == settings.seed
 
 

@@ -217,3 +217,71 @@ def test_a_signal_saves_first(drawings, tmp_path, name, code):
     assert (out / "model.safetensors").is_file()
     result = run("-o", out, "--resume", "--time-limit", "1s", "--quiet")
     assert result.exit_code == 0, result.stderr
+
+
+@pytest.fixture(scope="module")
+def two_words(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "two.ndjson"
+    sketches = [doodles.draw(word, 0, k) for k in range(60) for word in ("star", "boat")]
+    path.write_bytes(b"".join(map(ndjson.to_line, sketches)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def told(two_words, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "two"
+    result = run(two_words, "-o", out, "--steps", 4, *QUICK[:-1])
+    assert result.exit_code == 0, result.stderr
+    return out, result
+
+
+def test_two_words_give_a_model_that_is_told_them(told):
+    out, result = told
+    assert "told 2 words" in result.stderr
+    model = checkpoint.load(out)
+    assert (model.words, model.config.n_words) == (("boat", "star"), 2)
+    assert model.weights["decoder.words"].shape == (3, model.config.word_size)
+    assert sum(model.counts) == model.training["n_train"]
+    drawn = CliRunner().invoke(app, ["sample", "two boats", "--model", str(out)])
+    assert [json.loads(line)["word"] for line in drawn.stdout.splitlines()] == ["boat"] * 2
+
+
+def test_a_run_ends_with_a_mixture_of_latents_a_word(told, two_words):
+    out, _ = told
+    weights = checkpoint.load(out).weights
+    assert weights["latent.weight"].shape[0] == 2
+    assert (weights["latent.scale"][0] != weights["latent.scale"][1]).any()
+    before = (out / "model.safetensors").read_bytes()
+    assert run("-o", out, "--resume", *QUICK).exit_code == 0  # nothing is left to do
+    assert (out / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "option", "n_words"),
+    [("two", "--no-words", 0), ("one", "--words", 1), ("one", None, 0)],
+)
+def test_words_can_be_asked_for_and_refused(two_words, drawings, tmp_path, words, option, n_words):
+    source = {"one": drawings, "two": two_words}[words]
+    options = [option] if option else []
+    result = run(source, "-o", tmp_path / "run", "--steps", 1, *options, "--no-encoder", *QUICK)
+    assert result.exit_code == 0, result.stderr
+    config = checkpoint.load(tmp_path / "run").config
+    assert config.n_words == n_words
+    assert config.constant_size == (config.word_size if n_words else 0)
+    if option:
+        other = {"--words": "--no-words", "--no-words": "--words"}[option]
+        again = run("-o", tmp_path / "run", "--resume", other, *QUICK)
+        one_line(again, "cannot change on the way")
+
+
+def test_settings_of_a_run_serve_another_but_not_one_of_other_words(
+    told, two_words, drawings, tmp_path
+):
+    config = told[0] / "config.toml"
+    assert "n_words = 2" in config.read_text("utf-8")
+    again = run(two_words, "-o", tmp_path / "again", "--config", config, *QUICK)
+    assert again.exit_code == 0, again.stderr
+    assert checkpoint.load(tmp_path / "again").config.n_words == 2
+    result = run(drawings, "-o", tmp_path / "other", "--config", config, *QUICK)
+    one_line(result, "n_words is 2, and the drawings are of 1")
+    assert not (tmp_path / "other").exists()

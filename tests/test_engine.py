@@ -139,7 +139,7 @@ def test_a_decoder_hears_its_latent_and_then_the_shares_of_its_words():
     network = networks.tiny(n_words=2, words=("ant", "bee"))
     table = network.weights["decoder.words"]
     z = np.random.default_rng(13).normal(size=(3, 8)).astype("f4")
-    labels = engines.label_rows(network, ["bee", None, "dragon"])
+    labels = engines.label_rows(network, ["_BEE", None, "dragon"])
     heard = engines.condition(network, 3, z=z, labels=labels)
     np.testing.assert_array_equal(heard[:, :8], z)
     np.testing.assert_array_equal(heard[:, 8:], table[[1, 2, 2]])

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from sketchrnn_cli import __version__
-from sketchrnn_cli.cli import animate, encode, inspect, preprocess, sample, train
+from sketchrnn_cli.cli import animate, encode, export, inspect, preprocess, sample, train
 from sketchrnn_cli.errors import SketchError
 
 
@@ -67,6 +67,7 @@ for command in (
     encode.encode,
     animate.animate,
     inspect.inspect,
+    export.export,
 ):
     app.command()(command)
 

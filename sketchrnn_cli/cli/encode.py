@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sketchrnn_cli.cli.options import Device, Format, Json, Quiet, Threads
+from sketchrnn_cli import pretrained
+from sketchrnn_cli.cli.options import Device, Format, Json, Model, Quiet, Threads
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, work_alone
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 from sketchrnn_cli.sketches import streams
@@ -17,6 +18,7 @@ from sketchrnn_cli.sketches import streams
 if TYPE_CHECKING:
     from sketchrnn_cli.inference.engine import Network
     from sketchrnn_cli.inference.latents import Array
+    from sketchrnn_cli.model.checkpoint import Checkpoint
     from sketchrnn_cli.sketches.sketch import Sketch
 
 KNOWN = ("ndjson", "npz")
@@ -30,13 +32,18 @@ def encode(
     sketches: Annotated[
         str, typer.Argument(help="Drawings in any format `preprocess` reads; - is NDJSON.")
     ] = streams.STDIO,
-    model: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--model", "--checkpoint", "-m", help="Run folder or checkpoint of `train`."),
-    ] = None,
+    model: Model = None,
     out: Annotated[
         str, typer.Option("--out", "-o", help="FILE.ndjson or FILE.npz; - is a pipe.")
     ] = streams.STDIO,
+    fit: Annotated[
+        bool,
+        typer.Option(
+            "--fit",
+            help="Instead, let the model know where the latents of these drawings lie, word by "
+            "word: into the model itself, or -o FILE.safetensors.",
+        ),
+    ] = False,
     format: Format = None,
     on_error: Annotated[
         str, typer.Option("--on-error", help="A faulty drawing: fail, or skip and count.")
@@ -47,28 +54,25 @@ def encode(
     json: Json = False,
 ) -> None:
     """Find the latents of drawings: mean z and its sigma, beside each drawing or as arrays."""
+    if on_error not in ("fail", "skip"):
+        raise BadConfig(f"--on-error {on_error}: must be fail or skip")
+    if fit:
+        limit_threads(threads)
+        _fit(sketches, model, out, on_error, device, Terminal(quiet=quiet), json=json)
+        return
     kind = "ndjson" if (out, format) == (streams.STDIO, None) else None
     kind = kind or streams.suffix_of(out, format, KNOWN)
     if json and out == streams.STDIO:
         raise BadConfig("--json and the latents both want standard output: give -o FILE")
-    if on_error not in ("fail", "skip"):
-        raise BadConfig(f"--on-error {on_error}: must be fail or skip")
     streams.check_output(out, binary=kind == "npz")
-    if model is None:
-        raise BadConfig("no model: give --model RUN, or make one with `sketchrnn train -o RUN`")
     limit_threads(threads)
     if sketches == streams.STDIO or _is_small(sketches):
         work_alone()
     terminal = Terminal(quiet=quiet)
 
-    from sketchrnn_cli.inference import devices
-    from sketchrnn_cli.model import checkpoint
     from sketchrnn_cli.sketches.formats import read_sketches
 
-    devices.check(device)
-    network = devices.open_engine(checkpoint.load(model), device)
-    if not network.checkpoint.config.encoder:
-        raise BadCheckpoint(f"{model}: decoder-only, so it knows no latents; train with an encoder")
+    network = _open(model, device)
     faults: list[str] = []
     found = read_sketches(sketches, on_error=on_error, skipped=faults.append)
     size = 1 if sketches == streams.STDIO else BATCH
@@ -103,6 +107,98 @@ def encode(
     if json:
         values = {"file": out, "format": kind, "n_drawings": n, "n_skipped": len(faults)}
         terminal.answer({**values, "latent_size": network.checkpoint.config.latent_size})
+
+
+def _open(model: str | None, device: str) -> Network:
+    """A model with an encoder, in use."""
+    from sketchrnn_cli.inference import devices
+    from sketchrnn_cli.model import checkpoint
+
+    devices.check(device)
+    network = devices.open_engine(checkpoint.load(model or pretrained.FILE), device)
+    if not network.checkpoint.config.encoder:
+        raise BadCheckpoint(f"{model}: decoder-only, so it knows no latents; train with an encoder")
+    return network
+
+
+def _fit(
+    sketches: str,
+    model: str | None,
+    out: str,
+    on_error: str,
+    device: str,
+    terminal: Terminal,
+    *,
+    json: bool,
+) -> None:
+    """Fit the latents of the model's words to drawings, and write the model."""
+    from sketchrnn_cli.inference import latent_mixture
+    from sketchrnn_cli.model import checkpoint
+
+    target = _target_of_fit(model, out)
+    network = _open(model, device)
+    words = network.checkpoint.words
+    others: dict[str, int] = {}
+
+    def of_known_words() -> Iterator[tuple[int, Array]]:
+        place = {word: k for k, word in enumerate(words)}
+        for word, moves in _training_drawings(sketches, network.checkpoint, on_error):
+            if word in place or len(words) < 2:
+                yield place.get(word, 0), moves
+            else:
+                others[word] = others.get(word, 0) + 1
+
+    try:
+        fitted = latent_mixture.fit_model(network, terminal.track(of_known_words(), what="fitting"))
+    except BadFile:
+        raise BadFile(
+            f"{streams.name_of(sketches)}: no drawings of the model's words in it: "
+            f"{', '.join(words[:5])}"
+        ) from None
+    checkpoint.save(target, fitted)
+    if others:
+        worst = max(others, key=lambda word: others[word])
+        terminal.warn(
+            f"{sum(others.values()):,} drawings left out: the model has no such word ({worst!r})"
+        )
+    n_components = (fitted.weights["latent.weight"] > 0).sum(1)
+    terminal.say(f"{target}: {n_components.sum()} Gaussians for {len(n_components)} words")
+    if json:
+        found = {word: int(n) for word, n in zip(words, n_components, strict=False)}
+        terminal.answer({"file": str(target), "components": found})
+
+
+def _target_of_fit(model: str | None, out: str) -> Path:
+    """The file that --fit writes, checked before there is work to lose."""
+    from sketchrnn_cli.model import checkpoint
+
+    if out != streams.STDIO:
+        streams.suffix_of(out, None, ("safetensors",))
+        streams.check_output(out, binary=True)
+        return Path(out)
+    if model is None:
+        raise BadConfig("--fit does not change the built-in model: give -o FILE.safetensors")
+    path = Path(model) / checkpoint.FILE_NAME if Path(model).is_dir() else Path(model)
+    if path.suffix != ".safetensors":
+        raise BadConfig(f"--fit does not change {model}: give -o FILE.safetensors")
+    return path
+
+
+def _training_drawings(
+    source: str, model: Checkpoint, on_error: str
+) -> Iterator[tuple[str, Array]]:
+    """Word and moves of drawings, data units: of a packed set its training split, or all."""
+    from sketchrnn_cli.sketches.corpus import Corpus, is_packed
+    from sketchrnn_cli.sketches.formats import read_sketches
+    from sketchrnn_cli.sketches.preparation import prepare_like
+    from sketchrnn_cli.sketches.sketch import to_stroke3
+
+    if source != streams.STDIO and Path(source).is_file() and is_packed(source):
+        corpus = Corpus.open(source)
+        yield from ((corpus.word_of(i), corpus.moves_of(i)) for i in corpus.indices("train"))
+        return
+    for sketch in read_sketches(source, on_error=on_error, skipped=lambda _: None):
+        yield sketch.word or "", to_stroke3(prepare_like(sketch, model.preparation))
 
 
 def _is_small(source: str) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from sketchrnn_cli import pretrained
 from sketchrnn_cli.cli.options import Device, Json, Quiet, Seed, Threads
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal
 from sketchrnn_cli.errors import BadConfig, BadFile
@@ -32,9 +33,12 @@ Facts = dict[str, Any]
 
 def inspect(
     thing: Annotated[
-        str,
-        typer.Argument(metavar="THING", help="Drawings (- for ndjson), a model, or a run folder."),
-    ],
+        Optional[str],  # noqa: UP045
+        typer.Argument(
+            metavar="[THING]",
+            help="Drawings (- for ndjson), a model, or a run folder. [default: the built-in model]",
+        ),
+    ] = None,
     grid: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(metavar="FILE", help="A sheet of its drawings (samples): svg or png."),
@@ -54,7 +58,12 @@ def inspect(
     ] = False,
     model: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--model", "--checkpoint", metavar="RUN", help="What scores drawings."),
+        typer.Option(
+            "--model",
+            "--checkpoint",
+            metavar="RUN",
+            help="What scores drawings. [default: the built-in model]",
+        ),
     ] = None,
     count: Annotated[
         Optional[int],  # noqa: UP045
@@ -68,6 +77,7 @@ def inspect(
 ) -> None:
     """Say what is in a file of drawings, a model or a run, and show some of it."""
     limit_threads(threads)
+    thing = thing or str(pretrained.FILE)
     is_model = _is_model(thing)
     _refuse_nonsense(is_model=is_model, plot=plot, evaluate=evaluate, score=score, model=model)
     if split not in SPLITS:
@@ -81,8 +91,9 @@ def inspect(
     from sketchrnn_cli.cli import inspect_text
 
     if evaluate is not None or score:
-        network = _network(model or thing, device)
-        facts: Facts = {"model": model or thing, "data": evaluate or thing}
+        judge = thing if is_model else model or str(pretrained.FILE)
+        network = _network(judge, device)
+        facts: Facts = {"model": _name(judge), "data": evaluate or thing}
         lines: list[str] = []
         with _drawings(network.checkpoint, evaluate, thing, split, terminal) as (corpus, drawings):
             if corpus is not None:
@@ -132,6 +143,11 @@ def _is_model(thing: str) -> bool:
     return path.suffix.lower() in (".safetensors", ".json")
 
 
+def _name(model: str) -> str:
+    """What a report calls a model."""
+    return pretrained.NAME if model == str(pretrained.FILE) else model
+
+
 def _refuse_nonsense(
     *, is_model: bool, plot: str | None, evaluate: str | None, score: bool, model: str | None
 ) -> None:
@@ -146,8 +162,8 @@ def _refuse_nonsense(
         raise BadConfig("--evaluate DATA goes with a model: sketchrnn inspect RUN --evaluate DATA")
     if plot is not None and not is_model:
         raise BadConfig("--plot draws the losses of a run: sketchrnn inspect RUN --plot loss.png")
-    if score and not (model or evaluate):
-        raise BadConfig("--score needs drawings and a model: inspect DATA --model RUN --score")
+    if score and is_model and not evaluate:
+        raise BadConfig("--score needs drawings: inspect DATA --model RUN --score")
     if model is not None and not score:
         raise BadConfig("--model is for --score: inspect DATA --model RUN --score")
 
@@ -262,8 +278,11 @@ def _model_facts(thing: str, checkpoint: Checkpoint) -> Facts:
     from dataclasses import asdict
 
     path = Path(thing)
+    built_in = _name(thing) == pretrained.NAME
+    option = "" if built_in else f" --model {shlex.quote(thing)}"
+    what = f" {shlex.quote(checkpoint.words[0])}" if checkpoint.config.n_words else ""
     facts: Facts = {
-        "path": thing,
+        "path": _name(thing),
         "kind": "run" if path.is_dir() else "model",
         "config": asdict(checkpoint.config),
         "parameters": sum(array.size for array in checkpoint.weights.values()),
@@ -272,7 +291,8 @@ def _model_facts(thing: str, checkpoint: Checkpoint) -> Facts:
         "n_max": checkpoint.n_max,
         "preparation": checkpoint.preparation,
         "training": checkpoint.training,
-        "sample": f"sketchrnn sample --model {shlex.quote(thing)} -n 9 -o samples.svg",
+        "counts": checkpoint.counts if "counts" in checkpoint.training else None,
+        "sample": f"sketchrnn sample{what}{option} -n 9 -o samples.svg",
     }
     if path.is_dir():
         from sketchrnn_cli.training import log

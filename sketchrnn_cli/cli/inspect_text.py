@@ -78,9 +78,19 @@ def model(facts: Facts) -> list[str]:
     network = f"{encoder}, " if config["encoder"] else "decoder only, "
     network += f"decoder {config['decoder_size']}, M {config['n_mixtures']}, {config['cell']}"
     _row(lines, "network", network)
-    words = [printable(word) for word in facts["words"]]
-    more = len(words) - WORDS_SHOWN
-    _row(lines, "words", ", ".join(words[:WORDS_SHOWN]) + (f" and {more} more" if more > 0 else ""))
+    counts = facts["counts"] or [0] * len(facts["words"])
+    words = [
+        f"{printable(word)} {n:,}" if n else printable(word)
+        for word, n in zip(facts["words"], counts, strict=True)
+    ]
+    told = facts["config"]["n_words"] > 0
+    shown = words if told else words[:WORDS_SHOWN]
+    more = len(words) - len(shown)
+    _row(lines, "words", ", ".join(shown) + (f" and {more} more" if more > 0 else ""))
+    if len(words) > 1:
+        what = "draws the one asked for" if told else "is told none of them"
+        of_each = ", with the training drawings of each" if facts["counts"] else ""
+        _row(lines, "", f"{len(words)} words{of_each}; the model {what}")
     _row(lines, "trained on", f"N_max {facts['n_max']}, scale factor {facts['scale_factor']:.6g}")
     _preparation_line(lines, facts["preparation"])
     training = facts["training"]

@@ -9,6 +9,15 @@ import typer
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but warnings.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same bytes.")]
+Model = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--model",
+        "--checkpoint",
+        "-m",
+        help="Run folder or checkpoint of `train`. [default: the built-in one]",
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Threads = Annotated[Optional[int], typer.Option("--threads", help="CPU threads; default: all.")]  # noqa: UP045
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]

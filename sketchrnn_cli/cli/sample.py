@@ -2,39 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Optional, cast
 
 import typer
 
-from sketchrnn_cli.cli.options import Device, Format, Json, Quiet, Seed, Threads
+from sketchrnn_cli import pretrained
+from sketchrnn_cli.cli import wishes
+from sketchrnn_cli.cli.options import Device, Format, Json, Model, Quiet, Seed, Threads
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal, work_alone
-from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.sketches import streams
 
 if TYPE_CHECKING:
-    from sketchrnn_cli.inference.engine import Network
     from sketchrnn_cli.inference.sampler import Settings
     from sketchrnn_cli.sketches.sketch import Sketch
 
 KNOWN = ("ndjson", "npz", "svg", "png", "gif")
 SHOWN = "terminal"  # no file at all: drawings in characters
-COUNT = 9  # drawings, unless latents or beginnings say how many
 FEW = 16  # drawings that one thread draws
 
 
 def sample(
-    model: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--model", "--checkpoint", "-m", help="Run folder or checkpoint of `train`."),
+    prompt: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(
+            metavar="[PROMPT]",
+            help='What to draw, in the words of the model: cat, "three cats", "cat, dog", '
+            '"cat:0.7 + bird:0.3", "cat -> pig". Without: anything.',
+        ),
     ] = None,
+    model: Model = None,
     count: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(
-            "--count", "-n", min=1, help="Drawings; of each latent or beginning. [default: 9; 1]"
+            "--count",
+            "-n",
+            min=1,
+            help="Drawings of each thing that the PROMPT does not count, each latent or each "
+            "beginning. [default: 9, or 1 where there are several]",
         ),
     ] = None,
+    list_words: Annotated[
+        bool, typer.Option("--list-words", help="List the words of the model, and draw nothing.")
+    ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Words of the PROMPT that mean nothing here are an error."),
+    ] = False,
+    no_word: Annotated[
+        bool, typer.Option("--no-word", help="Draw without telling the model any word.")
+    ] = False,
     temp: Annotated[
         Optional[float],  # noqa: UP045
         typer.Option(
@@ -72,10 +91,17 @@ def sample(
         bool,
         typer.Option("--prior", help="Latents from N(0, I), not from where the drawings lie."),
     ] = False,
+    most_likely: Annotated[
+        bool,
+        typer.Option("--most-likely", help="Latents: the most probable one of the word, always."),
+    ] = False,
     frames: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(
-            "--frames", min=1, help="With --latents: steps on the way from each to the next."
+            "--frames",
+            min=1,
+            help='Steps on the way from each to the next, of --latents or of "cat -> pig". '
+            "[default: 12]",
         ),
     ] = None,
     complete: Annotated[
@@ -113,23 +139,29 @@ def sample(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Draw new sketches, one NDJSON line each, or as a picture by the suffix of -o."""
+    """Draw what the PROMPT says, one NDJSON line each, or as a picture by the suffix of -o."""
+    if list_words:
+        _list_words(model, json=json)
+        return
     kind = _kind(out, format)
     target = out or streams.STDIO
     if json and target == streams.STDIO:
         raise BadConfig("--json and the drawings both want standard output: give -o FILE")
     if kind != SHOWN:
         streams.check_output(target, binary=kind not in ("ndjson", "svg"))
-    if model is None:
-        raise BadConfig("no model: give --model RUN, or make one with `sketchrnn train -o RUN`")
-    if frames is not None and latents is None:
-        raise BadConfig("--frames needs --latents: the ways lead from one latent to the next")
+    text = None if prompt is None else " ".join(prompt)
+    if frames is not None and latents is None and text is None:
+        raise BadConfig('--frames needs a way: a PROMPT like "cat -> pig", or --latents')
+    if text is not None and no_word:
+        raise BadConfig("--no-word: there is a PROMPT; give one of them")
+    if prior and most_likely:
+        raise BadConfig("--prior and --most-likely: a latent is from one of them, not both")
     if latents is not None and complete is not None:
         raise BadConfig("--latents and --complete: a drawing begins from one of them, not both")
     if first and (latents is not None or complete is not None):
         raise BadConfig("--first numbers drawings of the model's own; leave it out here")
     limit_threads(threads)
-    if latents is None and complete is None and (count or COUNT) * best_of <= FEW:
+    if latents is None and complete is None and (count or wishes.COUNT) * best_of <= FEW:
         work_alone()
     terminal = Terminal(quiet=quiet)
 
@@ -138,10 +170,36 @@ def sample(
 
     devices.check(device)
     settings = _settings(
-        temp, pen_temp, greedy=greedy, prior=prior, seed=seed, max_points=max_points
+        temp,
+        pen_temp,
+        greedy=greedy,
+        prior=prior,
+        most_likely=most_likely,
+        seed=seed,
+        max_points=max_points,
     )
-    network = devices.open_engine(checkpoint.load(model), device)
-    wish = _wish(network, settings, latents, frames, complete, count, first)
+    loaded = checkpoint.load(model or pretrained.FILE)
+    asked = None
+    if text is not None:
+        asked = wishes.understand(loaded, text, model or pretrained.NAME, strict=strict)
+        if asked.ignored:
+            terminal.warn(f"means nothing to this model, ignored: {', '.join(asked.ignored)}")
+    if no_word and not loaded.config.n_words:
+        raise BadConfig("--no-word: this model is told no words anyway")
+    network = devices.open_engine(loaded, device)
+    wish = wishes.of(
+        network,
+        settings,
+        wishes.Options(
+            prompt=asked,
+            no_word=no_word,
+            latents=latents,
+            complete=complete,
+            frames=frames,
+            count=count,
+            first=first,
+        ),
+    )
     drawn = sampler.draw(
         network,
         wish.n,
@@ -149,6 +207,7 @@ def sample(
         z=wish.z,
         prefixes=wish.prefixes,
         words=wish.words,
+        labels=wish.labels,
         numbers=wish.numbers,
         best_of=best_of,
     )
@@ -178,17 +237,6 @@ def sample(
                 "n_points": tally.n_points,
             }
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wish:
-    """What the options ask for."""
-
-    n: int
-    z: Any = None  # (n, Z)
-    prefixes: list[Any] | None = None
-    words: list[str | None] | None = None
-    numbers: Sequence[int] | None = None
 
 
 @dataclass(slots=True)
@@ -226,6 +274,7 @@ def _settings(
     *,
     greedy: bool,
     prior: bool,
+    most_likely: bool,
     seed: int,
     max_points: int | None,
 ) -> Settings:
@@ -241,73 +290,20 @@ def _settings(
             )
     given["max_points"] = max_points
     given = {name: value for name, value in given.items() if value is not None}
-    return Settings(greedy=greedy, prior=prior, seed=seed, **given)
+    return Settings(greedy=greedy, prior=prior, most_likely=most_likely, seed=seed, **given)
 
 
-def _wish(
-    network: Network,
-    settings: Settings,
-    latents: str | None,
-    frames: int | None,
-    complete: str | None,
-    count: int | None,
-    first: int,
-) -> _Wish:
-    if latents is not None:
-        return _from_latents(network, latents, frames, count or 1)
-    if complete is not None:
-        return _from_beginnings(network, settings, complete, count or 1)
-    n = count or COUNT
-    return _Wish(n=n, numbers=range(first, first + n))
+def _list_words(model: str | None, *, json: bool) -> None:
+    """The words of a model on stdout, one a line."""
+    from sketchrnn_cli.drawing.sheet import printable
+    from sketchrnn_cli.model import checkpoint
 
-
-def _from_latents(network: Network, source: str, frames: int | None, count: int) -> _Wish:
-    import numpy as np
-
-    from sketchrnn_cli.errors import BadCheckpoint
-    from sketchrnn_cli.inference import engine
-    from sketchrnn_cli.inference import latents as files
-
-    if not network.checkpoint.config.encoder:
-        raise BadCheckpoint(f"--latents {source}: {engine.no_encoder()}")
-    found = files.read(source)
-    try:
-        engine.check_latents(network.checkpoint, found.mu)
-    except BadConfig as error:
-        raise BadConfig(f"{streams.name_of(source)}: {error}") from None
-    if frames is not None:  # the same chance for every frame: only the latent changes
-        z = files.path(found.mu, frames)
-        numbers = [number for _ in z for number in range(count)]
-        return _Wish(n=len(z) * count, z=np.repeat(z, count, axis=0), numbers=numbers)
-    words = None
-    if found.words is not None and any(found.words):
-        words = [word for word in found.words for _ in range(count)]
-    return _Wish(n=len(found.mu) * count, z=np.repeat(found.mu, count, axis=0), words=words)
-
-
-def _from_beginnings(network: Network, settings: Settings, source: str, count: int) -> _Wish:
-    from sketchrnn_cli.sketches.formats import read_sketches
-    from sketchrnn_cli.sketches.preparation import prepare_like
-    from sketchrnn_cli.sketches.sketch import to_stroke3
-
-    preparation = network.checkpoint.preparation
-    prefixes, words = [], []
-    for number, sketch in enumerate(read_sketches(source), start=1):
-        moves = to_stroke3(prepare_like(sketch, preparation, partial=True))
-        if len(moves) > settings.max_points:
-            raise BadConfig(
-                f"{streams.name_of(source)}: drawing {number} has {len(moves)} points already; "
-                f"--max-points is {settings.max_points}"
-            )
-        prefixes.append(moves)
-        words.append(sketch.word)
-    if not prefixes:
-        raise BadFile(f"{streams.name_of(source)}: no drawings to complete")
-    return _Wish(
-        n=len(prefixes) * count,
-        prefixes=[moves for moves in prefixes for _ in range(count)],
-        words=[word for word in words for _ in range(count)],
-    )
+    words = checkpoint.load(model or pretrained.FILE).words
+    if json:
+        Terminal().answer({"words": list(words)})
+        return
+    for word in words:
+        typer.echo(printable(word))
 
 
 def _write(target: str, kind: str, sketches: Iterator[Sketch], n: int) -> None:

@@ -207,6 +207,8 @@ def train(
         with _stop_signals(team) as stopped:
             finished = _run(trainer, terminal, stopped)
             team.close()
+        if team.is_first and finished.why != "stopped":
+            _fit_latents(trainer, terminal)
         _conclude(terminal, trainer, finished, as_json=as_json and team.is_first)
         code = 0
         if finished.why == "stopped":
@@ -311,7 +313,7 @@ def _told(model: ModelConfig, corpus: Corpus, words: bool | None) -> ModelConfig
         return replace(model, n_words=0)
     if model.n_words not in (0, there):
         raise BadConfig(
-            f"n_words is {model.n_words}, and the drawings have {there} words: leave it out"
+            f"n_words is {model.n_words}, and the drawings are of {there}: leave it out"
         )
     return replace(model, n_words=there)
 
@@ -565,6 +567,29 @@ def _draw_pictures(trainer: Trainer, terminal: Terminal) -> None:
         write_atomic(trainer.run / "loss.png", plots.loss_png(log.read(trainer.run)))
     except (SketchError, OSError) as error:
         terminal.warn(f"no pictures at step {step}: {error}")
+
+
+def _fit_latents(trainer: Trainer, terminal: Terminal) -> None:
+    """Put into the run's best model where the latents of each word lie.
+
+    While training, one Gaussian a word does; what a model ends with is a mixture of them.
+    """
+    from sketchrnn_cli.inference import latent_mixture
+    from sketchrnn_cli.inference.engine import Engine
+    from sketchrnn_cli.model import checkpoint
+
+    corpus = trainer.corpus
+    if trainer.network.encoder is None:
+        return
+    path = trainer.run / checkpoint.FILE_NAME
+    train = corpus.indices("train").tolist()
+    drawings = ((int(corpus.word_ids[i]), corpus.moves_of(i)) for i in train)
+    fitted = latent_mixture.fit_model(
+        Engine(checkpoint.load(path)),
+        terminal.track(drawings, what="fitting latents", total=len(train)),
+        seed=trainer.config.seed,
+    )
+    checkpoint.save(path, fitted)
 
 
 def _conclude(terminal: Terminal, trainer: Trainer, finished: Any, *, as_json: bool) -> None:

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.model.checkpoint import Checkpoint, Weights
 from sketchrnn_cli.sketches.sketch import START
+from sketchrnn_cli.sketches.words import fold
 
 Array = npt.NDArray[np.float32]
 Rows = slice | npt.NDArray[np.intp]
@@ -321,14 +322,16 @@ def condition(
 def label_rows(checkpoint: Checkpoint, words: Sequence[str | None]) -> Array | None:
     """Words as ``condition`` takes them, (N, W + 1); one that the model does not know is none.
 
-    None for a model that is told no words.
+    Case, hyphens and underscores do not matter. None for a model that is told no words.
     """
     if not checkpoint.config.n_words:
         return None
-    place = {word: k for k, word in enumerate(checkpoint.words)}
-    none = len(place)
+    none = len(checkpoint.words)
+    place = {fold(word): k for k, word in reversed(list(enumerate(checkpoint.words)))}
+    place |= {word: k for k, word in enumerate(checkpoint.words)}  # spelled alike: before all
+    found = {w: none if w is None else place.get(w, place.get(fold(w), none)) for w in set(words)}
     rows = np.zeros((len(words), none + 1), np.float32)
-    rows[np.arange(len(words)), [place.get(word or "", none) for word in words]] = 1
+    rows[np.arange(len(words)), [found[word] for word in words]] = 1
     return rows
 
 

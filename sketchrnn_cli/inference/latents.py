@@ -94,6 +94,16 @@ def path(latents: Array, n_frames: int) -> Array:
     return np.stack([*frames, *latents[-1:]])
 
 
+def straight_path(rows: Array, n_frames: int) -> Array:
+    """The same frames as ``path``, on straight lines: for shares of words."""
+    frames = [
+        lerp(a, b, k / n_frames)
+        for a, b in zip(rows[:-1], rows[1:], strict=True)
+        for k in range(n_frames)
+    ]
+    return np.stack([*frames, *rows[-1:]])
+
+
 def read(source: str) -> Latents:
     """Read latents as ``encode`` writes them: npz with ``mu`` (or ``z``), or NDJSON with ``z``.
 

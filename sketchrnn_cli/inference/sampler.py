@@ -235,9 +235,8 @@ class _Plan:
 
     def chosen(self, index: int) -> int:
         """The number of a word for a sketch, the same for all its candidates."""
-        known = self.network.checkpoint.weights.get("latent.share")
-        n_words = len(self.network.checkpoint.words)
-        shares = np.cumsum(np.ones(n_words) if known is None else known, dtype=np.float64)
+        checkpoint = self.network.checkpoint
+        shares = np.cumsum(checkpoint.weights.get("latent.share", checkpoint.counts), dtype="f8")
         u = self.random(index, WORD).random()
         return int(np.searchsorted(shares / shares[-1], u, side="right"))
 

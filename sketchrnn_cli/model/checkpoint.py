@@ -57,6 +57,20 @@ class Checkpoint:
     preparation: dict[str, Any] = field(default_factory=dict)  # how training drawings were made
     training: dict[str, Any] = field(default_factory=dict)  # step, seed, validation losses
 
+    @property
+    def counts(self) -> list[int]:
+        """Training drawings of each word, as far as the file says; else 1 of each."""
+        found = self.training.get("counts")
+        wanted = len(self.words)
+        if (
+            isinstance(found, list)
+            and len(found) == wanted
+            and all(type(n) is int and 0 <= n < 2**53 for n in found)
+            and any(found)
+        ):
+            return found
+        return [1] * wanted
+
 
 def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Name and shape of every weight of a network of these sizes."""
@@ -99,12 +113,23 @@ def latent_shapes(config: ModelConfig, n_words: int, k: int) -> dict[str, tuple[
     }
 
 
-def save(path: Path, checkpoint: Checkpoint) -> None:
+def save(path: Path, checkpoint: Checkpoint, *, half: bool = False) -> None:
     """Write the file whole or not at all.
+
+    Args:
+        path: the file.
+        checkpoint: the model.
+        half: write the numbers as float16: half the size, and 3 digits of each.
 
     Raises:
         BadFile: it cannot be written.
+        BadConfig: a number is too large for float16.
     """
+    write_atomic(path, file_of(checkpoint, half=half))
+
+
+def file_of(checkpoint: Checkpoint, *, half: bool = False) -> bytes:
+    """What ``save`` writes."""
     metadata = {
         "format": "sketchrnn",
         "format_version": str(FORMAT_VERSION),
@@ -115,10 +140,16 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "preparation": json.dumps(checkpoint.preparation),
         "training": json.dumps(checkpoint.training),
     }
-    write_atomic(path, to_bytes(checkpoint.weights, metadata))
+    arrays: dict[str, npt.NDArray[Any]] = dict(checkpoint.weights)
+    if half:
+        largest = float(np.finfo(np.float16).max)
+        if too_large := [name for name, a in arrays.items() if np.abs(a).max() > largest]:
+            raise BadConfig(f"{too_large[0]} holds a number too large for float16")
+        arrays = {name: array.astype(np.float16) for name, array in arrays.items()}
+    return to_bytes(arrays, metadata)
 
 
-def to_bytes(arrays: Weights, metadata: dict[str, str]) -> bytes:
+def to_bytes(arrays: dict[str, npt.NDArray[Any]], metadata: dict[str, str]) -> bytes:
     """A safetensors file; the same content gives the same bytes.
 
     The library writes its metadata in an order that changes from one process to the next, so the
@@ -238,8 +269,8 @@ def _metadata(data: bytes, name: str) -> dict[str, str]:
 
 def _of_today(weights: Weights) -> Weights:
     """Weights of format version 1 as this one has them; others as they are."""
-    mean, scale = (weights.get(f"latent.{name}", np.empty(0)) for name in ("mean", "scale"))
-    if "latent.weight" in weights or mean.ndim != 2 or scale.ndim != 2:
+    mean, scale = weights.get("latent.mean"), weights.get("latent.scale")
+    if "latent.weight" in weights or mean is None or scale is None or mean.ndim + scale.ndim != 4:
         return weights
     return weights | {
         "latent.weight": np.ones((len(mean), 1), np.float32),

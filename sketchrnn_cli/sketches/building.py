@@ -48,6 +48,7 @@ from sketchrnn_cli.sketches.preparation import Preparation, prepare
 from sketchrnn_cli.sketches.simplify import EPSILON, LONGEST, lengths, looks_raw
 from sketchrnn_cli.sketches.sketch import BOX, Sketch
 from sketchrnn_cli.sketches.streams import STDIO, name_of, open_output, reason
+from sketchrnn_cli.sketches.words import fold, visible
 
 UNNAMED = "drawing"  # word of drawings that have none
 EXAMPLES = 5  # faults and notes that are kept in full
@@ -103,6 +104,7 @@ class Tally:
     faults: list[str] = field(default_factory=list)  # the first few
     notes: list[str] = field(default_factory=list)
     words: Counter[str] = field(default_factory=Counter)  # drawings kept
+    spellings: dict[str, str] = field(default_factory=dict)  # by what they share
     points: Counter[str] = field(default_factory=Counter)  # of these
     lengths: Ints = field(default_factory=lambda: np.zeros(1, np.int64))  # drawings a length
 
@@ -119,7 +121,19 @@ class Tally:
             self.notes.append(message)
 
     def keep(self, words: list[str], counts: Ints) -> None:
-        """Count drawings that stay: a word and a length each."""
+        """Count drawings that stay: a word and a length each.
+
+        Raises:
+            BadFile: a word is there in two spellings, which would be learned as two words.
+        """
+        for word in dict.fromkeys(words):
+            if word not in self.words:
+                other = self.spellings.setdefault(fold(word), word)
+                if other != word:
+                    raise BadFile(
+                        f"{', '.join(map(name_of, self.sources))}: {visible(other)!r} and "
+                        f"{visible(word)!r} are one word in two spellings; write it one way"
+                    )
         self.words.update(words)
         for word in set(words):
             chosen = np.array([w == word for w in words]) if len(set(words)) > 1 else slice(None)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from sketchrnn_cli.errors import BadConfig, SketchError
@@ -222,6 +223,9 @@ class Trainer:
             "step": self.progress.step,
             "seed": self.config.seed,
             "n_train": len(self.train_indices),
+            "counts": np.bincount(
+                self.corpus.word_ids[self.train_indices], minlength=len(self.corpus.words)
+            ).tolist(),
         }
         if math.isfinite(metrics.loss):
             training["valid"] = {

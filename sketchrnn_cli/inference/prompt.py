@@ -1,0 +1,501 @@
+"""What to draw, from a line of text: "three cats", "cat, dog", "cat:0.7 + bus:0.3", "cat -> bus".
+
+This is a small grammar and a table of words, not a language model. It knows the words the model
+was trained on (in any case, hyphenation and number), a few synonyms of them, and combinations of
+these: lists, counts, mixtures, ways from one to another. "A happy cat" is a cat: what else the
+prompt says is handed back as ignored, so that whoever shows the drawing can say so. The same text
+and words give the same result everywhere.
+
+    prompt   = element, separated by , ; / | . ! ? newline & and with, or by nothing
+    element  = [count] mixture, then any number of: -> mixture
+    mixture  = word [: weight], then any number of: + word [: weight]
+
+A label of the model is looked for before anything else, the longest first, so "salt and pepper",
+"3" or "draw" can be labels.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.sketches.words import closest, fold, forms, is_hyphen, visible
+
+MAX_CHARACTERS = 2_000
+MAX_WORDS = 1_000  # of the model, in one prompt
+MAX_COUNT = 10_000
+WEIGHTS = (1e-6, 1e6)
+LIST_WORDS = "--list-words shows all"
+
+_SHOWN = 40  # characters of the prompt in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One thing to draw."""
+
+    parts: tuple[tuple[str, float], ...]  # label as the model spells it, weight; these sum to 1
+    count: int | None  # as the prompt says; None: it does not
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """From one thing to the next: "cat -> pig"."""
+
+    stops: tuple[Thing, ...]  # at least 2, without counts
+    count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a prompt asks for."""
+
+    things: tuple[Thing | Way, ...]  # at least one
+    ignored: tuple[str, ...]  # words that mean nothing here, as written, in order; printable
+
+
+def parse(text: str, words: Sequence[str], *, strict: bool = False) -> Prompt:
+    """Understand a prompt in the words of a model.
+
+    Args:
+        text: what the user wrote.
+        words: labels of the model; of labels that fold alike the exact spelling, or the first.
+        strict: a word that would be ignored is an error.
+
+    Raises:
+        BadConfig: nothing known in a part of it, an operator or count without its word, a count
+            or weight out of range, too long, or a model without words.
+    """
+    if not words:
+        raise BadConfig("this model has no words: leave the prompt out")
+    plain = visible(text) if len(text) <= MAX_CHARACTERS else text
+    if len(plain) > MAX_CHARACTERS:  # one character can stand for 18 others
+        raise BadConfig(
+            f"the prompt has {len(plain):,} characters; give {MAX_CHARACTERS:,} at most"
+        )
+    if not plain.strip():
+        raise BadConfig(f"the prompt is empty: name what to draw; {LIST_WORDS} words")
+    reader = _Reader(plain, _vocabulary(words), words)
+    reader.read()
+    n_words = sum(isinstance(item, _Word) for item in reader.items)
+    if n_words > MAX_WORDS:
+        raise BadConfig(f"the prompt names {n_words:,} things; name {MAX_WORDS:,} at most")
+    things = tuple(_things(reader.items))
+    if not things:
+        raise BadConfig(f"{_quoted(plain)} names nothing to draw; {LIST_WORDS} words")
+    if strict and reader.ignored:
+        raise BadConfig(
+            f'"{reader.ignored[0]}" means nothing to this model; leave it out; {LIST_WORDS} words'
+        )
+    return Prompt(things, tuple(reader.ignored))
+
+
+# The words of prompts that are not the model's. All are folded.
+
+_SEPARATORS = {*",;/|.!?\n&、。،؛", "and", "with"}
+_ARROWS = {*">→⇒⟶➔➜"}  # the hyphens of -> and --> are gaps, the = of => is dropped
+_SILENT = {
+    "a", "an", "the", "some", "please", "pls", "kindly", "thank", "thanks", "you",
+}  # fmt: skip
+_CARRIERS = {  # nothing before the first word, or after a count, as in "two pictures of a cat"
+    "i", "we", "me", "us", "my", "your", "can", "could", "will", "would", "want", "need", "like",
+    "love", "to", "see", "have", "get", "let", "let's", "i'd", "just", "now", "hi", "hey", "hello",
+    "draw", "drawing", "drawings", "sketch", "sketches", "doodle", "doodles", "paint", "painting",
+    "paintings", "make", "show", "give", "create", "generate", "do", "picture", "pictures",
+    "image", "images", "of", "for", "few", "several", "many", "lot", "lots", "more", "x", "×",
+}  # fmt: skip
+_DENIALS = {"no", "not", "none", "without", "except", "don't", "never"}
+_NUMBERS = {
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
+    "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14,
+    "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20,
+    "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
+_UNITS = {
+    "pair": 2, "pairs": 2, "couple": 2, "dozen": 12, "hundred": 100, "thousand": 1000,
+}  # fmt: skip
+_PAIRED = {  # a pair of these is one drawing
+    "binoculars", "eyeglasses", "flip flops", "glasses", "headphones", "jeans", "pants", "pliers",
+    "rollerskates", "scissors", "shorts", "sunglasses", "tights", "trousers", "underwear",
+}  # fmt: skip
+_SYNONYMS: dict[str, tuple[str, ...]] = {  # label: what it is also called; earlier labels first
+    "airplane": ("plane", "aeroplane", "jet", "airliner", "aircraft"),
+    "alarm clock": ("clock",),
+    "backpack": ("rucksack", "knapsack", "schoolbag", "back pack"),
+    "bicycle": ("bike", "pushbike"),
+    "bird": ("birdie", "songbird"),
+    "bowtie": ("bow tie",),
+    "campfire": ("bonfire", "camp fire"),
+    "car": ("automobile",),
+    "cat": ("kitty", "kitten", "pussycat", "kitty cat", "tomcat"),
+    "cell phone": ("phone", "mobile", "mobile phone", "smartphone"),
+    "coffee cup": ("mug", "cup", "teacup", "coffee mug", "cup of coffee", "cup of tea"),
+    "couch": ("sofa", "settee"),
+    "crocodile": ("alligator", "croc"),
+    "cup": ("mug", "teacup"),
+    "dog": ("doggy", "doggie", "puppy", "pup", "hound"),
+    "donut": ("doughnut",),
+    "duck": ("duckling", "ducky"),
+    "eyeglasses": ("glasses", "spectacles"),
+    "smiley face": ("smiley",),
+    "face": ("smiley", "smiley face", "head"),
+    "firetruck": ("fire truck", "fire engine"),
+    "flashlight": ("torch",),
+    "flying saucer": ("ufo",),
+    "hamburger": ("burger", "cheeseburger"),
+    "horse": ("pony", "foal", "stallion"),
+    "hot air balloon": ("balloon",),
+    "ice cream": ("ice cream cone", "icecream cone"),
+    "light bulb": ("bulb",),
+    "motorbike": ("motorcycle",),
+    "moustache": ("mustache",),
+    "mug": ("cup", "teacup"),
+    "owl": ("owlet",),
+    "pants": ("trousers", "jeans"),
+    "pig": ("piggy", "piglet", "hog"),
+    "purse": ("handbag",),
+    "rabbit": ("bunny", "bunny rabbit", "hare"),
+    "rhinoceros": ("rhino",),
+    "sailboat": ("boat", "sailing boat", "yacht"),
+    "sheep": ("lamb",),
+    "squiggle": ("scribble", "wavy line", "squiggly line"),
+    "streetlight": ("street light", "street lamp", "lamppost"),
+    "suitcase": ("suit case", "luggage"),
+    "swan": ("cygnet",),
+    "t-shirt": ("tee shirt", "tee"),
+    "teddy-bear": ("teddy",),
+    "telephone": ("phone",),
+    "television": ("tv", "telly"),
+    "tennis racquet": ("tennis racket",),
+    "traffic light": ("stoplight",),
+    "truck": ("lorry",),
+    "zigzag": ("zig zag",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Vocabulary:
+    labels: dict[str, str]  # every form that is understood, by its tokens: label
+    spelled: dict[str, str]  # as the model spells it: label, for labels that fold alike
+    longest: dict[str, int]  # first token: tokens of the longest form that begins with it
+    tokens: set[str]
+
+
+def _vocabulary(words: Sequence[str]) -> _Vocabulary:
+    """Exact labels come first, then their singulars and plurals, then synonyms."""
+    labels: dict[str, str] = {}
+    answers = [(label, [_key(form) for form in forms(label)]) for label in words]
+    for label, keys in answers:
+        labels.setdefault(keys[0], label)
+    for label, keys in answers:
+        for key in keys:
+            labels.setdefault(key, label)
+    synonyms = {
+        _key(form): labels[fold(label)]
+        for label, others in reversed(_SYNONYMS.items())  # so the first of two labels stays
+        if fold(label) in labels
+        for other in others
+        for form in forms(other)
+    }
+    labels = synonyms | labels
+    labels.pop("", None)  # a label of hyphens only
+    spelled = {visible(label): label for label in reversed(words)}
+    longest: dict[str, int] = {}
+    tokens: set[str] = set()
+    for key in labels:
+        parts = key.split(" ")
+        longest[parts[0]] = max(longest.get(parts[0], 0), len(parts))
+        tokens.update(parts)
+    return _Vocabulary(labels, spelled, longest, tokens)
+
+
+class _Token(NamedTuple):
+    written: str
+    key: str  # folded
+    start: int
+    end: int
+
+
+# A token is found in the classes of its characters: d digit, m mark, w of other words, p other
+# punctuation and symbols, n new line, and - ' . , themselves. The rest are gaps.
+_TOKEN = re.compile(
+    r"((?:(?<![wdm])-(?=d))?(?:d{1,3}(?:,ddd)+(?![wdm])|d+\.d+(?![wdm])|[wdm]+(?:'[wdm]+)*))"
+    r"|[p.,']m*|n"
+)
+_NEW_LINES = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+_GLUED = re.compile(r"(\W?\d+)(\D.*)")  # 3cats
+_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?")
+_WEIGHT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)((?:e[+-]?\d+)?)(\s*%)?(?!\.?\w)", re.IGNORECASE)
+
+
+def _class(character: str) -> str:
+    if character in "'.,":
+        return character
+    if character.isdecimal():
+        return "d"
+    if character in _NEW_LINES:
+        return "n"
+    if character.isspace() or character == "_":
+        return " "
+    if character == "’":
+        return "'"
+    if is_hyphen(character):
+        return "-"
+    category = unicodedata.category(character)[0]
+    return {"M": "m", "P": "p", "S": "p"}.get(category, "w")
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    for match in _TOKEN.finditer("".join(map(_class, text))):
+        written = text[match.start() : match.end()]
+        key = "\n" if match[0] == "n" else fold(written) if match[1] else written
+        if key:
+            yield _Token(written, key, match.start(), match.end())
+
+
+def _key(form: str) -> str:
+    """A folded form, its tokens one space apart."""
+    if form.isascii() and form.replace(" ", "").isalnum():
+        return form
+    return " ".join(token.key for token in _tokens(form))
+
+
+class _Word(NamedTuple):
+    label: str
+    weight: float
+    number: int | None  # its count
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads a prompt from left to right, once, into words and what stands between them."""
+
+    text: str  # visible
+    vocabulary: _Vocabulary
+    words: Sequence[str]
+    items: list[_Word | str] = field(default_factory=list)  # a word, or one of + > ,
+    ignored: list[str] = field(default_factory=list)
+    # of the segment, which ends at a separator or an operator
+    n_found: int = 0
+    unknown: list[str] = field(default_factory=list)
+    count: int | None = None  # waits for its word
+    count_text: str = ""
+    in_pairs: bool = False
+
+    def read(self) -> None:
+        tokens = list(self._split(_tokens(self.text)))
+        keys = [token.key for token in tokens]
+        i = 0
+        while i < len(tokens):
+            n_taken = self._word(tokens, keys, i)
+            if n_taken:
+                i += n_taken
+                if i < len(keys) and keys[i] == ":":
+                    end = self._weigh(tokens[i].end)
+                    while i < len(tokens) and tokens[i].start < end:
+                        i += 1
+                continue
+            self._other(tokens[i])
+            i += 1
+        self._close(",")
+
+    def _split(self, tokens: Iterable[_Token]) -> Iterator[_Token]:
+        """Part a count from the word it is glued to."""
+        known = self.vocabulary.tokens
+        for token in tokens:
+            glued = None if token.key in known else _GLUED.fullmatch(token.written)
+            rest = fold(glued[2]) if glued else ""
+            if glued and (rest in known or rest in _CARRIERS):
+                middle = token.start + glued.start(2)
+                yield _Token(glued[1], fold(glued[1]), token.start, middle)
+                yield _Token(glued[2], rest, middle, token.end)
+            else:
+                yield token
+
+    def _word(self, tokens: list[_Token], keys: list[str], i: int) -> int:
+        """Take the longest form that begins here. Returns its length in tokens, or 0."""
+        longest = min(self.vocabulary.longest.get(keys[i], 0), len(keys) - i)
+        for n in range(longest, 0, -1):
+            label = self.vocabulary.labels.get(" ".join(keys[i : i + n]))
+            if label is None:
+                continue
+            written = self.text[tokens[i].start : tokens[i + n - 1].end]
+            label = self.vocabulary.spelled.get(written, label)
+            self.items.append(_Word(label, 1.0, self._take_count(label)))
+            self.n_found += 1
+            return n
+        return 0
+
+    def _take_count(self, label: str) -> int | None:
+        count = self.count
+        if count is not None and self.in_pairs and fold(label) in _PAIRED:
+            count //= _UNITS["pair"]
+        if count is not None and not 1 <= count <= MAX_COUNT:
+            raise _bad_count(self.count_text)
+        self.count, self.count_text, self.in_pairs = None, "", False
+        return count
+
+    def _weigh(self, start: int) -> int:
+        """Give the word just taken the weight that is written here. Returns where it ends."""
+        word = self.items[-1]
+        assert isinstance(word, _Word)
+        match = _WEIGHT.match(self.text, start)
+        low, high = WEIGHTS
+        weight = float(match[1] + match[2]) / (100 if match[3] else 1) if match else 0.0
+        if match is None or not low <= weight <= high:
+            written = re.match(r"\s*[^\s,;+&>→]*", self.text[start:])
+            found = _quoted(f"{word.label}:{written[0] if written else ''}")
+            raise BadConfig(
+                f"{found}: a weight is a number from {low:f} to {high:,.0f}, as in cat:0.7"
+            )
+        self.items[-1] = word._replace(weight=weight)
+        return match.end()
+
+    def _other(self, token: _Token) -> None:
+        """A token that no word of the model begins with."""
+        key = token.key
+        number = _NUMBERS.get(key)
+        if key in _SEPARATORS:
+            self._close(",")
+        elif key == "+":
+            self._close("+")
+        elif key in _ARROWS:
+            self._close(">")
+        elif key in _DENIALS:
+            raise BadConfig(
+                f"{_quoted(token.written)}: nothing can be ruled out; name only what to draw"
+            )
+        elif _NUMBER.fullmatch(key) or number is not None:
+            self._number(token, number)
+        elif key in _UNITS:
+            self._unit(token)
+        elif key not in _SILENT and not self._is_carrier(key) and not _is_punctuation(key):
+            self.unknown.append(_shown(token.written))
+
+    def _is_carrier(self, key: str) -> bool:
+        return key in _CARRIERS and (self.n_found == 0 or self.count is not None)
+
+    def _number(self, token: _Token, number: int | None) -> None:
+        """Take a count. ``number``: of a number word."""
+        if self.unknown and not self.n_found and "." in token.key:
+            raise _unknown(self.unknown, self.words)  # a weight of no known word
+        if self.count is not None:
+            both = _quoted(f"{self.count_text} {token.written}")
+            raise BadConfig(f"{both}: one count a word; write large ones in digits, as in 21 cats")
+        if number is None:
+            if "." in token.key or not token.written[0].isdecimal():
+                raise _bad_count(token.written)
+            number = int(token.key.replace(",", ""))
+        if not 1 <= number <= MAX_COUNT:
+            raise _bad_count(token.written)
+        self.count, self.count_text = number, token.written
+
+    def _unit(self, token: _Token) -> None:
+        """Multiply the count: "a pair", "two dozen", "half a dozen"."""
+        size = _UNITS[token.key]
+        if self.count is None and self.unknown and fold(self.unknown[-1]) == "half":
+            self.count_text = self.unknown.pop()
+            size //= 2
+        self.count = size * (1 if self.count is None else self.count)
+        self.count_text = f"{self.count_text} {token.written}".strip()
+        self.in_pairs |= token.key in ("pair", "pairs")
+
+    def _close(self, item: str) -> None:
+        """End the segment."""
+        if self.unknown and not self.n_found:
+            raise _unknown(self.unknown, self.words)
+        if self.count is not None:
+            raise BadConfig(
+                f"{_quoted(self.count_text)} counts nothing: "
+                'a word comes after a count, as in "3 cats"'
+            )
+        self.ignored += self.unknown
+        self.unknown = []
+        self.n_found = 0
+        self.items.append(item)
+
+
+def _things(items: Iterable[_Word | str]) -> Iterator[Thing | Way]:
+    """Join what operators join. A separator comes last."""
+    stops: list[list[_Word]] = []
+    operator = ""  # waits for its right side
+    for item in items:
+        if isinstance(item, _Word):
+            if operator == "+":
+                stops[-1].append(item)
+            elif operator:
+                stops.append([item])
+            else:
+                yield from _thing(stops)
+                stops = [[item]]
+            operator = ""
+        elif operator or (item != "," and not stops):
+            name = (operator or item).replace(">", "->")
+            raise BadConfig(
+                f'"{name}" needs a word before it and one after it, as in "cat {name} pig"'
+            )
+        elif item == ",":
+            yield from _thing(stops)
+            stops = []
+        else:
+            operator = item
+
+
+def _thing(stops: list[list[_Word]]) -> Iterator[Thing | Way]:
+    """The thing, the way, or nothing that these stops are."""
+    if not stops:
+        return
+    first, *others = [word for stop in stops for word in stop]
+    for word in others:
+        if word.number is not None:
+            found = _quoted(f"{word.number} {word.label}")
+            raise BadConfig(
+                f'{found} after an operator: the count comes first, as in "3 cat -> pig"'
+            )
+    if len(stops) == 1:
+        yield Thing(_parts(stops[0]), first.number)
+    else:
+        yield Way(tuple(Thing(_parts(stop), None) for stop in stops), first.number)
+
+
+def _parts(mixture: list[_Word]) -> tuple[tuple[str, float], ...]:
+    weights: dict[str, float] = {}
+    for word in mixture:
+        weights[word.label] = weights.get(word.label, 0.0) + word.weight
+    total = sum(weights.values())
+    return tuple((label, weight / total) for label, weight in weights.items())
+
+
+def _is_punctuation(key: str) -> bool:
+    return key == "=" or all(unicodedata.category(c)[0] in "PM" for c in key)
+
+
+def _unknown(found: Sequence[str], words: Sequence[str]) -> BadConfig:
+    phrase = _shown(" ".join(found))
+    near = closest(phrase, words) or [label for w in found[:3] for label in closest(w, words, 1)]
+    hint = f"close: {', '.join(map(_shown, dict.fromkeys(near)))}; " if near else ""
+    return BadConfig(f'"{phrase}" means nothing to this model; {hint}{LIST_WORDS} {len(words):,}')
+
+
+def _bad_count(written: str) -> BadConfig:
+    return BadConfig(f"{_quoted(written)}: a count is a whole number from 1 to {MAX_COUNT:,}")
+
+
+def _quoted(text: str) -> str:
+    return f'"{_shown(text)}"'
+
+
+def _shown(text: str) -> str:
+    """A stranger's text in a message: one short line, printable, no piles of accents."""
+    characters: list[str] = []
+    n_marks = 0  # in a row
+    for c in " ".join(visible(text).split()):
+        n_marks = n_marks + 1 if unicodedata.category(c)[0] == "M" else 0
+        if n_marks <= 2:  # as many as a Vietnamese vowel has
+            characters.append(c if c.isprintable() else "?")
+    line = "".join(characters)
+    return line if len(line) <= _SHOWN else line[: _SHOWN - 3] + "..."

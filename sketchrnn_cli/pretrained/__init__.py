@@ -1,0 +1,8 @@
+"""The model that is there the moment the program is installed; README.md beside it is its card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FILE = Path(__file__).parent / "words.safetensors"
+NAME = "the built-in model"  # what messages call it

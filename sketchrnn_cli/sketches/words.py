@@ -1,0 +1,120 @@
+"""Names of drawings: which spellings are one name, and which other forms a name answers to.
+
+English plurals by rule, with the irregular ones that can be drawn. The rules are generous: a form
+nobody writes does no harm, because a name that is spelled out always comes first.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_GAP = re.compile(r"[\s_-]+")
+_LATIN = re.compile(r"[a-z]")
+_MINUS = "\N{MINUS SIGN}"
+_VOWELS = "aeiou"
+
+_PLURALS = {
+    "mouse": "mice", "louse": "lice", "goose": "geese", "tooth": "teeth", "foot": "feet",
+    "person": "people", "child": "children", "ox": "oxen", "die": "dice", "quiz": "quizzes",
+}  # fmt: skip
+_SINGULARS = {plural: singular for singular, plural in _PLURALS.items()}
+
+
+def visible(text: str) -> str:
+    """NFKC without control and format characters; whitespace stays as it is."""
+    text = unicodedata.normalize("NFKC", text)
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf"))
+
+
+def is_hyphen(character: str) -> bool:
+    """Any dash: hyphen, en and em dash, minus."""
+    return character == _MINUS or unicodedata.category(character) == "Pd"
+
+
+def fold(word: str) -> str:
+    """What the spellings of a word share: "Ice_CREAM " and "ice-cream" become "ice cream".
+
+    NFKC and case folding; hyphens, underscores and whitespace become one space; controls go.
+    Letters of every script stay. Folding twice changes nothing.
+    """
+    if not word.isascii():
+        for _ in range(2):  # folding the case can undo the normal form (UAX 31, NFKC_Casefold)
+            word = visible(visible(word).casefold())
+        word = "".join(" " if is_hyphen(c) else c for c in word).replace("’", "'")
+    return _GAP.sub(" ", visible(word).lower()).strip()
+
+
+def clashes(words: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of different labels that fold alike: the first spelling, and each later one."""
+    first: dict[str, str] = {}
+    pairs = ((first.setdefault(fold(word), word), word) for word in dict.fromkeys(words))
+    return [(one, other) for one, other in pairs if one != other]
+
+
+def closest(word: str, known: Iterable[str], n: int = 3) -> list[str]:
+    """Up to n known words that are spelled much like this one, the most alike first."""
+    labels: dict[str, str] = {}
+    for label in known:
+        labels.setdefault(fold(label), label)
+    return [labels[form] for form in difflib.get_close_matches(fold(word), labels, n)]
+
+
+def forms(label: str) -> list[str]:
+    """The folded forms a label answers to, its own first.
+
+    Singular and plural of the last word, or of the one before "of" ("cups of coffee"); without
+    "the" before it; and in one word ("coffeecup").
+    """
+    folded = fold(label)
+    bare = folded.removeprefix("the ")
+    head, of, rest = bare.partition(" of ")
+    before, gap, noun = head.rpartition(" ")
+    found = [folded, bare]
+    if _LATIN.search(noun):
+        inflected = (*_plurals(noun), *_singulars(noun))
+        found += [f"{before}{gap}{form}{of}{rest}" for form in inflected]
+    found += [form.replace(" ", "") for form in found]
+    return list(dict.fromkeys(found))
+
+
+def _plurals(noun: str) -> list[str]:
+    found = [_PLURALS[noun]] if noun in _PLURALS else []
+    if noun.endswith("man"):
+        found.append(noun[:-2] + "en")  # snowmen
+    if noun.endswith("f") and not noun.endswith("ff"):
+        found.append(noun[:-1] + "ves")  # leaves
+    elif noun.endswith("ife"):
+        found.append(noun[:-2] + "ves")  # knives
+    elif noun.endswith("us"):
+        found.append(noun[:-2] + "i")  # cacti
+    elif noun.endswith("is"):
+        found.append(noun[:-2] + "es")  # axes
+    elif noun.endswith("y") and noun[-2:-1] not in _VOWELS:
+        found.append(noun[:-1] + "ies")  # butterflies
+    if noun.endswith(("s", "x", "z", "ch", "sh", "o")):
+        found.append(noun + "es")  # buses, mosquitoes
+    if not noun.endswith("s"):
+        found.append(noun + "s")
+    return found
+
+
+def _singulars(noun: str) -> list[str]:
+    found = [_SINGULARS[noun]] if noun in _SINGULARS else []
+    if noun.endswith("men"):
+        found.append(noun[:-2] + "an")
+    if noun.endswith("ies"):
+        found.append(noun[:-3] + "y")
+    elif noun.endswith("ves"):
+        found += [noun[:-3] + "f", noun[:-3] + "fe"]
+    elif noun.endswith(("ses", "xes", "zes", "ches", "shes", "oes")):
+        found.append(noun[:-2])
+    elif noun.endswith("i"):
+        found.append(noun[:-1] + "us")
+    if len(noun) > 2 and noun.endswith("s") and not noun.endswith(("ss", "us", "is")):
+        found.append(noun[:-1])
+    return found

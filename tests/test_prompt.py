@@ -1,0 +1,429 @@
+"""From a line of text to things to draw."""
+
+from __future__ import annotations
+
+import math
+import time
+from fractions import Fraction
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.inference import prompt as module
+from sketchrnn_cli.inference.prompt import MAX_CHARACTERS, MAX_COUNT, Prompt, Thing, Way, parse
+from sketchrnn_cli.sketches.words import fold, forms
+
+WORDS = [
+    "airplane", "alarm clock", "ambulance", "ant", "apple", "backpack", "basket", "bird",
+    "butterfly", "cactus", "calculator", "campfire", "candle", "cat", "circle", "coffee cup",
+    "crab", "dog", "duck", "face", "flamingo", "horse", "ice cream", "mosquito", "owl", "pig",
+    "pineapple", "scorpion", "square", "squiggle", "suitcase", "swan", "triangle",
+]  # fmt: skip
+
+
+def thing(*labels, count=None):
+    return Thing(tuple((label, 1 / len(labels)) for label in labels), count)
+
+
+def way(*labels, count=None):
+    return Way(tuple(thing(label) for label in labels), count)
+
+
+def things(text, words=WORDS):
+    """What a prompt asks for where no word of it is ignored."""
+    found = parse(text, words)
+    assert found.ignored == ()
+    return list(found.things)
+
+
+def fault(text, words=WORDS, **options):
+    with pytest.raises(BadConfig) as error:
+        parse(text, words, **options)
+    assert len(str(error.value).splitlines()) == 1
+    assert str(error.value).isprintable()
+    return str(error.value)
+
+
+# Words
+
+
+@pytest.mark.parametrize("label", WORDS)
+def test_a_word_in_every_form_is_itself(label):
+    for form in forms(label):
+        for text in (form, form.upper(), form.title(), form.replace(" ", "-"), f" {form}\n"):
+            assert things(text) == [thing(label)]
+            assert things(text.replace(" ", "_")) == [thing(label)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cat", "a cat", "The Cat.", "draw me a cat, please!", "Can you sketch some cats?",
+        "a picture of a cat", "I'd like to see a cat, thank you", "“cat”", "'cats'", "(cat)",
+        "#cat", "draw: cat", "lots of cats", "c\u200bat", "ｃａｔ", "\ufeffcat\x00", "cat\r\n",
+        "*cat*",
+    ],
+)  # fmt: skip
+def test_politeness_articles_and_marks_mean_nothing(text):
+    assert things(text) == [thing("cat")]
+
+
+def test_the_longest_label_wins():
+    words = ["alarm", "clock", "alarm clock", "cream"]
+    assert things("alarm-clocks", words) == [thing("alarm clock")]
+    assert things("clock alarm", words) == [thing("clock"), thing("alarm")]
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["salt and pepper", "c++", "a -> b", "3", "0.5", "-3", "1,000", "please", "draw", "and", "a",
+     "cat:0.7", "no", "pair", "rock & roll", "o'clock", "st. bernard", "mp3", "4x4", "3d",
+     "The Mona Lisa", "t-shirt", "teddy-bear", "猫", "кот", "बिल्ली", "😺", "Straße"],
+)  # fmt: skip
+def test_labels_come_before_everything_else(label):
+    words = [*WORDS, label]
+    assert things(label, words) == [thing(label)]
+    assert things(f"dog, {label}; {label.upper()}", words) == [
+        thing("dog"), thing(label), thing(label)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [["mice", "mouse"], ["mouse", "mice"]])
+def test_an_exact_label_beats_a_derived_form(words):
+    assert things("mice, mouse", words) == [thing("mice"), thing("mouse")]
+
+
+def test_of_labels_that_fold_alike_the_spelling_decides_and_then_the_order():
+    words = ["Cat", "cat"]
+    assert things("cat, Cat, CAT", words) == [thing("cat"), thing("Cat"), thing("Cat")]
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("kitty", "cat"), ("kittens", "cat"), ("puppies", "dog"), ("jet", "airplane"),
+        ("piglet", "pig"), ("ponies", "horse"), ("duckling", "duck"), ("birdie", "bird"),
+        ("icecream", "ice cream"), ("ice-cream cones", "ice cream"), ("mugs", "coffee cup"),
+        ("cups of tea", "coffee cup"), ("rucksack", "backpack"), ("bonfire", "campfire"),
+    ],
+)  # fmt: skip
+def test_synonyms(text, label):
+    assert things(text) == [thing(label)]
+
+
+def test_a_synonym_that_is_a_label_is_that_label():
+    assert things("cups, kitty", [*WORDS, "cup", "kitty"]) == [thing("cup"), thing("kitty")]
+
+
+def test_a_synonym_needs_its_target_among_the_words():
+    assert '"bunny" means nothing' in fault("bunny")
+
+
+def test_the_first_of_two_targets_has_the_synonym():
+    assert things("phone", ["telephone", "cell phone"]) == [thing("cell phone")]
+    assert things("phone", ["telephone"]) == [thing("telephone")]
+
+
+def test_every_synonym_is_folded_and_none_is_a_target_of_its_own():
+    for label, others in module._SYNONYMS.items():
+        assert label not in others
+        for other in others:
+            assert parse(other, [label]).things == (thing(label),)
+
+
+# Counts
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("three owls", 3), ("2 owls", 2), ("one owl", 1), ("TWENTY owls", 20), ("a dozen owls", 12),
+        ("a couple of owls", 2), ("a pair of owls", 2), ("two dozen owls", 24), ("3owls", 3),
+        ("two pairs of owls", 4), ("half a dozen owls", 6), ("2x owl", 2), ("2 x owl", 2),
+        ("1,000 owls", 1000), ("a hundred owls", 100), ("10000 owls", 10_000), ("٣ owls", 3),
+        ("two pictures of an owl", 2), ("３ owls", 3), ("nine of the owls", 9), ("1-owl", 1),
+    ],
+)  # fmt: skip
+def test_counts(text, count):
+    assert things(text) == [thing("owl", count=count)]
+
+
+def test_a_count_belongs_to_the_word_after_it():
+    assert things("two cats and a dog") == [thing("cat", count=2), thing("dog")]
+    assert things("cat 2 dogs") == [thing("cat"), thing("dog", count=2)]
+
+
+def test_a_count_reaches_over_an_ignored_word():
+    found = parse("three happy cats", WORDS)
+    assert found == Prompt((thing("cat", count=3),), ("happy",))
+
+
+def test_a_pair_of_scissors_is_one_drawing():
+    words = ["scissors", "sock"]
+    assert things("a pair of scissors", words) == [thing("scissors", count=1)]
+    assert things("two pairs of scissors", words) == [thing("scissors", count=2)]
+    assert things("two pairs of socks", words) == [thing("sock", count=4)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0 cats", "zero cats", "-3 cats", "−3 cats", "-3cats", "10001 cats", "2.5 cats",
+     "9" * 1999, "thousand " * 200 + "cats", "11 thousand cats"],
+)  # fmt: skip
+def test_a_count_out_of_range(text):
+    assert f"a count is a whole number from 1 to {MAX_COUNT:,}" in fault(text)
+
+
+@pytest.mark.parametrize("text", ["3", "cat 3", "three", "three and a cat", "2, cat", "a dozen"])
+def test_a_count_without_its_word(text):
+    assert "counts nothing" in fault(text)
+
+
+def test_two_counts_in_a_row():
+    assert fault("twenty-one cats").startswith('"twenty one": one count a word')
+
+
+@pytest.mark.parametrize("text", ["no cats", "a dog without a cat", "dog, not cat"])
+def test_what_is_ruled_out_is_not_drawn(text):
+    assert "nothing can be ruled out" in fault(text)
+
+
+# Lists, mixtures, ways
+
+
+@pytest.mark.parametrize(
+    "between", [", ", ",", "; ", "\n", "\r\n", " and ", " & ", " with ", " ", ", and a ", "，",
+                "、", " / ", ". ", "\u2028", " - ", ",,;"],
+)  # fmt: skip
+def test_lists(between):
+    assert things(f"cat{between}ice cream") == [thing("cat"), thing("ice cream")]
+
+
+def test_a_list_keeps_order_and_repetition():
+    assert things("dog cat dog") == [thing("dog"), thing("cat"), thing("dog")]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("cat:0.7 + bird:0.3", {"cat": "0.7", "bird": "0.3"}),
+        ("cat + bird", {"cat": "1/2", "bird": "1/2"}),
+        ("cat:3+bird", {"cat": "3/4", "bird": "1/4"}),
+        ("cat:0.7", {"cat": "1"}),
+        ("cats : .5 + a bird:1.5e0", {"cat": "1/4", "bird": "3/4"}),
+        ("cat:70% + bird:30 %", {"cat": "0.7", "bird": "0.3"}),
+        ("cat + dog + kitty", {"cat": "2/3", "dog": "1/3"}),
+        ("cat:1e6 + dog:1e-6", {"cat": "1", "dog": "1/1000000000000"}),
+        ("(cat:0.7) + [bird:0.3].", {"cat": "0.7", "bird": "0.3"}),
+    ],
+)
+def test_mixtures(text, parts):
+    [found] = things(text)
+    assert found.count is None
+    assert [label for label, _ in found.parts] == list(parts)
+    for label, weight in found.parts:
+        assert weight == pytest.approx(float(Fraction(parts[label])))
+
+
+def test_a_count_before_a_mixture_counts_the_whole():
+    assert things("3 cat:0.5 + bird:0.5") == [thing("cat", "bird", count=3)]
+
+
+def test_a_weight_after_a_label_that_is_a_digit():
+    assert things("1:0.5 + 2:0.5", ["1", "2", "0"]) == [thing("1", "2")]
+
+
+@pytest.mark.parametrize(
+    "weight",
+    ["0", "-1", "nan", "inf", "1e9", "1e-9", "", "x", "0.5.5", "1_0", "dog", "0,7", "1e999", "+1"],
+)
+def test_a_weight_that_is_none(weight):
+    assert "a weight is a number from" in fault(f"cat:{weight} + bird")
+
+
+@pytest.mark.parametrize("arrow", ["->", "-->", "=>", "→", " -> ", " ==> ", "—>", ">", " \n-> "])
+def test_ways(arrow):
+    if "\n" in arrow:
+        assert '"->" needs a word' in fault(f"cat{arrow}pig")
+    else:
+        assert things(f"cat{arrow}pig") == [way("cat", "pig")]
+
+
+def test_a_longer_way_with_a_count_and_a_mixture():
+    [found] = things("4 cats -> pig + dog -> owl")
+    assert found == Way((thing("cat"), thing("pig", "dog"), thing("owl")), 4)
+
+
+def test_a_way_takes_one_thing_from_each_side():
+    assert things("cat, dog -> pig, owl") == [thing("cat"), way("dog", "pig"), thing("owl")]
+    assert things("cat dog -> pig owl") == [thing("cat"), way("dog", "pig"), thing("owl")]
+
+
+@pytest.mark.parametrize(
+    "text", ["cat ->", "-> cat", "cat -> -> pig", "cat -> , pig", "cat, -> pig", "->", "a -> the"]
+)
+def test_an_arrow_without_an_end(text):
+    assert '"->" needs a word before it and one after it' in fault(text)
+
+
+@pytest.mark.parametrize("text", ["cat +", "+ cat", "cat + + pig", "cat + -> pig", "cat, + pig"])
+def test_a_plus_without_a_side(text):
+    assert "needs a word before it and one after it" in fault(text)
+
+
+@pytest.mark.parametrize("text", ["cat -> 3 pigs", "cat + two birds"])
+def test_a_count_after_an_operator(text):
+    assert "the count comes first" in fault(text)
+
+
+# What is not known
+
+
+@pytest.mark.parametrize(
+    ("text", "ignored"),
+    [
+        ("Happy cat", ["Happy"]),
+        ("a cat ON my bed", ["ON", "my", "bed"]),
+        ("cat 😺", ["😺"]),
+        ("big cat and tiny dog", ["big", "tiny"]),
+        ("cat to pig", ["to"]),
+        ("cat " + "x" * 100, ["x" * 37 + "..."]),
+        ("cat \udc80", ["?"]),
+        ("cat z\u0301\u0301\u0301\u0301", ["ź\u0301\u0301"]),
+        ("half a cat", ["half"]),
+    ],
+)
+def test_unknown_words_beside_known_ones_are_handed_back(text, ignored):
+    found = parse(text, WORDS)
+    assert found.ignored == tuple(ignored)
+    assert all(word.isprintable() for word in found.ignored)
+    fault(text, strict=True)
+
+
+def test_strict_names_the_ignored_word():
+    assert fault("a happy sad cat", strict=True).startswith('"happy" means nothing to this model')
+
+
+def test_strict_takes_what_is_known():
+    assert parse("draw three cats, please", WORDS, strict=True).things == (thing("cat", count=3),)
+
+
+@pytest.mark.parametrize(
+    "text", ["dragon", "dragon, cat", "cat + dragon", "cat -> dragon", "a dragon:0.5 + cat"]
+)
+def test_a_part_without_a_known_word_is_an_error(text):
+    assert '"dragon" means nothing to this model' in fault(text)
+    assert "--list-words shows all 33" in fault(text)
+
+
+def test_an_error_names_the_closest_words():
+    assert "close: alarm clock;" in fault("alarm clok")
+    assert "close: butterfly;" in fault("an enormous butterflie")
+
+
+@pytest.mark.parametrize("text", ["", " \n\t", "\x00", "\u202e\u200b", "\ufeff"])
+def test_an_empty_prompt(text):
+    assert "the prompt is empty" in fault(text)
+
+
+@pytest.mark.parametrize("text", ["please", "!!!", "draw me a", ",,,", "and", "\u0301"])
+def test_a_prompt_that_names_nothing(text):
+    assert "names nothing to draw" in fault(text)
+
+
+def test_a_model_without_words():
+    assert "this model has no words" in fault("cat", [])
+
+
+def test_a_prompt_that_is_too_long():
+    assert things("cat" + " " * (MAX_CHARACTERS - 3)) == [thing("cat")]
+    assert "2,001 characters" in fault("cat" + " " * (MAX_CHARACTERS - 2))
+    assert "36,000 characters" in fault("\ufdfa" * MAX_CHARACTERS)
+
+
+def test_too_many_things():
+    assert len(things("😺" * 1000, ["😺"])) == 1000
+    assert "names 1,001 things" in fault("😺" * 1001, ["😺"])
+
+
+@pytest.mark.parametrize("hostile", ["\x1b[31mzzz", "zzz\u202egnp", "zzz\x00\x07", "zzz\udcff"])
+def test_a_message_echoes_nothing_raw(hostile):
+    assert not {*"\x1b\u202e\x00\x07\udcff"} & {*fault(hostile)}
+    assert not {*"\x1b\u202e\x00\x07\udcff"} & {*fault("alarm clok", ["alarm\x1b clock\u202e"])}
+
+
+# Any text
+
+CHARACTERS = st.one_of(
+    st.sampled_from(
+        [*WORDS, *"+:->,;&→0123456789.%-'’\n\u0301\u202e", "and", "dozen", "pair", "no"]
+    ),
+    st.sampled_from([" ", "three", "half", "a", "please", "x", "half a", "ß", "😺", "\udc80"]),
+    st.text(max_size=3),
+)
+
+
+def outcome(text, words, *, strict=False):
+    try:
+        return parse(text, words, strict=strict)
+    except BadConfig as error:
+        return str(error)
+
+
+def is_sound(found, words):
+    if isinstance(found, str):
+        return len(found.splitlines()) == 1 and found.isprintable() and len(found) < 400
+    every = [s for t in found.things for s in (t.stops if isinstance(t, Way) else (t,))]
+    return (
+        len(found.things) > 0
+        and all(1 <= t.count <= MAX_COUNT for t in found.things if t.count is not None)
+        and all(len(t.stops) > 1 for t in found.things if isinstance(t, Way))
+        and all(s.count is None for t in found.things if isinstance(t, Way) for s in t.stops)
+        and all(math.isclose(sum(w for _, w in s.parts), 1) for s in every)
+        and all(label in words and weight > 0 for s in every for label, weight in s.parts)
+        and all(word and word.isprintable() for word in found.ignored)
+    )
+
+
+@given(st.lists(CHARACTERS, max_size=20), st.sampled_from(["", " "]), st.booleans())
+def test_any_text_is_a_prompt_or_one_line(pieces, between, strict):
+    text = between.join(pieces)
+    found = outcome(text, WORDS, strict=strict)
+    assert is_sound(found, WORDS)
+    assert outcome(text, tuple(WORDS), strict=strict) == found
+
+
+@given(st.text(), st.lists(st.text(max_size=8), min_size=1, max_size=5))
+def test_any_text_and_any_words(text, words):
+    assert is_sound(outcome(text, words), words)
+
+
+def test_the_check_of_outcomes_can_fail():
+    assert not is_sound("two\nlines", WORDS)
+    assert not is_sound(Prompt((thing("zebra"),), ()), WORDS)
+    assert not is_sound(Prompt((), ()), WORDS)
+
+
+@given(st.lists(st.text(max_size=8), min_size=1, max_size=5), st.data())
+def test_any_label_is_itself_as_spelled(words, data):
+    label = data.draw(st.sampled_from(words))
+    assume(fold(label) and len(label.splitlines()) == 1)
+    [found] = things(label, words)
+    [(drawn, _)] = found.parts
+    assert fold(drawn) == fold(label)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["cat ", "zzzq ", "alarn clocj catt ", "9", "cat+", "a\u0301\u0302", ":", "1.", "1,111", "😺",
+     "thousand ", "alarm ", "zebra cat,", "\u202e", "'a", "-", "half ", "cat:1" + "1" * 1994,
+     "cat:" + "1" * 1995 + "x", "\ufdfa"],
+)  # fmt: skip
+def test_a_hostile_prompt_is_quick(piece):
+    words = [*WORDS, *(f"{word}{i}" for i in range(12) for word in WORDS[:26])]
+    text = (piece * MAX_CHARACTERS)[:MAX_CHARACTERS]
+    start = time.process_time()
+    outcome(text, words)
+    assert time.process_time() - start < 0.5  # 5 to 20 ms; a square of the length takes seconds
