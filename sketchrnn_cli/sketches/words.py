@@ -43,8 +43,7 @@ def fold(word: str) -> str:
     Letters of every script stay. Folding twice changes nothing.
     """
     if not word.isascii():
-        for _ in range(2):  # folding the case can undo the normal form (UAX 31, NFKC_Casefold)
-            word = visible(visible(word).casefold())
+        word = visible(visible(word).casefold())  # folding the case can undo the normal form
         word = "".join(" " if is_hyphen(c) else c for c in word).replace("’", "'")
     return _GAP.sub(" ", visible(word).lower()).strip()
 
