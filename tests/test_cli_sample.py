@@ -304,6 +304,7 @@ def test_help_names_the_real_defaults_and_formats():
     assert f"[default: {settings.max_points}]" in text("max_points")
     assert f"[default: {wishes.COUNT}, or 1" in text("count")
     assert f"[default: {wishes.FRAMES}]" in text("frames")
+    assert f"[default: {sampler.GUIDANCE:g}; 1 with" in text("guidance")
     assert parameters["seed"].default == settings.seed
 
 

@@ -319,8 +319,9 @@ def test_a_part_without_a_known_word_is_an_error(text):
 
 
 def test_an_error_names_the_closest_words():
-    assert "close: alarm clock;" in fault("alarm clok")
-    assert "close: butterfly;" in fault("an enormous butterflie")
+    assert "closest: alarm clock;" in fault("alarm clok")
+    assert "closest: butterfly;" in fault("an enormous butterflie")
+    assert fault("xyzzy").count(",") == 2  # none is close, and three are named all the same
 
 
 @pytest.mark.parametrize("text", ["", " \n\t", "\x00", "\u202e\u200b", "\ufeff"])

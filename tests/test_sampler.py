@@ -15,7 +15,7 @@ from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference import sampler
 from sketchrnn_cli.inference.cuda import TorchEngine
 from sketchrnn_cli.inference.engine import Engine
-from sketchrnn_cli.inference.sampler import Chooser, Settings, draw, to_model
+from sketchrnn_cli.inference.sampler import GUIDANCE, Chooser, Settings, draw, to_model
 from sketchrnn_cli.inference.score import log_likelihood
 from sketchrnn_cli.sketches.sketch import to_stroke3
 
@@ -327,7 +327,7 @@ def test_latents_come_from_where_the_words_lie_unless_the_prior_is_asked_for():
         "latent.scale": np.tril(rng.normal(size=(3, size, size))).astype(np.float32),
     }
     engine = Engine(dataclasses.replace(model, weights=model.weights | fitted))
-    settings = Settings(temperature=0.5, seed=2, max_points=12)
+    settings = Settings(temperature=0.5, seed=2, max_points=12, latent_temperature=1)
     n = 60
     normal = np.stack(
         [sampler.random_numbers(2, k).standard_normal(size, dtype=np.float32) for k in range(n)]
@@ -406,7 +406,7 @@ def test_words_that_nobody_counted_are_all_alike(counts):
 def test_between_two_words_latents_lie_between_theirs():
     model = worded()
     weights = model.weights
-    settings = Settings(seed=4, max_points=20)
+    settings = Settings(seed=4, max_points=20, latent_temperature=1, guidance=1)
     labels = np.array([[1 - t, 0, t, 0] for t in np.linspace(0, 1, 5)], np.float32)
     drawn = list(draw(Engine(model), 5, settings=settings, labels=labels, numbers=[7] * 5))
     normal = sampler.random_numbers(4, 7).standard_normal(8, dtype=np.float32)
@@ -424,11 +424,74 @@ def test_between_two_words_latents_lie_between_theirs():
 
 def test_the_most_likely_latent_is_the_mean_of_the_heaviest_component():
     model = worded()
-    settings = Settings(seed=4, max_points=20, most_likely=True)
+    settings = Settings(seed=4, max_points=20, most_likely=True, guidance=1)
     drawn = list(draw(Engine(model), 2, settings=settings, words=["ant", "bee"]))
     z = model.weights["latent.mean"][[0, 1], [1, 0]]
     again = list(draw(Engine(model), 2, settings=settings, words=["ant", "bee"], z=z))
     assert lines(drawn) == lines(again)
+
+
+def test_latents_are_as_warm_as_the_moves_unless_told_otherwise():
+    model = worded()
+    cold, warm = (
+        dataclasses.replace(
+            model, weights=model.weights | {"latent.scale": f * model.weights["latent.scale"]}
+        )
+        for f in (np.float32(0), np.float32(0.5))
+    )
+    for other, latent_temperature in ((cold, 0.0), (warm, 0.25), (warm, None)):
+        given = {"temperature": 0.25, "seed": 6, "max_points": 20}
+        found = draw(
+            Engine(model),
+            5,
+            settings=Settings(**given, latent_temperature=latent_temperature),
+            words=["ant"] * 5,
+        )
+        wanted = draw(
+            Engine(other), 5, settings=Settings(**given, latent_temperature=1), words=["ant"] * 5
+        )
+        for a, b in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(a.points(), b.points(), atol=0.02)
+
+
+@pytest.mark.parametrize("encoder", [True, False])
+def test_guidance_leads_away_from_no_word(encoder):
+    model = worded(encoder=encoder)
+    table = model.weights["decoder.words"]
+    further = table[3] + 1.5 * (table - table[3])
+    exaggerated = dataclasses.replace(model, weights=model.weights | {"decoder.words": further})
+    plain = Settings(seed=3, max_points=20, guidance=1)
+    guided = Settings(seed=3, max_points=20, guidance=1.5)
+    words = ["ant", None, "cow", "bee"]
+    found = list(draw(Engine(model), 4, settings=guided, words=words))
+    wanted = list(draw(Engine(exaggerated), 4, settings=plain, words=words))
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a.points(), b.points(), atol=0.02)
+    unguided = list(draw(Engine(model), 4, settings=plain, words=words))
+    assert [a == b for a, b in zip(lines(found), lines(unguided), strict=True)] == [
+        False, True, False, False
+    ]  # fmt: skip
+
+
+def test_by_default_guidance_is_for_drawings_of_the_models_own():
+    model = worded()
+    z = np.random.default_rng(5).normal(size=(2, 8)).astype("f4")
+    prefixes = [np.array([[5, 5, 0], [3, 0, 1]], "f4")] * 2
+    usual = Settings(seed=3, max_points=20)
+    for guidance, given in ((GUIDANCE, {}), (1, {"z": z}), (1, {"prefixes": prefixes})):
+        asked = dataclasses.replace(usual, guidance=guidance)
+        found, wanted = (
+            lines(draw(Engine(model), 2, settings=s, words=["ant", "cow"], **given))
+            for s in (usual, asked)
+        )
+        assert found == wanted
+
+
+@pytest.mark.parametrize("bad", [{"guidance": 5}, {"guidance": -1}, {"latent_temperature": 3}])
+def test_settings_out_of_range_are_a_fault(bad):
+    (name,) = bad
+    with pytest.raises(BadConfig, match=f"{name} must be from 0 to"):
+        Settings(**bad)
 
 
 def test_labels_of_another_width_are_a_fault():

@@ -62,6 +62,7 @@ def test_the_closest_come_first_as_the_model_spells_them():
     assert closest("clok", known, 1) == ["clock"]
     assert closest("alarm_clock", known) == ["Alarm-Clock", "clock"]
     assert closest("zzz", known) == []
+    assert len(closest("zzz", known, alike=0)) == 3
 
 
 PAIRS = """owl/owls butterfly/butterflies mosquito/mosquitos mosquito/mosquitoes cactus/cacti

@@ -70,6 +70,22 @@ def sample(
             "[default: 0.5 + 0.5 TEMP]",
         ),
     ] = None,
+    latent_temp: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            "--latent-temp",
+            help="The same for latents, 0 to 2: 1 is as the drawings of the word lie, 0 the middle "
+            "of each heap of them. [default: TEMP]",
+        ),
+    ] = None,
+    guidance: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            "--guidance",
+            help="How much the word counts, 0 to 4: 1 as the model learned it, more exaggerates. "
+            "[default: 1.5; 1 with --latents and --complete]",
+        ),
+    ] = None,
     greedy: Annotated[
         bool, typer.Option("--greedy", help="No chance: always the likeliest move.")
     ] = False,
@@ -172,6 +188,8 @@ def sample(
     settings = _settings(
         temp,
         pen_temp,
+        latent_temp,
+        guidance,
         greedy=greedy,
         prior=prior,
         most_likely=most_likely,
@@ -271,6 +289,8 @@ def _kind(out: str | None, format: str | None) -> str:
 def _settings(
     temp: float | None,
     pen_temp: float | None,
+    latent_temp: float | None,
+    guidance: float | None,
     *,
     greedy: bool,
     prior: bool,
@@ -278,16 +298,28 @@ def _settings(
     seed: int,
     max_points: int | None,
 ) -> Settings:
-    from sketchrnn_cli.inference.sampler import TEMPERATURES, Settings
+    from sketchrnn_cli.inference.sampler import (
+        GUIDANCES,
+        LATENT_TEMPERATURES,
+        TEMPERATURES,
+        Settings,
+    )
 
-    low, high = TEMPERATURES
-    given: dict[str, Any] = {"temperature": temp, "pen_temperature": pen_temp}
-    for option, value in (("--temp", temp), ("--pen-temp", pen_temp)):
+    given: dict[str, Any] = {
+        "temperature": temp,
+        "pen_temperature": pen_temp,
+        "latent_temperature": latent_temp,
+        "guidance": guidance,
+    }
+    advice = "; for drawings without chance use --greedy"
+    for option, value, (low, high), more in (
+        ("--temp", temp, TEMPERATURES, advice),
+        ("--pen-temp", pen_temp, TEMPERATURES, advice),
+        ("--latent-temp", latent_temp, LATENT_TEMPERATURES, ""),
+        ("--guidance", guidance, GUIDANCES, ""),
+    ):
         if value is not None and not low <= value <= high:
-            raise BadConfig(
-                f"{option} {value:g}: must be from {low:g} to {high:g}; "
-                "for drawings without chance use --greedy"
-            )
+            raise BadConfig(f"{option} {value:g}: must be from {low:g} to {high:g}{more}")
     given["max_points"] = max_points
     given = {name: value for name, value in given.items() if value is not None}
     return Settings(greedy=greedy, prior=prior, most_likely=most_likely, seed=seed, **given)

@@ -477,8 +477,9 @@ def _is_punctuation(key: str) -> bool:
 def _unknown(found: Sequence[str], words: Sequence[str]) -> BadConfig:
     phrase = _shown(" ".join(found))
     near = closest(phrase, words) or [label for w in found[:3] for label in closest(w, words, 1)]
-    hint = f"close: {', '.join(map(_shown, dict.fromkeys(near)))}; " if near else ""
-    return BadConfig(f'"{phrase}" means nothing to this model; {hint}{LIST_WORDS} {len(words):,}')
+    near = near or closest(phrase, words, alike=0)
+    hint = f"closest: {', '.join(map(_shown, dict.fromkeys(near)))}"
+    return BadConfig(f'"{phrase}" means nothing to this model; {hint}; {LIST_WORDS} {len(words):,}')
 
 
 def _bad_count(written: str) -> BadConfig:

@@ -34,6 +34,9 @@ Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
 
 TEMPERATURES = (0.01, 2.0)  # lowest and highest that make sense
+LATENT_TEMPERATURES = (0.0, 2.0)  # at 0 the means of the mixture
+GUIDANCES = (0.0, 4.0)
+GUIDANCE = 1.5  # where latents are drawn, too; see tests/bench/recognisability
 MAX_POINTS = 10_000  # of one drawing: memory is kept for every live sketch
 BATCH = 512  # sketches alive at once
 BLOCK = 32  # B: steps whose random numbers are made at once
@@ -52,6 +55,8 @@ class Settings:
     greedy: bool = False  # the likeliest mixture's mean and the likeliest pen, no chance
     prior: bool = False  # latents from N(0, I), not from where the training drawings lie
     most_likely: bool = False  # the latent that is most probable there, no chance
+    latent_temperature: float | None = None  # of latents, sigma * sqrt(tau); None: temperature
+    guidance: float | None = None  # how much the word counts; None: GUIDANCE, 1 for given latents
     seed: int = 0
     max_points: int = 250  # a drawing that has not ended by then is cut
 
@@ -62,10 +67,24 @@ class Settings:
             if value is not None and not low <= value <= high:
                 advice = "; for no chance at all, use greedy" if value == 0 else ""
                 raise BadConfig(f"{name} must be from {low} to {high}, not {value:g}{advice}")
+        for name, (low, high) in (
+            ("latent_temperature", LATENT_TEMPERATURES),
+            ("guidance", GUIDANCES),
+        ):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise BadConfig(f"{name} must be from {low:g} to {high:g}, not {value:g}")
         if not 1 <= self.max_points <= MAX_POINTS:
             raise BadConfig(f"max_points must be from 1 to {MAX_POINTS}, not {self.max_points}")
         if not 0 <= self.seed < 2**63:
             raise BadConfig(f"seed must be from 0 to 2^63 - 1, not {self.seed}")
+
+    @property
+    def latent_tau(self) -> float:
+        """By default latents are as near the middle of where drawings lie as moves are."""
+        if self.latent_temperature is not None:
+            return self.latent_temperature
+        return self.temperature
 
     @property
     def pen_tau(self) -> float:
@@ -258,7 +277,22 @@ class _Plan:
             words = [checkpoint.words[self.chosen(index)] for index in indices]
             labels = label_rows(checkpoint, words)
         z = self.latents(indices, generators, labels)
-        return condition(checkpoint, len(indices), z=z, labels=labels)
+        return condition(checkpoint, len(indices), z=z, labels=self.guided(labels))
+
+    def guided(self, labels: Array | None) -> Array | None:
+        """Labels moved away from no word, by the guidance.
+
+        At 1 they stay. Beyond, what the word changes is exaggerated: classifier-free guidance (Ho &
+        Salimans 2022), but of what the decoder is told, and so at no cost, not of what it says.
+        """
+        guidance = self.settings.guidance
+        if guidance is None:
+            guidance = GUIDANCE if self.mu is None and self.prefixes is None else 1.0
+        if labels is None or guidance == 1:
+            return labels
+        result = labels * np.float32(guidance)
+        result[:, -1] += np.float32(1 - guidance)
+        return result
 
     def latents(
         self, indices: range, generators: Sequence[np.random.Generator], labels: Array | None
@@ -270,8 +304,6 @@ class _Plan:
         normal = np.empty((len(indices), checkpoint.config.latent_size), np.float32)
         for row, generator in zip(normal, generators, strict=True):
             generator.standard_normal(dtype=np.float32, out=row)
-        if self.settings.most_likely:
-            normal[:] = 0
         if self.mu is not None:
             given = [index // self.best_of for index in indices]
             mu = self.mu[given]
@@ -279,6 +311,8 @@ class _Plan:
         if self.settings.prior or "latent.share" not in checkpoint.weights:
             return normal
         nothing = np.zeros(0, np.float32)
+        spread = 0.0 if self.settings.most_likely else math.sqrt(self.settings.latent_tau)
+        normal *= np.float32(spread)
         for k, index in enumerate(indices):
             shares = nothing if labels is None else labels[k]
             normal[k] = self.where_drawings_lie(index, normal[k], shares)

@@ -55,12 +55,19 @@ def clashes(words: Iterable[str]) -> list[tuple[str, str]]:
     return [(one, other) for one, other in pairs if one != other]
 
 
-def closest(word: str, known: Iterable[str], n: int = 3) -> list[str]:
-    """Up to n known words that are spelled much like this one, the most alike first."""
+def closest(word: str, known: Iterable[str], n: int = 3, *, alike: float = 0.6) -> list[str]:
+    """Up to n known words that are spelled like this one, the most alike first.
+
+    Args:
+        word: as someone wrote it.
+        known: words.
+        n: how many at most.
+        alike: share of letters in common, at least: at 0 there are always n.
+    """
     labels: dict[str, str] = {}
     for label in known:
         labels.setdefault(fold(label), label)
-    return [labels[form] for form in difflib.get_close_matches(fold(word), labels, n)]
+    return [labels[form] for form in difflib.get_close_matches(fold(word), labels, n, alike)]
 
 
 def forms(label: str) -> list[str]:
