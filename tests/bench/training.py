@@ -56,6 +56,16 @@ def trainer(corpus, folder, batch_size, precision):
     return Trainer(Path(folder), corpus, ModelConfig(), config, device=torch.device("cpu"))
 
 
+def precisions():
+    """Those that this processor multiplies in."""
+    import torch
+
+    from sketchrnn_cli.training.precision import bfloat16_there
+
+    both = bfloat16_there(torch.device("cpu"))
+    return ("float32", "bfloat16") if both else ("float32",)
+
+
 def points_a_second(each, ceilings):
     """Of trainers and products in turn, so that what else runs falls on all: the best rounds.
 
@@ -99,17 +109,10 @@ def rows(packed, folder):
     usual = subset(corpus, of_mean(lengths, MEAN), folder / "usual.npz")
     long = subset(corpus, np.argsort(lengths)[-LONG:], folder / "long.npz")
     usual_batch = TrainingConfig().batch_size
-    keys = (
-        (usual, 100, "float32"),
-        (usual, 100, "bfloat16"),
-        (usual, usual_batch, "float32"),
-        (usual, usual_batch, "bfloat16"),
-        (corpus, 100, "float32"),
-        (corpus, 100, "bfloat16"),
-        (long, 100, "float32"),
-        (long, 100, "bfloat16"),
-    )
-    ceilings = Ceilings()
+    sets = ((usual, 100), (usual, usual_batch), (corpus, 100), (long, 100))
+    keys = [(*each, precision) for each in sets for precision in precisions()]
+    wanted = ("torch.mm", "oneDNN", "numpy", *precisions()[1:])
+    ceilings = Ceilings(*wanted)
     with contextlib.ExitStack() as stack:
         names = [stack.enter_context(tempfile.TemporaryDirectory()) for _ in keys]
         each = {key: trainer(key[0], name, *key[1:]) for key, name in zip(keys, names, strict=True)}
@@ -129,14 +132,14 @@ def rows(packed, folder):
             f"{rate / mean_points(data):.0f} drawings/s",
             ratio,
         )
-    for precision in ("float32", "bfloat16"):
+    for precision in precisions():
         short, rate = points[usual, 100, precision], points[long, 100, precision]
         yield Row(
             f"points a second, {mean_points(long):.0f} and {MEAN} points, {precision}",
             f"{rate:,.0f} and {short:,.0f}",
             f"{rate / short:.2f}: 1 is in proportion",
         )
-    for precision in ("float32", "bfloat16"):
+    for precision in precisions():
         seen = run(sys.executable, __file__, usual.path, 30, precision)
         yield Row(
             f"30 steps at batch 100, {precision}: peak memory",
@@ -156,13 +159,14 @@ def beside_peer(sets, points):
         seen = run(sys.executable, peer.__file__, data.path)
         found = json.loads(seen.output)
         mean = mean_points(data)
-        single, half = (
-            points[data, 100, p] / mean / found["rate"] for p in ("float32", "bfloat16")
-        )
+        faster = [
+            f"{p} here is {points[data, 100, p] / mean / found['rate']:.1f} times as fast"
+            for p in precisions()
+        ]
         yield Row(
             f"peer, labml-nn, batch 100, {mean:.1f} points padded to {found['longest']}",
             f"{found['rate']:.1f} drawings/s, {seen.peak:.0f} MB",
-            f"float32 here is {single:.1f} times as fast, bfloat16 {half:.1f}",
+            ", ".join(faster),
         )
 
 
