@@ -1,4 +1,4 @@
-"""From text to pictures with the built-in model: a sheet, and a film of one thing turning into another.
+"""From text to pictures with the built-in model: a sheet, and one thing turning into another.
 
     python examples/text_to_sketch.py [PROMPT]
 

@@ -209,6 +209,16 @@ def test_what_cannot_be_drawn_is_one_line(models, arguments, says):
     assert "\x1b" not in result.stderr
 
 
+def test_a_model_in_the_place_of_the_prompt_is_told_where_to_go(models):
+    one_line(run(models.told, "--model", models.told), "a model goes after --model")
+
+
+def test_ignored_words_are_in_the_answer(models, tmp_path):
+    out = tmp_path / "cat.svg"
+    result = run("a happy cat", "-o", out, "--json", "--model", models.told, *SHORT)
+    assert json.loads(result.stdout)["ignored"] == ["happy"]
+
+
 def test_a_prompt_needs_no_torch(models):
     code = (
         "import sys\n"

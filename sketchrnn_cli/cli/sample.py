@@ -253,6 +253,7 @@ def sample(
                 "n_drawings": wish.n,
                 "n_finished": wish.n - tally.n_cut,
                 "n_points": tally.n_points,
+                "ignored": [] if asked is None else list(asked.ignored),
             }
         )
 

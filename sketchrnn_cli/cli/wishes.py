@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
@@ -62,7 +63,12 @@ def understand(checkpoint: Checkpoint, text: str, name: str, *, strict: bool) ->
             f"{name}: was trained without being told words, so it cannot draw one that is asked "
             "for; leave the prompt out, or train with --words"
         )
-    return prompt.parse(text, checkpoint.words, strict=strict)
+    try:
+        return prompt.parse(text, checkpoint.words, strict=strict)
+    except BadConfig as error:
+        if len(text) < 256 and Path(text.replace("\0", "")).exists():
+            raise BadConfig(f"{error}; a model goes after --model") from None
+        raise
 
 
 def of(network: Network, settings: Settings, options: Options) -> Wish:
