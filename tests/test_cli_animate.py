@@ -22,6 +22,7 @@ from sketchrnn_cli.drawing.sheet import Style
 CAT = {"word": "cat", "drawing": [[[0, 200, 255], [0, 30, 255]], [[50], [60]]], "seed": 3}
 DOG = {"word": "dog", "drawing": [[[9, 200], [0, 30]], [[50, 70], [60, 2]]]}
 LINES = b"".join(json.dumps(drawing).encode() + b"\n" for drawing in (CAT, DOG))
+ONE = json.dumps(DOG).encode() + b"\n"
 QUICK = ["--duration", "0.5", "--size", "40", "--fps", "10"]
 
 
@@ -37,6 +38,9 @@ def run(*arguments: object, stdin: bytes = LINES):  # noqa: ANN201
         (["--columns", 1, "--line-width", 2, "--color", "navy", "--background", "none"], "b.gif"),
         (["--color", "#ffffff", "--background", "black", "--size", 50], "c.GIF"),
         (["--line_width", 2, "--format", "gif", "-n", 1], "deep/d.png"),
+        (["--morph"], "e.gif"),
+        (["--morph", "-n", 2, "--background", "none", "--line-width", 2, "--hold", 0], "f.gif"),
+        (["--morph", "--no-captions", "--color", "navy"], "g.gif"),
     ],
 )
 def test_every_option_makes_its_file(arguments: list[object], name: str, tmp_path: Path) -> None:
@@ -86,6 +90,20 @@ def test_count_takes_the_first(tmp_path: Path) -> None:
     assert one.read_bytes() == two.read_bytes()
 
 
+def test_a_morph_tells_its_facts_and_is_the_same_twice(tmp_path: Path) -> None:
+    out, again = tmp_path / "a.gif", tmp_path / "b.gif"
+    options = ["--morph", "--duration", 2, "--fps", 10, "--hold", 0.5, "--size", 60]
+    result = run("-o", out, "--json", *options)
+    assert result.exit_code == 0, result.stderr
+    assert "2 drawings, 60 x " in result.stderr
+    answer = json.loads(result.stdout)
+    assert (answer["n_drawings"], answer["width"], answer["seconds"]) == (2, 60, 3.0)
+    with Image.open(out) as image:
+        assert image.n_frames == 20
+    assert run("-o", again, *options).exit_code == 0
+    assert again.read_bytes() == out.read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin", "code", "message"),
     [
@@ -110,6 +128,13 @@ def test_count_takes_the_first(tmp_path: Path) -> None:
         (["-o", "a.gif", "--background", "#12"], LINES, 1, "unknown color '#12'"),
         (["-o", "a.gif", "-n", "0"], LINES, 2, "'-n'"),
         (["--format", "gif", "--json"], LINES, 1, "both want standard output"),
+        (["-o", "a.gif", "--morph"], b"", 1, "standard input: no drawings came in"),
+        (["-o", "a.gif", "--morph"], ONE, 1, "at least two drawings: standard input has one"),
+        (["-o", "a.gif", "--morph", "-n", "1"], LINES, 1, "two drawings: -n 1 takes one"),
+        (["-o", "a.gif", "--morph"], ONE * 1001, 1, "more than 1000 drawings"),
+        (["-o", "a.gif", "--morph", "--in-turn"], LINES, 1, "with --morph none does"),
+        (["-o", "a.gif", "--morph", "--columns", "2"], LINES, 1, "--morph shows one"),
+        (["-o", "a.gif", "--morph", "--size", "8000"], LINES, 1, "smaller --size"),
         (["missing.ndjson", "-o", "a.gif"], b"", 1, "missing.ndjson: no such file"),
         (["-o", "a.gif"], LINES + b"{nonsense\n", 1, "standard input"),
         (["-o", "."], LINES, 1, "no format"),
@@ -156,6 +181,13 @@ def test_help_names_the_real_defaults_and_formats() -> None:
     for name, default in defaults.items():
         (option,) = parameters[name].annotation.__metadata__
         assert option.show_default == default
+
+
+def test_help_names_how_long_a_morph_lasts() -> None:
+    parameters = inspect.signature(command.animate, eval_str=True).parameters
+    (option,) = parameters["morph"].annotation.__metadata__
+    least, most = animation.SECONDS_MORPH
+    assert f"{least:g} to {most:g} seconds" in option.help
 
 
 def test_animate_never_loads_torch() -> None:

@@ -1,4 +1,4 @@
-"""``sketchrnn animate``: the pen draws."""
+"""``sketchrnn animate``: the pen draws, or one drawing turns into the next."""
 
 from __future__ import annotations
 
@@ -41,6 +41,14 @@ def animate(
     in_turn: Annotated[
         bool, typer.Option("--in-turn", help="One drawing after the other, not all at once.")
     ] = False,
+    morph: Annotated[
+        bool,
+        typer.Option(
+            "--morph",
+            help="Each drawing turns into the next, there and back; 4 to 10 seconds, "
+            "by how much changes.",
+        ),
+    ] = False,
     size: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(help="Pixels of one drawing.", show_default="by the columns"),
@@ -67,11 +75,15 @@ def animate(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Show the pen drawing, stroke by stroke, as a GIF that loops."""
+    """Show the pen drawing, stroke by stroke, or with --morph the drawings turning, as a GIF."""
     kind = streams.suffix_of(out, format, KNOWN)
     streams.check_output(out, binary=True)
     if json and out == streams.STDIO:
         raise BadConfig("--json and the animation both want standard output: give -o FILE")
+    if morph and in_turn:
+        raise BadConfig("--in-turn is for a pen that draws, and with --morph none does; drop one")
+    if morph and columns is not None:
+        raise BadConfig("--columns lays drawings side by side, --morph shows one; drop one")
     terminal = Terminal(quiet=quiet)
 
     from dataclasses import replace
@@ -90,7 +102,11 @@ def animate(
     drawings = list(islice(read_sketches(sketches), count or MAX_DRAWINGS + 1))
     if not drawings:
         raise BadFile(f"{streams.name_of(sketches)}: no drawings, so there is nothing to animate")
-    film = animation.shoot(drawings, style, timing)
+    if morph and len(drawings) == 1:
+        found = "-n 1 takes one" if count == 1 else f"{streams.name_of(sketches)} has one"
+        raise BadFile(f"--morph needs at least two drawings: {found}")
+    shoot = animation.shoot_morph if morph else animation.shoot
+    film = shoot(drawings, style, timing)
     frames = terminal.track(film.frames, what="drawing", total=film.n_frames)
     with streams.open_output(out, binary=True) as stream:
         animation.write_gif(stream, replace(film, frames=iter(frames)))

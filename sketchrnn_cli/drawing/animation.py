@@ -1,4 +1,4 @@
-"""The pen draws: an animated GIF from a stream of frames.
+"""The pen draws, or one drawing turns into the next: an animated GIF from a stream of frames.
 
 A frame is the box that changed and nothing else, so time, memory and bytes follow the new ink.
 The frames are put into the file here, one by one, because Pillow's and imageio's writers keep
@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import BinaryIO
 
 import numpy as np
@@ -19,9 +20,10 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.GifImagePlugin import getdata
 
+from sketchrnn_cli.drawing.morph import Morph, match
 from sketchrnn_cli.drawing.raster import Canvas, captions, draw, ramp, segments
 from sketchrnn_cli.drawing.sheet import Sheet, Style, check_pixels, lay_out
-from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.errors import BadConfig, BadSketch
 from sketchrnn_cli.sketches.sketch import Sketch
 
 LEVELS = 15  # shades from paper to ink; with the next one a palette of four bits
@@ -33,6 +35,10 @@ LIFT = 0.1  # a pen lift takes as long as this much ink, in cells,
 MAX_LIFTS = 0.5  # but all of a drawing's lifts at most this part of its ink
 SECONDS = 4.0  # drawn without --duration, all at once,
 SECONDS_IN_TURN = 2.0  # or each drawing in turn
+FAR = 0.15  # ink that moves this much of a cell has become another drawing:
+SECONDS_FAR = 1.2  # a morph without --duration takes that time for it, each way,
+SECONDS_MORPH = (4.0, 10.0)  # but at least and at most this in all
+MAX_KEYFRAMES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +81,7 @@ class Film:
     seconds: float
     style: Style
     frames: Iterator[Frame]
+    erases: bool = False  # every frame is a whole picture, and goes before the next one comes
 
 
 def shoot(sketches: Iterable[Sketch], style: Style, timing: Timing) -> Film:
@@ -128,6 +135,91 @@ def schedule(
             now = float(end[-1]) + rest
         clock = now if in_turn else 0.0
     return np.concatenate(begins), np.concatenate(ends)
+
+
+def shoot_morph(sketches: Iterable[Sketch], style: Style, timing: Timing) -> Film:
+    """Plan an animation in which every drawing turns into the next, and all the way back.
+
+    The drawings share one place, each fitted into it as its still picture is. Ink moves at one
+    speed, so drawings that differ more take longer; it comes to rest at the first and the last
+    drawing, each held for ``timing.hold``, and slows down at those between that differ much.
+
+    Raises:
+        BadSketch: fewer than two drawings, or more than ``MAX_KEYFRAMES``.
+        BadConfig: more pixels than an animation should have.
+    """
+    drawings = [Sketch(s.strokes, s.word) for s in islice(sketches, MAX_KEYFRAMES + 1)]
+    if len(drawings) < 2:
+        raise BadSketch(f"a morph needs at least two drawings, not {len(drawings)}")
+    if len(drawings) > MAX_KEYFRAMES:
+        raise BadSketch(f"more than {MAX_KEYFRAMES} drawings for one morph; take fewer with -n")
+    sheets = [lay_out([drawing], style) for drawing in drawings]  # the word alone is the caption
+    height = max(sheet.height for sheet in sheets)
+    sheets = [replace(sheet, height=height) for sheet in sheets]
+    check_pixels(sheets[0], limit=MAX_PIXELS, side=MAX_SIDE)
+    lines = [sheet.cells[0].lines for sheet in sheets]
+    morphs = [match(old, new) for old, new in zip(lines, lines[1:], strict=False)]
+    ways = np.array([morph.way() for morph in morphs]) / (FAR * sheets[0].cell_size)
+    least, most = SECONDS_MORPH
+    by_change = min(max(2 * SECONDS_FAR * float(ways.sum()), least), most)
+    seconds = by_change if timing.duration is None else timing.duration
+    half = max(int(seconds * timing.fps / 2 + 1e-9), 1)  # frames of one way
+    moments = np.rint(np.linspace(0, round(100 * seconds), 2 * half + 1)).astype(np.int64)
+    ticks = np.diff(moments)
+    ticks[[0, half]] += round(100 * timing.hold)
+    there = progress(ways, half)
+    erases = style.paper() is None
+    frames = _merge(_turn(sheets, morphs, [*there, *there[-2:0:-1]], ticks, erases=erases))
+    film = Film(
+        sheets[0].width, height, len(sheets), 2 * half, int(ticks.sum()) / 100, style, frames
+    )
+    return replace(film, erases=erases)
+
+
+def progress(ways: npt.NDArray[np.float64], n_steps: int) -> list[tuple[int, float]]:
+    """Where a morph is at ``n_steps`` + 1 moments: number of the drawing left, part of the way.
+
+    Args:
+        ways: how far each drawing is from the next; 1 is far.
+        n_steps: from the first drawing, (0, 0.0), to the last, (drawings - 2, 1.0).
+    """
+    times = ways + 0.1 * ways.mean() + 1e-9  # even equal drawings take their moment
+    clock = np.concatenate([[0.0], np.cumsum(times)])
+    between = 1 - np.minimum((ways[1:] + ways[:-1]) / 2, 1)
+    speed = np.concatenate([[0.0], between, [0.0]])  # at every drawing; 1 is that of the whole
+    now = clock[-1] * np.arange(n_steps + 1) / n_steps
+    k = np.minimum(np.searchsorted(clock, now, "right") - 1, len(ways) - 1)
+    x, begin, end = np.minimum((now - clock[k]) / times[k], 1), speed[k], speed[k + 1]
+    part = x * (begin + x * (3 - 2 * begin - end + x * (begin + end - 2)))  # cubic Hermite
+    part[-1] = 1.0
+    return list(zip(k.tolist(), np.clip(part, 0, 1).tolist(), strict=True))
+
+
+def _turn(
+    sheets: Sequence[Sheet],
+    morphs: Sequence[Morph],
+    places: Iterable[tuple[int, float]],
+    ticks: npt.NDArray[np.int64],
+    *,
+    erases: bool,
+) -> Iterator[Frame]:
+    """Draw every frame of a morph: the whole picture, of which the changes are kept."""
+    level = np.rint(np.arange(256) * (LEVELS - 1) / 255).astype(np.uint8)
+    blank = shown = np.zeros((0, 0), np.uint8)
+    caption: str | None = None
+    for (k, part), duration in zip(places, ticks.tolist(), strict=True):
+        nearer = sheets[k + round(part)]
+        if nearer.cells[0].caption != caption:
+            caption, blank = nearer.cells[0].caption, captions(nearer)
+        canvas = blank.copy()
+        start, end = segments(nearer)[:2] if part in (0, 1) else morphs[k].at(part)
+        draw(canvas, start, end, nearer.line_width)
+        first, new = not shown.size, level[canvas]
+        if first or (erases and (new != shown).any()):
+            shown = new.copy()
+            yield Frame(0, 0, new, np.ones_like(new, bool), duration)
+        else:
+            yield _difference(canvas, shown, level, (0, 0, *canvas.shape[::-1]), duration)
 
 
 def _expose(sheet: Sheet, ticks: npt.NDArray[np.int64], *, in_turn: bool) -> Iterator[Frame]:
@@ -195,12 +287,8 @@ def _merge(frames: Iterator[Frame]) -> Iterator[Frame]:
             before = replace(before, ticks=before.ticks + frame.ticks)
             continue
         yield before
-        before = frame if frame.levels.size else replace(_NOTHING, ticks=frame.ticks)
+        before = frame if frame.levels.size else replace(before, ticks=frame.ticks)  # once more
     yield before
-
-
-# A pixel that changes nothing: what the writer gets where a frame cannot last longer.
-_NOTHING = Frame(0, 0, np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.bool_), 0)
 
 
 def write_gif(stream: BinaryIO, film: Film) -> None:
@@ -222,7 +310,7 @@ def write_gif(stream: BinaryIO, film: Film) -> None:
                 (frame.left, frame.top),
                 duration=10 * frame.ticks,
                 transparency=UNCHANGED,
-                disposal=1,  # stays
+                disposal=2 if film.erases else 1,  # goes, or stays
             )
         )
     stream.write(b";")
