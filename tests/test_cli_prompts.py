@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.inference import latents, sampler
 from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.plan import Settings
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches.preparation import Preparation
 
@@ -96,7 +97,7 @@ def test_a_prompt_says_what_and_how_many(models, kind, prompt, wanted):
 
 def test_a_drawing_of_a_word_is_that_of_the_sampler(models):
     found = drawings("pig", "-n", 2, "--model", models.told, "--seed", 5)
-    settings = sampler.Settings(seed=5, max_points=15)
+    settings = Settings(seed=5, max_points=15)
     wanted = sampler.draw(Engine(told()), 2, settings=settings, words=["pig"] * 2)
     for record, sketch in zip(found, wanted, strict=True):
         xs = [x for stroke in record["drawing"] for x in stroke[0]]

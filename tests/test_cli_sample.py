@@ -19,7 +19,7 @@ from sketchrnn_cli.cli import sample as command
 from sketchrnn_cli.cli import wishes
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.drawing import pictures
-from sketchrnn_cli.inference import latents, sampler
+from sketchrnn_cli.inference import latents, plan, sampler
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches import streams
@@ -293,7 +293,7 @@ def test_wrong_usage_is_exit_2(models):
 
 def test_help_names_the_real_defaults_and_formats():
     assert ("ndjson", "npz", *pictures.FORMATS) == command.KNOWN
-    settings, (low, high) = sampler.Settings(), sampler.TEMPERATURES
+    settings, (low, high) = plan.Settings(), plan.TEMPERATURES
     parameters = inspect.signature(command.sample, eval_str=True).parameters
 
     def text(name):
@@ -304,7 +304,7 @@ def test_help_names_the_real_defaults_and_formats():
     assert f"[default: {settings.max_points}]" in text("max_points")
     assert f"[default: {wishes.COUNT}, or 1" in text("count")
     assert f"[default: {wishes.FRAMES}]" in text("frames")
-    assert f"[default: {sampler.GUIDANCE:g}; 1 with" in text("guidance")
+    assert f"[default: {plan.GUIDANCE:g}; 1 with" in text("guidance")
     assert parameters["seed"].default == settings.seed
 
 

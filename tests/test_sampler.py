@@ -12,10 +12,11 @@ import pytest
 import reference
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
-from sketchrnn_cli.inference import sampler
+from sketchrnn_cli.inference import plan, sampler
 from sketchrnn_cli.inference.cuda import TorchEngine
 from sketchrnn_cli.inference.engine import Engine
-from sketchrnn_cli.inference.sampler import GUIDANCE, Chooser, Settings, draw, to_model
+from sketchrnn_cli.inference.plan import GUIDANCE, Settings, random_numbers, to_model
+from sketchrnn_cli.inference.sampler import Chooser, draw
 from sketchrnn_cli.inference.score import log_likelihood
 from sketchrnn_cli.sketches.sketch import to_stroke3
 
@@ -155,7 +156,7 @@ def test_moves_follow_the_tempered_mixture(tau):
 def test_random_numbers_of_the_live_are_gumbel_and_normal():
     live = sampler._Live(400, Settings(temperature=0.25), 5)
     live.n = 400
-    live.generators = [sampler.random_numbers(3, k) for k in range(400)]
+    live.generators = [random_numbers(3, k) for k in range(400)]
     gumbel, normal = live.random()
     assert gumbel.shape == (400, 8)
     gumbel, normal = live.gumbel, live.normal
@@ -167,8 +168,7 @@ def test_random_numbers_of_the_live_are_gumbel_and_normal():
 
 def test_random_numbers_depend_on_seed_number_and_candidate():
     draws = {
-        sampler.random_numbers(*key).random()
-        for key in itertools.product((0, 1, 2**62), (0, 1), (0, 1))
+        random_numbers(*key).random() for key in itertools.product((0, 1, 2**62), (0, 1), (0, 1))
     }
     assert len(draws) == 12
 
@@ -235,13 +235,13 @@ def test_no_more_than_so_many_wait_for_a_drawing_that_takes_long(monkeypatch):
     checkpoint = networks.tiny(encoder=False)
     checkpoint.weights["decoder.out_b"][2] = 2  # most end at once
     engine = Engine(checkpoint)
-    real, begun = sampler.random_numbers, []
+    real, begun = random_numbers, []
 
     def watched(seed, number, candidate=0, *, choice=0):
         begun.append(number)
         return real(seed, number, candidate, choice=choice)
 
-    monkeypatch.setattr(sampler, "random_numbers", watched)
+    monkeypatch.setattr(plan, "random_numbers", watched)
     prefixes = [np.zeros((150 if k == 0 else 1, 3), "f4") for k in range(100)]
     settings = Settings(max_points=200)
     ahead = []
@@ -330,15 +330,15 @@ def test_latents_come_from_where_the_words_lie_unless_the_prior_is_asked_for():
     settings = Settings(temperature=0.5, seed=2, max_points=12, latent_temperature=1)
     n = 60
     normal = np.stack(
-        [sampler.random_numbers(2, k).standard_normal(size, dtype=np.float32) for k in range(n)]
+        [random_numbers(2, k).standard_normal(size, dtype=np.float32) for k in range(n)]
     )
     by_word = list(draw(engine, n, settings=settings))
-    draws = [sampler.random_numbers(2, k, choice=1).random() for k in range(n)]
+    draws = [random_numbers(2, k, choice=1).random() for k in range(n)]
     chosen = [0 if number < 0.2 else 2 for number in draws]
     counts = np.bincount(chosen, minlength=3)
     assert counts[1] == 0
     assert 4 <= counts[0] <= 22
-    second = [sampler.random_numbers(2, k, choice=2).random() >= 0.3 for k in range(n)]
+    second = [random_numbers(2, k, choice=2).random() >= 0.3 for k in range(n)]
     assert 30 < sum(second) < 55
     z = fitted["latent.mean"][chosen, np.array(second, int)]
     z = z + np.einsum("nij,nj->ni", fitted["latent.scale"][chosen], normal)
@@ -409,8 +409,8 @@ def test_between_two_words_latents_lie_between_theirs():
     settings = Settings(seed=4, max_points=20, latent_temperature=1, guidance=1)
     labels = np.array([[1 - t, 0, t, 0] for t in np.linspace(0, 1, 5)], np.float32)
     drawn = list(draw(Engine(model), 5, settings=settings, labels=labels, numbers=[7] * 5))
-    normal = sampler.random_numbers(4, 7).standard_normal(8, dtype=np.float32)
-    u = sampler.random_numbers(4, 7, choice=2).random()
+    normal = random_numbers(4, 7).standard_normal(8, dtype=np.float32)
+    u = random_numbers(4, 7, choice=2).random()
     ends = [
         weights["latent.mean"][word, int(u >= weights["latent.weight"][word, 0])]
         + weights["latent.scale"][word] @ normal

@@ -9,8 +9,9 @@ import reference
 import torch
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
-from sketchrnn_cli.inference import sampler, score
+from sketchrnn_cli.inference import score
 from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.plan import to_model
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.sketches import corpus as corpora
@@ -458,7 +459,7 @@ def test_a_model_that_is_told_words_learns_which_is_which(tmp_path, corpus):
         pass
     network = Engine(checkpoint.load(tmp_path / "run"))
     indices = corpus.indices("train")
-    moves = [sampler.to_model(corpus.moves_of(i), corpus.scale_factor) for i in indices]
+    moves = [to_model(corpus.moves_of(i), corpus.scale_factor) for i in indices]
     words = [corpus.word_of(i) for i in indices]
     turned = [corpus.words[(corpus.words.index(w) + 1) % len(corpus.words)] for w in words]
     right, none, wrong = (

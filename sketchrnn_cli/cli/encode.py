@@ -208,7 +208,7 @@ def _is_small(source: str) -> bool:
 
 def _encode(network: Network, sketches: Iterator[Sketch], size: int) -> Encoded:
     """Every drawing with its mean and sigma, (Z,) each."""
-    from sketchrnn_cli.inference.sampler import to_model
+    from sketchrnn_cli.inference.plan import to_model
     from sketchrnn_cli.sketches.preparation import prepare_like
     from sketchrnn_cli.sketches.sketch import to_stroke3
 

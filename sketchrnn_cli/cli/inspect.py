@@ -117,8 +117,9 @@ def inspect(
         lines = inspect_text.drawings(facts)
     if is_model and shows and not score:
         from sketchrnn_cli.inference import sampler
+        from sketchrnn_cli.inference.plan import Settings
 
-        settings = sampler.Settings(seed=seed)
+        settings = Settings(seed=seed)
         examples = sampler.draw(network, n_shown, settings=settings)
 
     if plot is not None:

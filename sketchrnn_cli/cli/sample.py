@@ -16,7 +16,7 @@ from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.sketches import streams
 
 if TYPE_CHECKING:
-    from sketchrnn_cli.inference.sampler import Settings
+    from sketchrnn_cli.inference.plan import Settings
     from sketchrnn_cli.sketches.sketch import Sketch
 
 KNOWN = ("ndjson", "npz", "svg", "png", "gif")
@@ -299,7 +299,7 @@ def _settings(
     seed: int,
     max_points: int | None,
 ) -> Settings:
-    from sketchrnn_cli.inference.sampler import (
+    from sketchrnn_cli.inference.plan import (
         GUIDANCES,
         LATENT_TEMPERATURES,
         TEMPERATURES,

@@ -550,7 +550,7 @@ def _draw_pictures(trainer: Trainer, terminal: Terminal) -> None:
     from sketchrnn_cli.drawing import plots
     from sketchrnn_cli.drawing.raster import to_png
     from sketchrnn_cli.drawing.sheet import Style
-    from sketchrnn_cli.inference import sampler
+    from sketchrnn_cli.inference import plan, sampler
     from sketchrnn_cli.inference.engine import Engine
     from sketchrnn_cli.model.checkpoint import write_atomic
     from sketchrnn_cli.training import log
@@ -558,7 +558,7 @@ def _draw_pictures(trainer: Trainer, terminal: Terminal) -> None:
     step = trainer.progress.step
     with trainer.averaged():
         model = trainer.model({"step": step})
-    settings = sampler.Settings(seed=trainer.config.seed)
+    settings = plan.Settings(seed=trainer.config.seed)
     try:
         sketches = list(sampler.draw(Engine(model), 9, settings=settings))
         folder = trainer.run / "samples"

@@ -13,8 +13,8 @@ from sketchrnn_cli.sketches import streams
 
 if TYPE_CHECKING:
     from sketchrnn_cli.inference.engine import Network
+    from sketchrnn_cli.inference.plan import Settings
     from sketchrnn_cli.inference.prompt import Prompt, Thing, Way
-    from sketchrnn_cli.inference.sampler import Settings
     from sketchrnn_cli.model.checkpoint import Checkpoint
 
 COUNT = 9  # drawings, unless the prompt, latents or beginnings say how many

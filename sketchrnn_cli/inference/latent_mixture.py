@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.inference.engine import Network
-from sketchrnn_cli.inference.sampler import to_model
+from sketchrnn_cli.inference.plan import to_model
 from sketchrnn_cli.model.checkpoint import Checkpoint, Weights
 
 if TYPE_CHECKING:

@@ -37,8 +37,9 @@ def network(preset="base", mean=None):
 
 def draw(engine, n, max_points=250):
     from sketchrnn_cli.inference import sampler
+    from sketchrnn_cli.inference.plan import Settings
 
-    return list(sampler.draw(engine, n, settings=sampler.Settings(seed=1, max_points=max_points)))
+    return list(sampler.draw(engine, n, settings=Settings(seed=1, max_points=max_points)))
 
 
 def one():
@@ -66,7 +67,7 @@ def rows():
     import peer
 
     from sketchrnn_cli.inference.engine import Engine
-    from sketchrnn_cli.inference.sampler import to_model
+    from sketchrnn_cli.inference.plan import to_model
     from sketchrnn_cli.sketches.sketch import to_stroke3
 
     found = (

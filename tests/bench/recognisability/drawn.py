@@ -13,6 +13,7 @@ from judges import N_STORED
 
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import sampler
+from sketchrnn_cli.inference.plan import Settings, to_model
 from sketchrnn_cli.sketches.sketch import Sketch
 
 REBUILT = 0.2  # temperature of reconstructions
@@ -64,8 +65,8 @@ def rebuilt(corpus, network, word_ids, *, seed):
     chosen = corpus.indices("test")
     chosen = chosen[np.isin(corpus.word_ids[chosen], word_ids)]
     scale = network.checkpoint.scale_factor
-    mu, _ = network.encode([sampler.to_model(corpus.moves_of(i), scale) for i in chosen])
-    settings = sampler.Settings(temperature=REBUILT, seed=seed)
+    mu, _ = network.encode([to_model(corpus.moves_of(i), scale) for i in chosen])
+    settings = Settings(temperature=REBUILT, seed=seed)
     words = [corpus.words[k] for k in corpus.word_ids[chosen]]
     sketches = sampler.draw(network, len(chosen), z=mu, words=words, settings=settings)
     return _drawn("rebuilt", sketches, corpus.word_ids[chosen].astype(np.int64))
@@ -74,7 +75,7 @@ def rebuilt(corpus, network, word_ids, *, seed):
 def samples(corpus, network, word_ids, n, *, temperature, seed):
     """n samples of each of these words."""
     asked = np.repeat(word_ids, n)
-    settings = sampler.Settings(temperature=temperature, seed=seed)
+    settings = Settings(temperature=temperature, seed=seed)
     words = [corpus.words[k] for k in asked]
     sketches = sampler.draw(network, len(asked), words=words, settings=settings)
     return _drawn(f"{temperature:g}", sketches, asked, temperature)
@@ -86,7 +87,7 @@ def sheet(corpus, network, word_ids, n, *, seed):
     from sketchrnn_cli.drawing.sheet import Style
 
     words = [corpus.words[k] for k in np.repeat(word_ids, n)]
-    settings = sampler.Settings(seed=seed)
+    settings = Settings(seed=seed)
     sketches = sampler.draw(network, len(words), words=words, settings=settings)
     captioned = (Sketch(s.strokes, word) for s, word in zip(sketches, words, strict=True))
     return raster.to_png(captioned, Style(columns=n, size=120))
