@@ -431,7 +431,7 @@ def test_the_most_likely_latent_is_the_mean_of_the_heaviest_component():
     assert lines(drawn) == lines(again)
 
 
-def test_latents_are_as_warm_as_the_moves_unless_told_otherwise():
+def test_latents_are_as_warm_as_asked_and_by_default_colder_than_the_moves():
     model = worded()
     cold, warm = (
         dataclasses.replace(
@@ -440,7 +440,7 @@ def test_latents_are_as_warm_as_the_moves_unless_told_otherwise():
         for f in (np.float32(0), np.float32(0.5))
     )
     for other, latent_temperature in ((cold, 0.0), (warm, 0.25), (warm, None)):
-        given = {"temperature": 0.25, "seed": 6, "max_points": 20}
+        given = {"temperature": 0.5, "seed": 6, "max_points": 20}
         found = draw(
             Engine(model),
             5,
@@ -487,7 +487,7 @@ def test_by_default_guidance_is_for_drawings_of_the_models_own():
         assert found == wanted
 
 
-@pytest.mark.parametrize("bad", [{"guidance": 5}, {"guidance": -1}, {"latent_temperature": 3}])
+@pytest.mark.parametrize("bad", [{"guidance": 5}, {"guidance": -1}, {"latent_temperature": 5}])
 def test_settings_out_of_range_are_a_fault(bad):
     (name,) = bad
     with pytest.raises(BadConfig, match=f"{name} must be from 0 to"):

@@ -74,8 +74,8 @@ def sample(
         Optional[float],  # noqa: UP045
         typer.Option(
             "--latent-temp",
-            help="The same for latents, 0 to 2: 1 is as the drawings of the word lie, 0 the middle "
-            "of each heap of them. [default: TEMP]",
+            help="The same for latents, 0 to 4: 1 is as the drawings of the word lie, 0 the middle "
+            "of each heap of them. [default: TEMP squared]",
         ),
     ] = None,
     guidance: Annotated[

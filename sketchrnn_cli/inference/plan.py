@@ -18,7 +18,7 @@ from sketchrnn_cli.inference.engine import Network, condition, label_rows, strok
 Array = npt.NDArray[np.float32]
 
 TEMPERATURES = (0.01, 2.0)  # lowest and highest that make sense
-LATENT_TEMPERATURES = (0.0, 2.0)  # at 0 the means of the mixture
+LATENT_TEMPERATURES = (0.0, 4.0)  # at 0 the means of the mixture
 GUIDANCES = (0.0, 4.0)
 GUIDANCE = 1.5  # where latents are drawn, too; see tests/bench/recognisability
 MAX_POINTS = 10_000  # of one drawing: memory is kept for every live sketch
@@ -34,7 +34,7 @@ class Settings:
     greedy: bool = False  # the likeliest mixture's mean and the likeliest pen, no chance
     prior: bool = False  # latents from N(0, I), not from where the training drawings lie
     most_likely: bool = False  # the latent that is most probable there, no chance
-    latent_temperature: float | None = None  # of latents, sigma * sqrt(tau); None: temperature
+    latent_temperature: float | None = None  # of latents, sigma * sqrt(tau); None: tau squared
     guidance: float | None = None  # how much the word counts; None: GUIDANCE, 1 for given latents
     seed: int = 0
     max_points: int = 250  # a drawing that has not ended by then is cut
@@ -60,10 +60,10 @@ class Settings:
 
     @property
     def latent_tau(self) -> float:
-        """By default latents are as near the middle of where drawings lie as moves are."""
+        """Moves bring chance of their own, so by default latents keep closer to their middle."""
         if self.latent_temperature is not None:
             return self.latent_temperature
-        return self.temperature
+        return self.temperature**2
 
     @property
     def pen_tau(self) -> float:
