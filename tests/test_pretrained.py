@@ -38,7 +38,7 @@ def test_its_card_names_its_words_its_data_and_their_licence():
         "Quick, Draw!",
         "Google",
         "creativecommons.org/licenses/by/4.0",
-        "sketchrnn train",
+        "train words.npz",
     ):
         assert text in card
 
