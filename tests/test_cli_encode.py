@@ -296,6 +296,15 @@ def test_fit_of_a_packed_set_takes_its_training_split_and_another_file(worded):
     )
 
 
+def test_fit_counts_faulty_drawings_that_are_skipped(worded):
+    lines = b'{"word": "star", "drawing": 7}\n' + (worded / "two.ndjson").read_bytes()
+    given = ("-", "--model", worded / "run", "--fit")
+    assert run(*given, stdin=lines).exit_code == 1
+    result = run(*given, "--on-error", "skip", stdin=lines)
+    assert result.exit_code == 0, result.stderr
+    assert "1 skipped; the first: standard input" in result.stderr
+
+
 def test_fit_leaves_out_words_that_the_model_has_not(worded):
     lines = (worded / "two.ndjson").read_bytes() + LINES
     result = run("-", "--model", worded / "run", "--fit", stdin=lines)

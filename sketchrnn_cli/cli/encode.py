@@ -134,15 +134,17 @@ def _fit(
     """Fit the latents of the model's words to drawings, and write the model."""
     from sketchrnn_cli.inference import latent_mixture
     from sketchrnn_cli.model import checkpoint
+    from sketchrnn_cli.sketches.words import visible
 
     target = _target_of_fit(model, out)
     network = _open(model, device)
     words = network.checkpoint.words
     others: dict[str, int] = {}
+    faults: list[str] = []
 
     def of_known_words() -> Iterator[tuple[int, Array]]:
         place = {word: k for k, word in enumerate(words)}
-        for word, moves in _training_drawings(sketches, network.checkpoint, on_error):
+        for word, moves in _training_drawings(sketches, network.checkpoint, on_error, faults):
             if word in place or len(words) < 2:
                 yield place.get(word, 0), moves
             else:
@@ -153,9 +155,11 @@ def _fit(
     except BadFile:
         raise BadFile(
             f"{streams.name_of(sketches)}: no drawings of the model's words in it: "
-            f"{', '.join(words[:5])}"
+            f"{', '.join(map(visible, words[:5]))}"
         ) from None
     checkpoint.save(target, fitted)
+    if faults:
+        terminal.warn(f"{len(faults)} skipped; the first: {faults[0]}")
     if others:
         worst = max(others, key=lambda word: others[word])
         terminal.warn(
@@ -185,9 +189,12 @@ def _target_of_fit(model: str | None, out: str) -> Path:
 
 
 def _training_drawings(
-    source: str, model: Checkpoint, on_error: str
+    source: str, model: Checkpoint, on_error: str, faults: list[str]
 ) -> Iterator[tuple[str, Array]]:
-    """Word and moves of drawings, data units: of a packed set its training split, or all."""
+    """Word and moves of drawings, data units: of a packed set its training split, or all.
+
+    What is skipped is added to the faults.
+    """
     from sketchrnn_cli.sketches.corpus import Corpus, is_packed
     from sketchrnn_cli.sketches.formats import read_sketches
     from sketchrnn_cli.sketches.preparation import prepare_like
@@ -197,7 +204,7 @@ def _training_drawings(
         corpus = Corpus.open(source)
         yield from ((corpus.word_of(i), corpus.moves_of(i)) for i in corpus.indices("train"))
         return
-    for sketch in read_sketches(source, on_error=on_error, skipped=lambda _: None):
+    for sketch in read_sketches(source, on_error=on_error, skipped=faults.append):
         yield sketch.word or "", to_stroke3(prepare_like(sketch, model.preparation))
 
 

@@ -99,7 +99,7 @@ def model(facts: Facts) -> list[str]:
     for split in ("train", "valid"):
         if last := facts.get(f"last_{split}"):
             _row(lines, f"last {split}", f"step {last.get('step', 0):,}{_losses(last)}")
-    _row(lines, "try", facts["sample"])
+    _row(lines, "try", printable(facts["sample"]))
     return lines
 
 

@@ -130,9 +130,11 @@ def _from_prompt(network: Network, prompt: Prompt, options: Options) -> Wish:
     for item in prompt.things:
         way = not isinstance(item, Thing)
         count = item.count or default or (1 if way else COUNT)
-        frames = _frames(item, options.frames or FRAMES)
-        if len(words) + count * len(frames) > MOST:
+        n_frames = options.frames or FRAMES
+        n_stops = 1 if isinstance(item, Thing) else len(item.stops)
+        if len(words) + count * ((n_stops - 1) * n_frames + 1) > MOST:
             raise BadConfig(f"more than {MOST:,} drawings: ask for fewer")
+        frames = _frames(item, n_frames)
         for _ in range(count):
             for start, end, t in frames:
                 words.append(_name(start if t < 0.5 else end))
