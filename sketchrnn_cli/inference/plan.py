@@ -6,13 +6,15 @@ Letters: N sketches, Z latent size, W words, C numbers that stay the same for a 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.inference.beginnings import CANDIDATES, Guesses, guess
 from sketchrnn_cli.inference.engine import Network, condition, label_rows, stroke5
 
 Array = npt.NDArray[np.float32]
@@ -22,7 +24,7 @@ LATENT_TEMPERATURES = (0.0, 4.0)  # at 0 the means of the mixture
 GUIDANCES = (0.0, 4.0)
 GUIDANCE = 1.5  # where latents are drawn, too; see tests/bench/recognisability
 MAX_POINTS = 10_000  # of one drawing: memory is kept for every live sketch
-WORD, COMPONENT = 1, 2  # what is chosen besides moves
+WORD, COMPONENT, BEGINNING = 1, 2, 3  # what is chosen besides moves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,7 @@ class Settings:
     greedy: bool = False  # the likeliest mixture's mean and the likeliest pen, no chance
     prior: bool = False  # latents from N(0, I), not from where the training drawings lie
     most_likely: bool = False  # the latent that is most probable there, no chance
-    latent_temperature: float | None = None  # of latents, sigma * sqrt(tau); None: tau squared
+    latent_temperature: float | None = None  # sigma * sqrt(tau); None: see Plan.latent_tau
     guidance: float | None = None  # how much the word counts; None: GUIDANCE, 1 for given latents
     seed: int = 0
     max_points: int = 250  # a drawing that has not ended by then is cut
@@ -57,13 +59,6 @@ class Settings:
             raise BadConfig(f"max_points must be from 1 to {MAX_POINTS}, not {self.max_points}")
         if not 0 <= self.seed < 2**63:
             raise BadConfig(f"seed must be from 0 to 2^63 - 1, not {self.seed}")
-
-    @property
-    def latent_tau(self) -> float:
-        """Moves bring chance of their own, so by default latents keep closer to their middle."""
-        if self.latent_temperature is not None:
-            return self.latent_temperature
-        return self.temperature**2
 
     @property
     def pen_tau(self) -> float:
@@ -105,6 +100,18 @@ class Plan:
     labels: Array | None  # (n, W + 1); None: words by chance, or none
     numbers: Sequence[int] | None
     best_of: int
+    _guesses: dict[tuple[int, bytes], Guesses] = field(default_factory=dict)
+
+    @property
+    def latent_tau(self) -> float:
+        """Temperature of latents.
+
+        Moves bring chance of their own, so by default latents keep closer to their middle; a
+        beginning is explained by the best of many, so these lie as widely as drawings do.
+        """
+        if self.settings.latent_temperature is not None:
+            return self.settings.latent_temperature
+        return self.settings.temperature**2 if self.prefixes is None else 1.0
 
     def word(self, index: int) -> str | None:
         """What is written on a sketch."""
@@ -133,9 +140,12 @@ class Plan:
 
     def chosen(self, index: int) -> int:
         """The number of a word for a sketch, the same for all its candidates."""
+        return self.any_word(self.random(index, WORD).random())
+
+    def any_word(self, u: float) -> int:
+        """The number of a word, each as often as there are drawings of it, for u from [0, 1)."""
         checkpoint = self.network.checkpoint
         shares = np.cumsum(checkpoint.weights.get("latent.share", checkpoint.counts), dtype="f8")
-        u = self.random(index, WORD).random()
         return int(np.searchsorted(shares / shares[-1], u, side="right"))
 
     def beginnings(self, indices: range) -> list[Array]:
@@ -189,35 +199,70 @@ class Plan:
             return mu if self.sigma is None else mu + self.sigma[given] * normal
         if self.settings.prior or "latent.share" not in checkpoint.weights:
             return normal
-        nothing = np.zeros(0, np.float32)
-        spread = 0.0 if self.settings.most_likely else math.sqrt(self.settings.latent_tau)
+        shares = [None] * len(indices) if labels is None else list(labels)
+        if self.prefixes is not None:
+            for k, index in enumerate(indices):
+                guesses = self.guesses(self.prefixes[index // self.best_of], shares[k])
+                if self.settings.greedy or self.settings.most_likely:
+                    normal[k] = guesses.best()
+                else:
+                    normal[k] = guesses.choose(self.random(index, COMPONENT).random())
+            return normal
+        spread = 0.0 if self.settings.most_likely else math.sqrt(self.latent_tau)
         normal *= np.float32(spread)
         for k, index in enumerate(indices):
-            shares = nothing if labels is None else labels[k]
-            normal[k] = self.where_drawings_lie(index, normal[k], shares)
+            u = self.random(index, COMPONENT).random()
+            word = partial(self.chosen, index)
+            normal[k] = self.where_drawings_lie(normal[k], shares[k], u=u, word=word)
         return normal
 
-    def where_drawings_lie(self, index: int, normal: Array, shares: Array) -> Array:
+    def guesses(self, prefix: Array, shares: Array | None) -> Guesses:
+        """Latents that a beginning may have, the same for all sketches that begin so."""
+        key = (id(prefix), b"" if shares is None else shares.tobytes())
+        if key not in self._guesses:
+            checkpoint = self.network.checkpoint
+            generator = random_numbers(self.settings.seed, 0, choice=BEGINNING)
+            size = (CANDIDATES, checkpoint.config.latent_size)
+            z = generator.standard_normal(size, np.float32) * np.float32(math.sqrt(self.latent_tau))
+            u, v = generator.random(CANDIDATES), generator.random(CANDIDATES)
+            for k in range(CANDIDATES):
+                word = partial(self.any_word, v[k])
+                z[k] = self.where_drawings_lie(z[k], shares, u=u[k], word=word)
+            moves = to_model(prefix, checkpoint.scale_factor)
+            labels = None if shares is None else self.guided(shares[None])
+            self._guesses[key] = guess(
+                self.network, moves, z, None if labels is None else labels[0]
+            )
+        return self._guesses[key]
+
+    def where_drawings_lie(
+        self, normal: Array, shares: Array | None, *, u: float, word: Callable[[], int]
+    ) -> Array:
         """A latent (Z,) of a sketch made of words, from standard normal numbers (Z,).
 
         Between words it lies between their latents of the same numbers, so that it moves evenly
         with the shares.
+
+        Args:
+            normal: (Z,).
+            shares: (W + 1,) of words; None: no word.
+            u: from [0, 1), chooses the component.
+            word: chooses any of them, to stand for no word.
         """
         weights = self.network.checkpoint.weights
-        n_words = len(self.network.checkpoint.words)
-        u = self.random(index, COMPONENT).random()
-        parts = {int(word): float(shares[word]) for word in np.flatnonzero(shares[:n_words])}
-        if (rest := 1 - sum(parts.values())) > 1e-6:  # no word: any of them
-            word = self.chosen(index)
-            parts[word] = parts.get(word, 0) + rest
+        told = np.zeros(0) if shares is None else shares[: len(self.network.checkpoint.words)]
+        parts = {int(k): float(told[k]) for k in np.flatnonzero(told)}
+        if (rest := 1 - sum(parts.values())) > 1e-6:
+            instead = word()
+            parts[instead] = parts.get(instead, 0) + rest
         result = np.zeros_like(normal)
-        for word, share in parts.items():
-            weight = weights["latent.weight"][word]
+        for k, share in parts.items():
+            weight = weights["latent.weight"][k]
             if self.settings.most_likely:
                 component = int(weight.argmax())
             else:
                 steps = np.cumsum(weight, dtype=np.float64)
                 component = int(np.searchsorted(steps / steps[-1], u, side="right"))
-            mean = weights["latent.mean"][word, component]
-            result += np.float32(share) * (mean + weights["latent.scale"][word] @ normal)
+            mean = weights["latent.mean"][k, component]
+            result += np.float32(share) * (mean + weights["latent.scale"][k] @ normal)
         return result

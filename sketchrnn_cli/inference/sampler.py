@@ -53,8 +53,8 @@ def draw(
         n: how many.
         settings: temperatures, seed, limits.
         z: (n, Z) latents to draw from. Default: a sample each from where the drawings of its word
-            lie, or from N(0, I) where the model does not know; with prefixes, a sample of what the
-            encoder makes of them (its mean when greedy).
+            lie, or from N(0, I) where the model does not know; with prefixes, one of those that
+            explain them, or what the encoder makes of them where the model does not know.
         prefixes: n beginnings, stroke-3 in data units, that the drawings go on from.
         words: n words to put on the sketches, and to tell a model that is told words; one that it
             does not know, or None, is no word. Default: the model's own, each as often as there
@@ -97,7 +97,8 @@ def draw(
                 f"beginning {k}: {len(prefix)} points, and max_points is {settings.max_points}"
             )
     mu, sigma = z, None
-    if prefixes is not None and z is None and network.checkpoint.config.encoder:
+    knows = "latent.share" in network.checkpoint.weights and not settings.prior
+    if prefixes is not None and z is None and network.checkpoint.config.encoder and not knows:
         mu, sigma = _read(network, prefixes)
     if labels is None and words is not None:
         labels = label_rows(network.checkpoint, words)

@@ -1,0 +1,75 @@
+"""What the drawing page needs of a model: the weights that draw, and how its drawings lie on paper."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.plan import GUIDANCE, Settings
+from sketchrnn_cli.inference.sampler import draw
+from sketchrnn_cli.model.checkpoint import Checkpoint
+from sketchrnn_cli.sketches.simplify import EPSILON
+from sketchrnn_cli.sketches.sketch import BOX
+
+PARTS = ("decoder.", "latent.")  # the encoder has only ever read whole drawings
+LOOKED_AT = 32  # drawings of a model, to see how large they are
+
+
+def page_model(
+    checkpoint: Checkpoint, *, name: str, notice: str = "", half: bool = False
+) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """A model as the page takes it.
+
+    Args:
+        checkpoint: the model.
+        name: what the page calls it.
+        notice: a line under the page.
+        half: weights as float16 even where that rounds them.
+
+    Returns:
+        Sizes and facts, for JSON, and the arrays: float16 where this loses nothing, or ``half``.
+
+    Raises:
+        BadConfig: a number is too large for float16.
+    """
+    config = checkpoint.config
+    weights = {k: v for k, v in checkpoint.weights.items() if k.startswith(PARTS)}
+    if half and any(np.abs(array).max() > np.finfo(np.float16).max for array in weights.values()):
+        raise BadConfig("a weight is too large for float16; leave --half out")
+    with np.errstate(over="ignore"):
+        halves = {key: array.astype(np.float16) for key, array in weights.items()}
+    if half or all((halves[key] == array).all() for key, array in weights.items()):
+        weights = halves  # type: ignore[assignment]
+    fit = bool(checkpoint.preparation.get("fit"))
+    shares = checkpoint.weights.get("latent.share")
+    return {
+        "name": name,
+        "notice": notice,
+        "words": list(checkpoint.words),
+        "counts": checkpoint.counts if shares is None else shares.tolist(),
+        "n_words": config.n_words,
+        "word_size": config.word_size if config.n_words else 0,
+        "latent_size": config.latent_size if config.encoder else 0,
+        "tanh_z": bool(checkpoint.training.get("tanh_z")),
+        "decoder_size": config.decoder_size,
+        "n_mixtures": config.n_mixtures,
+        "scale_factor": checkpoint.scale_factor,
+        "n_max": checkpoint.n_max,
+        "guidance": GUIDANCE if config.n_words else 1.0,
+        "epsilon": float(checkpoint.preparation.get("epsilon", EPSILON)),
+        "absolute": fit,  # the first move is a place on paper, not the second point of the drawing
+        "extent": BOX if fit else _extent(checkpoint),
+    }, dict(weights)
+
+
+def _extent(checkpoint: Checkpoint) -> float:
+    """How large the drawings of a model are that have a frame of their own, data units."""
+    settings = Settings(max_points=min(250, max(checkpoint.n_max, 1)))
+    sketches = draw(Engine(checkpoint), LOOKED_AT, settings=settings)
+    boxes = np.array([sketch.box() for sketch in sketches])
+    extents = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    return round(float(np.median(extents)), 2) or BOX

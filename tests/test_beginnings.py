@@ -1,0 +1,121 @@
+"""What a beginning says about the latent of the whole drawing."""
+
+import dataclasses
+
+import networks
+import numpy as np
+import pytest
+
+from sketchrnn_cli.inference import mixture
+from sketchrnn_cli.inference.beginnings import Guesses, guess
+from sketchrnn_cli.inference.engine import Engine, condition, label_rows
+from sketchrnn_cli.inference.plan import Settings, to_model
+from sketchrnn_cli.inference.sampler import draw
+from sketchrnn_cli.sketches.sketch import to_stroke3
+
+FAR = 3.0  # between the two places where latents lie
+
+
+def two_heaps(**kept):
+    """A network whose latents lie in two narrow heaps of equal weight, and the heaps' means."""
+    model = networks.tiny(words=("ant", "bee"), **kept)
+    size = model.config.latent_size
+    mean = np.random.default_rng(4).normal(size=(1, 2, size)) * FAR
+    fitted = {
+        "latent.share": np.array([0.5, 0.5], np.float32),
+        "latent.weight": np.array([[0.5, 0.5]] * 2, np.float32),
+        "latent.mean": np.repeat(mean, 2, axis=0).astype(np.float32),
+        "latent.scale": np.repeat(np.eye(size, dtype=np.float32)[None] * 1e-4, 2, axis=0),
+    }
+    return dataclasses.replace(model, weights=model.weights | fitted), fitted["latent.mean"][0]
+
+
+def begun(engine, z, n_points):
+    (sketch,) = draw(
+        engine, 1, settings=Settings(greedy=True, max_points=n_points), z=z[None].astype("f4")
+    )
+    return to_stroke3(sketch)
+
+
+def expected(engine, prefix, z, word):
+    """How likely latents make a beginning, nats each, move by move."""
+    moves = to_model(prefix, engine.checkpoint.scale_factor)
+    result = []
+    for latent in z:
+        state = condition(
+            engine.checkpoint, 1, z=latent[None], labels=label_rows(engine.checkpoint, [word])
+        )
+        (raw,) = engine.forward([moves], state)
+        pens = (moves[:, 2] >= 1).astype(int)
+        rows, each = raw.astype("f8"), range(len(moves))
+        parts = [mixture.log_likelihood(rows[[t]], moves[[t], :2], pens[[t]]) for t in each]
+        result.append(float(np.sum(parts)))
+    return np.array(result)
+
+
+@pytest.mark.parametrize("n_words", [0, 2])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_drawing_goes_on_from_the_latent_that_explains_how_it_began(n_words, seed):
+    model, means = two_heaps(n_words=n_words)
+    engine = Engine(model)
+    prefix = networks.random_moves(np.random.default_rng(seed), 60) * np.array([40, 40, 1], "f4")
+    nats = expected(engine, prefix, means, "ant" if n_words else None)
+    heap = int(nats.argmax())
+    assert abs(nats[0] - nats[1]) > 7  # or the other heap would have its share
+    settings = Settings(max_points=80)
+    words = ["ant"] * 6 if n_words else None
+    found = draw(engine, 6, settings=settings, prefixes=[prefix] * 6, words=words)
+    z = np.repeat(means[heap][None], 6, axis=0)
+    wanted = draw(engine, 6, settings=settings, prefixes=[prefix] * 6, words=words, z=z)
+    for a, b in zip(found, wanted, strict=True):
+        assert a.n_points == b.n_points
+        np.testing.assert_allclose(a.points(), b.points(), atol=1)
+
+
+def test_candidates_are_weighed_by_the_likelihood_of_the_beginning():
+    engine = Engine(networks.tiny(n_words=3, words=("ant", "bee", "cow")))
+    rng = np.random.default_rng(0)
+    moves = networks.random_moves(rng, 9)
+    z = rng.normal(size=(5, engine.checkpoint.config.latent_size)).astype("f4")
+    labels = np.array([0, 1, 0, 0], "f4")
+    found = guess(engine, moves, z, labels)
+    wanted = expected(engine, moves * np.array([20, 20, 1], "f4"), z, "bee")
+    np.testing.assert_allclose(found.log_weight, wanted, rtol=1e-4)
+    assert np.ptp(wanted) > 0.1
+    assert (found.best() == z[wanted.argmax()]).all()
+
+
+def test_a_latent_is_chosen_as_often_as_it_weighs():
+    z = np.arange(3, dtype=np.float32)[:, None]
+    guesses = Guesses(z, np.log([0.2, 0.5, 0.3]) - 1e4)
+    grid = (np.arange(1000) + 0.5) / 1000
+    counts = np.bincount([int(guesses.choose(u)[0]) for u in grid])
+    assert counts.tolist() == [200, 500, 300]
+
+
+def test_an_impossible_beginning_is_gone_on_from_all_the_same():
+    model, _ = two_heaps()
+    prefix = np.array([[1000, 1000, 0], [-1000, 1000, 0]] * 4, "f4")
+    (sketch,) = draw(Engine(model), 1, settings=Settings(max_points=20), prefixes=[prefix])
+    assert sketch.n_points >= 8
+
+
+def test_a_beginning_and_what_is_drawn_beside_it_do_not_matter_to_each_other():
+    model, means = two_heaps()
+    engine = Engine(model)
+    first, second = (begun(engine, mean, 8) for mean in means)
+    settings = Settings(seed=5, max_points=20)
+    together = list(draw(engine, 2, settings=settings, prefixes=[first, second]))
+    (alone,) = draw(engine, 1, settings=settings, prefixes=[second], numbers=[1])
+    assert [s.tolist() for s in together[1].strokes] == [s.tolist() for s in alone.strokes]
+
+
+def test_the_prior_asks_the_encoder():
+    model, _ = two_heaps()
+    engine = Engine(model)
+    prefix = begun(engine, np.zeros(8), 8)
+    settings = Settings(greedy=True, prior=True, max_points=20)
+    (found,) = draw(engine, 1, settings=settings, prefixes=[prefix])
+    mu, _ = engine.encode([to_model(prefix, 20.0)])
+    (wanted,) = draw(engine, 1, settings=settings, prefixes=[prefix], z=mu)
+    assert [s.tolist() for s in found.strokes] == [s.tolist() for s in wanted.strokes]
