@@ -1,4 +1,4 @@
-"""What the drawing page needs of a model: the weights that draw, and how its drawings lie on paper."""
+"""What the drawing page needs of a model: weights that draw, and how its drawings lie on paper."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.inference.beginnings import TRUST
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.inference.plan import GUIDANCE, Settings
 from sketchrnn_cli.inference.sampler import draw
@@ -59,6 +60,7 @@ def page_model(
         "n_mixtures": config.n_mixtures,
         "scale_factor": checkpoint.scale_factor,
         "n_max": checkpoint.n_max,
+        "trust": TRUST,
         "guidance": GUIDANCE if config.n_words else 1.0,
         "epsilon": float(checkpoint.preparation.get("epsilon", EPSILON)),
         "absolute": fit,  # the first move is a place on paper, not the second point of the drawing

@@ -337,8 +337,8 @@ function toModel(moves, scale) {
 /** Go on from a beginning, several times. Yields messages, and often, so that it can be left.
  *
  *  The latent of a whole drawing is not known from its beginning. Candidates are drawn from where
- *  drawings lie, of the word or of any, and each counts as much as it makes the decoder expect the
- *  beginning; those that count are gone on from.
+ *  drawings lie, of the word or of any, and each counts the more, the more it makes the decoder expect
+ *  the beginning; those that count are gone on from.
  *
  *  ask: { beginning: moves in data units, word: its number or null for any, n, seed, temperature,
  *         maxPoints, oneStroke }
@@ -409,7 +409,7 @@ function* explain(decoder, beginning, ask, chance) {
     }
   }
   const top = Math.max(...candidates.map((one) => one.nats));
-  const weights = candidates.map((one) => Math.exp(one.nats - top) || 0);
+  const weights = candidates.map((one) => Math.exp(model.trust * (one.nats - top)) || 0);
   const chosen = chance.spread(weights, ask.n).map((k) => candidates[k]);
   return chosen.map(({ state, word, raw }) => ({ state: decoder.copy(state), word, raw }));
 }
