@@ -12,6 +12,7 @@ from sketchrnn_cli.inference import mixture, score
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.inference.plan import random_numbers
 from sketchrnn_cli.model import sketch_rnn_js
+from sketchrnn_cli.sketches.preparation import Preparation
 
 KEYS = {
     *("magenta_l_r", "magenta_l_kl", "nats_per_sketch", "kl_nats_per_sketch", "nats_per_point"),
@@ -28,6 +29,7 @@ class Drawings:
         for moves in self.all:
             moves[:, :2] *= scale
         self.n_max = max(lengths)
+        self.preparation = Preparation(fit=False, simplified=False)
 
     def indices(self, split):
         return np.arange(1, len(self.all)) if split == "test" else np.arange(0)

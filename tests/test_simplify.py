@@ -12,8 +12,8 @@ import pytest
 from sketchrnn_cli.sketches import simplify
 from sketchrnn_cli.sketches.blocks import from_sketches
 from sketchrnn_cli.sketches.formats import ndjson
-from sketchrnn_cli.sketches.preparation import Preparation, prepare_like
-from sketchrnn_cli.sketches.sketch import from_polylines
+from sketchrnn_cli.sketches.preparation import Preparation, moves_like, prepare_like
+from sketchrnn_cli.sketches.sketch import from_polylines, to_stroke3
 
 
 def slow_resample(points):
@@ -172,3 +172,28 @@ def test_preparing_twice_changes_nothing():
     once = prepare_like(raw, CANVAS)
     twice = prepare_like(once, CANVAS.to_dict())
     assert [s.tolist() for s in once.strokes] == [s.tolist() for s in twice.strokes]
+
+
+GOOGLES = Preparation(fit=True, simplified=True, box=510.0, from_origin=True)
+
+
+def test_drawings_of_a_model_may_lie_in_another_box_and_from_their_first_point():
+    """As Google's browser models have them, whose files leave the place of that point out."""
+    drawing = from_polylines([[[10, 255], [255, 0]], [[0, 100]]], "cat")
+    (first, dot) = prepare_like(drawing, GOOGLES, partial=True).strokes
+    assert first.tolist() == [[0, 0], [490, -510]]
+    assert dot.tolist() == [[-20, -310]]
+    boxed = prepare_like(drawing, Preparation(fit=True, simplified=True, box=510.0))
+    assert boxed.strokes[0].tolist() == [[20, 510], [510, 0]]
+
+
+def test_moves_of_a_packed_set_lie_as_those_of_the_drawings_themselves():
+    drawing = from_polylines([[[10, 255], [255, 0]], [[0, 100]]], "cat")
+    moves = to_stroke3(drawing)
+    wanted = to_stroke3(prepare_like(drawing, GOOGLES))
+    assert moves_like(moves, CANVAS, GOOGLES).tolist() == wanted.tolist()
+    assert moves_like(moves, CANVAS, GOOGLES.to_dict()).tolist() == wanted.tolist()
+    for same in ({}, CANVAS, Preparation(fit=False, simplified=False)):
+        assert moves_like(moves, CANVAS, same) is moves
+    assert moves_like(moves, Preparation(fit=False, simplified=False), GOOGLES) is moves
+    assert moves[0].tolist() == [10, 255, 0]  # untouched

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sketchrnn_cli import pretrained
+from sketchrnn_cli.cli import downloads
 from sketchrnn_cli.cli.options import Device, Format, Json, Model, Quiet, Threads
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, work_alone
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
@@ -56,9 +57,11 @@ def encode(
     """Find the latents of drawings: mean z and its sigma, beside each drawing or as arrays."""
     if on_error not in ("fail", "skip"):
         raise BadConfig(f"--on-error {on_error}: must be fail or skip")
+    terminal = Terminal(quiet=quiet)
     if fit:
         limit_threads(threads)
-        _fit(sketches, model, out, on_error, device, Terminal(quiet=quiet), json=json)
+        sketches = downloads.local([sketches], terminal)[0]
+        _fit(sketches, model, out, on_error, device, terminal, json=json)
         return
     kind = "ndjson" if (out, format) == (streams.STDIO, None) else None
     kind = kind or streams.suffix_of(out, format, KNOWN)
@@ -66,9 +69,9 @@ def encode(
         raise BadConfig("--json and the latents both want standard output: give -o FILE")
     streams.check_output(out, binary=kind == "npz")
     limit_threads(threads)
+    sketches = downloads.local([sketches], terminal)[0]
     if sketches == streams.STDIO or _is_small(sketches):
         work_alone()
-    terminal = Terminal(quiet=quiet)
 
     from sketchrnn_cli.sketches.formats import read_sketches
 
@@ -197,12 +200,14 @@ def _training_drawings(
     """
     from sketchrnn_cli.sketches.corpus import Corpus, is_packed
     from sketchrnn_cli.sketches.formats import read_sketches
-    from sketchrnn_cli.sketches.preparation import prepare_like
+    from sketchrnn_cli.sketches.preparation import moves_like, prepare_like
     from sketchrnn_cli.sketches.sketch import to_stroke3
 
     if source != streams.STDIO and Path(source).is_file() and is_packed(source):
         corpus = Corpus.open(source)
-        yield from ((corpus.word_of(i), corpus.moves_of(i)) for i in corpus.indices("train"))
+        made, wanted = corpus.preparation, model.preparation
+        for i in corpus.indices("train"):
+            yield corpus.word_of(i), moves_like(corpus.moves_of(i), made, wanted)
         return
     for sketch in read_sketches(source, on_error=on_error, skipped=faults.append):
         yield sketch.word or "", to_stroke3(prepare_like(sketch, model.preparation))

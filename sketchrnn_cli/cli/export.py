@@ -3,31 +3,77 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.cli.options import Json, Model, Overwrite, Quiet
 from sketchrnn_cli.cli.terminal import Terminal
-from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 from sketchrnn_cli.sketches import streams
 
-KNOWN = ("safetensors",)
+if TYPE_CHECKING:
+    from sketchrnn_cli.model.checkpoint import Checkpoint
+
+KNOWN = ("html", "safetensors", "npz", "gen.json", "vae.json")
+BROWSER = ("gen.json", "vae.json")
 
 
 def export(
-    out: Annotated[str, typer.Option("--out", "-o", help="FILE.safetensors.")],
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out",
+            "-o",
+            help="FILE.gen.json (decoder only, for sketch-rnn-js and @magenta/sketch) or "
+            "FILE.vae.json (with encoder, for sketch-rnn-js): a browser model. "
+            "FILE.safetensors: any command takes it as --model. FILE.npz: the weights as plain "
+            "arrays, and all else as JSON in `metadata`, for `numpy.load`; no command reads it. "
+            "- is a pipe.",
+        ),
+    ],
     model: Model = None,
+    word: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--word", help="Which word of a model that is told words: a browser model holds one."
+        ),
+    ] = None,
+    guidance: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            "--guidance",
+            help="With --word, how much it counts, 0 to 4: 1 is the model as it learned it, 1.5 "
+            "as `sample` draws it. \\[default: 1]",
+        ),
+    ] = None,
     half: Annotated[
-        bool, typer.Option("--half", help="Numbers as float16: half the size, 3 digits of each.")
+        bool,
+        typer.Option(
+            "--half", help="safetensors and html as float16: half the size, 3 digits of each."
+        ),
     ] = False,
+    format: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--format", help="Instead of the suffix; needed for `-`."),
+    ] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Write a model as one file that any command takes as --model."""
-    kind = streams.suffix_of(out, None, KNOWN)
+    """Write a model as one file: to pass on, for a browser, or as a page to draw on."""
+    kind = _kind(out, format)
+    if half and kind not in ("safetensors", "html"):
+        raise BadConfig("--half is for safetensors and html")
+    if word is not None and kind not in BROWSER:
+        raise BadConfig(f"--word is for browser models; a .{kind} keeps all words")
+    if guidance is not None and word is None:
+        raise BadConfig("--guidance goes with --word")
+    if guidance is not None and not 0 <= guidance <= 4:
+        raise BadConfig(f"--guidance {guidance:g}: must be from 0 to 4")
+    if json and out == streams.STDIO:
+        raise BadConfig("--json and the model both want standard output: give -o FILE")
     streams.check_output(out, binary=True)
     if Path(out).is_file() and not overwrite:
         raise BadFile(f"{out}: exists; give --overwrite to replace it")
@@ -35,9 +81,126 @@ def export(
 
     from sketchrnn_cli.model import checkpoint
 
+    name = model or pretrained.NAME
     found = checkpoint.load(model or pretrained.FILE)
-    checkpoint.save(Path(out), found, half=half)
-    size = Path(out).stat().st_size
-    terminal.say(f"{out}: {size / 1e6:.2f} MB")
+    cut: dict[str, int] = {}
+    if kind in BROWSER:
+        data, cut = _browser_model(found, kind, name, word, 1.0 if guidance is None else guidance)
+    elif kind == "npz":
+        data = _npz(found)
+    elif kind == "html":
+        data = _page(found, model, half=half)
+    else:
+        data = checkpoint.file_of(found, half=half)
+    with streams.open_output(out, binary=True) as stream:
+        stream.write(data)
+
+    if cut:
+        arrays = ", ".join(f"{n:,} of {key}" for key, n in cut.items())
+        terminal.warn(f"weights beyond 10, which a browser model cannot hold, cut off: {arrays}")
+    if out != streams.STDIO:
+        terminal.say(f"{out}: {len(data) / 1e6:.2f} MB")
     if json:
-        terminal.answer({"file": out, "format": kind, "half": half, "bytes": size})
+        written = {"file": out, "format": kind, "half": half, "bytes": len(data)}
+        terminal.answer({**written, "saturated": cut})
+
+
+def _kind(out: str, format: str | None) -> str:
+    """The format to write; a suffix may have two parts."""
+    suffix = next((kind for kind in KNOWN if out.lower().endswith(f".{kind}")), None)
+    return streams.suffix_of(out, format or suffix, KNOWN)
+
+
+def _browser_model(
+    found: Checkpoint, kind: str, name: str, word: str | None, guidance: float
+) -> tuple[bytes, dict[str, int]]:
+    """The file, and how many weights of which array were cut off.
+
+    Raises:
+        BadCheckpoint: the format cannot hold this model.
+        BadConfig: no word, or one that the model does not know.
+    """
+    from sketchrnn_cli.model import one_word, sketch_rnn_js
+
+    has_encoder = found.config.encoder
+    label = _word(found, name, word)
+    if label is not None:
+        found = one_word.of(found, label, guidance=guidance)
+    if kind == "gen.json" and found.config.encoder:
+        why = "it has an encoder" if has_encoder else "its words start from states of their own"
+        raise BadCheckpoint(f"{name}: {why}, and a .gen.json has no place for it: write .vae.json")
+    if kind == "vae.json" and not found.config.encoder:
+        raise BadCheckpoint(f"{name}: has no encoder, and a .vae.json is one with: write .gen.json")
+    try:
+        return sketch_rnn_js.file_of(found)
+    except BadCheckpoint as error:
+        raise BadCheckpoint(f"{name}: {error}") from None
+
+
+def _word(found: Checkpoint, name: str, word: str | None) -> str | None:
+    """The label of the word to fold in; None for a model that is told none.
+
+    Raises:
+        BadConfig: no word, or one that the model does not know.
+    """
+    from sketchrnn_cli.sketches.words import visible
+
+    if not found.config.n_words and (word is None or found.words == (word,)):
+        return None
+    if not found.config.n_words:
+        raise BadConfig(f"--word: {name} is told no words, so it cannot be asked for one")
+    if word is None and len(found.words) == 1:
+        return found.words[0]
+    if word is None:
+        raise BadConfig(
+            f"{name}: is told {len(found.words)} words, and a browser model holds one: "
+            f"give --word, as in --word {visible(found.words[0])!r}"
+        )
+    if word in found.words:
+        return word
+    from sketchrnn_cli.inference import prompt
+
+    try:
+        things = prompt.parse(word, found.words, strict=True).things
+    except BadConfig as error:
+        raise BadConfig(f"--word: {error}") from None
+    labels = [thing.parts for thing in things if isinstance(thing, prompt.Thing)]
+    if len(things) > 1 or len(labels) != 1 or len(labels[0]) > 1:
+        raise BadConfig(f"--word {visible(word)!r}: name one word, as in --word cat")
+    return labels[0][0][0]
+
+
+def _page(found: Checkpoint, model: str | None, *, half: bool) -> bytes:
+    """The drawing page."""
+    from sketchrnn_cli.drawing import page
+    from sketchrnn_cli.inference.page_model import page_model
+
+    name = pretrained.NAME if model is None else Path(model).name
+    notice = pretrained.NOTICE if model is None else ""
+    return page.to_html(*page_model(found, name=name, notice=notice, half=half)).encode()
+
+
+def _npz(found: Checkpoint) -> bytes:
+    """Every weight under its name, and ``metadata``: all else as a JSON text. Nothing pickled."""
+    import io
+    import json
+    import zipfile
+    from dataclasses import asdict
+
+    import numpy as np
+
+    metadata = {
+        "config": asdict(found.config),
+        "scale_factor": found.scale_factor,
+        "words": found.words,
+        "n_max": found.n_max,
+        "preparation": found.preparation,
+        "training": found.training,
+    }
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        arrays = {**found.weights, "metadata": np.array(json.dumps(metadata))}
+        for key, array in sorted(arrays.items()):
+            with archive.open(zipfile.ZipInfo(f"{key}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+    return file.getvalue()

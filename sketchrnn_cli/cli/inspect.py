@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from sketchrnn_cli import pretrained
+from sketchrnn_cli.cli import downloads
 from sketchrnn_cli.cli.options import Device, Json, Quiet, Seed, Threads
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal
 from sketchrnn_cli.errors import BadConfig, BadFile
@@ -36,7 +37,8 @@ def inspect(
         Optional[str],  # noqa: UP045
         typer.Argument(
             metavar="[THING]",
-            help="Drawings (- for ndjson), a model, or a run folder. [default: the built-in model]",
+            help="Drawings (- for ndjson), a model, or a run folder. "
+            "\\[default: the built-in model]",
         ),
     ] = None,
     grid: Annotated[
@@ -62,7 +64,7 @@ def inspect(
             "--model",
             "--checkpoint",
             metavar="RUN",
-            help="What scores drawings. [default: the built-in model]",
+            help="What scores drawings. \\[default: the built-in model]",
         ),
     ] = None,
     count: Annotated[
@@ -77,14 +79,14 @@ def inspect(
 ) -> None:
     """Say what is in a file of drawings, a model or a run, and show some of it."""
     limit_threads(threads)
-    thing = thing or str(pretrained.FILE)
+    terminal = Terminal(quiet=quiet)
+    thing = downloads.local([thing or str(pretrained.FILE)], terminal)[0]
     is_model = _is_model(thing)
     _refuse_nonsense(is_model=is_model, plot=plot, evaluate=evaluate, score=score, model=model)
     if split not in SPLITS:
         raise BadConfig(f"--split {split}: must be one of {', '.join(SPLITS)}")
     grid_format = _picture_format("--grid", grid, ("svg", "png"))
     _picture_format("--plot", plot, ("png",))
-    terminal = Terminal(quiet=quiet)
     n_shown = count or (GRID if grid else _in_a_row())
     shows = grid is not None or (stdout_is_terminal() and not as_json)
     examples: Iterable[Sketch] = ()
@@ -141,7 +143,11 @@ def _is_model(thing: str) -> bool:
     path = Path(thing)
     if path.is_dir():
         return any((path / name).exists() for name in (FILE_NAME, "config.toml", "metrics.jsonl"))
-    return path.suffix.lower() in (".safetensors", ".json")
+    if path.suffix.lower() in (".safetensors", ".json"):
+        return True
+    from sketchrnn_cli.model.sketch_rnn_js import is_browser_model
+
+    return path.is_file() and is_browser_model(path)
 
 
 def _name(model: str) -> str:
@@ -320,7 +326,8 @@ def _drawings(
 
     from sketchrnn_cli.sketches import corpus as corpora
     from sketchrnn_cli.sketches.formats import read_sketches
-    from sketchrnn_cli.sketches.preparation import Preparation, prepare_like
+    from sketchrnn_cli.sketches.preparation import Preparation, moves_like, prepare_like
+    from sketchrnn_cli.sketches.sketch import from_stroke3
 
     stored = checkpoint.preparation
     if evaluate is None:
@@ -348,4 +355,9 @@ def _drawings(
             packed = Path(folder) / "packed.npz"
             corpora.build([evaluate], packed, options)
             corpus = corpora.Corpus.open(packed)
-        yield corpus, ((i, corpus.sketch(i)) for i in corpus.indices(split).tolist())
+
+        def drawing(i: int) -> tuple[int, Sketch]:
+            moves = moves_like(corpus.moves_of(i), corpus.preparation, stored)
+            return i, from_stroke3(moves, corpus.word_of(i))
+
+        yield corpus, map(drawing, corpus.indices(split).tolist())

@@ -52,7 +52,8 @@ def drawings(facts: Facts) -> list[str]:
 def _preparation_line(lines: list[str], preparation: Facts) -> None:
     if not preparation:
         return
-    fit = "fitted to a 255 box" if preparation.get("fit") else "in their own frame"
+    box = printable(str(preparation.get("box", 255)).removesuffix(".0"))
+    fit = f"fitted to a {box} box" if preparation.get("fit") else "in their own frame"
     simple = f", simplified (epsilon {preparation.get('epsilon')})"
     simple = simple if preparation.get("simplified") else ""
     low, high = preparation.get("min_points"), preparation.get("max_points")

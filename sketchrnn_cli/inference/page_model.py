@@ -13,7 +13,7 @@ from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.inference.plan import GUIDANCE, Settings
 from sketchrnn_cli.inference.sampler import draw
 from sketchrnn_cli.model.checkpoint import Checkpoint
-from sketchrnn_cli.sketches.simplify import EPSILON
+from sketchrnn_cli.sketches.preparation import Preparation
 from sketchrnn_cli.sketches.sketch import BOX
 
 PARTS = ("decoder.", "latent.")  # the encoder has only ever read whole drawings
@@ -45,7 +45,8 @@ def page_model(
         halves = {key: array.astype(np.float16) for key, array in weights.items()}
     if half or all((halves[key] == array).all() for key, array in weights.items()):
         weights = halves  # type: ignore[assignment]
-    fit = bool(checkpoint.preparation.get("fit"))
+    stored = checkpoint.preparation
+    made = Preparation.from_dict(stored) if stored else Preparation(fit=False, simplified=False)
     shares = checkpoint.weights.get("latent.share")
     return {
         "name": name,
@@ -62,9 +63,10 @@ def page_model(
         "n_max": checkpoint.n_max,
         "trust": TRUST,
         "guidance": GUIDANCE if config.n_words else 1.0,
-        "epsilon": float(checkpoint.preparation.get("epsilon", EPSILON)),
-        "absolute": fit,  # the first move is a place on paper, not the second point of the drawing
-        "extent": BOX if fit else _extent(checkpoint),
+        "epsilon": made.epsilon,
+        # Whether the first move is a place on paper, and not the second point of the drawing.
+        "absolute": made.fit and not made.from_origin,
+        "extent": made.box if made.fit else _extent(checkpoint),
     }, dict(weights)
 
 

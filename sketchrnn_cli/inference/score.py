@@ -16,6 +16,7 @@ from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import mixture
 from sketchrnn_cli.inference.engine import Network, condition, decoder_input, label_rows
 from sketchrnn_cli.inference.plan import random_numbers, to_model
+from sketchrnn_cli.sketches.preparation import Preparation, moves_like
 
 Array = npt.NDArray[np.float32]
 Nats = npt.NDArray[np.float64]
@@ -27,6 +28,11 @@ SPLITS = ("train", "valid", "test")
 
 class Corpus(Protocol):
     """What ``evaluate`` asks of a packed training set."""
+
+    @property
+    def preparation(self) -> Preparation:
+        """How its drawings were made."""
+        ...
 
     @property
     def n_max(self) -> int:
@@ -84,6 +90,8 @@ def log_likelihood(
 def evaluate(network: Network, corpus: Corpus, split: str, *, seed: int = 0) -> dict[str, object]:
     """Losses on one split. Data is normalised by the model's scale factor, not its own.
 
+    A fitted set is brought to the box and the origin of a model of fitted drawings.
+
     Each sketch's latent is drawn from (seed, its index); keys in ``_at_mean`` use mu instead. A
     model that is told words is told those of the drawings.
 
@@ -107,12 +115,15 @@ def evaluate(network: Network, corpus: Corpus, split: str, *, seed: int = 0) -> 
     if not len(indices):
         raise BadConfig(f"no drawings in the {split} split: nothing to evaluate")
     config, scale_factor = network.checkpoint.config, network.checkpoint.scale_factor
-    n_max = int(corpus.n_max)
+    stored, n_max = network.checkpoint.preparation, int(corpus.n_max)
     n_points = 0
     kl = 0.0
     sums: dict[str, Nats] = {}
     for chunk in np.array_split(indices, math.ceil(len(indices) / CHUNK)):
-        moves = [to_model(corpus.moves_of(int(i)), scale_factor) for i in chunk]
+        moves = [
+            to_model(moves_like(corpus.moves_of(int(i)), corpus.preparation, stored), scale_factor)
+            for i in chunk
+        ]
         n_points += sum(len(m) for m in moves)
         inputs = [decoder_input(m) for m in moves]
         latents: dict[str, Array | None] = {"": None}

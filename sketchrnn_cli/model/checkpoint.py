@@ -199,10 +199,11 @@ def load(source: str | Path) -> Checkpoint:
             raise BadFile(f"{run}: no {FILE_NAME} in this folder; is it a run of `train`?")
     if not path.is_file():
         raise BadFile(f"{path}: no such checkpoint")
-    if path.name.endswith(".json"):
-        from sketchrnn_cli.model.sketch_rnn_js import load as load_browser_model
+    if path.suffix != ".safetensors":
+        from sketchrnn_cli.model import sketch_rnn_js
 
-        return load_browser_model(path)
+        if path.suffix.lower() == ".json" or sketch_rnn_js.is_browser_model(path):
+            return sketch_rnn_js.load(path)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -230,7 +231,8 @@ def from_bytes(data: bytes, *, name: str) -> Checkpoint:
             config=config,
             weights=_of_today({k: np.asarray(v, np.float32) for k, v in arrays.items()}),
             scale_factor=float(metadata["scale_factor"]),
-            words=tuple(str(word) for word in json.loads(metadata["words"])),
+            # encoded, because half a surrogate pair is no text and fails here
+            words=tuple(str(w).encode().decode() for w in json.loads(metadata["words"])),
             n_max=int(metadata["n_max"]),
             preparation=dict(json.loads(metadata["preparation"])),
             training=dict(json.loads(metadata["training"])),

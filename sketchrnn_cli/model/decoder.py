@@ -19,7 +19,9 @@ class Decoder(nn.Module):
     """Predicts every move from the moves before it, z, and the word.
 
     The numbers that stand for a word are learned, and heard where z is: in the start state and at
-    every step. One row more stands for no word, so that a model is unconditional too.
+    every step. One row more stands for no word, so that a model is unconditional too. A model
+    without encoder starts from zeros, told words or not: there is no room for another start in the
+    form that browsers read.
 
     Source: Ha & Eck 2017, section 3.2; initialisation: magenta model.py.
     """
@@ -31,9 +33,10 @@ class Decoder(nn.Module):
         self.out_w = nn.Parameter(glorot(h, n_out, generator=generator))
         self.out_b = nn.Parameter(glorot(n_out, generator=generator))
         if config.constant_size:
-            start = 0.001 * torch.randn(config.constant_size, 2 * h, generator=generator)
-            self.start_w = nn.Parameter(start)
-            self.start_b = nn.Parameter(torch.zeros(2 * h))
+            learned = config.encoder
+            start = 0.001 * learned * torch.randn(config.constant_size, 2 * h, generator=generator)
+            self.start_w = nn.Parameter(start, requires_grad=learned)
+            self.start_b = nn.Parameter(torch.zeros(2 * h), requires_grad=learned)
         self.words = None
         if config.n_words:
             rows = torch.randn(config.n_words + 1, config.word_size, generator=generator)

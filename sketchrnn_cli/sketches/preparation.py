@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.sketches import simplify
-from sketchrnn_cli.sketches.blocks import Block, from_sketches
+from sketchrnn_cli.sketches.blocks import Block, Moves, from_sketches
 from sketchrnn_cli.sketches.sketch import BOX, Sketch
 
 SMALLEST_CANVAS_DRAWING = 16  # pixels; a partial drawing of less has no scale to go by
@@ -27,6 +28,8 @@ class Preparation:
     max_points: int = 250  # longer drawings were left out
     min_points: int = 1  # shorter ones too
     clip: float = 1000.0  # limit of an offset in training, data units
+    box: float = BOX  # where fitted drawings lie in data units: made as for 255, then scaled
+    from_origin: bool = False  # the first point is 0, 0, as in sketch-rnn's files, not a place
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.epsilon) and self.epsilon >= 0):
@@ -38,6 +41,8 @@ class Preparation:
             )
         if not self.clip > 0:
             raise BadConfig(f"clip must be above 0, not {self.clip}")
+        if not (math.isfinite(self.box) and self.box > 0):
+            raise BadConfig(f"box must be above 0, not {self.box}")
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -79,9 +84,36 @@ def prepare_like(
     raw = preparation.simplified and bool(simplify.looks_raw(block)[0])
     fit = preparation.fit and not (partial and _on_canvas(sketch))
     made = prepare(block, fit=fit, simplified=raw, whole=preparation.fit, preparation=preparation)
-    if made is block:
-        return sketch
-    return replace(made.sketch(0), times=None)
+    result = sketch if made is block else replace(made.sketch(0), times=None)
+    if not preparation.fit or (preparation.box == BOX and not preparation.from_origin):
+        return result
+    factor = np.float32(preparation.box / BOX)
+    origin = result.strokes[0][0] if preparation.from_origin else np.float32(0)
+    strokes = tuple((line - origin) * factor for line in result.strokes)
+    return replace(result, strokes=strokes, times=None)
+
+
+def moves_like(
+    moves: Moves, made: Preparation, wanted: Preparation | Mapping[str, Any]
+) -> npt.NDArray[Any]:
+    """Moves (P, 3) of a packed set as the drawings that a model learned from lie.
+
+    Args:
+        moves: stroke-3, data units of the set.
+        made: preparation of the set.
+        wanted: preparation of the model; an empty mapping leaves them as they are.
+    """
+    if not wanted or not made.fit:
+        return moves
+    if not isinstance(wanted, Preparation):
+        wanted = Preparation.from_dict(wanted)
+    if not wanted.fit or (wanted.box == made.box and wanted.from_origin == made.from_origin):
+        return moves
+    factor = wanted.box / made.box
+    result = moves * np.array([factor, factor, 1], np.float32)
+    if wanted.from_origin:
+        result[:1, :2] = 0
+    return result
 
 
 def prepare(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -279,11 +279,9 @@ class Trainer:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Sum gradients, L_R and wishes over all processes at once; returns L_R and the loss."""
         wishes = [torch.full_like(l_r, float(wish)) for wish in self.wishes()]
-        parameters = list(self.network.parameters())
-        gradients = [parameter.grad for parameter in parameters]
-        flat = torch.cat(
-            [*(g.flatten() for g in gradients if g is not None), torch.stack([l_r, *wishes])]
-        )
+        parameters = [each for each in self.network.parameters() if each.grad is not None]
+        gradients = [cast(torch.Tensor, each.grad).flatten() for each in parameters]
+        flat = torch.cat([*gradients, torch.stack([l_r, *wishes])])
         self.team.sum_(flat)
         *sums, rest = torch.split(flat, [*(parameter.numel() for parameter in parameters), 3])
         for parameter, part in zip(parameters, sums, strict=True):

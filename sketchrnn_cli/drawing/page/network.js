@@ -56,21 +56,15 @@ class Decoder {
     const h = (this.size = model.decoder_size);
     this.width = h + 5;
     this.n_out = 3 + 6 * model.n_mixtures;
-    // One row a gate, [of h, of the move], so that a product runs along memory.
-    this.w = new Float32Array(4 * h * this.width);
     const of_h = arrays["decoder.cell.w_h"], of_move = arrays["decoder.cell.w_x"];
-    for (let g = 0; g < 4 * h; g++) {
-      const row = g * this.width;
-      for (let i = 0; i < h; i++) this.w[row + i] = of_h[i * 4 * h + g];
-      for (let i = 0; i < 5; i++) this.w[row + h + i] = of_move[i * 4 * h + g];
-    }
-    this.out_w = new Float32Array(this.n_out * h);
+    this.w = packed(4 * h, this.width, (g, i) => (i < h ? of_h[i * 4 * h + g] : of_move[(i - h) * 4 * h + g]));
     const out_w = arrays["decoder.out_w"];
-    for (let o = 0; o < this.n_out; o++)
-      for (let i = 0; i < h; i++) this.out_w[o * h + i] = out_w[i * this.n_out + o];
+    this.out_w = packed(this.n_out, h, (o, i) => out_w[i * this.n_out + o]);
+    this.out_rows = this.out_w.length / h;
+    this.gate_rows = this.w.length / this.width;
     this.x = new Float64Array(TOGETHER * this.width);
-    this.gates = new Float64Array(TOGETHER * 4 * h);
-    this.out = new Float64Array(TOGETHER * this.n_out);
+    this.gates = new Float64Array(TOGETHER * this.gate_rows);
+    this.out = new Float64Array(TOGETHER * this.out_rows);
   }
 
   /** What the decoder hears of a sketch at every step (C,); null where it hears nothing.
@@ -117,9 +111,10 @@ class Decoder {
   /** Feed one move to each state, null for the start token; raw outputs (3 + 6M) each. */
   step(states, moves) {
     const result = [];
-    for (let first = 0; first < states.length; first += TOGETHER) {
-      const some = states.slice(first, first + TOGETHER);
-      result.push(...this.stepSome(some, moves.slice(first, first + TOGETHER)));
+    for (let first = 0; first < states.length; ) {
+      const rest = states.length - first, n = rest > 2 ? Math.min(rest, TOGETHER) : 1;
+      result.push(...this.stepSome(states.slice(first, first + n), moves.slice(first, first + n)));
+      first += n;
     }
     return result;
   }
@@ -136,10 +131,10 @@ class Decoder {
       }
       x[(h + 2 + (move ? move[2] : DOWN)) * lanes + k] = 1;
     }
-    product(this.w, x, this.gates, 4 * h, this.width, lanes);
+    product(this.w, x, this.gates, this.gate_rows, this.width, lanes);
     for (let k = 0; k < n; k++) {
       const { c, bias } = states[k], row = states[k].h, g = this.gates;
-      for (let i = 0, at = k * 4 * h; i < h; i++, at++) {
+      for (let i = 0, at = k * this.gate_rows; i < h; i++, at++) {
         const input = sigmoid(g[at] + bias[i]);
         const forget = sigmoid(g[at + h] + bias[h + i]);
         const output = sigmoid(g[at + 2 * h] + bias[2 * h + i]);
@@ -148,10 +143,10 @@ class Decoder {
       }
       for (let i = 0, at = k; i < h; i++, at += lanes) x[at] = row[i];
     }
-    product(this.out_w, x, this.out, this.n_out, h, lanes);
+    product(this.out_w, x, this.out, this.out_rows, h, lanes);
     const out_b = this.arrays["decoder.out_b"], raws = [];
     for (let k = 0; k < n; k++) {
-      const raw = this.out.slice(k * this.n_out, (k + 1) * this.n_out);
+      const raw = this.out.slice(k * this.out_rows, k * this.out_rows + this.n_out);
       for (let o = 0; o < this.n_out; o++) raw[o] += out_b[o];
       raws.push(raw);
     }
@@ -163,38 +158,38 @@ function sigmoid(x) {
   return 1 / (1 + Math.exp(-x));
 }
 
-/** y[lane][row] = sum over i of w[row][i] x[i][lane]: w (rows, width), x (width, lanes). */
+/** A matrix as `product` reads it: blocks of eight rows, in a block column by column, zeros at the end. */
+function packed(rows, width, value) {
+  const w = new Float32Array(Math.ceil(rows / 8) * 8 * width);
+  for (let j = 0; j < rows; j++)
+    for (let i = 0, at = (j - (j % 8)) * width + (j % 8); i < width; i++, at += 8) w[at] = value(j, i);
+  return w;
+}
+
+/** y[lane][row] = sum over i of w[row][i] x[i][lane]: w packed, rows by eights, x (width, lanes). */
 function product(w, x, y, rows, width, lanes) {
   if (lanes === 1) {
-    let j = 0;
-    for (; j + 3 < rows; j += 4) {
-      let a = 0, b = 0, c = 0, d = 0;
-      const o = j * width, p = o + width, q = p + width, r = q + width;
-      for (let i = 0; i < width; i++) {
+    for (let j = 0, o = 0; j < rows; j += 8) {
+      let a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
+      for (let i = 0; i < width; i++, o += 8) {
         const v = x[i];
-        a += w[o + i] * v; b += w[p + i] * v; c += w[q + i] * v; d += w[r + i] * v;
+        a += w[o] * v; b += w[o + 1] * v; c += w[o + 2] * v; d += w[o + 3] * v;
+        e += w[o + 4] * v; f += w[o + 5] * v; g += w[o + 6] * v; h += w[o + 7] * v;
       }
       y[j] = a; y[j + 1] = b; y[j + 2] = c; y[j + 3] = d;
-    }
-    for (; j < rows; j++) {
-      let a = 0;
-      for (let i = 0, o = j * width; i < width; i++) a += w[o + i] * x[i];
-      y[j] = a;
+      y[j + 4] = e; y[j + 5] = f; y[j + 6] = g; y[j + 7] = h;
     }
     return;
   }
   for (let j = 0; j < rows; j += 2) { // two rows, four sketches
     let a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
-    const o = j * width, p = j + 1 < rows ? o + width : o;
-    for (let i = 0, k = 0; i < width; i++, k += 4) {
-      const v = w[o + i], u = w[p + i], x0 = x[k], x1 = x[k + 1], x2 = x[k + 2], x3 = x[k + 3];
+    for (let k = 0, o = (j - (j % 8)) * width + (j % 8); k < 4 * width; k += 4, o += 8) {
+      const v = w[o], u = w[o + 1], x0 = x[k], x1 = x[k + 1], x2 = x[k + 2], x3 = x[k + 3];
       a += v * x0; b += v * x1; c += v * x2; d += v * x3;
       e += u * x0; f += u * x1; g += u * x2; h += u * x3;
     }
     y[j] = a; y[rows + j] = b; y[2 * rows + j] = c; y[3 * rows + j] = d;
-    if (j + 1 < rows) {
-      y[j + 1] = e; y[rows + j + 1] = f; y[2 * rows + j + 1] = g; y[3 * rows + j + 1] = h;
-    }
+    y[j + 1] = e; y[rows + j + 1] = f; y[2 * rows + j + 1] = g; y[3 * rows + j + 1] = h;
   }
 }
 

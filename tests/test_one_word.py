@@ -1,0 +1,73 @@
+"""One word of a model that is told words, as a model that is told none."""
+
+import networks
+import numpy as np
+import pytest
+
+from sketchrnn_cli.inference.engine import Engine, condition, decoder_input, label_rows
+from sketchrnn_cli.inference.plan import Plan, Settings
+from sketchrnn_cli.model import checkpoint, one_word
+
+WORDS = ("ant", "bee", "cow")
+
+
+def told(**kept):
+    return networks.tiny(n_words=3, words=WORDS, training={"counts": [3, 4, 5]}, **kept)
+
+
+def with_latents(model):
+    shapes = checkpoint.latent_shapes(model.config, 3, 2)
+    rng = np.random.default_rng(9)
+    model.weights.update({name: rng.random(shape).astype("f4") for name, shape in shapes.items()})
+    return model
+
+
+def outputs(model, moves, z=None, labels=None):
+    constant = condition(model, 1, z=z, labels=labels)
+    return Engine(model).unroll([decoder_input(moves)], constant)[0]
+
+
+@pytest.mark.parametrize("guidance", [0.0, 1.0, 1.5])
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("start", ["own", "zero"])
+@pytest.mark.parametrize("encoder", [True, False])
+def test_it_expects_what_the_model_expects_that_is_told_the_word(encoder, start, word, guidance):
+    model = told(encoder=encoder)
+    if start == "zero":
+        model.weights["decoder.start_w"][:] = model.weights["decoder.start_b"][:] = 0
+    made = one_word.of(model, word, guidance=guidance)
+    moves = networks.random_moves(np.random.default_rng(0), 11)
+    z = np.random.default_rng(1).normal(size=(1, 8)).astype("f4") if encoder else None
+    plan = Plan(network=Engine(model), settings=Settings(guidance=guidance), mu=z, sigma=None,
+                prefixes=None, words=None, labels=None, numbers=None, best_of=1)  # fmt: skip
+    wanted = outputs(model, moves, z, plan.guided(label_rows(model, [word])))
+    if not encoder and start == "own":
+        z = np.full((1, 1), 3, np.float32)  # of which the decoder hears nothing
+    np.testing.assert_allclose(outputs(made, moves, z), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("encoder", [True, False])
+def test_it_is_a_whole_model_of_that_word(tmp_path, encoder):
+    model = with_latents(told()) if encoder else told(encoder=False)
+    made = one_word.of(model, "bee")
+    checkpoint.save(tmp_path / "bee.safetensors", made)
+    again = checkpoint.load(tmp_path / "bee.safetensors")
+    assert (again.words, again.counts, again.config.n_words) == (("bee",), [4], 0)
+    assert again.config.encoder  # without one, it is there to hold the start state
+    if encoder:
+        for name in ("weight", "mean", "scale"):
+            np.testing.assert_array_equal(
+                again.weights[f"latent.{name}"][0], model.weights[f"latent.{name}"][1]
+            )
+        assert again.weights["latent.share"].tolist() == [1]
+    else:
+        mu, sigma = Engine(again).encode([networks.random_moves(np.random.default_rng(2), 5)])
+        assert (mu.tolist(), sigma.tolist()) == ([[0]], [[1]])
+
+
+def test_without_a_start_of_its_own_it_needs_no_encoder(tmp_path):
+    model = told(encoder=False)
+    model.weights["decoder.start_w"][:] = model.weights["decoder.start_b"][:] = 0
+    checkpoint.save(tmp_path / "bee.safetensors", one_word.of(model, "bee"))
+    config = checkpoint.load(tmp_path / "bee.safetensors").config
+    assert (config.encoder, config.constant_size) == (False, 0)
