@@ -14,6 +14,7 @@ import zipfile
 import numpy as np
 import pytest
 from datafiles import QUICKDRAW, stroke3, write_npz
+from quickdraw_server import drawings, serving
 from typer.testing import CliRunner
 
 from sketchrnn_cli.cli.app import app
@@ -177,9 +178,11 @@ FAULTS = {
     "page.npz": (b"<!DOCTYPE html><html>", "a web page"),
     "pointer.npz": (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
     "short.npz": (b"PK\x03\x04 and no more", "truncated or damaged zip"),
-    "a.svg": (b"<svg/>", "unknown format; known are .npz, .ndjson.gz"),
-    "a.bin": (b"\0" * 20, "unknown format; known are"),
-    "quickdraw:cat": (None, "unknown format; known are"),
+    "a.xcf": (b"gimp xcf", "unknown format; known are .npz, .ndjson.gz"),
+    "a.svg": (b"<svg/>", "a.svg: no strokes in it"),
+    "a.bin": (b"\0" * 20, "a.bin: ends inside drawing 2"),
+    "quickdraw:kat": (None, "quickdraw:kat: not one of the 345 words of Quick, Draw!"),
+    "quickdraw:../cat": (None, "quickdraw:../cat: not one of the 345 words"),
     "cat.ndjson": (QUICKDRAW * 16 + b'{"drawing": [[1,\n' + QUICKDRAW, "cat.ndjson:17: not JSON"),
     "blank.ndjson": (b"\n\n", "no drawings left of 0 read"),
     "none.ndjson": (b'{"word":"cat","drawing":[]}\n', "no drawings left of 1 read (1 empty)"),
@@ -284,6 +287,68 @@ def test_a_failure_keeps_the_file_that_was_to_be_replaced(tmp_path, cats):
     cats.write_bytes(b"{")
     assert run(cats, "-o", out, "--overwrite").exit_code == 1
     assert out.read_bytes() == before
+
+
+@pytest.fixture
+def quickdraw(tmp_path, monkeypatch):
+    """A server of two words, an empty cache, and no proxy between."""
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setenv("SKETCHRNN_CACHE", str(tmp_path / "cache"))
+    with serving({word: drawings(word, 40) for word in ("cat", "ice cream")}) as server:
+        monkeypatch.setenv("SKETCHRNN_QUICKDRAW_URL", server.address)
+        yield server
+
+
+def test_drawings_by_name_beside_files(tmp_path, cats, quickdraw):
+    out = tmp_path / "out.npz"
+    sources = ["quickdraw:Ice_Cream", "quickdraw:cat", cats]
+    result = good(*sources, "--per-word", 10, "-o", out)
+    assert "Quick, Draw! drawings by Google, CC BY 4.0" in result.stderr
+    assert "cat: 10 of" in result.stderr
+    assert Corpus.open(out).words == ("cat", "dog", "ice cream")
+    again = good(*sources, "--per-word", 10, "-o", tmp_path / "again.npz", "--offline")
+    assert "CC BY" not in again.stderr
+    assert (tmp_path / "again.npz").read_bytes() == out.read_bytes()
+    assert len(quickdraw.asked) == 2
+
+
+def test_a_download_is_silent_where_it_should_be(tmp_path, quickdraw):
+    result = good("quickdraw:cat", "-o", "-", "--format", "ndjson", "--quiet")
+    assert result.stderr == ""
+    assert result.stdout.count("\n") == 40
+
+
+def test_a_download_that_fails_is_one_line_and_no_file(tmp_path, quickdraw):
+    out = tmp_path / "out.npz"
+    for arguments, says in (
+        (["quickdraw:cat", "--offline"], "quickdraw:cat: not in the cache, and --offline asks"),
+        (["quickdraw:owl"], "owl.ndjson: not found (404)"),
+        (["quickdraw:cat", "--quickdraw-url", "file:///etc"], "file:///etc: not an address"),
+        (["quickdraw:cat", "--quickdraw_url", f"{quickdraw.address}/?"], "without ? and #"),
+    ):
+        result = run(*arguments, "-o", out)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith("error: ")
+        assert result.stderr.count("\n") == 1
+        assert says in result.stderr
+    assert not out.exists()
+    assert not any(path.is_file() for path in (tmp_path / "cache").rglob("*"))
+
+
+def test_nothing_is_downloaded_for_a_target_that_cannot_be(tmp_path, quickdraw):
+    (tmp_path / "old.npz").write_bytes(b"old")
+    assert run("quickdraw:cat", "-o", tmp_path / "old.npz").exit_code == 1
+    assert quickdraw.asked == []
+
+
+def test_progress_is_shown_to_a_person_and_leaves_lines_that_last(tmp_path, quickdraw, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes it for a terminal
+    quickdraw.script = [("cut", 1000)]
+    stderr = good("quickdraw:cat", "-o", tmp_path / "out.npz").stderr
+    assert "broke off at 0.0 of" in stderr
+    assert "trying again in 0.5 s" in stderr
+    assert "kB/s" in stderr or "bytes/s" in stderr
+    assert "quickdraw:cat: http" in stderr  # not an emoji
 
 
 def test_packing_needs_no_torch(tmp_path, cats):

@@ -6,8 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from quickdraw_server import drawings as quickdraw
+from quickdraw_server import serving
 from typer.testing import CliRunner
 
 from sketchrnn_cli.cli.app import app
@@ -217,6 +220,27 @@ def test_a_signal_saves_first(drawings, tmp_path, name, code):
     assert (out / "model.safetensors").is_file()
     result = run("-o", out, "--resume", "--time-limit", "1s", "--quiet")
     assert result.exit_code == 0, result.stderr
+
+
+def test_drawings_by_name_beside_files(drawings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setenv("SKETCHRNN_CACHE", str(tmp_path / "cache"))
+    with serving({word: quickdraw(word, 40) for word in ("cat", "ice cream")}) as server:
+        url = ["--quickdraw-url", server.address]
+        one_line(run("quickdraw:kat", *url, *QUICK), "quickdraw:kat: not one of the 345 words")
+        one_line(run("quickdraw:cat", *url, "--offline", *QUICK), "quickdraw:cat: not in the cache")
+        one_line(run("quickdraw:owl", *url, *QUICK), "owl.ndjson: not found (404)")
+        assert not any((tmp_path / "runs").iterdir())
+        names = ["quickdraw:Ice_Cream", "quickdraw:cat"]
+        result = run(*names, drawings, *url, "--steps", 2, *QUICK[:-1])
+        assert result.exit_code == 0, result.stderr
+        assert "Quick, Draw! drawings by Google, CC BY 4.0" in result.stderr
+    out = Path("runs") / "ice cream-and-2-more"
+    assert checkpoint.load(out).words == ("cat", "ice cream", "star")
+    again = run("quickdraw:ice-cream", names[1], drawings, "-o", out, "--resume", "--steps", 3)
+    assert again.exit_code == 0, again.stderr
+    assert '"quickdraw:ice cream"' in (out / "config.toml").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")

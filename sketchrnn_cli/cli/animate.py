@@ -8,6 +8,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from sketchrnn_cli.cli import downloads
 from sketchrnn_cli.cli.options import Format, Json, Quiet
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadConfig, BadFile
@@ -85,6 +86,7 @@ def animate(
     if morph and columns is not None:
         raise BadConfig("--columns lays drawings side by side, --morph shows one; drop one")
     terminal = Terminal(quiet=quiet)
+    sketches = downloads.local([sketches], terminal)[0]
 
     from dataclasses import replace
 

@@ -15,7 +15,8 @@ Model = Annotated[
         "--model",
         "--checkpoint",
         "-m",
-        help="Run folder or checkpoint of `train`. [default: the built-in one]",
+        help="Run folder or checkpoint of `train`, or a browser model (.gen.json, .vae.json). "
+        "\\[default: the built-in one]",
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
@@ -24,4 +25,16 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
 Format = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--format", help="Instead of the suffix; needed for a picture to `-`."),
+]
+QuickdrawUrl = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--quickdraw-url",
+        metavar="URL",
+        help="Folder to download quickdraw:WORD from. "
+        "Default: SKETCHRNN_QUICKDRAW_URL, or Google's bucket.",
+    ),
+]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Of quickdraw:WORD, use what was downloaded before.")
 ]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from sketchrnn_cli.cli.options import Json, Overwrite, Quiet, Threads
+from sketchrnn_cli.cli import downloads
+from sketchrnn_cli.cli.options import Json, Offline, Overwrite, QuickdrawUrl, Quiet, Threads
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.sketches import streams
@@ -27,7 +28,8 @@ def preprocess(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="npz, ndjson(.gz), a packed set, a folder, a pattern, or - for ndjson on stdin.",
+            help="npz, ndjson(.gz), .bin, SVG, a packed set, a folder, a pattern, quickdraw:WORD, "
+            "or - for ndjson on stdin.",
         ),
     ],
     out: Annotated[str, typer.Option("--out", "-o", help="The set to write, or - for a pipe.")],
@@ -73,6 +75,8 @@ def preprocess(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="|".join(FORMATS), help="Instead of the suffix of --out."),
     ] = None,
+    quickdraw_url: QuickdrawUrl = None,
+    offline: Offline = False,
     overwrite: Overwrite = False,
     threads: Threads = None,
     quiet: Quiet = False,
@@ -104,6 +108,7 @@ def preprocess(
         threads=threads,
     )
     terminal = Terminal(quiet=quiet)
+    sources = downloads.local(sources, terminal, url=quickdraw_url, offline=offline)
     with contextlib.ExitStack() as stack:
         progress = None
         if not quiet and terminal.console.is_terminal:

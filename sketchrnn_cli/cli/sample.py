@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Optional, cast
+from typing import TYPE_CHECKING, Annotated, Any, Optional, cast
 
 import typer
 
 from sketchrnn_cli import pretrained
-from sketchrnn_cli.cli import wishes
+from sketchrnn_cli.cli import downloads, wishes
 from sketchrnn_cli.cli.options import Device, Format, Json, Model, Quiet, Seed, Threads
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal, work_alone
 from sketchrnn_cli.errors import BadConfig
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 KNOWN = ("ndjson", "npz", "svg", "png", "gif")
 SHOWN = "terminal"  # no file at all: drawings in characters
-FEW = 16  # drawings that one thread draws
 
 
 def sample(
@@ -41,7 +40,7 @@ def sample(
             "-n",
             min=1,
             help="Drawings of each thing that the PROMPT does not count, each latent or each "
-            "beginning. [default: 9, or 1 where there are several]",
+            "beginning. \\[default: 9, or 1 where there are several]",
         ),
     ] = None,
     list_words: Annotated[
@@ -59,7 +58,7 @@ def sample(
         typer.Option(
             "--temp",
             "--temperature",
-            help="How far chance goes, 0.01 to 2: the paper's tau, for moves. [default: 0.4]",
+            help="How far chance goes, 0.01 to 2: the paper's tau, for moves. \\[default: 0.4]",
         ),
     ] = None,
     pen_temp: Annotated[
@@ -67,7 +66,7 @@ def sample(
         typer.Option(
             "--pen-temp",
             help="The same for lifting the pen and ending: cold pens never end. "
-            "[default: 0.5 + 0.5 TEMP]",
+            "\\[default: 0.5 + 0.5 TEMP]",
         ),
     ] = None,
     latent_temp: Annotated[
@@ -75,7 +74,7 @@ def sample(
         typer.Option(
             "--latent-temp",
             help="The same for latents, 0 to 4: 1 is as the drawings of the word lie, 0 the middle "
-            "of each heap of them. [default: TEMP squared]",
+            "of each heap of them. \\[default: TEMP squared; 1 with --complete]",
         ),
     ] = None,
     guidance: Annotated[
@@ -83,7 +82,7 @@ def sample(
         typer.Option(
             "--guidance",
             help="How much the word counts, 0 to 4: 1 as the model learned it, more exaggerates. "
-            "[default: 1.5; 1 with --latents and --complete]",
+            "\\[default: 1.5; 1 with --latents and --complete]",
         ),
     ] = None,
     greedy: Annotated[
@@ -117,7 +116,7 @@ def sample(
             "--frames",
             min=1,
             help='Steps on the way from each to the next, of --latents or of "cat -> pig". '
-            "[default: 12]",
+            "\\[default: 12]",
         ),
     ] = None,
     complete: Annotated[
@@ -134,7 +133,7 @@ def sample(
     ] = 0,
     max_points: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option("--max-points", help="Cut a drawing that has not ended. [default: 250]"),
+        typer.Option("--max-points", help="Cut a drawing that has not ended. \\[default: 250]"),
     ] = None,
     score: Annotated[
         bool, typer.Option("--score", help="List log-likelihoods on stderr, best first.")
@@ -145,7 +144,7 @@ def sample(
             "--out",
             "-o",
             help="FILE.ndjson, .npz, .svg, .png or .gif; - is a pipe. "
-            "[default: shown in a terminal, NDJSON into a pipe]",
+            "\\[default: shown in a terminal, NDJSON into a pipe]",
         ),
     ] = None,
     format: Format = None,
@@ -177,11 +176,14 @@ def sample(
     if first and (latents is not None or complete is not None):
         raise BadConfig("--first numbers drawings of the model's own; leave it out here")
     limit_threads(threads)
-    if latents is None and complete is None and (count or wishes.COUNT) * best_of <= FEW:
+    if latents is None and complete is None and (count or wishes.COUNT) * best_of <= wishes.FEW:
         work_alone()
     terminal = Terminal(quiet=quiet)
+    if complete is not None:
+        complete = downloads.local([complete], terminal)[0]
 
-    from sketchrnn_cli.inference import devices, sampler
+    from sketchrnn_cli.inference import devices
+    from sketchrnn_cli.inference.wish import grant
     from sketchrnn_cli.model import checkpoint
 
     devices.check(device)
@@ -206,7 +208,7 @@ def sample(
         raise BadConfig("--no-word: this model is told no words anyway")
     network = devices.open_engine(loaded, device)
     wish = wishes.of(
-        network,
+        loaded,
         settings,
         wishes.Options(
             prompt=asked,
@@ -218,18 +220,7 @@ def sample(
             first=first,
         ),
     )
-    drawn = sampler.draw(
-        network,
-        wish.n,
-        settings=settings,
-        z=wish.z,
-        prefixes=wish.prefixes,
-        words=wish.words,
-        labels=wish.labels,
-        numbers=wish.numbers,
-        best_of=best_of,
-    )
-    tally = _Tally(drawn, keep_scores=score)
+    tally = _Tally(grant(network, wish, settings, best_of=best_of), keep_scores=score)
     if stdout_is_terminal():
         sketches: Iterator[Sketch] = iter(tally)
     else:
@@ -357,27 +348,11 @@ def _write(target: str, kind: str, sketches: Iterator[Sketch], n: int) -> None:
                 if target == streams.STDIO:
                     stream.flush()
         elif kind == "npz":
-            _write_npz(stream, sketches, n)
+            from sketchrnn_cli.sketches.formats.npz import write_sketches
+
+            write_sketches(stream, sketches, n)
         else:
             from sketchrnn_cli.drawing import pictures
             from sketchrnn_cli.drawing.sheet import Style
 
             pictures.write(stream, sketches, kind, Style())
-
-
-def _write_npz(stream: BinaryIO, sketches: Iterator[Sketch], n: int) -> None:
-    """As sketch-rnn's own files: object arrays of stroke-3, all drawings under ``train``."""
-    import zipfile
-
-    import numpy as np
-
-    from sketchrnn_cli.sketches.formats.npz import write_objects
-    from sketchrnn_cli.sketches.sketch import to_stroke3
-
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, size in (("train", n), ("valid", 0), ("test", 0)):
-            with archive.open(f"{name}.npy", "w") as member:
-                whole = (
-                    to_stroke3(type(s)(tuple(np.rint(k) for k in s.strokes))) for s in sketches
-                )
-                write_objects(cast(BinaryIO, member), whole, size)

@@ -9,16 +9,26 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
 
 import typer
 
-from sketchrnn_cli.cli.options import Device, Json, Overwrite, Quiet, Threads
+from sketchrnn_cli.cli import downloads
+from sketchrnn_cli.cli.options import (
+    Device,
+    Json,
+    Offline,
+    Overwrite,
+    QuickdrawUrl,
+    Quiet,
+    Threads,
+)
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.errors import BadConfig, BadFile, SketchError
 from sketchrnn_cli.model.config import PRESETS, ModelConfig
@@ -43,12 +53,16 @@ CONFIG = "config.toml"
 PICTURES_EVERY = 30.0  # seconds, at least, between sample sheets while training
 
 Seed = Annotated[Optional[int], typer.Option("--seed", help="Same seed, same model.")]  # noqa: UP045
+Local = Callable[[list[str]], list[str]]  # sources with files in the place of quickdraw: names
 
 
 def train(
     data: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Argument(help="Packed sets, npz or ndjson files; none: practice doodles."),
+        typer.Argument(
+            help="npz, ndjson(.gz), .bin, SVG, a packed set, a folder, a pattern, quickdraw:WORD, "
+            "or - for ndjson on stdin; none: practice doodles."
+        ),
     ] = None,
     more_data: Annotated[
         Optional[list[str]],  # noqa: UP045
@@ -84,13 +98,16 @@ def train(
         Optional[bool],  # noqa: UP045
         typer.Option(
             "--words/--no-words",
-            help="Tell the decoder the word, to draw by it. [default: where there are two or more]",
+            help="Tell the decoder the word, to draw by it. "
+            "\\[default: where there are two or more]",
         ),
     ] = None,
     config: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--config", help="TOML with a model and a training table; flags win."),
     ] = None,
+    quickdraw_url: QuickdrawUrl = None,
+    offline: Offline = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
     overwrite: Overwrite = False,
     seed: Seed = None,
@@ -104,6 +121,7 @@ def train(
     Ctrl-C saves first; `--resume` goes on from there, also after a crash. Several processes
     that torchrun started share every batch.
     """
+    from sketchrnn_cli.sketches import quickdraw
     from sketchrnn_cli.training import distributed
 
     limit_threads(distributed.threads_each() if threads is None else threads)
@@ -125,11 +143,13 @@ def train(
     try:
         team = distributed.Team.from_environment()  # loads torch, but not for one process
         terminal = Terminal(quiet=quiet or not team.is_first)
+        local = partial(downloads.local, terminal=terminal, url=quickdraw_url, offline=offline)
         with team.together():
             if resume and overwrite:
                 raise BadConfig(
                     "--resume goes on with a run and --overwrite removes it: give one of them"
                 )
+            sources = quickdraw.named(sources)
             settings = read_toml(config) if config else {}
         alike = {"preset": preset, "resume": resume, "overwrite": overwrite, "settings": settings}
         one_machine = team.world == team.local_world
@@ -170,7 +190,7 @@ def train(
                     if words is None and "n_words" in settings.get("model", {}):
                         words = model.n_words > 0
                     corpus, record, model = _new_run(
-                        run, sources, model, training, terminal, words=words
+                        run, sources, model, training, terminal, words=words, local=local
                     )
                     plan = _plan(run, model, training, record, resuming=False)
                 team.note_begun(str(run))
@@ -178,7 +198,7 @@ def train(
         run, resuming = Path(plan["run"]), bool(plan["resuming"])
         model = ModelConfig.from_dict(plan["model"])
         training = TrainingConfig.from_dict(plan["training"])
-        corpus = _own_corpus(team, corpus, run, plan["data"], sources, terminal)
+        corpus = _own_corpus(team, corpus, run, plan["data"], sources, terminal, local)
         team.agree_on_drawings(corpus)
 
         # torch loads here, 1.5 s: after everything that can be wrong has been looked at
@@ -244,11 +264,14 @@ def _wait_patiently() -> None:
 
 def _run_folder(out: Path | None, sources: list[str], *, may_exist: bool) -> Path:
     """The folder named, or ``runs/NAME``, with a number where that is taken."""
+    from sketchrnn_cli.sketches import quickdraw
+
     if out is not None:
         return out
     name = "doodles"
     if sources:
-        name = Path(sources[0]).name.split(".")[0].strip("*?-") or "drawings"
+        first = Path(sources[0].removeprefix(quickdraw.PREFIX))
+        name = first.name.split(".")[0].strip("*?-") or "drawings"
         if len(sources) > 1:
             name += f"-and-{len(sources) - 1}-more"
     run, number = Path("runs") / name, 2
@@ -362,6 +385,7 @@ def _new_run(
     terminal: Terminal,
     *,
     words: bool | None,
+    local: Local,
 ) -> tuple[Corpus, dict[str, Any], ModelConfig]:
     """Prepare the drawings beside the run, then move the folder to its place.
 
@@ -377,7 +401,7 @@ def _new_run(
     except OSError as error:
         raise BadFile(f"{run}: cannot be written: {(error.strerror or '').lower()}") from None
     try:
-        packed = _pack(sources, fresh / CORPUS, terminal)
+        packed = _pack(sources, fresh / CORPUS, terminal, local)
         n_train = len(packed.indices("train"))
         if not n_train:
             raise BadFile(f"{', '.join(sources)}: no drawings to train on")
@@ -408,13 +432,13 @@ def _is_packed(sources: list[str]) -> bool:
     return len(sources) == 1 and is_packed(sources[0])
 
 
-def _pack(sources: list[str], path: Path, terminal: Terminal) -> Corpus:
+def _pack(sources: list[str], path: Path, terminal: Terminal, local: Local) -> Corpus:
     """The drawings of these sources, or practice doodles, packed at a path."""
     from sketchrnn_cli.sketches import corpus as corpora
     from sketchrnn_cli.sketches import doodles
 
     if sources:
-        return corpora.open_or_build(sources, path)
+        return corpora.open_or_build(local(sources), path)
     terminal.say("no DATA: practising on built-in doodles")
     corpora.build_sketches(doodles.generate(DOODLES_PER_WORD, seed=0), path)
     return corpora.Corpus.open(path)
@@ -427,6 +451,7 @@ def _own_corpus(
     record: dict[str, Any],
     sources: list[str],
     terminal: Terminal,
+    local: Local,
 ) -> Corpus:
     """The drawings as this process reads them; the first has them already.
 
@@ -443,7 +468,8 @@ def _own_corpus(
         elif team.local_rank == 0 and path == run / CORPUS and not path.is_file():
             begun = [str(source) for source in record.get("sources", [])]
             path.parent.mkdir(parents=True, exist_ok=True)
-            corpus = _pack(sources or ([] if begun == ["doodles"] else begun), path, terminal)
+            named = sources or ([] if begun == ["doodles"] else begun)
+            corpus = _pack(named, path, terminal, local)
     with team.together():
         return Corpus.open(path) if corpus is None else corpus
 

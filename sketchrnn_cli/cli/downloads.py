@@ -1,0 +1,83 @@
+"""What a person sees of ``quickdraw:WORD`` being downloaded; files stay as they are."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+import typer
+
+from sketchrnn_cli.cli.terminal import Terminal
+
+PREFIX = "quickdraw:"
+
+
+def local(
+    sources: list[str], terminal: Terminal, *, url: str | None = None, offline: bool = False
+) -> list[str]:
+    """The same sources, with a file for every ``quickdraw:`` name.
+
+    SIGTERM ends it as Ctrl-C does: what came so far is kept, and gone on with the next time.
+
+    Raises:
+        SketchError: as ``quickdraw.local``.
+    """
+    if not any(source.lower().startswith(PREFIX) for source in sources):
+        return sources  # and nothing was imported for it
+
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    from sketchrnn_cli.sketches import quickdraw
+
+    watched = not terminal.quiet and terminal.console.is_terminal
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    rate = (TransferSpeedColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, *rate, console=terminal.console, transient=True, disable=not watched)
+    tasks: dict[str, TaskID] = {}
+
+    def show(word: str, there: int, size: int | None) -> None:
+        if word not in tasks:
+            tasks[word] = bar.add_task(word)
+        bar.update(tasks[word], completed=there, total=size)
+
+    with _terminable(), bar:
+        return quickdraw.local(
+            sources,
+            address=url,
+            offline=offline,
+            say=terminal.say,
+            note=terminal.say if watched else _silent,
+            progress=show,
+        )
+
+
+def _silent(text: str) -> None:
+    """What passes is for somebody who is watching."""
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM unwind what is under way instead of cutting it off."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise typer.Exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
