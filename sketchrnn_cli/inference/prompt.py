@@ -25,6 +25,9 @@ from typing import NamedTuple
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.sketches.words import closest, fold, forms, is_hyphen, visible
 
+COUNT = 9  # drawings, unless the prompt, latents or beginnings say how many
+FRAMES = 12  # steps from one thing of a way to the next
+FEW = 16  # drawings that one thread draws
 MAX_CHARACTERS = 2_000
 MAX_WORDS = 1_000  # of the model, in one prompt
 MAX_COUNT = 10_000
@@ -56,6 +59,11 @@ class Prompt:
 
     things: tuple[Thing | Way, ...]  # at least one
     ignored: tuple[str, ...]  # words that mean nothing here, as written, in order; printable
+
+    @property
+    def has_way(self) -> bool:
+        """Whether it goes from one thing to another anywhere."""
+        return any(isinstance(item, Way) for item in self.things)
 
 
 def parse(text: str, words: Sequence[str], *, strict: bool = False) -> Prompt:

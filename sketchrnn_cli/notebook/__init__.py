@@ -1,0 +1,1 @@
+"""What a notebook needs: a model that draws, and drawings that show themselves."""
