@@ -13,7 +13,7 @@ import pytest
 from datafiles import QUICKDRAW, stroke3, write_npz
 
 from sketchrnn_cli.errors import BadConfig, BadFile, BadSketch
-from sketchrnn_cli.sketches import building, splitting, statistics
+from sketchrnn_cli.sketches import scratch, splitting, statistics
 from sketchrnn_cli.sketches.corpus import (
     BuildOptions,
     Corpus,
@@ -201,7 +201,7 @@ def test_buckets_do_not_change_the_splits(monkeypatch, tmp_path):
     source = write_npz(tmp_path / "a.npz", sketches=stroke3(400) * 2)
     one = packed(tmp_path, source)
     monkeypatch.setattr(splitting, "BUCKET", 100)
-    monkeypatch.setattr(building, "PIECE", 4)
+    monkeypatch.setattr(scratch, "PIECE", 4)
     many = packed(tmp_path, source, name="2.npz")
     np.testing.assert_array_equal(one.splits, many.splits)
     assert one.report == many.report

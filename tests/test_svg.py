@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -13,10 +14,12 @@ import pytest
 from drawings import CAT, DOT, EMPTY, LINE, scribble
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from outside import missing
 
 from sketchrnn_cli.drawing.sheet import Style, caption_of, lay_out
 from sketchrnn_cli.drawing.svg import number, to_svg
 from sketchrnn_cli.errors import BadConfig, BadSketch
+from sketchrnn_cli.sketches.formats import read_sketches
 from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -68,7 +71,7 @@ def test_nothing_but_strokes_has_a_shape() -> None:
     tags = {element.tag.removeprefix(SVG) for element in root.iter()}
     assert tags == {"svg", "g", "title", "path", "text"}
     ink, captions = root  # one layer, one pen
-    assert ink.attrib["fill"] == "none"
+    assert (ink.attrib["fill"], ink.attrib["data-drawings"]) == ("none", "2")
     assert [group.attrib["data-word"] for group in ink] == ["cat", "line"]
     assert [text.text for text in captions] == ["cat · seed 7", "line"]
     assert root.attrib["style"] == "background:#000080"
@@ -149,8 +152,8 @@ def test_hostile_words_are_escaped(word: str) -> None:
     assert "<script" not in text
     assert {name for element in root.iter() for name in element.attrib} <= {
         *("width", "height", "viewBox", "style", "fill", "stroke", "stroke-width", "d", "x", "y"),
-        *("stroke-linecap", "stroke-linejoin", "data-word", "font-family", "font-size"),
-        "text-anchor",
+        *("stroke-linecap", "stroke-linejoin", "data-word", "data-drawings", "font-family"),
+        *("font-size", "text-anchor"),
     }
 
 
@@ -188,6 +191,37 @@ def test_colors_are_names_or_hex() -> None:
     assert Style(color="#0af").ink() == Style(color="#00aaff").ink() == (0, 170, 255)
     assert Style(background="none").paper() is None
     assert Style(background=None).paper() is None
+
+
+def vpype(*arguments: str) -> str:
+    """What vpype says to this."""
+    if importlib.util.find_spec("vpype_cli") is None:
+        if (3, 11) <= sys.version_info < (3, 14):
+            missing("vpype is not installed")
+        pytest.skip("vpype is for Python 3.11 to 3.13")
+    command = [sys.executable, "-m", "vpype_cli", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_vpype_reads_ours_and_we_read_what_it_writes(tmp_path: Path) -> None:
+    sketches = [CAT, DOT, EMPTY, LINE, *map(scribble, range(5))]
+    out, again = tmp_path / "sheet.svg", tmp_path / "cat.svg"
+    out.write_text(to_svg(sketches, Style()), encoding="utf-8")
+    facts = vpype("read", str(out), "stat", "write", str(again))
+    lines = [line for cell in lay_out(sketches, Style()).cells for line in cell.lines]
+    assert f"Path count: {len(lines)}\n" in facts  # dots among them
+    assert "Layer count: 1\n" in facts
+    points = np.concatenate(lines)
+    left, top, right, bottom = map(float, re.findall(r"[\d.]+", facts.split("Bounds:")[1])[:4])
+    np.testing.assert_allclose([left, top], points.min(0), atol=0.02)
+    np.testing.assert_allclose([right, bottom], points.max(0), atol=0.02)
+    (together,) = read_sketches(str(again))  # it knows nothing of drawings, so they are one
+    assert together.word == "cat"
+    for stroke, line in zip(together.strokes, lines, strict=True):
+        kept = line if np.ptp(line, axis=0).any() else line[:1]
+        np.testing.assert_allclose(stroke, kept, atol=0.02)
 
 
 def loads(module: str, heavy: str) -> bool:

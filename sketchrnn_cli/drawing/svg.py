@@ -18,9 +18,10 @@ def to_svg(sketches: Iterable[Sketch], style: Style) -> str:
     """A sheet of drawings.
 
     All ink is one group without fill, so that it is one layer and one pen on a plotter, with a
-    group for each drawing. The background is a style of the root, never a shape. A dot is a
-    segment of a hundredth of a pixel: round caps make it round, and plotter software, which
-    drops what has no length, draws it.
+    group for each drawing. ``data-drawings`` and ``data-word`` tell a reader (formats/svg) which
+    is which. The background is a style of the root, never a shape. A dot is a segment of a
+    hundredth of a pixel: round caps make it round, and plotter software, which drops what has no
+    length, draws it.
 
     Raises:
         BadSketch: no drawings.
@@ -32,7 +33,8 @@ def to_svg(sketches: Iterable[Sketch], style: Style) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} '
         f'viewBox="0 0 {sheet.width} {sheet.height}"{ground}>',
-        f'<g fill="none" stroke="{_hex(ink)}" stroke-width="{number(sheet.line_width)}" '
+        f'<g data-drawings="{len(sheet.cells)}" fill="none" stroke="{_hex(ink)}" '
+        f'stroke-width="{number(sheet.line_width)}" '
         'stroke-linecap="round" stroke-linejoin="round">',
     ]
     for cell in sheet.cells:

@@ -35,6 +35,7 @@ class Block:
     origin: int = UNSPLIT
     recognized: Bools | None = None  # (D,) False: Quick, Draw! did not recognise it
     timed: Bools | None = None  # (D,) it has a third row that is time
+    raw: Bools | None = None  # (D,) it was not simplified; None: its points and times tell
     extras: Sequence[dict[str, Any]] | None = None  # unknown NDJSON fields
     moves: Moves | None = None  # (P, 3) as the file had them, for drawings that stay as they are
 
@@ -104,6 +105,7 @@ def take(block: Block, chosen: Bools) -> Block:
         words=[block.words[i] for i in numbers],
         recognized=None if block.recognized is None else block.recognized[index],
         timed=None if block.timed is None else block.timed[index],
+        raw=None if block.raw is None else block.raw[index],
         extras=None if block.extras is None else [block.extras[i] for i in numbers],
         moves=None if block.moves is None else block.moves[points],
     )

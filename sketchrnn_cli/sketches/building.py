@@ -9,17 +9,14 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
-import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from hashlib import blake2b
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.sketches import formats, splitting
@@ -27,11 +24,8 @@ from sketchrnn_cli.sketches.blocks import (
     UNSPLIT,
     Block,
     Bools,
-    Ints,
-    Moves,
     boxes,
     from_sketches,
-    per_drawing,
     take,
     to_moves,
 )
@@ -45,14 +39,12 @@ from sketchrnn_cli.sketches.packed import (
     write_sketch_rnn,
 )
 from sketchrnn_cli.sketches.preparation import Preparation, prepare
+from sketchrnn_cli.sketches.scratch import UNNAMED, Scratch, scratch_folder
 from sketchrnn_cli.sketches.simplify import EPSILON, LONGEST, lengths, looks_raw
 from sketchrnn_cli.sketches.sketch import BOX, Sketch
-from sketchrnn_cli.sketches.streams import STDIO, name_of, open_output, reason
-from sketchrnn_cli.sketches.words import fold, visible
+from sketchrnn_cli.sketches.streams import name_of, open_output
+from sketchrnn_cli.sketches.tally import Tally
 
-UNNAMED = "drawing"  # word of drawings that have none
-EXAMPLES = 5  # faults and notes that are kept in full
-PIECE = 1 << 15  # drawings copied at once
 DEFAULT_SPLIT = (90.0, 5.0, 5.0)
 
 Progress = Callable[[int], None]
@@ -92,60 +84,6 @@ class BuildOptions:
             max_points=self.max_points,
             min_points=self.min_points,
         )
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts of one build."""
-
-    sources: tuple[str, ...] = ()  # for messages
-    read: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    faults: list[str] = field(default_factory=list)  # the first few
-    notes: list[str] = field(default_factory=list)
-    words: Counter[str] = field(default_factory=Counter)  # drawings kept
-    spellings: dict[str, str] = field(default_factory=dict)  # by what they share
-    points: Counter[str] = field(default_factory=Counter)  # of these
-    lengths: Ints = field(default_factory=lambda: np.zeros(1, np.int64))  # drawings a length
-
-    def skip(self, message: str) -> None:
-        """Count a faulty drawing that is left out."""
-        self.read += 1
-        self.dropped["faulty"] += 1
-        if len(self.faults) < EXAMPLES:
-            self.faults.append(message)
-
-    def note(self, message: str) -> None:
-        """Remember something worth telling."""
-        if len(self.notes) < EXAMPLES:
-            self.notes.append(message)
-
-    def keep(self, words: list[str], counts: Ints) -> None:
-        """Count drawings that stay: a word and a length each.
-
-        Raises:
-            BadFile: a word is there in two spellings, which would be learned as two words.
-        """
-        for word in dict.fromkeys(words):
-            if word not in self.words:
-                other = self.spellings.setdefault(fold(word), word)
-                if other != word:
-                    raise BadFile(
-                        f"{', '.join(map(name_of, self.sources))}: {visible(other)!r} and "
-                        f"{visible(word)!r} are one word in two spellings; write it one way"
-                    )
-        self.words.update(words)
-        for word in set(words):
-            chosen = np.array([w == word for w in words]) if len(set(words)) > 1 else slice(None)
-            self.points[word] += int(counts[chosen].sum())
-        found = np.bincount(counts, minlength=len(self.lengths))
-        found[: len(self.lengths)] += self.lengths
-        self.lengths = found
-
-    @property
-    def kept(self) -> int:
-        """Drawings that stay."""
-        return sum(self.words.values())
 
 
 def build(
@@ -199,7 +137,7 @@ def build_sketch_rnn(
     sources: list[str], out: str | Path, options: BuildOptions, *, progress: Progress | None = None
 ) -> dict[str, Any]:
     """The same as sketch-rnn's own ``.npz``, for the old programs."""
-    with _scratch_folder(out) as folder:
+    with scratch_folder(out) as folder:
         packed = folder / "packed.npz"
         report = build(sources, packed, options, progress=progress)
         corpus = Corpus.open(packed)
@@ -230,7 +168,7 @@ def build_ndjson(
             tally.keep(words, np.diff(block.bounds))
             sink.writelines(to_lines(block))
         _refuse_empty(tally)
-    return _report(tally)
+    return tally.report()
 
 
 def _refuse_empty(tally: Tally) -> None:
@@ -254,7 +192,7 @@ def open_or_build(sources: list[str], work: str | Path) -> Corpus:
 class Plan:
     """The files, and how auto settings come out for them."""
 
-    files: tuple[str, ...]
+    files: tuple[formats.File, ...]
     options: BuildOptions
     preparation: Preparation
 
@@ -269,7 +207,7 @@ class Plan:
         if not sources:
             raise BadFile("no drawings: name a file, a folder, or - for standard input")
         files = tuple(formats.expand(sources))
-        kinds = {_on_canvas(file): file for file in reversed(files)}
+        kinds = {_on_canvas(file.path): file for file in reversed(files)}
         if len(kinds) > 1 and options.fit is None:
             raise BadConfig(
                 f"{kinds[True]} lies on the 0..255 canvas and {kinds[False]} in a frame of its "
@@ -281,25 +219,10 @@ class Plan:
 
 
 def _on_canvas(file: str) -> bool:
-    """Whether a file's drawings belong on the 0..255 canvas; sketch-rnn's npz do not."""
-    if formats.format_of(file) == "ndjson":
+    """Whether a file's drawings lie on the 0..255 canvas, or will when they are fitted."""
+    if formats.on_canvas(file):
         return True
     return is_packed(file) and Corpus.open(Path(file)).preparation.fit
-
-
-def _read(file: str, options: BuildOptions, tally: Tally, *, extras: bool) -> Iterator[Block]:
-    """The blocks of one file, as they are in it."""
-    skipped = tally.skip if options.on_error == "skip" else None
-    word = options.label or formats.word_of(file)
-    if formats.format_of(file) == "ndjson":
-        from sketchrnn_cli.sketches.formats import ndjson
-
-        return ndjson.read_blocks(file, word=word, skipped=skipped, extras=extras)
-    if is_packed(file):
-        return Corpus.open(Path(file)).blocks()
-    from sketchrnn_cli.sketches.formats import npz
-
-    return npz.read_blocks(file, word=word, skipped=skipped, note=tally.note)
 
 
 def prepared(
@@ -307,6 +230,7 @@ def prepared(
 ) -> Iterator[Block]:
     """Drawings of all files in order, made ready on several threads while the next are read."""
     threads = plan.options.threads or min(os.cpu_count() or 1, 8)
+    skipped = tally.skip if plan.options.on_error == "skip" else None
     per_word: Counter[tuple[str, int]] = Counter()
     waiting: deque[Future[tuple[Block, Counter[str], int]]] = deque()
 
@@ -322,24 +246,25 @@ def prepared(
 
     pool = ThreadPoolExecutor(threads)
     try:
-        for file in plan.files:
+        for files in formats.together(plan.files):
             simplified = plan.options.simplify
-            if simplified is None and not _on_canvas_kind(file):
+            if simplified is None and not formats.on_canvas(files[0].path):
                 simplified = False
-            for block in _read(file, plan.options, tally, extras=extras):
-                if simplified is None:  # the first drawings decide for the file
-                    simplified = bool(len(block)) and looks_raw(block).mean() > 0.5
-                waiting.append(pool.submit(_make, block, plan, bool(simplified)))
+            for block in formats.read_blocks(
+                files, label=plan.options.label, skipped=skipped, note=tally.note, extras=extras
+            ):
+                raw = simplified
+                if raw is None:
+                    raw = bool(len(block)) and bool(looks_raw(block).mean() > 0.5)
+                    if block.raw is None:  # the first drawings decide for the file
+                        simplified = raw
+                waiting.append(pool.submit(_make, block, plan, raw))
                 if len(waiting) > threads:
                     yield finish(waiting.popleft())
         while waiting:
             yield finish(waiting.popleft())
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _on_canvas_kind(file: str) -> bool:
-    return formats.format_of(file) == "ndjson"
 
 
 def _make(block: Block, plan: Plan, simplified: bool) -> tuple[Block, Counter[str], int]:
@@ -401,89 +326,6 @@ def _limit(block: Block, per_word: int, seen: Counter[tuple[str, int]], tally: T
     return take(block, wanted)
 
 
-def fingerprints(moves: Moves, bounds: Ints) -> npt.NDArray[np.uint64]:
-    """A number for each drawing that depends on its moves alone: (D,).
-
-    Equal for drawings that differ by the rounding noise of some float files: offsets are taken
-    in steps of about a thousandth of the largest, whole numbers as they are.
-    """
-    if not len(moves):
-        return np.zeros(len(bounds) - 1, np.uint64)
-    rows = moves.copy()
-    if (rows != np.rint(rows)).any():
-        largest = np.abs(rows[:, :2]).max(axis=1)
-        largest = per_drawing(np.maximum.reduceat, largest, bounds, empty=1.0)
-        step = np.exp2(np.minimum(np.frexp(largest)[1] - 11, 0)).astype(np.float32)
-        rows[:, :2] = np.rint(rows[:, :2] / np.repeat(step, np.diff(bounds))[:, None])
-    data = memoryview(np.ascontiguousarray(rows + 0.0, "<f4").tobytes())
-    cuts = (bounds * 12).tolist()
-    digests = [
-        blake2b(data[a:b], digest_size=8).digest() for a, b in zip(cuts[:-1], cuts[1:], strict=True)
-    ]
-    return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
-
-
-class Scratch:
-    """Files that hold a set while it is gathered: as long as the data, however long that is."""
-
-    COLUMNS = {"moves": "<f4", "counts": "<i4", "words": "<i4", "origins": "|u1", "hashes": "<u8"}
-
-    def __init__(self, folder: Path) -> None:
-        self.paths = {name: folder / name for name in self.COLUMNS}
-        self.files: dict[str, BinaryIO] = {
-            name: path.open("w+b") for name, path in self.paths.items()
-        }
-        self.words: dict[str, int] = {}
-        self.n = 0
-        self.n_points = 0
-        self.whole = True  # every number is, and fits int16
-
-    def add(self, block: Block) -> tuple[list[str], Ints]:
-        """Append drawings. Returns their words and lengths."""
-        moves = to_moves(block)
-        counts = np.diff(block.bounds)
-        words = [word or UNNAMED for word in block.words]
-        numbers = [self.words.setdefault(word, len(self.words)) for word in words]
-        if self.whole and len(moves):
-            self.whole = bool(np.abs(moves).max() <= 32767 and (moves == np.rint(moves)).all())
-        self._write("moves", moves)
-        self._write("counts", counts)
-        self._write("words", np.array(numbers, np.int64))
-        self._write("origins", np.full(len(block), block.origin))
-        self._write("hashes", fingerprints(moves, block.bounds))
-        self.n += len(block)
-        self.n_points += len(moves)
-        return words, counts
-
-    def _write(self, name: str, values: npt.NDArray[Any]) -> None:
-        self.files[name].write(np.ascontiguousarray(values, self.COLUMNS[name]).tobytes())
-
-    def pieces(self, name: str) -> Iterator[npt.NDArray[Any]]:
-        """A column, a few thousand drawings at a time."""
-        file = self.files[name]
-        file.flush()
-        file.seek(0)
-        kind = np.dtype(self.COLUMNS[name])
-        while data := file.read(PIECE * 8 * kind.itemsize):
-            yield np.frombuffer(data, kind)
-
-    def moves(self) -> Iterator[tuple[npt.NDArray[np.float32], Ints]]:
-        """Moves, (p, 3), and lengths, of some thousand drawings at a time."""
-        file = self.files["moves"]
-        file.flush()
-        file.seek(0)
-        for column in self.pieces("counts"):
-            for start in range(0, len(column), 4096):
-                counts = column[start : start + 4096].astype(np.int64)
-                n = int(counts.sum())
-                yield np.frombuffer(file.read(n * 12), "<f4").reshape(n, 3), counts
-
-    def close(self) -> None:
-        """Close the files."""
-        for file in self.files.values():
-            file.close()
-
-
 def _pack(
     blocks: Iterator[Block],
     out: str | Path,
@@ -492,7 +334,7 @@ def _pack(
     split: tuple[float, float, float] | None,
 ) -> dict[str, Any]:
     """Gather blocks, split them, write the packed set."""
-    with _scratch_folder(out) as folder:
+    with scratch_folder(out) as folder:
         scratch = Scratch(folder)
         try:
             for block in blocks:
@@ -506,9 +348,9 @@ def _pack(
                 scratch.n,
                 split or DEFAULT_SPLIT,
             )
-            scale = _scale_factor(scratch, splits, preparation.clip)
+            scale = scratch.scale_factor(splits, preparation.clip)
             sizes = np.bincount(splits, minlength=len(SPLITS)).tolist()
-            report = _report(tally) | {
+            report = tally.report() | {
                 "splits": dict(zip(SPLITS, sizes, strict=True)),
                 "scale_factor": scale,
                 **facts,
@@ -522,7 +364,7 @@ def _pack(
                 kind = "<i2" if scratch.whole else "<f4"
                 moves = (part for part, _ in scratch.moves())
                 writer.add("moves", kind, (scratch.n_points, 3), moves)
-                writer.add("offsets", "<i8", (scratch.n + 1,), _offsets(scratch))
+                writer.add("offsets", "<i8", (scratch.n + 1,), scratch.offsets())
                 ids = (order[part] for part in scratch.pieces("words"))
                 writer.add("word_ids", "<i4", (scratch.n,), ids)
                 writer.add("splits", "|u1", (scratch.n,), iter([splits]))
@@ -539,72 +381,3 @@ def _pack(
         finally:
             scratch.close()
     return report
-
-
-@contextlib.contextmanager
-def _scratch_folder(out: str | Path) -> Iterator[Path]:
-    """A folder on the disk of the target, gone when the work is done or has failed."""
-    beside: Path | None = None
-    if str(out) != STDIO:
-        beside = Path(out).absolute().parent
-        while not beside.is_dir() and beside != beside.parent:
-            beside = beside.parent
-    try:
-        with tempfile.TemporaryDirectory(prefix=".sketchrnn-", dir=beside) as folder:
-            yield Path(folder)
-    except OSError as error:
-        if error.errno is None or isinstance(error, BrokenPipeError):
-            raise
-        raise BadFile(f"{out}: cannot be written: {reason(error)}") from None
-
-
-def _offsets(scratch: Scratch) -> Iterator[Ints]:
-    yield np.zeros(1, np.int64)
-    total = 0
-    for counts in scratch.pieces("counts"):
-        ends = np.cumsum(counts, dtype=np.int64) + total
-        total = int(ends[-1])
-        yield ends
-
-
-def _scale_factor(scratch: Scratch, splits: npt.NDArray[np.uint8], clip: float) -> float:
-    """Standard deviation of the clipped offsets of the training split; of all if that is empty."""
-    some = bool((splits == 0).any())
-    n, total, squares = 0, 0.0, 0.0
-    first = 0
-    for moves, counts in scratch.moves():
-        chosen = (splits[first : first + len(counts)] == 0) if some else np.ones(len(counts), bool)
-        first += len(counts)
-        rows = np.clip(moves[np.repeat(chosen, counts), :2].astype(np.float64), -clip, clip)
-        n += rows.size
-        total += float(rows.sum())
-        squares += float(np.square(rows).sum())
-    mean = total / n
-    return float(np.sqrt(max(squares / n - mean * mean, 0.0))) or 1.0
-
-
-def _report(tally: Tally) -> dict[str, Any]:
-    """What came in and what stayed."""
-    passed = np.cumsum(tally.lengths)
-
-    def quantile(share: float) -> int:
-        return int(np.searchsorted(passed, share * passed[-1]))
-
-    n_points = int((tally.lengths * np.arange(len(tally.lengths))).sum())
-    return {
-        "read": tally.read,
-        "kept": tally.kept,
-        "dropped": {reason: n for reason, n in sorted(tally.dropped.items()) if n},
-        "words": {
-            word: {"drawings": n, "mean_points": round(tally.points[word] / n, 2)}
-            for word, n in sorted(tally.words.items())
-        },
-        "points": {
-            "mean": round(n_points / tally.kept, 2),
-            "median": quantile(0.5),
-            "percentile_95": quantile(0.95),
-            "max": len(tally.lengths) - 1,
-        },
-        "faults": tally.faults,
-        "notes": tally.notes,
-    }

@@ -68,8 +68,10 @@ def looks_raw(block: Block) -> Bools:
     """Which drawings were not simplified by Google, (D,).
 
     Raw ones have times, or coordinates that are not whole, or they leave the 0..255 canvas by
-    more than some simplified ones do (by up to 6 pixels).
+    more than some simplified ones do (by up to 6 pixels). A reader may know better.
     """
+    if block.raw is not None:
+        return block.raw
     odd = (
         (block.points != np.rint(block.points)) | (block.points < -16) | (block.points > BOX + 16)
     ).any(axis=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from sketchrnn_cli.sketches.blocks import (
     boxes,
     to_moves,
 )
-from sketchrnn_cli.sketches.packed import SPLITS, Corpus, is_packed
+from sketchrnn_cli.sketches.packed import SPLITS, Corpus
 from sketchrnn_cli.sketches.sketch import Sketch
 
 Ints = npt.NDArray[np.int64]
@@ -116,18 +115,8 @@ def read_blocks(
     Raises:
         BadFile: something else.
     """
-    for source in formats.expand([thing]) if Path(thing).is_dir() else [thing]:
-        word = formats.word_of(source)
-        if formats.format_of(source) == "ndjson":
-            from sketchrnn_cli.sketches.formats import ndjson
-
-            yield from ndjson.read_blocks(source, word=word, skipped=skipped)
-        elif is_packed(source):
-            yield from Corpus.open(Path(source)).blocks()
-        else:
-            from sketchrnn_cli.sketches.formats import npz
-
-            yield from npz.read_blocks(source, word=word, skipped=skipped, note=note)
+    for files in formats.together(formats.expand([thing])):
+        yield from formats.read_blocks(files, skipped=skipped, note=note)
 
 
 def of_blocks(

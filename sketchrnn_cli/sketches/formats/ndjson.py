@@ -186,7 +186,7 @@ def _lines(source: str) -> Iterator[tuple[int, bytes]]:
         BadFile: nothing there, a web page, a git-lfs pointer, damaged gzip, an endless line.
     """
     name = name_of(source)
-    with open_input(source) as stream, _unpacked(stream) as text:
+    with open_input(source) as stream, unpacked(stream) as text:
         rest: list[bytes] = []  # of an unfinished line
         held = 0
         number = 0
@@ -228,7 +228,7 @@ def _lines(source: str) -> Iterator[tuple[int, bytes]]:
 
 
 @contextlib.contextmanager
-def _unpacked(stream: BinaryIO) -> Iterator[io.BufferedReader]:
+def unpacked(stream: BinaryIO) -> Iterator[io.BufferedReader]:
     """The text of a file that may be gzipped, whatever it is called."""
     reader = cast(io.BufferedReader, stream)
     if not hasattr(reader, "peek"):

@@ -1,0 +1,170 @@
+"""SVG: what is drawn in it, as strokes.
+
+Outlines of all shapes that are seen are drawn, those of filled ones too; text, pictures, clipping
+and markers are not. A file is one drawing, and a sheet that this program wrote is as many as it
+shows, with their words. What another file shows is ``--label``; or the name of the folder it lies
+in, if it was found by naming a folder (``animals/cat/1.svg`` in ``animals`` is a cat); or the
+name of the file without a number at its end (``cat-12.svg``).
+
+A drawing is simplified like other raw ones, unless it is sparse: straight lines, of whose points
+simplification would leave more than half.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
+from sketchrnn_cli.sketches import simplify
+from sketchrnn_cli.sketches.blocks import Block, Bools, Floats, Ints, offsets, take
+from sketchrnn_cli.sketches.formats.svg.curves import extent, flatten
+from sketchrnn_cli.sketches.formats.svg.document import MAX_BYTES, parse
+from sketchrnn_cli.sketches.formats.svg.drawn import Drawing, Drawn, follow
+from sketchrnn_cli.sketches.streams import open_input
+
+TOLERANCE = 1 / 5000  # of a curve, times the drawing: 0.05 pixels of 255
+DOT = 1 / 2550  # a stroke that is no larger, times the drawing, is a dot: 0.1 pixels of 255
+DOT_OF_PAGE = 1 / 20_000  # or so, times the page
+OUR_DOT = 0.0101  # pixels; what drawing/svg.py writes for a dot
+SPARSE = 1000  # points; what is longer is raw
+BLOCK_DRAWINGS = 512
+BLOCK_POINTS = 1 << 16
+
+Skipped = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """One drawing, flattened."""
+
+    points: Floats  # (P, 2)
+    strokes: Ints  # (S + 1,) where each stroke begins
+    word: str | None
+    curved: bool
+
+
+def read_blocks(
+    files: Sequence[tuple[str, str | None]],
+    *,
+    label: str | None = None,
+    skipped: Skipped | None = None,
+) -> Iterator[Block]:
+    """Read files, those with few drawings together.
+
+    Args:
+        files: names, and what a drawing in each shows that does not say.
+        label: what it shows instead.
+        skipped: told of every file left out for a fault; None: a fault is an error.
+
+    Yields:
+        Blocks whose drawings are raw all, or none is.
+
+    Raises:
+        BadSketch: a file that is no SVG, or has no strokes; the message names it.
+        BadFile: one that cannot be read.
+    """
+    waiting: list[_Lines] = []
+    n_points = 0
+    for name, word in files:
+        try:
+            found = _drawings(name, label or word)
+        except SketchError as error:
+            if skipped is None:
+                advice = "; mend it, or use --on-error skip" if len(files) > 1 else ""
+                raise type(error)(f"{error}{advice}") from None
+            skipped(str(error))
+            continue
+        for lines in found:
+            waiting.append(lines)
+            n_points += len(lines.points)
+            if len(waiting) >= BLOCK_DRAWINGS or n_points >= BLOCK_POINTS:
+                yield from _blocks(waiting)
+                waiting, n_points = [], 0
+    if waiting:
+        yield from _blocks(waiting)
+
+
+def _drawings(name: str, word: str | None) -> list[_Lines]:
+    """All drawings of one file."""
+    drawn = follow(parse(_content(name), name), name)
+    try:
+        return [_flattened(drawing, drawn, word) for drawing in drawn.drawings]
+    except BadSketch as error:
+        raise BadSketch(f"{name}: {error}") from None
+
+
+def _content(name: str) -> bytes:
+    """The bytes of a file, gzipped or not, and no more of them than are read."""
+    with open_input(name) as stream:
+        data = stream.read(MAX_BYTES + 1)
+        if not data.startswith(b"\x1f\x8b"):
+            return data
+        stream.seek(0)
+        try:
+            with gzip.GzipFile(fileobj=stream) as unzipped:
+                return unzipped.read(MAX_BYTES + 1)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise BadFile(f"{name}: damaged gzip ({error}); get the file again") from None
+
+
+def _flattened(drawing: Drawing, drawn: Drawn, word: str | None) -> _Lines:
+    """Curves become polylines, and the smallest strokes dots."""
+    size = extent(drawing.strokes)
+    points, strokes = flatten(drawing.strokes, size * TOLERANCE)
+    curved = len(points) > sum(len(nodes) // 3 + 1 for nodes in drawing.strokes)
+    if len(points):
+        smallest = OUR_DOT if drawn.ours else drawn.page * DOT_OF_PAGE
+        points, strokes = _dotted(points, strokes, max(size * DOT, smallest))
+        low = points.min(axis=0)
+        if np.abs(low).max() > 1000 * size:  # far away, where float32 is coarse
+            points = points - np.rint(low)
+    return _Lines(points, strokes, drawing.word or word, curved)
+
+
+def _dotted(points: Floats, strokes: Ints, smallest: float) -> tuple[Floats, Ints]:
+    """Keep the first point alone of strokes that are no larger than this."""
+    first = strokes[:-1]
+    sides = np.maximum.reduceat(points, first) - np.minimum.reduceat(points, first)
+    dots = sides.max(axis=1) <= smallest
+    if not dots.any():
+        return points, strokes
+    counts = np.diff(strokes)
+    keep = np.repeat(~dots, counts)
+    keep[first] = True
+    return points[keep], offsets(np.where(dots, 1, counts))
+
+
+def _blocks(drawings: list[_Lines]) -> Iterator[Block]:
+    """Lay drawings one after the other; a block ends where raw ones begin or end."""
+    cuts = [lines.strokes for lines in drawings]
+    block = Block(
+        np.concatenate([lines.points for lines in drawings]),
+        offsets(np.concatenate([np.diff(strokes) for strokes in cuts])),
+        offsets(np.array([len(strokes) - 1 for strokes in cuts])),
+        [lines.word for lines in drawings],
+    )
+    raw = np.array([lines.curved for lines in drawings])
+    raw[~raw] = _is_dense(take(block, ~raw))
+    block = replace(block, raw=raw)
+    changes = [0, *(np.flatnonzero(np.diff(raw)) + 1).tolist(), len(raw)]
+    for a, b in pairwise(changes):
+        chosen = np.zeros(len(raw), bool)
+        chosen[a:b] = True
+        yield take(block, chosen)
+
+
+def _is_dense(block: Block) -> Bools:
+    """Which drawings would lose half of their points by simplification, (D,)."""
+    counts = np.diff(block.bounds)
+    dense = counts > SPARSE
+    some = take(block, ~dense & (counts > 0))
+    if len(some):
+        left = np.diff(simplify.simplify(simplify.fit(some)).bounds)
+        dense[~dense & (counts > 0)] = 2 * left <= np.diff(some.bounds)
+    return dense

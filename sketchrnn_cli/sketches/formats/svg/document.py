@@ -1,0 +1,172 @@
+"""A stranger's XML as a tree of the elements that may draw: bounded, and without entities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+from sketchrnn_cli.errors import BadSketch
+from sketchrnn_cli.sketches.formats.npz import say_what_it_is
+
+MAX_BYTES = 1 << 25  # unpacked
+MAX_ELEMENTS = 200_000
+MAX_ATTRIBUTES = 600_000
+MAX_DEPTH = 200
+MAX_CSS = 1 << 20  # characters
+
+SVG = "http://www.w3.org/2000/svg"
+HREF = "http://www.w3.org/1999/xlink}href"
+SHAPES = {"path", "rect", "circle", "ellipse", "line", "polyline", "polygon"}
+GROUPS = {"svg", "g", "a", "switch", "use"}
+UNSEEN = {"defs", "symbol", "clipPath", "mask", "marker", "pattern"}  # drawn by `use` alone
+UNDRAWN = {"text", "image", "foreignObject"}  # they show something, but no strokes
+STYLING = {
+    "display", "visibility", "opacity", "fill", "fill-opacity", "stroke", "stroke-opacity",
+    "stroke-width", "transform",
+}  # fmt: skip
+_ATTRIBUTES = STYLING | {
+    "id", "class", "style", "href", "viewBox", "preserveAspectRatio", "width", "height", "x", "y",
+    "d", "points", "x1", "y1", "x2", "y2", "cx", "cy", "r", "rx", "ry", "requiredExtensions",
+    "systemLanguage", "data-word", "data-drawings",
+}  # fmt: skip
+
+_SIGNATURES = {
+    b"\x89PNG": "a PNG picture", b"\xff\xd8\xff": "a JPEG picture", b"GIF8": "a GIF picture",
+    b"RIFF": "a WebP picture", b"%PDF": "a PDF", b"%!PS": "PostScript", b"PK\x03\x04": "a zip file",
+    b"\x1f\x8b": "gzip in gzip", b"{": "JSON",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Node:
+    """One element."""
+
+    tag: str  # without namespace
+    attributes: dict[str, str]  # those that have a meaning here
+    children: list[Node] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Document:
+    """What a file holds."""
+
+    root: Node
+    ids: dict[str, Node]
+    css: str  # of all <style> elements
+    undrawn: set[str]  # kinds of elements that show something, but no strokes
+
+
+def parse(data: bytes, name: str) -> Document:
+    """Read XML.
+
+    Args:
+        data: the file, unpacked.
+        name: of the file.
+
+    Raises:
+        BadSketch: damaged, of another kind, too large, too deep, or with entities.
+    """
+    _say_what_it_is(data, name)
+    if len(data) > MAX_BYTES:
+        raise BadSketch(f"{name}: over {MAX_BYTES >> 20} MiB of XML; a drawing has far less")
+    # Counted before the parser sees them: it makes an object of each.
+    if data.count(b"<") > 2 * MAX_ELEMENTS:
+        raise BadSketch(f"{name}: more than {MAX_ELEMENTS:,} elements; a drawing has far fewer")
+    if data.count(b'"') + data.count(b"'") > 2 * MAX_ATTRIBUTES:
+        raise BadSketch(f"{name}: more than {MAX_ATTRIBUTES:,} attributes; a drawing has far fewer")
+    parser = expat.ParserCreate(namespace_separator="}")
+    builder = _Builder(name)
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.text
+    parser.EntityDeclHandler = builder.entity
+    parser.ExternalEntityRefHandler = builder.external
+    try:
+        parser.Parse(data.lstrip(b" \t\r\n"), True)
+    except expat.ExpatError as error:
+        why = expat.ErrorString(error.code)
+        raise BadSketch(f"{name}: damaged XML, {why} in line {error.lineno}") from None
+    except (LookupError, ValueError) as error:  # of the declared encoding
+        raise BadSketch(
+            f"{name}: an encoding that is not read ({error}); save it as UTF-8"
+        ) from None
+    assert builder.root is not None, "expat finds no document without an element"
+    return Document(builder.root, builder.ids, "".join(builder.css), builder.undrawn)
+
+
+class _Builder:
+    """Takes what the parser finds."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.root: Node | None = None
+        self.stack: list[Node] = []
+        self.ids: dict[str, Node] = {}
+        self.css: list[str] = []
+        self.css_size = 0
+        self.undrawn: set[str] = set()
+        self.n = 0
+        self.ignored = 0  # elements around that are not looked into
+        self.in_style = False
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        namespace, _, tag = name.rpartition("}")
+        self.n += 1
+        if self.n > MAX_ELEMENTS:
+            raise BadSketch(f"{self.name}: more than {MAX_ELEMENTS:,} elements")
+        if len(self.stack) + self.ignored >= MAX_DEPTH:
+            raise BadSketch(f"{self.name}: elements nested deeper than {MAX_DEPTH}")
+        known = not self.ignored and namespace in (SVG, "")
+        if self.root is None and (tag != "svg" or not known):
+            raise BadSketch(f"{self.name}: begins with <{tag[:40]}>, not <svg>; no SVG")
+        if not known or tag not in SHAPES | GROUPS | UNSEEN:
+            if known and tag in UNDRAWN:
+                self.undrawn.add(tag)
+            self.in_style = self.in_style or (known and tag == "style")
+            self.ignored += 1
+            return
+        if HREF in attributes:
+            attributes.setdefault("href", attributes[HREF])
+        node = Node(tag, {key: attributes[key] for key in attributes.keys() & _ATTRIBUTES})
+        if self.root is None:
+            self.root = node
+        else:
+            self.stack[-1].children.append(node)
+        self.stack.append(node)
+        if "id" in node.attributes:
+            self.ids.setdefault(node.attributes["id"], node)
+
+    def end(self, name: str) -> None:
+        if self.ignored:
+            self.ignored -= 1
+            self.in_style = self.in_style and self.ignored > 0
+        else:
+            self.stack.pop()
+
+    def text(self, data: str) -> None:
+        if self.in_style:
+            self.css.append(data)
+            self.css_size += len(data)
+            if self.css_size > MAX_CSS:
+                raise BadSketch(f"{self.name}: over {MAX_CSS >> 20} MiB of CSS")
+
+    def entity(self, entity: str, *_: object) -> None:
+        raise BadSketch(
+            f"{self.name}: declares the XML entity {entity[:40]!r}, and entities are not read; "
+            "save it as plain SVG"
+        )
+
+    def external(self, *_: object) -> int:
+        raise BadSketch(f"{self.name}: refers to another file, which is not read")
+
+
+def _say_what_it_is(data: bytes, name: str) -> None:
+    """Raise for what is often found under the name of an SVG."""
+    head = data[:512].removeprefix(b"\xef\xbb\xbf").lstrip()
+    for signature, what in _SIGNATURES.items():
+        if head.startswith(signature):
+            raise BadSketch(f"{name}: {what}, not SVG")
+    if head[:14].lower().startswith((b"<!doctype html", b"<html", b"<head")):
+        raise BadSketch(f"{name}: a web page, not SVG; download the raw file")
+    if not head.startswith(b"<"):
+        say_what_it_is(head, name)

@@ -1,0 +1,294 @@
+"""What an SVG shows, as strokes in drawing order: groups, references and styles followed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from sketchrnn_cli.errors import BadSketch
+from sketchrnn_cli.sketches.formats.svg import frames, style
+from sketchrnn_cli.sketches.formats.svg.document import (
+    MAX_DEPTH,
+    MAX_ELEMENTS,
+    SHAPES,
+    Document,
+    Node,
+)
+from sketchrnn_cli.sketches.formats.svg.path import MANY, Nodes, parse
+from sketchrnn_cli.sketches.formats.svg.shapes import outline
+
+MAX_DRAWINGS = 10_000  # of a file
+MAX_STROKES = 10_000  # of a drawing
+MAX_NUMBERS = 400_000  # of a drawing
+MAX_ALL_NUMBERS = 1_500_000  # of a file
+MAX_USES = 20_000
+MAX_TRANSFORMS = 1 << 22  # characters of all
+PAGE = 100.0  # side of a page that does not say its size
+
+_UNDRAWN = {
+    "text": "text, which is not drawn: convert it to paths",
+    "image": "a picture of pixels, which is not drawn: trace it to paths",
+    "foreignObject": "foreign objects, which are not drawn",
+}
+
+
+@dataclass(slots=True)
+class Drawing:
+    """Strokes of one drawing."""
+
+    word: str | None
+    strokes: list[Nodes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """All drawings of a file."""
+
+    drawings: list[Drawing]
+    ours: bool  # a sheet that this program wrote
+    page: float  # the larger side of the page, 0 if it does not say
+
+
+def follow(document: Document, name: str) -> Drawn:
+    """Draw a document.
+
+    A file is one drawing. A sheet as ``sample`` writes it has a group with ``data-drawings``, and
+    in that a group for each drawing, with its word in ``data-word``; it is as many drawings.
+    Coordinates are in the unit of the view box, or pixels where there is none.
+
+    Args:
+        document: the file.
+        name: of it.
+
+    Raises:
+        BadSketch: nothing that is seen has an outline; a shape with a fault; too many of them.
+    """
+    hand = _Hand(document, name)
+    hand.draw_root()
+    n_loose = sum(group is None for group, _ in hand.strokes)
+    if n_loose and len(hand.drawings) > 1:
+        raise BadSketch(
+            f"{name}: {n_loose} stroke(s) beside the groups of its {len(hand.drawings)} "
+            "drawings; move them into a group with data-word"
+        )
+    drawings = hand.drawings or [Drawing(None)]
+    for group, nodes in hand.strokes:
+        drawings[group or 0].strokes.append(nodes)
+    if not hand.strokes and not hand.is_ours:
+        why = [_UNDRAWN[tag] for tag in sorted(document.undrawn)]
+        why += ["shapes that are hidden or have no ink"] if hand.n_hidden else []
+        raise BadSketch(f"{name}: no strokes in it" + (f", only {why[0]}" if why else ""))
+    return Drawn(drawings, hand.is_ours, max(hand.page[2:]))
+
+
+class _Place(NamedTuple):
+    """What an element inherits from those around it."""
+
+    frame: frames.Matrix
+    look: style.Properties
+    width: float  # of the viewport: what 100 % is
+    height: float
+    depth: int
+
+
+class _Hand:
+    """Walks over the elements."""
+
+    def __init__(self, document: Document, name: str) -> None:
+        self.document = document
+        self.name = name
+        self.rules = style.Rules(document.css)
+        self.drawings: list[Drawing] = []  # that have a group
+        self.group: int | None = None  # the one under way
+        self.is_ours = False
+        self.strokes: list[tuple[int | None, Nodes]] = []
+        self.paper: set[int] = set()  # strokes that are the edge of the page
+        self.room = MAX_ALL_NUMBERS
+        self.n_numbers: Counter[int | None] = Counter()  # of each drawing
+        self.n_strokes: Counter[int | None] = Counter()
+        self.n_uses = self.n_transforms = 0
+        self.n_visits = self.n_shapes = self.n_hidden = 0
+        width, height = (
+            max(frames.length(document.root.attributes.get(side), 0.0), 0.0)
+            for side in ("width", "height")
+        )
+        self.size = width, height
+        box = frames.view_box(document.root.attributes.get("viewBox"))
+        self.page = box or (0.0, 0.0, width, height)
+
+    def draw_root(self) -> None:
+        """Everything. A filled rectangle behind it, as large as the page, is paper."""
+        root = self.document.root
+        look = style.own(root, self.rules)
+        if style.is_gone(look):
+            self.n_hidden += 1
+            return
+        frame = self._transform(look)
+        if "none" in root.attributes.get("preserveAspectRatio", "") and all(
+            (*self.size, *self.page[2:])
+        ):  # else the view box is shown as large as it may be, in its own proportions
+            frame = frames.after(frame, frames.into(self.page, "none", *self.size))
+        _, _, width, height = self.page
+        place = _Place(frame, style.inherit(look, {}), width or PAGE, height or PAGE, 1)
+        for child in root.children:
+            self._draw(child, place)
+        if len(self.paper) < len(self.strokes):
+            self.strokes = [s for k, s in enumerate(self.strokes) if k not in self.paper]
+
+    def _inside(self, node: Node, place: _Place) -> None:
+        place = place._replace(depth=place.depth + 1)
+        for child in node.children:
+            self._draw(child, place)
+
+    def _draw(self, node: Node, place: _Place) -> None:
+        """One element."""
+        self.n_visits += 1
+        if self.n_visits > MAX_ELEMENTS:
+            raise BadSketch(f"{self.name}: draws more than {MAX_ELEMENTS:,} elements")
+        if place.depth >= MAX_DEPTH:
+            raise BadSketch(f"{self.name}: elements nested deeper than {MAX_DEPTH}")
+        look = style.own(node, self.rules)
+        if style.is_gone(look):
+            self.n_hidden += 1
+            return
+        if node.tag in SHAPES:
+            self.n_shapes += 1
+            where = f"{self.name}: {node.tag} {self.n_shapes}"
+        else:
+            where = f"{self.name}: {node.tag}"
+        try:
+            frame = frames.after(place.frame, self._transform(look))
+            place = place._replace(frame=frame, look=style.inherit(look, place.look))
+            if node.tag in SHAPES:
+                self._shape(node, place)
+        except BadSketch as error:
+            raise BadSketch(f"{where}: {error}") from None
+        if node.tag in ("g", "a"):
+            self._group(node, place)
+        elif node.tag == "switch":
+            self._switch(node, place)
+        elif node.tag == "svg":
+            self._nested(node, node.attributes, self._moved(node, place))
+        elif node.tag == "use":
+            self._use(node, place)
+
+    def _group(self, node: Node, place: _Place) -> None:
+        if "data-drawings" in node.attributes and self.group is None:
+            self.is_ours = True
+            for child in node.children:
+                if child.tag == "g":
+                    child.attributes.setdefault("data-word", "")
+        if "data-word" not in node.attributes or self.group is not None:
+            self._inside(node, place)
+            return
+        self.is_ours = True
+        if len(self.drawings) >= MAX_DRAWINGS:
+            raise BadSketch(f"{self.name}: more than {MAX_DRAWINGS:,} drawings")
+        self.group = len(self.drawings)
+        self.drawings.append(Drawing(node.attributes["data-word"].strip() or None))
+        self._inside(node, place)
+        self.group = None
+
+    def _switch(self, node: Node, place: _Place) -> None:
+        """The first child without conditions."""
+        for child in node.children:
+            if not {"requiredExtensions", "systemLanguage"} & child.attributes.keys():
+                self._draw(child, place._replace(depth=place.depth + 1))
+                return
+
+    def _nested(self, node: Node, sizes: Mapping[str, str], place: _Place) -> None:
+        """An <svg> inside another one, or a symbol, in a viewport of these sizes."""
+        width = frames.length(sizes.get("width"), place.width, place.width)
+        height = frames.length(sizes.get("height"), place.height, place.height)
+        if width <= 0 or height <= 0:
+            return
+        box = frames.view_box(node.attributes.get("viewBox"))
+        if box:
+            aspect = node.attributes.get("preserveAspectRatio")
+            frame = self._after(place.frame, frames.into(box, aspect, width, height))
+            place = place._replace(frame=frame)
+            _, _, width, height = box
+        self._inside(node, place._replace(width=width, height=height))
+
+    def _use(self, node: Node, place: _Place) -> None:
+        """What a <use> refers to, at its place. Other files are not looked into."""
+        href = node.attributes.get("href", "").strip()
+        target = self.document.ids.get(href[1:]) if href.startswith("#") else None
+        if target is None:
+            return
+        self.n_uses += 1
+        if self.n_uses > MAX_USES:
+            raise BadSketch(f"{self.name}: uses of elements, more than {MAX_USES:,}")
+        place = self._moved(node, place)._replace(depth=place.depth + 1)
+        if target.tag in ("symbol", "svg"):
+            if place.depth < MAX_DEPTH:
+                self._nested(target, {**target.attributes, **node.attributes}, place)
+        else:
+            self._draw(target, place)
+
+    def _moved(self, node: Node, place: _Place) -> _Place:
+        """By x and y of an element."""
+        x = frames.length(node.attributes.get("x"), place.width)
+        y = frames.length(node.attributes.get("y"), place.height)
+        return place._replace(frame=self._after(place.frame, frames.shift(x, y)))
+
+    def _after(self, outer: frames.Matrix, inner: frames.Matrix) -> frames.Matrix:
+        try:
+            return frames.after(outer, inner)
+        except BadSketch as error:
+            raise BadSketch(f"{self.name}: {error}") from None
+
+    def _transform(self, look: style.Properties) -> frames.Matrix:
+        text = look.get("transform", "")
+        self.n_transforms += len(text)
+        if self.n_transforms > MAX_TRANSFORMS:
+            raise BadSketch("more transforms than a drawing has")
+        return frames.transform(text)
+
+    def _shape(self, node: Node, place: _Place) -> None:
+        stroked = style.is_stroked(place.look)
+        if style.is_hidden(place.look) or not (stroked or style.is_filled(place.look)):
+            self.n_hidden += 1
+            return
+        room = min(self.room, MAX_NUMBERS - self.n_numbers[self.group])
+        strokes = parse(outline(node, place.width, place.height), room=room)
+        n_numbers = sum(2 * (len(nodes) // 3 + 1) for nodes in strokes)
+        self.room -= n_numbers
+        self.n_numbers[self.group] += n_numbers
+        self.n_strokes[self.group] += len(strokes)
+        if n_numbers > room or self.n_strokes[self.group] > MAX_STROKES:
+            raise BadSketch(MANY)
+        for nodes in strokes:
+            placed = _transformed(nodes, place.frame)
+            if not stroked and len(strokes) == 1 and self._is_page(placed):
+                self.paper.add(len(self.strokes))
+            self.strokes.append((self.group, placed))
+
+    def _is_page(self, nodes: Nodes) -> bool:
+        """Whether it is a rectangle around the whole page."""
+        left, top, width, height = self.page
+        corners = nodes[::3]
+        if not (width and height and 4 <= len(corners) <= 6 and np.isnan(nodes[1::3]).all()):
+            return False
+        x, y = corners.real, corners.imag
+        at_edges = ((x == x.min()) | (x == x.max())) & ((y == y.min()) | (y == y.max()))
+        slack_x, slack_y = width / 100, height / 100
+        return bool(
+            at_edges.all()
+            and x.min() <= left + slack_x
+            and y.min() <= top + slack_y
+            and x.max() >= left + width - slack_x
+            and y.max() >= top + height - slack_y
+        )
+
+
+def _transformed(nodes: Nodes, frame: frames.Matrix) -> Nodes:
+    """Nodes where they lie on the page."""
+    if frame is frames.SAME:
+        return nodes
+    a, b, c, d, e, f = frame
+    return nodes.real * complex(a, b) + nodes.imag * complex(c, d) + complex(e, f)

@@ -1,0 +1,153 @@
+"""Where a shape lies: lengths with units, transforms, view boxes.
+
+A matrix is (a, b, c, d, e, f) as SVG writes it: x' = a x + c y + e, y' = b x + d y + f.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+
+from sketchrnn_cli.errors import BadSketch
+from sketchrnn_cli.sketches.formats.svg.path import NUMBER, numbers
+
+Matrix = tuple[float, float, float, float, float, float]
+Box = tuple[float, float, float, float]  # left, top, width, height
+
+SAME: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+LARGEST = 1e15  # an entry beyond is a fault
+
+_UNITS = {
+    "": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4,
+    "q": 96 / 101.6, "em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0,
+}  # fmt: skip
+LONGEST = 64  # characters of a length
+
+_LENGTH = re.compile(rf"({NUMBER})\s*([a-zA-Z]*|%)")
+_TRANSFORM = re.compile(r"[\s,]*([a-zA-Z]+)\s*\(([^()]*)\)[\s,]*")
+_ALIGN = {"xMin": 0.0, "xMid": 0.5, "xMax": 1.0, "YMin": 0.0, "YMid": 0.5, "YMax": 1.0}
+
+
+def length(text: str | None, whole: float, default: float = 0.0) -> float:
+    """A length in pixels.
+
+    Args:
+        text: of the attribute; what is no length counts as not given.
+        whole: what 100 % is.
+        default: for what is not given.
+    """
+    found = _LENGTH.fullmatch(text.strip()[:LONGEST]) if text else None
+    if found is None:
+        return default
+    number, unit = float(found[1]), found[2].lower()
+    if unit == "%":
+        return number / 100 * whole
+    return number * _UNITS[unit] if unit in _UNITS else default
+
+
+def view_box(text: str | None) -> Box | None:
+    """The four numbers of a view box, or None where there is none that counts."""
+    parts = (text or "").replace(",", " ").split()
+    found = [re.fullmatch(NUMBER, part[:LONGEST]) for part in parts]
+    if len(found) != 4:
+        return None
+    left, top, width, height = (float(number[0]) if number else math.nan for number in found)
+    return (left, top, width, height) if width > 0 < height else None
+
+
+def into(box: Box, aspect: str | None, width: float, height: float) -> Matrix:
+    """Bring a view box into a viewport at the origin, as ``preserveAspectRatio`` says."""
+    left, top, wide, high = box
+    x, y = width / wide, height / high
+    words = (aspect or "").split()
+    align = words[0] if words else "xMidYMid"
+    if align == "none":
+        return x, 0.0, 0.0, y, -left * x, -top * y
+    scale = max(x, y) if "slice" in words else min(x, y)
+    across, down = _ALIGN.get(align[:4], 0.5), _ALIGN.get(align[4:], 0.5)
+    return (
+        *(scale, 0.0, 0.0, scale),
+        (width - wide * scale) * across - left * scale,
+        (height - high * scale) * down - top * scale,
+    )
+
+
+def after(outer: Matrix, inner: Matrix) -> Matrix:
+    """The inner transform, and then the outer one.
+
+    Raises:
+        BadSketch: entries that lead off every canvas.
+    """
+    if inner is SAME:
+        return outer
+    a, b, c, d, e, f = outer
+    p, q, r, s, t, u = inner
+    result = (
+        *(a * p + c * q, b * p + d * q),
+        *(a * r + c * s, b * r + d * s),
+        *(a * t + c * u + e, b * t + d * u + f),
+    )
+    if not all(abs(value) < LARGEST for value in result):
+        raise BadSketch("a transform that leads off every canvas")
+    return result
+
+
+def shift(x: float, y: float = 0.0) -> Matrix:
+    """Move by x, y."""
+    return 1.0, 0.0, 0.0, 1.0, x, y
+
+
+def _scale(x: float, y: float | None = None) -> Matrix:
+    return x, 0.0, 0.0, x if y is None else y, 0.0, 0.0
+
+
+def _rotate(degrees: float, x: float = 0.0, y: float = 0.0) -> Matrix:
+    sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+    turn = (cosine, sine, -sine, cosine, 0.0, 0.0)
+    if x == y == 0:
+        return turn
+    return after(after(shift(x, y), turn), shift(-x, -y))
+
+
+def _matrix(a: float, b: float, c: float, d: float, e: float, f: float) -> Matrix:
+    return a, b, c, d, e, f
+
+
+_FORMS: Mapping[str, Callable[..., Matrix]] = {
+    "matrix": _matrix,
+    "translate": shift,
+    "translateX": shift,
+    "translateY": lambda y: shift(0.0, y),
+    "scale": _scale,
+    "scaleX": lambda x: _scale(x, 1.0),
+    "scaleY": lambda y: _scale(1.0, y),
+    "rotate": _rotate,
+    "skewX": lambda degrees: (1.0, 0.0, math.tan(math.radians(degrees)), 1.0, 0.0, 0.0),
+    "skewY": lambda degrees: (1.0, math.tan(math.radians(degrees)), 0.0, 1.0, 0.0, 0.0),
+}
+
+
+def transform(text: str | None) -> Matrix:
+    """A ``transform``: any number of them, the last one first.
+
+    Raises:
+        BadSketch: one that does not exist, or with wrong numbers.
+    """
+    text = (text or "").strip()
+    if text in ("", "none"):
+        return SAME
+    result = SAME
+    at = 0
+    while at < len(text):
+        found = _TRANSFORM.match(text, at)
+        form = found[1] if found else ""
+        if found is None or form not in _FORMS:
+            raise BadSketch(f"a transform that is not read: {text[at : at + 40]!r}")
+        inside = found[2].replace("px", "").replace("deg", "")
+        try:
+            result = after(result, _FORMS[form](*numbers(inside, room=6)))
+        except TypeError:
+            raise BadSketch(f"a transform with wrong numbers: {found[0][:40]!r}") from None
+        at = found.end()
+    return result

@@ -1,0 +1,165 @@
+"""Quick, Draw!'s .bin: the same drawings as NDJSON, and faults named by drawing and byte."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.sketches.corpus import BuildOptions, Corpus, build, build_ndjson
+from sketchrnn_cli.sketches.formats import ndjson, quickdraw_bin, read_sketches
+
+CAT = [[[0, 0], [255, 40], [130, 72]], [[10, 5]], [[20, 6], [30, 7]]]
+
+
+def record(strokes, key=5201136883597312, country=b"VE", recognized=1, time=1488497110):
+    """One drawing as Google's description of the format has it, byte by byte."""
+    out = struct.pack("<Q", key) + country + bytes([recognized]) + struct.pack("<I", time)
+    out += struct.pack("<H", len(strokes))
+    for stroke in strokes:
+        out += struct.pack("<H", len(stroke))
+        out += bytes(x for x, _ in stroke) + bytes(y for _, y in stroke)
+    return out
+
+
+def write(path: Path, content: bytes) -> str:
+    path.write_bytes(content)
+    return str(path)
+
+
+def lines_of(sketch):
+    return [stroke.tolist() for stroke in sketch.strokes]
+
+
+def test_fields_are_those_of_ndjson(tmp_path):
+    (sketch,) = read_sketches(write(tmp_path / "cat.bin", record(CAT)))
+    assert sketch.word == "cat"
+    assert lines_of(sketch) == CAT
+    assert sketch.extras == {
+        "key_id": "5201136883597312",
+        "countrycode": "VE",
+        "recognized": True,
+        "timestamp": "2017-03-02 23:25:10 UTC",
+    }
+
+
+@pytest.mark.parametrize("size", [1, 3, 17, 50, 1 << 20])
+def test_drawings_do_not_depend_on_how_they_arrive(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(quickdraw_bin, "READ_SIZE", size)
+    content = (
+        record(CAT) + record([], recognized=0) + record(CAT[:1]) + record([CAT[1], [], CAT[2]])
+    )
+    for name, data in (("a.bin", content), ("b.bin.gz", gzip.compress(content))):
+        blocks = list(quickdraw_bin.read_blocks(write(tmp_path / name, data), word="x"))
+        found = [lines_of(block.sketch(i)) for block in blocks for i in range(len(block))]
+        assert found == [CAT, [], CAT[:1], CAT[1:]]
+        assert sum([block.recognized.tolist() for block in blocks], []) == [True, False, True, True]
+    assert [lines_of(s) for s in read_sketches(str(tmp_path / "a.bin"))] == [CAT, CAT[:1], CAT[1:]]
+
+
+byte = st.integers(0, 255)
+drawings = st.lists(st.lists(st.lists(st.tuples(byte, byte), max_size=5), max_size=4), min_size=1)
+
+
+@given(drawings)
+def test_what_is_written_is_read(tmp_path_factory, given_drawings):
+    path = tmp_path_factory.mktemp("bin") / "a.bin"
+    write(path, b"".join(map(record, given_drawings)))
+    found = [
+        lines_of(block.sketch(i))
+        for block in quickdraw_bin.read_blocks(str(path))
+        for i in range(len(block))
+    ]
+    expected = [[list(map(list, stroke)) for stroke in d if stroke] for d in given_drawings]
+    assert found == expected
+
+
+def test_a_set_of_it_is_the_same_as_of_ndjson(tmp_path):
+    rng = np.random.default_rng(0)
+    drawn, lines = [], []
+    for k in range(60):
+        strokes = [rng.integers(0, 256, (n, 2)).tolist() for n in rng.integers(1, 9, 3)]
+        strokes[0] += [[0, 0], [255, 255]]
+        drawn.append(record(strokes, key=k, recognized=int(k % 3 > 0)))
+        rows = [[list(row) for row in zip(*stroke, strict=True)] for stroke in strokes]
+        lines.append(json.dumps({"drawing": rows, "recognized": k % 3 > 0}))
+    write(tmp_path / "cat.bin", b"".join(drawn))
+    write(tmp_path / "cat.ndjson", "\n".join(lines).encode())
+    for options in (BuildOptions(), BuildOptions(recognized_only=True, label="pet")):
+        for suffix in ("bin", "ndjson"):
+            build([str(tmp_path / f"cat.{suffix}")], tmp_path / f"{suffix}.npz", options)
+        one, other = (tmp_path / f"{suffix}.npz" for suffix in ("bin", "ndjson"))
+        assert one.read_bytes() == other.read_bytes()
+        one.unlink()
+        other.unlink()
+    build([str(tmp_path)], tmp_path / "out.npz", BuildOptions())  # a folder with both
+    assert len(Corpus.open(tmp_path / "out.npz")) == 120
+
+
+def test_fields_pass_through_to_ndjson(tmp_path):
+    source = write(tmp_path / "cat.bin", record(CAT) + record(CAT, key=7, recognized=0))
+    build_ndjson([source], tmp_path / "a.ndjson", BuildOptions(min_points=1))
+    found = list(ndjson.read(str(tmp_path / "a.ndjson")))
+    assert [s.extras["key_id"] for s in found] == ["5201136883597312", "7"]
+    assert [s.extras["recognized"] for s in found] == [True, False]
+    assert [lines_of(s) for s in found] == [CAT, CAT]
+
+
+WHOLE = record(CAT)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (WHOLE * 2 + WHOLE[:5], rf"ends inside drawing 3, which begins at byte {2 * len(WHOLE)}"),
+        (WHOLE[:-1], "ends inside drawing 1, which begins at byte 0"),
+        (WHOLE[:18], "ends inside drawing 1"),
+        (WHOLE + b"\n", f"ends inside drawing 2, which begins at byte {len(WHOLE)}"),
+        (WHOLE + record(CAT, recognized=77), f"drawing 2, at byte {len(WHOLE)}, has 77 for recog"),
+        (b"", "an empty file"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git-lfs pointer"),
+        (b"PK\x03\x04" + bytes(30), "a zip file, not .bin; name it .npz"),
+        (b'{"word":"cat","drawing":[]}\n', "JSON, not .bin; name it .ndjson"),
+        (gzip.compress(WHOLE * 9)[:-9], "damaged gzip"),
+        (gzip.compress(b""), "an empty file"),
+    ],
+)
+def test_faults_say_where_and_what(tmp_path, content, says):
+    source = write(tmp_path / "cat.bin", content)
+    with pytest.raises(BadFile, match=says) as error:
+        list(quickdraw_bin.read_blocks(source))
+    assert str(error.value).startswith(f"{source}: ")
+    assert "\n" not in str(error.value)
+
+
+def test_an_endless_drawing_stops(tmp_path, monkeypatch):
+    monkeypatch.setattr(quickdraw_bin, "READ_SIZE", 1000)
+    monkeypatch.setattr(quickdraw_bin, "MAX_RECORD", 10_000)
+    head = WHOLE[:15] + struct.pack("<HH", 65535, 65535)
+    source = write(tmp_path / "cat.bin", WHOLE + head + bytes(50_000))
+    with pytest.raises(BadFile, match=rf"drawing 2, at byte {len(WHOLE)}, would have over"):
+        list(quickdraw_bin.read_blocks(source))
+
+
+def test_the_simplified_drawings_survive_the_way_through_it(shared_data, tmp_path):
+    path = shared_data / "quickdraw" / "raw-simplified-by-google"
+    sketches = [s for file in sorted(path.glob("*.ndjson.gz")) for s in read_sketches(str(file))]
+    source = write(
+        tmp_path / "a.bin",
+        b"".join(
+            record([stroke.astype(int).clip(0, 255).tolist() for stroke in s.strokes])
+            for s in sketches
+        ),
+    )
+    back = list(read_sketches(source))
+    assert len(back) == len(sketches) == 468
+    for mine, yours in zip(sketches, back, strict=True):
+        assert [s.clip(0, 255).tolist() for s in mine.strokes] == lines_of(yours)
