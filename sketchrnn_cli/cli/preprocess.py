@@ -44,7 +44,7 @@ def preprocess(
         Optional[bool],  # noqa: UP045
         typer.Option(
             "--fit/--no-fit",
-            help="Bring every drawing to a 255 box. Default: ndjson is, npz keeps its own frame.",
+            help="Bring drawings to a 255 box. Default: canvas formats are, npz stays as it is.",
         ),
     ] = None,
     epsilon: Annotated[float, typer.Option(min=0, help="Of Douglas-Peucker, pixels.")] = 2.0,

@@ -486,7 +486,7 @@ function toSvg() {
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${SIDE}" height="${SIDE}" viewBox="0 0 ${SIDE} ${SIDE}" style="background:#ffffff">`,
-    `<g fill="none" stroke="#262626" stroke-width="3.7" stroke-linecap="round" stroke-linejoin="round">`,
+    `<g fill="none" stroke="#262626" stroke-width="3.7" stroke-linecap="round" stroke-linejoin="round" data-drawings="1">`,
     word ? `<g data-word="${escape(word)}"><title>${escape(word)}</title>` : "<g>",
     ...paths, "</g>", "</g>", "</svg>", "",
   ].join("\n");

@@ -4,9 +4,9 @@ A stroke is a row of complex nodes: where it begins, and then three for each seg
 points and the end. A straight segment has NaN for control points; arcs and quadratic curves
 become cubic ones.
 
-Libraries were tried. svg.path 7.1 passes over in silence what it cannot read, and refuses arcs
-with a negative radius; svgelements 1.9.6 reflects the handle of a quadratic curve for a cubic
-one. Neither has a bound. The tests hold this against the second.
+Libraries were tried: svg.path 7.1 and svgelements 1.9.6 drop the rest of a path in silence at what
+they cannot read; the first refuses arcs with a negative radius, and the second reflects the handle
+of a quadratic curve for a cubic one. The tests hold this against the second.
 """
 
 from __future__ import annotations
