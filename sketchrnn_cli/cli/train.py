@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -32,6 +33,7 @@ from sketchrnn_cli.cli.options import (
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.errors import BadConfig, BadFile, SketchError
 from sketchrnn_cli.model.config import PRESETS, ModelConfig
+from sketchrnn_cli.sketches import locks
 from sketchrnn_cli.training.config import (
     PRECISIONS,
     TrainingConfig,
@@ -140,6 +142,7 @@ def train(
     sizes: dict[str, Any] = {"cell": cell, "encoder": encoder}
     training_flags = {key: value for key, value in flags.items() if value is not None}
     model_flags = {key: value for key, value in sizes.items() if value is not None}
+    held = contextlib.ExitStack()
     try:
         team = distributed.Team.from_environment()  # loads torch, but not for one process
         terminal = Terminal(quiet=quiet or not team.is_first)
@@ -164,6 +167,7 @@ def train(
             if team.is_first:
                 begun = team.begun()  # by this launch, which was restarted since
                 run = Path(begun) if begun else _run_folder(out, sources, may_exist=resume)
+                held.enter_context(locks.alone(run))
                 if (resume or begun) and (run / CONFIG).is_file():
                     if config and not begun:
                         raise BadConfig(
@@ -233,12 +237,15 @@ def train(
         code = 0
         if finished.why == "stopped":
             code = 128 + (stopped[0] if stopped else signal.SIGTERM)
+        held.close()
         if team.world > 1:
             _leave(code)
         if code:
             raise typer.Exit(code)
     except distributed.FaultElsewhere:
         raise typer.Exit(1) from None
+    finally:
+        held.close()
 
 
 def _leave(code: int) -> NoReturn:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
 from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.sketches.locks import is_at, lock, open_part
 from sketchrnn_cli.sketches.quickdraw.words import WORDS
 from sketchrnn_cli.sketches.streams import open_output, reason
 from sketchrnn_cli.sketches.words import closest, fold, visible
@@ -202,9 +203,8 @@ def _alone(path: Path, note: Say) -> Iterator[BinaryIO]:
     """
     part, waits = _part(path), False
     while True:
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        stream = os.fdopen(os.open(part, flags, 0o666), "r+b")
-        if _lock(stream.fileno()) and _is_at(stream, part):
+        stream = open_part(part)
+        if lock(stream.fileno()) and is_at(stream, part):
             break
         stream.close()
         if not waits:
@@ -217,41 +217,11 @@ def _alone(path: Path, note: Say) -> Iterator[BinaryIO]:
         if sys.platform == "win32":
             stream.close()  # there, an open file cannot be removed
         with contextlib.suppress(OSError):
-            if (stream.closed or _is_at(stream, part)) and not part.stat().st_size:
+            if (stream.closed or is_at(stream, part)) and not part.stat().st_size:
                 part.unlink()
                 if not path.exists():
                     _record(path).unlink()
         stream.close()
-
-
-def _is_at(stream: BinaryIO, path: Path) -> bool:
-    """Whether an open file is (still) the one of this name."""
-    try:
-        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _lock(descriptor: int) -> bool:
-    """Lock an open file until it is closed or the process ends; False: another process has.
-
-    Where the file system knows no locks, there is none.
-    """
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(descriptor, 1 << 40, os.SEEK_SET)  # a byte that is never there
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _download(
