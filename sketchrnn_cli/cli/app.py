@@ -12,6 +12,8 @@ from sketchrnn_cli import __version__
 from sketchrnn_cli.cli import animate, encode, export, inspect, preprocess, sample, train
 from sketchrnn_cli.errors import SketchError
 
+MAX_MESSAGE = 4000  # characters
+
 
 class Commands(TyperGroup):
     """Turns a SketchError into one line and its exit code; a bug keeps its traceback."""
@@ -23,10 +25,18 @@ class Commands(TyperGroup):
         except SketchError as error:
             if ctx.params.get("debug"):
                 raise
-            typer.echo(f"error: {error}", err=True)
+            typer.echo(f"error: {_one_line(str(error))}", err=True)
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
+
+
+def _one_line(message: str) -> str:
+    """A message that may quote a stranger's names: one line, of no endless length, all visible."""
+    if len(message) > MAX_MESSAGE:
+        message = f"{message[: MAX_MESSAGE // 2]} ... {message[-MAX_MESSAGE // 2 :]}"
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    return "".join(shown)
 
 
 def _spelling(name: str) -> str:

@@ -64,7 +64,7 @@ def _overlapping() -> bytes:
     start = data.rindex(b"PK\x01\x02")
     end = data.rindex(b"PK\x05\x06")
     entry = data[start:end]
-    names = [b"a%08d.npy"[:9] % k for k in range(0)] or [b"t%04d.npy" % k for k in range(200)]
+    names = [b"t%04d.npy" % k for k in range(200)]
     entries = b"".join(entry.replace(b"train.npy", name) for name in names)
     tail = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 200, 200, len(entries), start, 0)
     return data[:start] + entries + tail
@@ -85,14 +85,14 @@ def _million_members(path: Path) -> None:
 
 
 def _bomb(path: Path) -> None:
-    """A gigabyte of zeros in a megabyte."""
+    """270 MB of zeros in 270 kB."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         info = zipfile.ZipInfo("train.npy")
         info.compress_type = zipfile.ZIP_DEFLATED
         with archive.open(info, "w") as stream:
-            header = "{'descr': '|i1', 'fortran_order': False, 'shape': (100, 3000000, 3)}\n"
+            header = "{'descr': '|i1', 'fortran_order': False, 'shape': (30, 3000000, 3)}\n"
             stream.write(_header(header))
-            for _ in range(100):
+            for _ in range(30):
                 stream.write(bytes(9_000_000))
 
 
@@ -147,6 +147,7 @@ def _packed(**changed) -> bytes:
     return _zip(*members, packed=False)
 
 
+GOOD = _good()
 LINE = QUICKDRAW
 _LOOK = "{'descr': '<i2', 'fortran_order': False, 'shape': (9, 9, 3), 'x': %s}\n"
 _SHAPES = {
@@ -274,9 +275,9 @@ DATA = [
     Attack("set: objects.npz", _packed(hashes=np.array(["<i8", None], object)), DRAWINGS),
     Attack("set: no attack.npz", _packed(), DRAWINGS, RESULT),
     # gzip
-    Attack("bomb of one line.ndjson.gz", lambda path: _gzipped(path, bytes(1 << 20), 1000),
+    Attack("bomb of one line.ndjson.gz", lambda path: _gzipped(path, bytes(1 << 20), 150),
            DRAWINGS),
-    Attack("bomb of blanks.ndjson.gz", lambda path: _gzipped(path, b" " * (1 << 20), 500),
+    Attack("bomb of blanks.ndjson.gz", lambda path: _gzipped(path, b" " * (1 << 20), 150),
            DRAWINGS),
     Attack("bomb of lines.ndjson.gz", lambda path: _gzipped(path, b"\n" * (1 << 20), 60),
            DRAWINGS, EITHER),

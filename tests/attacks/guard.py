@@ -25,6 +25,7 @@ import sys
 import sysconfig
 import traceback
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 HERE = Path(__file__).parent
@@ -46,7 +47,9 @@ WRITES = {  # event: which of its arguments are paths, and which says the folder
 }  # fmt: skip
 OPEN_TO_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Where the standard library makes code of a program's own classes and annotations, or a tree.
-MAKERS = ("collections/__init__.py", "dataclasses.py", "typing.py", "annotationlib.py", "ast.py")
+MAKERS = (
+    "collections/__init__.py", "dataclasses.py", "typing.py", "annotationlib.py", "inspect.py", "ast.py",
+)  # fmt: skip
 
 
 class Job(NamedTuple):
@@ -70,18 +73,29 @@ class Result(NamedTuple):
     left: list[str]  # files in the output and temporary folders
 
 
-def run(jobs: list[Job], folder: Path, *, torch: bool = False) -> list[Result]:
+WARM = (
+    "sketchrnn_cli.cli.inspect_text", "sketchrnn_cli.sketches.statistics",
+    "sketchrnn_cli.sketches.formats.ndjson", "sketchrnn_cli.sketches.formats.quickdraw_bin",
+    "sketchrnn_cli.sketches.formats.svg", "sketchrnn_cli.sketches.building",
+    "sketchrnn_cli.drawing.pictures", "sketchrnn_cli.drawing.sheet", "sketchrnn_cli.drawing.svg",
+    "sketchrnn_cli.inference.sampler", "sketchrnn_cli.inference.wish",
+    "sketchrnn_cli.inference.latents", "sketchrnn_cli.inference.devices",
+    "sketchrnn_cli.model.sketch_rnn_js", "safetensors.numpy", "rich.console",
+)  # fmt: skip
+
+
+def run(jobs: list[Job], folder: Path, *modules: str) -> list[Result]:
     """Run jobs, each in a child of its own.
 
     Args:
         jobs: each with a folder of its own.
         folder: for the list of jobs and the results.
-        torch: load torch before, because every job would.
+        modules: loaded before, once for all, to save time.
     """
     todo, done = folder / "jobs.json", folder / "results.json"
     todo.write_text(json.dumps([job._asdict() for job in jobs]), "utf-8")
     one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-    command = [sys.executable, "-B", __file__, str(todo), str(done), *(["torch"] if torch else [])]
+    command = [sys.executable, "-B", __file__, str(todo), str(done), *modules]
     subprocess.run(command, check=True, env=os.environ | one, stdin=subprocess.DEVNULL)
     return [Result(**result) for result in json.loads(done.read_text("utf-8"))]
 
@@ -89,11 +103,15 @@ def run(jobs: list[Job], folder: Path, *, torch: bool = False) -> list[Result]:
 def _main(todo: str, done: str, *modules: str) -> None:
     """In the interpreter that ``run`` started."""
     import numpy  # noqa: F401 (once for all children)
+    import typer
 
-    import sketchrnn_cli.cli.app  # noqa: F401
+    from sketchrnn_cli.cli.app import app
 
     for module in modules:
         importlib.import_module(module)
+    if modules:
+        command = typer.main.get_command(app)  # loads what it needs
+        typer.main.get_command = lambda _: command
     jobs = [Job(**job) for job in json.loads(Path(todo).read_text("utf-8"))]
     guard = Guard()
     results: list[Result | None] = [None] * len(jobs)
@@ -255,8 +273,13 @@ class Guard:
         top = name.partition(".")[0]
         if top in self.modules:
             return ""
-        if importlib.util.find_spec(top) is None:  # a dependency asks, and there is none
-            return ""
+        frame = sys._getframe(3)
+        while "importlib" in frame.f_code.co_filename:
+            frame = frame.f_back  # type: ignore[assignment]
+        asks = os.path.realpath(frame.f_code.co_filename)
+        if asks.startswith(self.roots) and not asks.startswith(self.project):
+            if _importing(frame) or importlib.util.find_spec(top) is None:
+                return ""  # a dependency looks for what it can do without, as it is loaded
         return f"import {name}"
 
     def _path(self, event: str, path: object, folder: object = -1) -> str:
@@ -265,19 +288,21 @@ class Guard:
         name = os.fsdecode(path)  # type: ignore[arg-type]
         if isinstance(folder, int) and folder >= 0:
             name = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
+        if name == os.devnull:
+            return ""
         real = os.path.join(os.path.realpath(os.path.dirname(name) or "."), os.path.basename(name))
         if any(real == at or real.startswith(at + os.sep) for at in self.writable):
             return ""
         return f"{event} {name!r}"
 
 
-def _importing() -> bool:
+def _importing(frame: FrameType | None = None) -> bool:
     """Whether a module is being loaded."""
-    frame = sys._getframe()
+    frame = frame or sys._getframe()
     while frame is not None:
         if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
             return True
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return False
 
 

@@ -177,7 +177,7 @@ def _many_large(path: Path) -> None:
             stream.write(b"etb.")
 
 
-def _npz(payload: bytes):
+def npz(payload: bytes):
     def write(path: Path) -> None:
         with zipfile.ZipFile(path, "w") as archive:  # not packed, so that it is no zip bomb
             archive.writestr("train.npy", member(payload))
@@ -208,11 +208,11 @@ def _real(path: Path) -> None:
 
 ATTACKS = [
     *(
-        Attack(f"exploit {name}.npz", _npz(data), DRAWINGS, says="train")
+        Attack(f"exploit {name}.npz", npz(data), DRAWINGS, says="train")
         for name, data in EXPLOITS.items()
     ),
-    *(Attack(f"bomb {name}.npz", _npz(data), DRAWINGS) for name, data in BOMBS.items()),
-    *(Attack(f"opcode {name}.npz", _npz(data), DRAWINGS[:1]) for name, data in OPCODES.items()),
+    *(Attack(f"bomb {name}.npz", npz(data), DRAWINGS) for name, data in BOMBS.items()),
+    *(Attack(f"opcode {name}.npz", npz(data), DRAWINGS[:1]) for name, data in OPCODES.items()),
     Attack("many large drawings.npz", _many_large, DRAWINGS[:1], EITHER),
     Attack("a huge drawing.npz", _one_huge, DRAWINGS, EITHER),
     Attack("no attack.npz", _real, DRAWINGS, RESULT),

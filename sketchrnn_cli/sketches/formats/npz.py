@@ -42,6 +42,8 @@ MAX_MEMBER = 1 << 34  # bytes, unpacked
 MAX_RATIO = 250  # unpacked to packed, of members above a megabyte; drawings have 3 to 30
 MAX_HEADER = 10_000
 MAX_DENSE = 1 << 28  # bytes of a Fortran-ordered array, which is read whole
+MAX_DRAWING = 1 << 24  # bytes of one drawing
+MAX_DIRECTORY = 1 << 22  # bytes of the names in a zip, and what they take
 BATCH_BYTES = 1 << 22
 
 SPLITS = {
@@ -146,10 +148,11 @@ def open_zip(source: str) -> Iterator[zipfile.ZipFile]:
     if not head.startswith(b"PK"):
         raise BadFile(f"{source}: not an npz: it does not begin like a zip file")
     try:
-        archive = zipfile.ZipFile(path)
+        file = path.open("rb")
+        archive = zipfile.ZipFile(_Briefly(file))
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         raise BadFile(f"{source}: truncated or damaged zip; get the file again") from None
-    with archive:
+    with file, archive:
         try:
             yield archive
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
@@ -303,7 +306,7 @@ def _join(
     if batch[0].shape in ((0,), (0, 0)):
         return np.zeros((0, 3), np.float32), np.zeros(len(batch), np.int64)
     if len(batch[0].shape) != 2 or columns not in (3, 5):
-        fault = f"has shape {batch[0].shape}; stroke-3 is (points, 3)"
+        fault = f"has shape {str(batch[0].shape[:9])[:60]}; stroke-3 is (points, 3)"
     elif not _DESCR.fullmatch(kind):
         fault = f"is of type {kind[:20]!r}, not numbers"
     if fault:
@@ -332,7 +335,7 @@ def _dense_rows(
     kind = np.dtype(member.descr)
     size = length * columns * kind.itemsize  # bytes of a drawing
     batch = max(1, BATCH_BYTES // max(size, 1))
-    if size > MAX_DENSE:
+    if size > MAX_DRAWING:
         raise BadFile(f"{where}: drawings of {length} rows; that is too many")
     with archive.open(member.info) as stream:
         read_header(stream, where)
@@ -436,11 +439,13 @@ def _one_drawing(
 ) -> Block:
     """A file with one (points, 2) array a stroke, canvas coordinates."""
     lines = []
+    total = 0
     for member in sorted(members, key=lambda m: _natural(m.name)):
         where = f"{source}: {member.name}"
         kind = np.dtype(member.descr)
         size = math.prod(member.shape) * kind.itemsize
-        if size > MAX_DENSE:
+        total += size
+        if total > MAX_DRAWING:
             raise BadFile(f"{where}: a stroke of {member.shape[0]} points; that is too many")
         with archive.open(member.info) as stream:
             read_header(stream, where)

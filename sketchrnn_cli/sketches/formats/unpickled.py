@@ -16,7 +16,9 @@ from sketchrnn_cli.errors import BadFile
 
 CHUNK = 1 << 20
 BATCH = 2048  # items handed on together
-MAX_STRING = 1 << 26  # bytes of one array
+BATCH_BYTES = 1 << 24  # or so many
+MAX_STRING = 1 << 24  # bytes of one array
+MAX_HELD = 1 << 27  # bytes of arrays in memory; pickles have a thousand arrays in one go
 MAX_NAME = 200
 MAX_STACK = 1 << 20
 MAX_REMEMBERED = 1 << 16  # memo entries in use; numpy's pickles have about ten
@@ -172,6 +174,8 @@ def items(stream: BinaryIO, used: set[int], where: str) -> Iterator[list[Item]]:
     n_memoized = 0
     outer: _List | None = None
     batch: list[Item] = []
+    held = 0  # bytes of strings that may still be in memory
+    n_remembered = 0
     buffer, position, end = b"", 0, 0
     push = stack.append
     unpack_int = struct.Struct("<i").unpack_from
@@ -235,6 +239,9 @@ def items(stream: BinaryIO, used: set[int], where: str) -> Iterator[list[Item]]:
                         raise _early(where)
                 text = buffer[position : position + size]
                 position += size
+                held += size
+                if held > MAX_HELD:
+                    raise BadFile(f"{where}: arrays too large to be drawings")
                 push(text.decode("utf-8", "surrogatepass") if op in _TEXT else text)
             elif op == 0x71:  # BINPUT
                 index = buffer[position]
@@ -263,9 +270,12 @@ def items(stream: BinaryIO, used: set[int], where: str) -> Iterator[list[Item]]:
                 if target is outer:
                     for entry in stack[start:]:
                         batch.append(_item(entry, where))
-                    if len(batch) >= BATCH:
+                    if len(batch) >= BATCH or held >= BATCH_BYTES:
                         yield batch
                         batch = []
+                        if len(memo) == n_remembered:  # else some may be in there
+                            held = 0
+                        n_remembered = len(memo)
                 del stack[start:]
             elif op == 0x5D:  # EMPTY_LIST
                 fresh = _List()
@@ -348,8 +358,7 @@ def _reduce(function: Any, arguments: Any, where: str) -> Any:
         if what == _ENCODE and len(arguments) == 2 and isinstance(arguments[0], str):
             return arguments[0].encode("latin1")
         if what == _DTYPE and 1 <= len(arguments) <= 3:
-            code = arguments[0]
-            return _Type(code.decode("latin1") if isinstance(code, bytes) else str(code))
+            return _Type(_text(arguments[0], where))
     raise BadFile(f"{where}: a pickle that calls {_kind(function)}; it is not read")
 
 
@@ -367,10 +376,18 @@ def _build(target: Any, state: Any, where: str) -> None:
                 target.fortran = bool(fortran)
                 return
         if type(target) is _Type and len(state) >= 8 and state[2] is None and state[3] is None:
-            order = state[1]
-            target.order = order.decode("latin1") if isinstance(order, bytes) else str(order)
+            target.order = _text(state[1], where)
             return
     raise BadFile(f"{where}: a pickle that builds {_kind(target)} in no known way; it is not read")
+
+
+def _text(value: Any, where: str) -> str:
+    """A short text of Python 3 or 2. Nothing else: the text of tuples can be without end."""
+    if isinstance(value, bytes):
+        value = value.decode("latin1")
+    if not isinstance(value, str) or len(value) > MAX_NAME:
+        raise BadFile(f"{where}: a pickle with a type of {_kind(value)}; it is not read")
+    return value
 
 
 def _item(entry: Any, where: str) -> Item:
