@@ -8,6 +8,7 @@ from sketchrnn_cli.drawing.sheet import printable
 from sketchrnn_cli.sketches.streams import name_of
 
 WORDS_SHOWN = 12
+WORD_SHOWN = 200  # characters
 Facts = dict[str, Any]
 
 
@@ -21,7 +22,7 @@ def drawings(facts: Facts) -> list[str]:
     else:
         _row(lines, "split", ", ".join(f"{name} {n:,}" for name, n in splits.items()))
     totals = sorted((-sum(n.values()), word) for word, n in words.items())
-    named = [f"{printable(word) or '(none)'} {-n:,}" for n, word in totals[:WORDS_SHOWN]]
+    named = [f"{_named(word) or '(none)'} {-n:,}" for n, word in totals[:WORDS_SHOWN]]
     more = len(words) - len(named)
     _row(lines, "words", ", ".join(named) + (f" and {more} more" if more else ""))
     _row(
@@ -81,7 +82,7 @@ def model(facts: Facts) -> list[str]:
     _row(lines, "network", network)
     counts = facts["counts"] or [0] * len(facts["words"])
     words = [
-        f"{printable(word)} {n:,}" if n else printable(word)
+        f"{_named(word)} {n:,}" if n else _named(word)
         for word, n in zip(facts["words"], counts, strict=True)
     ]
     told = facts["config"]["n_words"] > 0
@@ -96,21 +97,26 @@ def model(facts: Facts) -> list[str]:
     _preparation_line(lines, facts["preparation"])
     training = facts["training"]
     if "step" in training:
-        _row(lines, "best", f"step {training['step']:,}{_losses(training.get('valid'))}")
+        _row(lines, "best", f"step {_step(training['step'])}{_losses(training.get('valid'))}")
     for split in ("train", "valid"):
         if last := facts.get(f"last_{split}"):
-            _row(lines, f"last {split}", f"step {last.get('step', 0):,}{_losses(last)}")
+            _row(lines, f"last {split}", f"step {_step(last.get('step', 0))}{_losses(last)}")
     _row(lines, "try", printable(facts["sample"]))
     return lines
 
 
-def _losses(record: Facts | None) -> str:
+def _step(value: object) -> str:
+    """A step that a file names, which may be anything."""
+    return f"{value:,}" if isinstance(value, int) else printable(str(value)[:40])
+
+
+def _losses(record: object) -> str:
     """Losses of a record of metrics.jsonl, as far as they are numbers."""
     names = {"loss": "loss", "l_r": "L_R", "l_kl": "L_KL"}
     values = [
         f"{name} {record[key]:.4f}"
         for key, name in names.items()
-        if record and isinstance(record.get(key), int | float)
+        if isinstance(record, dict) and isinstance(record.get(key), int | float)
     ]
     return ": " + ", ".join(values) if values else ""
 
@@ -154,10 +160,16 @@ def scores(ranked: list[Facts]) -> list[str]:
     lines = ["nats/prediction      nats  points  drawing"]
     lines += [
         f"{entry['per_prediction']:15.3f} {entry['log_likelihood']:9.2f} {entry['n_points']:7}  "
-        f"{entry['index']} {printable(entry['word'] or '')}".rstrip()
+        f"{entry['index']} {_named(entry['word'] or '')}".rstrip()
         for entry in ranked
     ]
     return lines
+
+
+def _named(word: str) -> str:
+    """A word, or how a very long one begins."""
+    word = printable(word)
+    return word if len(word) <= WORD_SHOWN else f"{word[:WORD_SHOWN]}..."
 
 
 def _row(lines: list[str], name: str, text: str) -> None:

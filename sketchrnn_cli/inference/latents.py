@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -17,11 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.sketches.formats.npz import check_packing, read_header, zip_of
 from sketchrnn_cli.sketches.streams import name_of, open_input
 
 Array = npt.NDArray[np.float32]
 
-MAX_BYTES = 2**30  # of one array in an npz
+MAX_BYTES = 2**27  # of an npz, of one array in it, of one line
+MAX_RATIO = 100  # unpacked to packed, of arrays above a megabyte; latents have 1 to 3
+MAX_LINE = 1 << 24  # bytes
+_DESCR = re.compile(r"[<>|=]?(?:f[248]|U[0-9]{1,9})")
 PARALLEL = 1e-6  # sine of an angle too small to divide by
 MAGIC = b"PK\x03\x04"  # a zip
 
@@ -114,7 +119,10 @@ def read(source: str) -> Latents:
     with open_input(source) as stream:
         head = stream.read(len(MAGIC))
         if head == MAGIC:
-            return _from_npz(head + stream.read(), name)
+            data = head + stream.read(MAX_BYTES)
+            if len(data) > MAX_BYTES:
+                raise BadFile(f"{name}: over {MAX_BYTES >> 20} MiB of latents; give fewer at once")
+            return _from_npz(data, name)
         return _from_lines(head, stream, name)
 
 
@@ -130,10 +138,12 @@ def write_npz(stream: BinaryIO, latents: Latents) -> None:
 
 def _from_npz(data: bytes, name: str) -> Latents:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zip_of(io.BytesIO(data)) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            if huge := [key for key, info in members.items() if info.file_size > MAX_BYTES]:
-                raise BadFile(f"{name}: {huge[0]} says it has more than 1 GB")
+            for each, info in members.items():
+                packed = max(1 << 20, MAX_RATIO * info.compress_size)
+                if info.file_size > min(MAX_BYTES, packed):
+                    raise BadFile(f"{name}: {each} says it has {info.file_size} bytes; too many")
             key = next((key for key in ("mu", "z") if key in members), None)
             if key is None:
                 held = ", ".join(list(members)[:5]) or "nothing"
@@ -143,7 +153,7 @@ def _from_npz(data: bytes, name: str) -> Latents:
             if "sigma" in members:
                 sigma = _checked(_array(archive, members["sigma"], name), f"{name}: sigma")
             words = _words(archive, members["words"], name) if "words" in members else None
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError) as error:
         raise BadFile(f"{name}: damaged npz: {error}; write it again with `encode`") from None
     if sigma is not None and sigma.shape != mu.shape:
         raise BadFile(f"{name}: sigma has shape {sigma.shape}, and {key} {mu.shape}")
@@ -155,20 +165,13 @@ def _from_npz(data: bytes, name: str) -> Latents:
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> npt.NDArray[Any]:
     """A member as it stands there, never unpickled, once its size has been found to be true."""
     where = f"{name}: {info.filename}"
+    check_packing(info, where)
     with archive.open(info) as member:
-        try:
-            version = np.lib.format.read_magic(member)
-            read_header = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, fortran, dtype = read_header(member)
-        except ValueError:
-            raise BadFile(f"{where} is not an array; write it again with `encode`") from None
-        if dtype.hasobject or dtype.kind not in "fU":
-            raise BadFile(f"{where} is of type {dtype}, and latents are plain numbers")
+        descr, fortran, shape = read_header(member, where)
+        if not _DESCR.fullmatch(descr):
+            raise BadFile(f"{where} is of type {descr[:20]!r}, and latents are plain numbers")
         data = member.read()
+    dtype = np.dtype(descr)
     if math.prod(shape) * dtype.itemsize != len(data):
         raise BadFile(f"{where} has {len(data)} bytes, and shape {shape} says otherwise")
     flat = np.frombuffer(data, dtype)
@@ -176,7 +179,11 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> npt.ND
 
 
 def _words(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> tuple[str | None, ...]:
-    return tuple(str(word) or None for word in _array(archive, info, name).ravel())
+    words = _array(archive, info, name).ravel()
+    try:
+        return tuple(str(word).encode().decode() or None for word in words)
+    except ValueError:  # half a surrogate pair, or no character at all
+        raise BadFile(f"{name}: {info.filename} holds a word that is no text") from None
 
 
 def _from_lines(head: bytes, stream: BinaryIO, name: str) -> Latents:
@@ -209,8 +216,9 @@ def _from_lines(head: bytes, stream: BinaryIO, name: str) -> Latents:
 
 def _lines(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
     """Lines of a stream whose first bytes have been read."""
-    yield from (head + stream.readline()).splitlines(keepends=True)
-    yield from stream
+    yield from (head + stream.readline(MAX_LINE)).splitlines(keepends=True)
+    while line := stream.readline(MAX_LINE):
+        yield line
 
 
 def _vector(values: object, where: str, others: Sequence[Array]) -> Array:

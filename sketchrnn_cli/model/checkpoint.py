@@ -28,6 +28,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -239,7 +240,7 @@ def from_bytes(data: bytes, *, name: str) -> Checkpoint:
         )
     except BadConfig as error:
         raise BadCheckpoint(f"{name}: {error}") from None
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise BadCheckpoint(f"{name}: damaged checkpoint: bad metadata: {error}") from None
     _check(checkpoint, name)
     return checkpoint
@@ -254,13 +255,13 @@ def _metadata(data: bytes, name: str) -> dict[str, str]:
         )
     try:
         metadata = json.loads(data[8 : 8 + size]).get("__metadata__", {})
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, AttributeError):
         raise BadCheckpoint(f"{name}: damaged checkpoint: unreadable header") from None
-    if metadata.get("format") != "sketchrnn":
+    if not isinstance(metadata, dict) or metadata.get("format") != "sketchrnn":
         raise BadCheckpoint(f"{name}: a safetensors file, but not of a sketchrnn model")
-    version = metadata.get("format_version", "")
-    if not version.isdigit():
-        raise BadCheckpoint(f"{name}: damaged checkpoint: format version {version!r}")
+    version = str(metadata.get("format_version", ""))
+    if not re.fullmatch(r"[0-9]{1,9}", version):
+        raise BadCheckpoint(f"{name}: damaged checkpoint: format version {version[:40]!r}")
     if int(version) > FORMAT_VERSION:
         raise BadCheckpoint(
             f"{name}: format version {version}, and this program reads up to {FORMAT_VERSION}; "

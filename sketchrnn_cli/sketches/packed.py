@@ -42,7 +42,7 @@ VERSION = 1
 SPLITS = ("train", "valid", "test")
 ABOUT = "about.npy"
 ALIGNMENT = 64
-MAX_ABOUT = 1 << 26
+MAX_ABOUT = 1 << 23  # bytes
 BLOCK = 2048  # drawings
 
 _TYPES: dict[str, tuple[str, ...]] = {
@@ -88,7 +88,8 @@ class Corpus:
 
     def moves_of(self, i: int) -> Moves:
         """(n, 3) stroke-3 of one drawing, data units."""
-        return np.asarray(self.moves[self.offsets[i] : self.offsets[i + 1]], np.float32)
+        rows = self._finite(self.moves[self.offsets[i] : self.offsets[i + 1]])
+        return np.asarray(rows, np.float32)
 
     def rows_of(self, chosen: Ints) -> npt.NDArray[Any]:
         """Stroke-3 of these drawings, one after the other, (rows, 3), data units.
@@ -97,12 +98,12 @@ class Corpus:
         program, until they are all in it.
 
         Raises:
-            BadFile: the file has gone or changed.
+            BadFile: the file has gone or changed, or holds what is no number.
         """
         starts, ends = self.offsets[chosen], self.offsets[chosen + 1]
         stops = offsets(ends - starts)  # in the result
         if not isinstance(self.moves, np.memmap):
-            return self.moves[ranges(starts, ends - starts)]
+            return self._finite(self.moves[ranges(starts, ends - starts)])
         rows = np.empty((int(stops[-1]), 3), self.moves.dtype)
         size = rows.itemsize * 3
         breaks = np.flatnonzero(starts[1:] != ends[:-1]) + 1
@@ -118,6 +119,14 @@ class Corpus:
                         raise BadFile(f"{self.path}: damaged packed set: it ends early")
         except OSError as error:
             raise BadFile(f"{self.path}: cannot be read: {reason(error)}") from None
+        return self._finite(rows)
+
+    def _finite(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """These rows, if all of them are numbers."""
+        if rows.dtype.kind == "f" and not np.isfinite(rows).all():
+            raise BadFile(
+                f"{self.path}: damaged packed set: a move that is no finite number; make it again"
+            )
         return rows
 
     def sketch(self, i: int) -> Sketch:
@@ -156,9 +165,9 @@ def _code(split: str) -> int:
 def is_packed(source: str | Path) -> bool:
     """Whether a file is a packed set; a file that is not there or no zip is none."""
     try:
-        with zipfile.ZipFile(source) as archive:
+        with Path(source).open("rb") as file, npz.zip_of(file) as archive:
             return ABOUT in archive.namelist()
-    except (OSError, zipfile.BadZipFile, ValueError):
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
         return False
 
 
@@ -188,7 +197,7 @@ def _open(path: Path) -> Corpus:
             preparation=Preparation.from_dict(about["preparation"]),
             report=dict(about["report"]),
         )
-    except (KeyError, TypeError, ValueError, BadConfig) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, BadConfig) as error:
         raise BadFile(f"{source}: damaged packed set: {ABOUT}: {error}") from None
     if fault := _fault(corpus):
         raise BadFile(f"{source}: damaged packed set: {fault}; make it again")
@@ -249,7 +258,10 @@ def _fault(corpus: Corpus) -> str:
         if getattr(corpus, name).shape != (n,):
             return f"{name} is not one for each of {n} drawings"
     lengths = np.diff(corpus.offsets)
-    if corpus.offsets[0] or corpus.offsets[-1] != len(corpus.moves) or (lengths < 1).any():
+    within = corpus.offsets.min() >= 0 and corpus.offsets.max() <= len(corpus.moves)
+    if not within or corpus.offsets[0] or corpus.offsets[-1] != len(corpus.moves):
+        return "offsets that do not fit the moves"
+    if (lengths < 1).any():
         return "offsets that do not fit the moves"
     if n and (lengths.max() > corpus.n_max or corpus.splits.max() >= len(SPLITS)):
         return "lengths or splits out of range"

@@ -146,7 +146,7 @@ def read_toml(path: Path) -> dict[str, dict[str, Any]]:
         raise BadFile(f"{path}: no such file") from None
     except OSError as error:
         raise BadFile(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also of a number of too many digits
         raise BadFile(f"{path}: not TOML: {error}") from None
     tables = ("model", "training", "data")
     for name, table in values.items():
@@ -161,6 +161,9 @@ def read_toml(path: Path) -> dict[str, dict[str, Any]]:
             except BadConfig as error:
                 raise BadConfig(f"{path}: {error}") from None
             raise BadConfig(f"{path}: {name} must be a table, [{name}]")
+        for key, value in table.items():
+            if isinstance(value, int) and value.bit_length() > 64:  # may be too long to print
+                raise BadConfig(f"{path}: {key} is a number of too many digits")
     return values
 
 

@@ -9,6 +9,7 @@ from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.model.checkpoint import write_atomic
 
 FILE_NAME = "metrics.jsonl"
+MAX_LINE = 1 << 16  # bytes; what is longer is no line of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,14 @@ def read(run: Path) -> list[dict[str, object]]:
     if not path.is_file():
         return []
     records = []
-    for line in path.read_bytes().splitlines():
-        try:
-            record = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(record, dict):
-            records.append(record)
+    with path.open("rb") as stream:
+        while line := stream.readline(MAX_LINE):
+            try:
+                record = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                continue
+            if isinstance(record, dict):
+                records.append(record)
     return records
 
 
@@ -66,5 +68,5 @@ def truncate(run: Path, step: int) -> None:
 
     path = run / FILE_NAME
     if path.is_file():
-        kept = [record for record in read(run) if int(str(record.get("step", 0))) <= step]
+        kept = [r for r in read(run) if isinstance(n := r.get("step"), int) and n <= step]
         write_atomic(path, b"".join(orjson.dumps(record) + b"\n" for record in kept))

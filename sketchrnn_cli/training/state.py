@@ -25,6 +25,7 @@ KEPT = 2
 VERSION = "1"
 
 Arrays = dict[str, npt.NDArray[Any]]  # float32, or float64 where a run asks for it
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(slots=True)
@@ -138,5 +139,5 @@ def from_bytes(data: bytes, path: Path) -> State:
         if metadata["checksum"] != _checksum(arrays, counters):
             raise BadCheckpoint(f"{path}: damaged state: wrong checksum")
         return State(path, Progress(**json.loads(counters)), arrays)
-    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (*_DAMAGE, SafetensorError) as error:
         raise BadCheckpoint(f"{path}: damaged state: {type(error).__name__}") from None

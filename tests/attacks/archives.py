@@ -85,14 +85,14 @@ def _million_members(path: Path) -> None:
 
 
 def _bomb(path: Path) -> None:
-    """270 MB of zeros in 270 kB."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    """80 MB of zeros in 400 kB."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         info = zipfile.ZipInfo("train.npy")
         info.compress_type = zipfile.ZIP_DEFLATED
         with archive.open(info, "w") as stream:
-            header = "{'descr': '|i1', 'fortran_order': False, 'shape': (30, 3000000, 3)}\n"
+            header = "{'descr': '|i1', 'fortran_order': False, 'shape': (9, 3000000, 3)}\n"
             stream.write(_header(header))
-            for _ in range(30):
+            for _ in range(9):
                 stream.write(bytes(9_000_000))
 
 
@@ -100,7 +100,7 @@ def _dense(path: Path, shape: tuple[int, ...], *, fortran: bool, noise: int) -> 
     """An array of zeros after some noise, which is not packed too tightly to be believed."""
     header = f"{{'descr': '|i1', 'fortran_order': {fortran}, 'shape': {shape}}}\n"
     size = int(np.prod(shape))
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", compresslevel=1) as archive:
         info = zipfile.ZipInfo("train.npy")
         info.compress_type = zipfile.ZIP_DEFLATED
         with archive.open(info, "w") as stream:
@@ -190,14 +190,14 @@ _DESCRS = {
 DATA = [
     Attack("zip bomb.npz", _bomb, DRAWINGS, says="packed so tightly"),
     Attack(
-        "dense drawings of 250 MB.npz",
-        lambda path: _dense(path, (1, 83_000_000, 3), fortran=False, noise=8_000_000),
+        "dense drawings of 100 MB.npz",
+        lambda path: _dense(path, (1, 33_000_000, 3), fortran=False, noise=4_000_000),
         DRAWINGS,
         EITHER,
     ),
     Attack(
-        "dense Fortran array of 250 MB.npz",
-        lambda path: _dense(path, (83_000_000, 1, 3), fortran=True, noise=8_000_000),
+        "dense Fortran array of 100 MB.npz",
+        lambda path: _dense(path, (33_000_000, 1, 3), fortran=True, noise=4_000_000),
         DRAWINGS[:1],
         EITHER,
     ),
@@ -206,11 +206,19 @@ DATA = [
     Attack("zip in zip.npz", _zip(("train.npy", _good())), DRAWINGS),
     Attack("zip in zip in zip.npz", _zip(("a.npz", _zip(("b.npz", _good())))), DRAWINGS),
     *(
-        Attack(f"way out {k}.npz", _zip((name, _array(np.ones((5, 4, 3), "<i2")))), DRAWINGS, EITHER)
+        Attack(
+            f"way out {k}.npz", _zip((name, _array(np.ones((5, 4, 3), "<i2")))), DRAWINGS, EITHER
+        )
         for k, name in enumerate(
             (
-                "../../train.npy", "/etc/train.npy", "..\\..\\train.npy", "C:\\train.npy",
-                "train\0.npy", "a\nerror: b.npy", "\x1b[2J\x1b]0;x\x07.npy", "\u202etrain.npy",
+                "../../train.npy",
+                "/etc/train.npy",
+                "..\\..\\train.npy",
+                "C:\\train.npy",
+                "train\0.npy",
+                "a\nerror: b.npy",
+                "\x1b[2J\x1b]0;x\x07.npy",
+                "\u202etrain.npy",
                 "x" * 60_000 + ".npy",
             )
         )
@@ -220,7 +228,7 @@ DATA = [
     Attack("wrong crc.npz", _lying(_good(), at=16, value=1), DRAWINGS, EITHER),
     Attack("less than it says.npz", _lying(_good(), at=24, value=2**31), DRAWINGS),
     Attack("more than it says.npz", _lying(_good(), at=24, value=100), DRAWINGS),
-    Attack("packed size lies.npz", _lying(_good(), at=20, value=2**31 - 1), DRAWINGS),
+    Attack("packed size lies.npz", _lying(_good(), at=20, value=2**31 - 1), DRAWINGS, EITHER),
     Attack("offset lies.npz", _lying(_good(), at=42, value=2**31), DRAWINGS),
     Attack("offset of itself.npz", _lying(_good(), at=42, value=len(_good()) - 22), DRAWINGS),
     Attack("encrypted.npz", _lying(_good(), at=8, value=1, width=2), DRAWINGS),
@@ -229,17 +237,30 @@ DATA = [
     Attack("bzip2 packing.npz", _lying(_good(), at=10, value=12, width=2), DRAWINGS),
     Attack("cut short.npz", _good()[:-30], DRAWINGS),
     Attack("only an end.npz", b"PK\x05\x06" + bytes(18), DRAWINGS),
-    Attack("only a zip64 end.npz", b"PK\x06\x06" + b"\xff" * 52 + b"PK\x06\x07" + bytes(4)
-           + bytes(8) + b"\1\0\0\0" + b"PK\x05\x06" + b"\xff" * 16 + b"\0\0", DRAWINGS),
+    Attack(
+        "only a zip64 end.npz",
+        b"PK\x06\x06"
+        + b"\xff" * 52
+        + b"PK\x06\x07"
+        + bytes(4)
+        + bytes(8)
+        + b"\1\0\0\0"
+        + b"PK\x05\x06"
+        + b"\xff" * 16
+        + b"\0\0",
+        DRAWINGS,
+    ),
     *(Attack(f"shape {k}.npz", _shape(text), DRAWINGS, EITHER) for k, text in _SHAPES.items()),
     *(
-        Attack(f"header {k}.npz", _zip(("train.npy", _header(_LOOK % text, bytes(600)))), DRAWINGS,
-               EITHER)
+        Attack(
+            f"header {k}.npz",
+            _zip(("train.npy", _header(_LOOK % text, bytes(600)))),
+            DRAWINGS,
+            EITHER,
+        )
         for k, text in _EXPRESSIONS.items()
     ),
-    *(
-        Attack(f"type {k}.npz", _shape("(9, 9, 3)", text), DRAWINGS) for k, text in _DESCRS.items()
-    ),
+    *(Attack(f"type {k}.npz", _shape("(9, 9, 3)", text), DRAWINGS) for k, text in _DESCRS.items()),
     Attack("object array of 10^12.npz", _zip(("train.npy", member(b"N.", 10**12))), DRAWINGS),
     Attack("header of 4 GB.npz", _zip(("train.npy", b"\x93NUMPY\2\0\xff\xff\xff\xff")), DRAWINGS),
     Attack("set: n_max is infinite.npz", _packed(about={"n_max": float("inf")}), DRAWINGS),
@@ -247,23 +268,61 @@ DATA = [
     Attack("set: scale is 10^400.npz", _packed(about={"scale_factor": 10**400}), DRAWINGS),
     Attack("set: scale is nan.npz", _packed(about={"scale_factor": float("nan")}), DRAWINGS),
     Attack("set: words is a number.npz", _packed(about={"words": 5}), DRAWINGS),
-    Attack("set: words with escape codes.npz", _packed(about={"words": ["\x1b[2J\n\u202ecat"]}),
-           DRAWINGS, EITHER),
+    Attack(
+        "set: words with escape codes.npz",
+        _packed(about={"words": ["\x1b[2J\n\u202ecat"]}),
+        DRAWINGS,
+        EITHER,
+    ),
     Attack("set: a lone surrogate.npz", _packed(about={"words": ["\ud800"]}), DRAWINGS, EITHER),
     Attack("set: preparation is a list.npz", _packed(about={"preparation": [1]}), DRAWINGS),
-    Attack("set: preparation of text.npz", _packed(about={"preparation": {
-        "fit": "x", "simplified": "x", "epsilon": "x", "max_points": "x", "min_points": "x",
-        "clip": "x", "box": "x"}}), DRAWINGS),
+    Attack(
+        "set: preparation of text.npz",
+        _packed(
+            about={
+                "preparation": {
+                    "fit": "x",
+                    "simplified": "x",
+                    "epsilon": "x",
+                    "max_points": "x",
+                    "min_points": "x",
+                    "clip": "x",
+                    "box": "x",
+                }
+            }
+        ),
+        DRAWINGS,
+    ),
     Attack("set: report is a list.npz", _packed(about={"report": [[1, 2]]}), DRAWINGS, EITHER),
-    Attack("set: deep report.npz", _packed(text=b'{"format":"sketchrnn-packed","report":'
-           + b"[" * 100_000 + b"]" * 100_000 + b"}"), DRAWINGS),
-    Attack("set: million lists.npz", lambda path: path.write_bytes(_packed(
-           text=b'{"format":"sketchrnn-packed","version":1,"report":[' + b"[]," * 20_000_000
-           + b"1]}")), DRAWINGS),
-    Attack("set: offsets that wrap.npz", _packed(
-        about={"n_max": 2**63}, offsets=np.array([0, 2**63 - 1, -2, 6], "<i8"),
-        word_ids=np.zeros(3, "<i4"), splits=np.zeros(3, "|u1"), hashes=np.zeros(3, "<u8")),
-        DRAWINGS),
+    Attack(
+        "set: deep report.npz",
+        _packed(
+            text=b'{"format":"sketchrnn-packed","report":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+        ),
+        DRAWINGS,
+    ),
+    Attack(
+        "set: million lists.npz",
+        lambda path: path.write_bytes(
+            _packed(
+                text=b'{"format":"sketchrnn-packed","version":1,"report":['
+                + b"[]," * 20_000_000
+                + b"1]}"
+            )
+        ),
+        DRAWINGS,
+    ),
+    Attack(
+        "set: offsets that wrap.npz",
+        _packed(
+            about={"n_max": 2**63},
+            offsets=np.array([0, 2**63 - 1, -2, 6], "<i8"),
+            word_ids=np.zeros(3, "<i4"),
+            splits=np.zeros(3, "|u1"),
+            hashes=np.zeros(3, "<u8"),
+        ),
+        DRAWINGS,
+    ),
     Attack("set: offsets beyond.npz", _packed(offsets=np.array([0, 10**12, 6], "<i8")), DRAWINGS),
     Attack("set: offsets back.npz", _packed(offsets=np.array([0, -5, 6], "<i8")), DRAWINGS),
     Attack("set: no offsets.npz", _packed(offsets=np.zeros(0, "<i8")), DRAWINGS),
@@ -275,12 +334,18 @@ DATA = [
     Attack("set: objects.npz", _packed(hashes=np.array(["<i8", None], object)), DRAWINGS),
     Attack("set: no attack.npz", _packed(), DRAWINGS, RESULT),
     # gzip
-    Attack("bomb of one line.ndjson.gz", lambda path: _gzipped(path, bytes(1 << 20), 150),
-           DRAWINGS),
-    Attack("bomb of blanks.ndjson.gz", lambda path: _gzipped(path, b" " * (1 << 20), 150),
-           DRAWINGS),
-    Attack("bomb of lines.ndjson.gz", lambda path: _gzipped(path, b"\n" * (1 << 20), 60),
-           DRAWINGS, EITHER),
+    Attack(
+        "bomb of one line.ndjson.gz", lambda path: _gzipped(path, bytes(1 << 20), 150), DRAWINGS
+    ),
+    Attack(
+        "bomb of blanks.ndjson.gz", lambda path: _gzipped(path, b" " * (1 << 20), 150), DRAWINGS
+    ),
+    Attack(
+        "bomb of lines.ndjson.gz",
+        lambda path: _gzipped(path, b"\n" * (1 << 20), 15),
+        DRAWINGS,
+        EITHER,
+    ),
     Attack("gzip cut short.ndjson.gz", gzip.compress(LINE * 50)[:-9], DRAWINGS),
     Attack("gzip with a wrong sum.ndjson.gz", _crc(LINE * 50), DRAWINGS),
     Attack("gzip and noise.ndjson.gz", gzip.compress(LINE * 50) + b"noise" * 50, DRAWINGS),
@@ -288,8 +353,11 @@ DATA = [
     Attack("gzip and gzip.ndjson.gz", gzip.compress(LINE * 50) * 20, DRAWINGS, RESULT),
     Attack("gzip of nothing, often.ndjson.gz", gzip.compress(b"") * 50_000, DRAWINGS),
     Attack("gzip in gzip.ndjson.gz", gzip.compress(gzip.compress(LINE)), DRAWINGS),
-    Attack("gzip with a long name.ndjson.gz", b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 5_000_000,
-           DRAWINGS),
+    Attack(
+        "gzip with a long name.ndjson.gz",
+        b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 5_000_000,
+        DRAWINGS,
+    ),
 ]
 
 
@@ -304,13 +372,13 @@ def _latent_header(text: str, data: bytes = b"") -> bytes:
 
 
 def _latent_bomb(path: Path) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", compresslevel=1) as archive:
         info = zipfile.ZipInfo("mu.npy")
         info.compress_type = zipfile.ZIP_DEFLATED
         with archive.open(info, "w") as stream:
-            header = "{'descr': '<f4', 'fortran_order': False, 'shape': (25000000, 8)}\n"
+            header = "{'descr': '<f4', 'fortran_order': False, 'shape': (5000000, 8)}\n"
             stream.write(_header(header))
-            for _ in range(200):
+            for _ in range(40):
                 stream.write(bytes(4_000_000))
 
 
@@ -322,9 +390,14 @@ MU = np.zeros((2, 8), "f4")
 _F4 = "{'descr': '<f4', 'fortran_order': False, 'shape': %s}\n"
 OF_LATENTS = [
     Attack("latents.npz", _latents(mu=MU), LATENTS, RESULT),
-    Attack("latents: pickled.npz", _zip(("mu.npy", member(b"cos\nmkdir\n(Vwas-run\ntR."))), LATENTS),
-    Attack("latents: pickled words.npz", _zip(("mu.npy", _array(MU)), (
-        "words.npy", member(b"cos\nmkdir\n(Vwas-run\ntR.", 2))), LATENTS),
+    Attack(
+        "latents: pickled.npz", _zip(("mu.npy", member(b"cos\nmkdir\n(Vwas-run\ntR."))), LATENTS
+    ),
+    Attack(
+        "latents: pickled words.npz",
+        _zip(("mu.npy", _array(MU)), ("words.npy", member(b"cos\nmkdir\n(Vwas-run\ntR.", 2))),
+        LATENTS,
+    ),
     Attack("latents: a bomb.npz", _latent_bomb, LATENTS),
     Attack("latents: not finite.npz", _latents(mu=MU + np.nan), LATENTS),
     Attack("latents: 1e308.npz", _latents(mu=MU.astype("f8") + 1e308), LATENTS),
@@ -336,19 +409,32 @@ OF_LATENTS = [
     Attack("latents: text.npz", _latents(mu=np.array([["a"]])), LATENTS),
     Attack("latents: negative shape.npz", _latent_header(_F4 % "(-2, -8)", bytes(64)), LATENTS),
     Attack("latents: huge shape.npz", _latent_header(_F4 % "(2, 10**18)", bytes(64)), LATENTS),
-    Attack("latents: shape of 10^18.npz", _latent_header(_F4 % f"(2, {10**18})", bytes(64)),
-           LATENTS),
-    Attack("latents: minus signs.npz", _latent_header(_F4 % ("-" * 9000 + "1"), bytes(64)),
-           LATENTS),
+    Attack(
+        "latents: shape of 10^18.npz", _latent_header(_F4 % f"(2, {10**18})", bytes(64)), LATENTS
+    ),
+    Attack(
+        "latents: minus signs.npz", _latent_header(_F4 % ("-" * 9000 + "1"), bytes(64)), LATENTS
+    ),
     Attack("latents: parentheses.npz", _latent_header(_F4 % ("(" * 3000 + ")" * 3000)), LATENTS),
     Attack("latents: long header.npz", _latent_header(" " * 60_000), LATENTS),
     Attack("latents: version 9.npz", _zip(("mu.npy", b"\x93NUMPY\x09\0" + bytes(90))), LATENTS),
-    Attack("latents: fields.npz", _latent_header(
-        "{'descr': [('a', '|O')], 'fortran_order': False, 'shape': (2,)}\n"), LATENTS),
-    Attack("latents: words of escape codes.npz", _latents(
-        mu=MU, words=np.array(["\x1b[2J\n", "\u202e"])), LATENTS, EITHER),
-    Attack("latents: words of surrogates.npz", _latents(
-        mu=MU, words=np.array([0xD800, 0x110000], "<u4").view("<U1")), LATENTS, EITHER),
+    Attack(
+        "latents: fields.npz",
+        _latent_header("{'descr': [('a', '|O')], 'fortran_order': False, 'shape': (2,)}\n"),
+        LATENTS,
+    ),
+    Attack(
+        "latents: words of escape codes.npz",
+        _latents(mu=MU, words=np.array(["\x1b[2J\n", "\u202e"])),
+        LATENTS,
+        EITHER,
+    ),
+    Attack(
+        "latents: words of surrogates.npz",
+        _latents(mu=MU, words=np.array([0xD800, 0x110000], "<u4").view("<U1")),
+        LATENTS,
+        EITHER,
+    ),
     Attack("latents: encrypted.npz", _lying(_latents(mu=MU), at=8, value=1, width=2), LATENTS),
     Attack("latents: escape codes in a name.npz", _zip(("\x1b[2J\nx", b"")), LATENTS),
     Attack("latents: million members.npz", _million_members, LATENTS),
@@ -359,8 +445,9 @@ OF_LATENTS = [
     Attack("latents: 10^400.ndjson", b'{"z":[1' + b"0" * 400 + b",0,0,0,0,0,0,0]}", LATENTS),
     Attack("latents: text.ndjson", b'{"z":["1",null,true,0,0,0,0,0]}', LATENTS, EITHER),
     Attack("latents: an object.ndjson", b'{"z":{"a":1}}', LATENTS),
-    Attack("latents: a surrogate.ndjson", b'{"z":[0,0,0,0,0,0,0,0],"word":"\\ud800"}', LATENTS,
-           EITHER),
+    Attack(
+        "latents: a surrogate.ndjson", b'{"z":[0,0,0,0,0,0,0,0],"word":"\\ud800"}', LATENTS, EITHER
+    ),
     Attack("latents: not UTF-8.ndjson", b'{"z":[0],"word":"\xff"}', LATENTS),
     Attack("latents: 30 million.ndjson", _lines_of_latents, LATENTS),
 ]

@@ -14,6 +14,7 @@ It also counts: seconds of processor time, and the largest memory of each child.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import json
@@ -23,6 +24,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import traceback
 from pathlib import Path
 from types import FrameType
@@ -48,7 +50,8 @@ WRITES = {  # event: which of its arguments are paths, and which says the folder
 OPEN_TO_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Where the standard library makes code of a program's own classes and annotations, or a tree.
 MAKERS = (
-    "collections/__init__.py", "dataclasses.py", "typing.py", "annotationlib.py", "inspect.py", "ast.py",
+    "collections/__init__.py", "dataclasses.py", "typing.py", "annotationlib.py", "inspect.py",
+    "ast.py",
 )  # fmt: skip
 
 
@@ -81,6 +84,7 @@ WARM = (
     "sketchrnn_cli.inference.sampler", "sketchrnn_cli.inference.wish",
     "sketchrnn_cli.inference.latents", "sketchrnn_cli.inference.devices",
     "sketchrnn_cli.model.sketch_rnn_js", "safetensors.numpy", "rich.console",
+    "numpy.random", "encodings.cp437", "typer._adapters",  # the last one takes a fifth of a second
 )  # fmt: skip
 
 
@@ -108,7 +112,8 @@ def _main(todo: str, done: str, *modules: str) -> None:
     from sketchrnn_cli.cli.app import app
 
     for module in modules:
-        importlib.import_module(module)
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(module)
     if modules:
         command = typer.main.get_command(app)  # loads what it needs
         typer.main.get_command = lambda _: command
@@ -143,7 +148,9 @@ def _reap(running: dict[int, int], jobs: list[Job], results: list[Result | None]
         megabytes=usage.ru_maxrss * unit / 1e6,
         seconds=usage.ru_utime + usage.ru_stime,
         left=sorted(
-            str(path.relative_to(folder)) for at in ("out", "tmp") for path in (folder / at).rglob("*")
+            str(path.relative_to(folder))
+            for at in ("out", "tmp")
+            for path in (folder / at).rglob("*")
         ),
     )
 
@@ -168,6 +175,7 @@ def _child(job: Job, guard: Guard) -> None:
         os.dup2(os.open(job.stdin, os.O_RDONLY), 0)
         os.dup2(os.open(folder / "stdout", flags), 1)
         os.dup2(os.open(folder / "stderr", flags), 2)
+        tempfile.tempdir = tmp  # whatever was found before
         os.chdir(folder)
         sys.argv = ["sketchrnn", *job.arguments]
         if job.hole:
@@ -200,11 +208,10 @@ class Guard:
         self.stdlib = tuple(
             {os.path.realpath(paths[key]) + os.sep for key in ("stdlib", "platstdlib")}
         )
-        self.roots = (
-            *self.stdlib,
-            *(os.path.realpath(paths[key]) + os.sep for key in ("purelib", "platlib")),
-            self.project + os.sep,
+        self.sites = tuple(
+            {os.path.realpath(paths[key]) + os.sep for key in ("purelib", "platlib")}
         )
+        self.roots = (*self.stdlib, *self.sites, self.project + os.sep)
         self.modules = frozenset(sys.stdlib_module_names) | dependencies()
         self.is_busy = False
         self.report = -1
@@ -258,28 +265,39 @@ class Guard:
 
     def _code(self, event: str, arguments: tuple[object, ...]) -> str:
         maker = sys._getframe(3).f_code.co_filename
-        if event == "exec":
-            name = getattr(arguments[0], "co_filename", "")
-            if name.startswith("<frozen ") or os.path.realpath(name).startswith(self.roots):
-                if maker.startswith("<frozen importlib"):
-                    return ""
+        if maker.startswith("<frozen importlib"):
+            code, name = (*arguments, "")[:2]
+            return self._module(getattr(code, "co_filename", str(name)))
         if maker.startswith(self.stdlib) and maker.endswith(MAKERS):
             return ""
-        if _importing() and maker.startswith((*self.roots, "<frozen importlib")):
+        if maker.startswith(self.roots) and _importing():
             return ""
         return f"{event} {str(arguments)[:200]} by {maker}"
+
+    def _module(self, file: str) -> str:
+        """A module is loaded from a file."""
+        real = os.path.realpath(file)
+        for site in self.sites:
+            if real.startswith(site):
+                return self._import(real[len(site) :].split(os.sep)[0].partition(".")[0])
+        if file.startswith("<frozen ") or real.startswith(self.roots):
+            return ""
+        return f"import {file}"
 
     def _import(self, name: str) -> str:
         top = name.partition(".")[0]
         if top in self.modules:
             return ""
-        frame = sys._getframe(3)
-        while "importlib" in frame.f_code.co_filename:
-            frame = frame.f_back  # type: ignore[assignment]
-        asks = os.path.realpath(frame.f_code.co_filename)
-        if asks.startswith(self.roots) and not asks.startswith(self.project):
-            if _importing(frame) or importlib.util.find_spec(top) is None:
-                return ""  # a dependency looks for what it can do without, as it is loaded
+        frame: FrameType | None = sys._getframe()
+        while frame is not None and (
+            frame.f_code.co_filename == __file__ or "importlib" in frame.f_code.co_filename
+        ):
+            frame = frame.f_back
+        asks = os.path.realpath(frame.f_code.co_filename) if frame is not None else ""
+        if not asks.startswith(self.roots) or asks.startswith(self.project):
+            return f"import {name}"
+        if _importing(frame) or importlib.util.find_spec(top) is None:
+            return ""  # a dependency looks for what it can do without, as it is loaded
         return f"import {name}"
 
     def _path(self, event: str, path: object, folder: object = -1) -> str:

@@ -23,7 +23,7 @@ EXPLOITS = {
     "GLOBAL REDUCE 0": f"cos\nmkdir\n({NAME}tR.".encode(),
     "GLOBAL REDUCE 2": b"\x80\x02cos\nmkdir\nX\x07\x00\x00\x00" + MARK.encode() + b"\x85R.",
     "STACK_GLOBAL": b"\x80\x04\x8c\x02os\x8c\x05mkdir\x93" + _SHORT + b"\x85R.",
-    "STACK_GLOBAL framed": b"\x80\x05\x95\x1e\0\0\0\0\0\0\0\x8c\x02os\x8c\x05mkdir\x93"
+    "STACK_GLOBAL framed": b"\x80\x05\x95\x18\0\0\0\0\0\0\0\x8c\x02os\x8c\x05mkdir\x93"
     + _SHORT + b"\x85R.",
     "INST": f"({NAME}ios\nmkdir\n.".encode(),
     "OBJ": f"(cos\nmkdir\n{NAME}o.".encode(),
@@ -104,22 +104,25 @@ BOMBS = {
     "tuples in tuples": b"\x80\x02N" + b"\x85" * 1_000_000 + b".",
     "tuples in tuples in a type": b"\x80\x02" + _DTYPE + b"N" + b"\x85" * 300_000 + b"R.",
     "a type that laughs": b"\x80\x02" + _DTYPE + _laughs(40) + b"\x85R.",
-    "an order that laughs": b"\x80\x02" + _DTYPE + b"U\x02i2\x85R(K\x03"
-    + _laughs(40) + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb.",
+    "an order that laughs": b"\x80\x02"
+    + _DTYPE
+    + b"U\x02i2\x85R(K\x03"
+    + _laughs(40)
+    + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb.",
     "a shape that laughs": _one(_laughs(40), _DTYPE + b"U\x02i2\x85R", b"U\x00"),
     "a shape of a million": _one(
         b"(" + b"K\x01" * 900_000 + b"t", _DTYPE + b"U\x02i2\x85R", b"U\x02ab"
     ),
     "a list that holds itself": b"\x80\x02]q\x01h\x01a.",
-    "an array that holds itself": _START + b"q\x01(K\x01K\x01\x85" + _DTYPE
+    "an array that holds itself": _START
+    + b"q\x01(K\x01K\x01\x85"
+    + _DTYPE
     + b"U\x01O\x85R\x89](h\x01etb.",
     "a shape of 10^18": _one(
         b"J" + HUGE + b"J" + HUGE + b"\x86", _DTYPE + b"U\x02i2\x85R", b"U\x00"
     ),
     "a type of 2 GB": _one(b"K\x01K\x03\x86", _DTYPE + b"U\x0bV2000000000\x85R", b"U\x06abcdef"),
-    "a type with fields": _one(
-        b"K\x01K\x03\x86", _DTYPE + b"U\x05i2,i2\x85R", b"U\x06abcdef"
-    ),
+    "a type with fields": _one(b"K\x01K\x03\x86", _DTYPE + b"U\x05i2,i2\x85R", b"U\x06abcdef"),
     "a codec": b"\x80\x02c_codecs\nencode\nX\x02\0\0\0abX\x0b\0\0\0rot13_codec\x86R.",
     "a name that never ends": b"\x80\x02c" + b"x" * 1_000_000,
     "escape codes in a name": b"\x80\x02c\x1b[2J\x1b]0;owned\x07\nx\n.",
@@ -156,14 +159,14 @@ OPCODES = {
 
 
 def _many_large(path: Path) -> None:
-    """One member of 800 arrays of a megabyte of zeros, in 3 MB."""
+    """One member of 60 arrays of 3 MB of zeros, in 5 MB."""
     kind = b"cnumpy\ndtype\nU\x02i1\x85R"
     one = _RECONSTRUCT + b"(K\x01J" + struct.pack("<i", 1 << 20) + b"K\x03\x86" + kind
     one += b"\x89T" + struct.pack("<i", 3 << 20) + bytes(3 << 20) + b"tb"
-    n = 270
+    n = 60
     noise = np.random.default_rng(0).bytes(4 << 20)  # so that it is not packed too tightly
     filler = _RECONSTRUCT + b"(K\x01K\x00K\x03\x86" + kind + b"\x89U\x00tb"
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", compresslevel=1) as archive:
         info = zipfile.ZipInfo("train.npy")
         info.compress_type = zipfile.ZIP_DEFLATED
         with archive.open(info, "w") as stream:

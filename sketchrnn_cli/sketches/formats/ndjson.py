@@ -29,7 +29,10 @@ from sketchrnn_cli.sketches.streams import STDIO, name_of, open_input
 READ_SIZE = 1 << 20  # bytes
 BLOCK_LINES = 2048
 BLOCK_BYTES = 1 << 22
-MAX_LINE = 1 << 26  # bytes
+MAX_LINE = 1 << 24  # bytes
+LONG_LINE = 1 << 20  # bytes; of one that is longer, the parts are counted first
+MAX_LISTS = 3_200_000  # in a line, with its objects; each takes 60 bytes or more
+MAX_NUMBERS = 6_000_000  # in a line, and texts
 FAR = 1e9  # pixels; a coordinate beyond is a fault
 EXACT = 1 << 24  # whole numbers below are the same in float32
 MAX_HELD = 1024  # lines kept back while their strokes read both ways
@@ -219,12 +222,26 @@ def _lines(source: str) -> Iterator[tuple[int, bytes]]:
             for line in pieces:
                 number += 1
                 if line and not line.isspace():
+                    _check_parts(line, f"{name}:{number}")
                     yield number, line
         last = b"".join(rest)
         if last and not last.isspace():
+            _check_parts(last, f"{name}:{number + 1}")
             yield number + 1, last
         elif number == 0:
             raise BadFile(f"{name}: no drawings, only blanks")
+
+
+def _check_parts(line: bytes, where: str) -> None:
+    """Refuse a line before it is taken apart into objects many times its size.
+
+    Raises:
+        BadFile: more lists or numbers than memory should hold.
+    """
+    if len(line) > LONG_LINE:
+        lists = line.count(b"[") + 4 * line.count(b"{")
+        if lists > MAX_LISTS or line.count(b",") > MAX_NUMBERS:
+            raise BadFile(f"{where}: a line of {len(line) >> 20} MiB with too many parts")
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import ast
 import contextlib
 import math
 import re
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -41,7 +42,7 @@ MAX_MEMBERS = 10_000
 MAX_MEMBER = 1 << 34  # bytes, unpacked
 MAX_RATIO = 250  # unpacked to packed, of members above a megabyte; drawings have 3 to 30
 MAX_HEADER = 10_000
-MAX_DENSE = 1 << 28  # bytes of a Fortran-ordered array, which is read whole
+MAX_DENSE = 1 << 26  # bytes of a Fortran-ordered array, which is read whole
 MAX_DRAWING = 1 << 24  # bytes of one drawing
 MAX_DIRECTORY = 1 << 22  # bytes of the names in a zip, and what they take
 BATCH_BYTES = 1 << 22
@@ -147,20 +148,46 @@ def open_zip(source: str) -> Iterator[zipfile.ZipFile]:
     say_what_it_is(head, source)
     if not head.startswith(b"PK"):
         raise BadFile(f"{source}: not an npz: it does not begin like a zip file")
-    try:
-        file = path.open("rb")
-        archive = zipfile.ZipFile(_Briefly(file))
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        raise BadFile(f"{source}: truncated or damaged zip; get the file again") from None
-    with file, archive:
+    with path.open("rb") as file:
         try:
-            yield archive
+            archive = zip_of(file)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            raise BadFile(f"{source}: truncated or damaged zip; get the file again") from None
+        try:
+            with archive:
+                yield archive
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise BadFile(f"{source}: damaged zip ({error}); get the file again") from None
         except (NotImplementedError, RuntimeError) as error:
             if type(error) not in (NotImplementedError, RuntimeError):
                 raise
             raise BadFile(f"{source}: a zip that cannot be read: {error}") from None
+
+
+def zip_of(file: BinaryIO) -> zipfile.ZipFile:
+    """A zip whose directory is of a length that an npz has.
+
+    Raises:
+        zipfile.BadZipFile: it is longer, or this is no zip.
+    """
+    reader = _Reader(file)
+    archive = zipfile.ZipFile(cast(IO[bytes], reader))
+    reader.limit = sys.maxsize
+    return archive
+
+
+class _Reader:
+    """A file for ``zipfile``, which makes an object of every name before one can count them."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.limit = MAX_DIRECTORY
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        if size > self.limit:
+            raise zipfile.BadZipFile("a directory that is too long")
+        return self.file.read(size)
 
 
 def say_what_it_is(head: bytes, source: str) -> None:
@@ -195,6 +222,7 @@ def read_members(archive: zipfile.ZipFile, source: str) -> list[Member]:
                 f"{where}: {info.compress_size} bytes that unpack to {info.file_size}; "
                 "no drawings are packed so tightly"
             )
+        check_packing(info, where)
         with archive.open(info) as stream:
             descr, fortran, shape = read_header(stream, where)
         members.append(Member(info.filename[:-4], descr, fortran, shape, info))
@@ -202,6 +230,16 @@ def read_members(archive: zipfile.ZipFile, source: str) -> list[Member]:
         held = ", ".join(info.filename for info in infos[:5]) or "nothing"
         raise BadFile(f"{source}: a zip without arrays; it holds {held}")
     return members
+
+
+def check_packing(info: zipfile.ZipInfo, where: str) -> None:
+    """Refuse bzip2 and lzma, which numpy never writes.
+
+    Raises:
+        BadFile: neither stored nor deflated.
+    """
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise BadFile(f"{where}: packed in a way that no npz is; save it again with numpy")
 
 
 def read_header(stream: IO[bytes], where: str) -> tuple[str, bool, tuple[int, ...]]:
@@ -335,6 +373,8 @@ def _dense_rows(
     kind = np.dtype(member.descr)
     size = length * columns * kind.itemsize  # bytes of a drawing
     batch = max(1, BATCH_BYTES // max(size, 1))
+    if not size:
+        return
     if size > MAX_DRAWING:
         raise BadFile(f"{where}: drawings of {length} rows; that is too many")
     with archive.open(member.info) as stream:

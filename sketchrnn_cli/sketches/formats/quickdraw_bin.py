@@ -23,7 +23,7 @@ from sketchrnn_cli.sketches.formats.npz import say_what_it_is
 from sketchrnn_cli.sketches.streams import name_of, open_input
 
 READ_SIZE = 1 << 20  # bytes
-MAX_RECORD = 1 << 24  # bytes of one drawing
+MAX_RECORD = 1 << 23  # bytes of one drawing
 _HEAD = struct.Struct("<Q2sBIH")
 
 Record = tuple[int, bytes, int, int, int]  # the head of a drawing
