@@ -949,7 +949,7 @@ def test_a_lock_on_what_has_been_finished_meanwhile_is_none(tmp_path, monkeypatc
             os.replace(part, path)
         return True
 
-    monkeypatch.setattr(quickdraw, "_lock", late)
+    monkeypatch.setattr(quickdraw, "lock", late)
     with quickdraw._alone(path, lambda text: None) as stream:
         assert stream.read() == b""
         assert part.exists()
