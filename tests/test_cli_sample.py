@@ -16,10 +16,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from sketchrnn_cli.cli import sample as command
-from sketchrnn_cli.cli import wishes
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.drawing import pictures
-from sketchrnn_cli.inference import latents, plan, sampler
+from sketchrnn_cli.inference import latents, plan, prompt, sampler
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches import streams
@@ -302,8 +301,8 @@ def test_help_names_the_real_defaults_and_formats():
     assert f"[default: {settings.temperature:g}]" in text("temp")
     assert f"{low:g} to {high:g}" in text("temp")
     assert f"[default: {settings.max_points}]" in text("max_points")
-    assert f"[default: {wishes.COUNT}, or 1" in text("count")
-    assert f"[default: {wishes.FRAMES}]" in text("frames")
+    assert f"[default: {prompt.COUNT}, or 1" in text("count")
+    assert f"[default: {prompt.FRAMES}]" in text("frames")
     assert f"[default: {plan.GUIDANCE:g}; 1 with" in text("guidance")
     assert parameters["seed"].default == settings.seed
 

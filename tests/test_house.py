@@ -28,6 +28,16 @@ def test_the_check_for_torch_can_fail():
     assert loads_torch("import torch")
 
 
+@pytest.mark.parametrize("code", ["", "import sketchrnn_cli.inference.prompt"])
+def test_help_loads_no_numbers_pictures_nor_network_in_use(code):
+    rooms = "'numpy', 'matplotlib', 'PIL', 'sketchrnn_cli.inference', 'sketchrnn_cli.drawing'"
+    check = f"""import sys, sketchrnn_cli.cli.app
+{code}
+sys.exit(77 if sys.modules.keys() & {{{rooms}}} else 0)"""
+    ended = subprocess.run([sys.executable, "-c", check], check=False)
+    assert ended.returncode == (77 if code else 0)
+
+
 def test_help_lists_the_commands_and_version_is_the_packages():
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0

@@ -175,8 +175,10 @@ def sample(
         raise BadConfig("--latents and --complete: a drawing begins from one of them, not both")
     if first and (latents is not None or complete is not None):
         raise BadConfig("--first numbers drawings of the model's own; leave it out here")
+    from sketchrnn_cli.inference.prompt import COUNT, FEW
+
     limit_threads(threads)
-    if latents is None and complete is None and (count or wishes.COUNT) * best_of <= wishes.FEW:
+    if latents is None and complete is None and (count or COUNT) * best_of <= FEW:
         work_alone()
     terminal = Terminal(quiet=quiet)
     if complete is not None:

@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
-from sketchrnn_cli.inference.prompt import COUNT as COUNT
-from sketchrnn_cli.inference.prompt import FEW as FEW
-from sketchrnn_cli.inference.prompt import FRAMES as FRAMES
 from sketchrnn_cli.sketches import streams
 
 if TYPE_CHECKING:
