@@ -200,11 +200,14 @@ def test_small_sets_have_every_split(tmp_path, n):
 def test_buckets_do_not_change_the_splits(monkeypatch, tmp_path):
     source = write_npz(tmp_path / "a.npz", sketches=stroke3(400) * 2)
     one = packed(tmp_path, source)
-    monkeypatch.setattr(splitting, "BUCKET", 100)
+    assert one.report["duplicates"]["train"] > 300
     monkeypatch.setattr(scratch, "PIECE", 4)
-    many = packed(tmp_path, source, name="2.npz")
-    np.testing.assert_array_equal(one.splits, many.splits)
-    assert one.report == many.report
+    for bucket, piece in ((100, 10_000), (100, 7), (9, 1)):
+        monkeypatch.setattr(splitting, "BUCKET", bucket)
+        monkeypatch.setattr(splitting, "PIECE", piece)
+        many = packed(tmp_path, source, name=f"{bucket}-{piece}.npz")
+        np.testing.assert_array_equal(one.splits, many.splits)
+        assert one.report == many.report
 
 
 def test_words_and_lengths_are_counted(tmp_path):

@@ -342,14 +342,15 @@ def _pack(
                     block = replace(block, origin=UNSPLIT)
                 tally.keep(*scratch.add(block))
             _refuse_empty(tally)
-            splits, facts = splitting.assign(
+            sizes, facts = splitting.assign(
                 lambda: scratch.pieces("hashes"),
                 lambda: scratch.pieces("origins"),
                 scratch.n,
                 split or DEFAULT_SPLIT,
+                folder,
+                keep=scratch.add_splits,
             )
-            scale = scratch.scale_factor(splits, preparation.clip)
-            sizes = np.bincount(splits, minlength=len(SPLITS)).tolist()
+            scale = scratch.scale_factor(preparation.clip, train=sizes[0] > 0)
             report = tally.report() | {
                 "splits": dict(zip(SPLITS, sizes, strict=True)),
                 "scale_factor": scale,
@@ -359,15 +360,14 @@ def _pack(
             order = np.empty(len(words), np.int32)
             for i, word in enumerate(words):
                 order[scratch.words[word]] = i
-            with open_output(out, binary=True) as stream:
-                writer = Writer(stream)
+            with open_output(out, binary=True) as stream, Writer(stream) as writer:
                 kind = "<i2" if scratch.whole else "<f4"
                 moves = (part for part, _ in scratch.moves())
                 writer.add("moves", kind, (scratch.n_points, 3), moves)
                 writer.add("offsets", "<i8", (scratch.n + 1,), scratch.offsets())
                 ids = (order[part] for part in scratch.pieces("words"))
                 writer.add("word_ids", "<i4", (scratch.n,), ids)
-                writer.add("splits", "|u1", (scratch.n,), iter([splits]))
+                writer.add("splits", "|u1", (scratch.n,), scratch.pieces("splits"))
                 writer.add("hashes", "<u8", (scratch.n,), scratch.pieces("hashes"))
                 about = {
                     "words": words,
@@ -377,7 +377,6 @@ def _pack(
                     "report": report,
                 }
                 write_about(writer, about)
-                writer.close()
         finally:
             scratch.close()
     return report

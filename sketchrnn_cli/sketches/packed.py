@@ -278,6 +278,15 @@ class Writer:
     def __init__(self, stream: BinaryIO) -> None:
         self.archive = zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED, allowZip64=True)
 
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.archive.fp = None  # or it would write its directory when it is collected
+
     def add(
         self, name: str, descr: str, shape: tuple[int, ...], pieces: Iterator[npt.NDArray[Any]]
     ) -> None:

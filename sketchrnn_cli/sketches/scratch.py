@@ -62,7 +62,14 @@ def scratch_folder(out: str | Path) -> Iterator[Path]:
 class Scratch:
     """A set by columns."""
 
-    COLUMNS = {"moves": "<f4", "counts": "<i4", "words": "<i4", "origins": "|u1", "hashes": "<u8"}
+    COLUMNS = {
+        "moves": "<f4",
+        "counts": "<i4",
+        "words": "<i4",
+        "origins": "|u1",
+        "hashes": "<u8",
+        "splits": "|u1",
+    }
 
     def __init__(self, folder: Path) -> None:
         self.paths = {name: folder / name for name in self.COLUMNS}
@@ -90,6 +97,10 @@ class Scratch:
         self.n += len(block)
         self.n_points += len(moves)
         return words, counts
+
+    def add_splits(self, splits: npt.NDArray[np.uint8]) -> None:
+        """Append the splits of the drawings, when all are there."""
+        self._write("splits", splits)
 
     def _write(self, name: str, values: npt.NDArray[Any]) -> None:
         self.files[name].write(np.ascontiguousarray(values, self.COLUMNS[name]).tobytes())
@@ -123,16 +134,16 @@ class Scratch:
             total = int(ends[-1])
             yield ends
 
-    def scale_factor(self, splits: npt.NDArray[np.uint8], clip: float) -> float:
-        """Deviation of the clipped offsets of the training split; of all if that is empty."""
-        some = bool((splits == 0).any())
+    def scale_factor(self, clip: float, *, train: bool) -> float:
+        """Deviation of the clipped offsets of the training split, or of all if that is empty."""
         n, total, squares = 0, 0.0, 0.0
-        first = 0
+        splits = self.files["splits"]
+        splits.flush()
+        splits.seek(0)
         for moves, counts in self.moves():
-            chosen = (
-                (splits[first : first + len(counts)] == 0) if some else np.ones(len(counts), bool)
-            )
-            first += len(counts)
+            chosen = np.frombuffer(splits.read(len(counts)), np.uint8) == 0
+            if not train:
+                chosen = np.ones(len(counts), bool)
             rows = np.clip(moves[np.repeat(chosen, counts), :2].astype(np.float64), -clip, clip)
             n += rows.size
             total += float(rows.sum())
