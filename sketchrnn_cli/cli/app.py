@@ -9,7 +9,17 @@ import typer
 from typer.core import TyperGroup
 
 from sketchrnn_cli import __version__
-from sketchrnn_cli.cli import animate, encode, export, inspect, preprocess, sample, train
+from sketchrnn_cli.cli import (
+    animate,
+    encode,
+    export,
+    inspect,
+    pipes,
+    preprocess,
+    sample,
+    signals,
+    train,
+)
 from sketchrnn_cli.errors import SketchError
 
 MAX_MESSAGE = 4000  # characters
@@ -25,10 +35,23 @@ class Commands(TyperGroup):
         except SketchError as error:
             if ctx.params.get("debug"):
                 raise
-            typer.echo(f"error: {_one_line(str(error))}", err=True)
+            _tell(error)
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
+        except OSError as error:
+            if not pipes.is_broken(error):
+                raise
+            pipes.let_go(sys.stdout)  # the reader has what it wanted, as with `| head`
+            raise typer.Exit(0) from None
+
+
+def _tell(error: SketchError) -> None:
+    """The line on stderr, if anybody listens."""
+    try:
+        typer.echo(f"error: {_one_line(str(error))}", err=True)
+    except OSError:
+        pipes.let_go(sys.stderr)
 
 
 def _one_line(message: str) -> str:
@@ -84,9 +107,15 @@ for command in (
 
 def main() -> None:
     """Entry point of the console script. ``--debug`` may stand anywhere before a ``--``."""
+    pipes.mend()
     arguments = sys.argv[1:]
     end = arguments.index("--") if "--" in arguments else len(arguments)
     if "--debug" in arguments[:end]:
         arguments.remove("--debug")
         arguments.insert(0, "--debug")
-    app(args=arguments, prog_name="sketchrnn")
+    try:
+        with signals.unwound():
+            app(args=arguments, prog_name="sketchrnn")
+    except SketchError as error:  # of --help and --version, before a command is chosen
+        _tell(error)
+        sys.exit(error.exit_code)

@@ -11,7 +11,18 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from sketchrnn_cli.cli import pipes
+
 T = TypeVar("T")
+
+
+class _Console(Console):
+    """Goes on with the work when nobody reads any more what is said about it."""
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich, which would end the program."""
+        self.quiet = True
+        pipes.let_go(sys.stderr)
 
 
 class Terminal:
@@ -19,7 +30,7 @@ class Terminal:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+        self.console = _Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
     def say(self, text: str) -> None:
         """One line for a person; silent under ``--quiet``."""

@@ -38,7 +38,8 @@ def page_model(
         BadConfig: a number is too large for float16.
     """
     config = checkpoint.config
-    weights = {k: v for k, v in checkpoint.weights.items() if k.startswith(PARTS)}
+    # Sorted: safetensors hands them out in any order, and the same model is the same page.
+    weights = {k: v for k, v in sorted(checkpoint.weights.items()) if k.startswith(PARTS)}
     if half and any(np.abs(array).max() > np.finfo(np.float16).max for array in weights.values()):
         raise BadConfig("a weight is too large for float16; leave --half out")
     with np.errstate(over="ignore"):
