@@ -27,9 +27,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +35,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sketchrnn_cli import files
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 from sketchrnn_cli.model.config import ModelConfig
 
@@ -167,22 +166,15 @@ def to_bytes(arrays: dict[str, npt.NDArray[Any]], metadata: dict[str, str]) -> b
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Replace a file by new content: temporary file, fsync, ``os.replace``.
+    """Replace a file by new content, whole or not at all.
 
     Raises:
         BadFile: it cannot be written.
     """
-    part = ""
     try:
-        handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as stream:
+        with files.replacing(path) as stream:
             stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, path)
     except OSError as error:
-        if part:
-            Path(part).unlink(missing_ok=True)
         raise BadFile(f"{path}: cannot be written: {(error.strerror or '').lower()}") from None
 
 

@@ -1,4 +1,4 @@
-"""Files that one process has for itself, until it closes them or ends, however it ends."""
+"""Files and folders that one process has for itself, until it ends, however it ends."""
 
 from __future__ import annotations
 
@@ -7,45 +7,9 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from sketchrnn_cli.errors import BadFile
-
-
-def lock(descriptor: int) -> bool:
-    """Lock an open file until it is closed or the process ends; False: another process has.
-
-    Where the file system knows no locks, there is none.
-    """
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(descriptor, 1 << 40, os.SEEK_SET)  # a byte that is never there
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def open_part(path: Path) -> BinaryIO:
-    """A file to read and write, made where there is none, not emptied where there is one."""
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(path, flags, 0o666), "r+b")
-
-
-def is_at(stream: BinaryIO, path: Path) -> bool:
-    """Whether an open file is (still) the one of this name."""
-    try:
-        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+from sketchrnn_cli.files import is_at, lock, open_part
 
 
 @contextlib.contextmanager
@@ -68,7 +32,7 @@ def alone(path: Path) -> Iterator[None]:
         except OSError:
             yield
             return
-        if not lock(stream.fileno()):
+        if lock(stream.fileno()) is False:
             found = stream.read(20).decode("ascii", "replace").strip()
             stream.close()
             who = f" (number {found})" if found.isdigit() else ""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from sketchrnn_cli import files
 from sketchrnn_cli.errors import BadFile
 
 STDIO = "-"
@@ -79,29 +79,12 @@ def open_output(path: str | Path, *, binary: bool) -> Iterator[BinaryIO]:
                 yield device
             return
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(
-            prefix=f".{target.name}.", suffix=".part", dir=target.parent
-        )
+        with files.replacing(target) as stream:
+            yield stream
     except OSError as error:
+        if error.errno is None or isinstance(error, BrokenPipeError):
+            raise
         raise BadFile(f"{target}: cannot be written: {reason(error)}") from None
-    try:
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(part).chmod(0o666 & ~umask)  # mkstemp makes private files
-            os.replace(part, target)
-        except OSError as error:
-            if error.errno is None or isinstance(error, BrokenPipeError):
-                raise
-            raise BadFile(f"{target}: cannot be written: {reason(error)}") from None
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(part).unlink()
-        raise
 
 
 def check_output(path: str | Path, *, binary: bool) -> None:

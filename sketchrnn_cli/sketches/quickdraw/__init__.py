@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
 from sketchrnn_cli.errors import BadConfig, BadFile
-from sketchrnn_cli.sketches.locks import is_at, lock, open_part
+from sketchrnn_cli.files import is_at, lock, open_part
 from sketchrnn_cli.sketches.quickdraw.words import WORDS
 from sketchrnn_cli.sketches.streams import open_output, reason
 from sketchrnn_cli.sketches.words import closest, fold, visible
@@ -204,7 +204,7 @@ def _alone(path: Path, note: Say) -> Iterator[BinaryIO]:
     part, waits = _part(path), False
     while True:
         stream = open_part(part)
-        if lock(stream.fileno()) and is_at(stream, part):
+        if lock(stream.fileno()) is not False and is_at(stream, part):
             break
         stream.close()
         if not waits:
