@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
-from collections.abc import Iterator
-from types import FrameType
-
-import typer
-
 from sketchrnn_cli.cli.terminal import Terminal
 
 PREFIX = "quickdraw:"
@@ -20,7 +12,7 @@ def local(
 ) -> list[str]:
     """The same sources, with a file for every ``quickdraw:`` name.
 
-    SIGTERM ends it as Ctrl-C does: what came so far is kept, and gone on with the next time.
+    What came before Ctrl-C is kept, and gone on with the next time.
 
     Raises:
         SketchError: as ``quickdraw.local``.
@@ -51,7 +43,7 @@ def local(
             tasks[word] = bar.add_task(word)
         bar.update(tasks[word], completed=there, total=size)
 
-    with _terminable(), bar:
+    with bar:
         return quickdraw.local(
             sources,
             address=url,
@@ -64,20 +56,3 @@ def local(
 
 def _silent(text: str) -> None:
     """What passes is for somebody who is watching."""
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM unwind what is under way instead of cutting it off."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise typer.Exit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

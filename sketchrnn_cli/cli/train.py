@@ -10,17 +10,15 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
 
 import typer
 
-from sketchrnn_cli.cli import downloads
+from sketchrnn_cli.cli import downloads, signals
 from sketchrnn_cli.cli.options import (
     Device,
     Json,
@@ -228,15 +226,19 @@ def train(
         team.agree_on_options({"arithmetic": str(trainer.compute)})  # `auto` goes by the machine
         _announce(terminal, trainer, resuming=resuming)
 
-        with _stop_signals(team) as stopped:
+        # in a team no signal ends at once: torchrun passes on what the processes may have got
+        # already, and ends those that take too long
+        with signals.noted(ends=team.world == 1) as stopped:
             finished = _run(trainer, terminal, stopped)
             team.close()
+        if stopped:  # perhaps only after the last step
+            finished = replace(finished, why="stopped")
         if team.is_first and finished.why != "stopped":
             _fit_latents(trainer, terminal)
         _conclude(terminal, trainer, finished, as_json=as_json and team.is_first)
         code = 0
         if finished.why == "stopped":
-            code = 128 + (stopped[0] if stopped else signal.SIGTERM)
+            code = signals.exit_code(stopped[0] if stopped else signal.SIGTERM)
         held.close()
         if team.world > 1:
             _leave(code)
@@ -400,14 +402,13 @@ def _new_run(
     one's drawings are good.
     """
     from sketchrnn_cli.sketches import corpus as corpora
+    from sketchrnn_cli.sketches.streams import open_output, reason
 
-    fresh = run.parent / f".{run.name}.new"
+    fresh, old = run.parent / f".{run.name}.new", run.parent / f".{run.name}.old"
     try:
-        shutil.rmtree(fresh, ignore_errors=True)
+        for left in (fresh, old):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         (fresh / CORPUS).parent.mkdir(parents=True)
-    except OSError as error:
-        raise BadFile(f"{run}: cannot be written: {(error.strerror or '').lower()}") from None
-    try:
         packed = _pack(sources, fresh / CORPUS, terminal, local)
         n_train = len(packed.indices("train"))
         if not n_train:
@@ -419,15 +420,19 @@ def _new_run(
             "packed": CORPUS if own else str(packed.path.resolve()),
             "hash": packed.split_hash("train"),
         }
-        with (fresh / CONFIG).open("wb") as stream:
+        with open_output(fresh / CONFIG, binary=False) as stream:
             stream.write(to_toml(model, training, record))
         del packed
         if run.exists():
-            shutil.rmtree(run)
+            run.rename(old)  # at once: half a run looks like none
         fresh.rename(run)
-    except BaseException:
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise BadFile(f"{run}: cannot be written: {reason(error)}") from None
+    finally:
+        if old.exists() and not run.exists():
+            old.rename(run)
         shutil.rmtree(fresh, ignore_errors=True)
-        raise
     corpus = corpora.Corpus.open(run / CORPUS if own else Path(str(record["packed"])))
     return corpus, record, model
 
@@ -518,28 +523,6 @@ def _announce(terminal: Terminal, trainer: Trainer, *, resuming: bool) -> None:
         terminal.say(f"{trainer.team.world} processes share a batch of {trainer.config.batch_size}")
     if resuming:
         terminal.say(f"going on from step {trainer.progress.step}")
-
-
-@contextmanager
-def _stop_signals(team: Team) -> Iterator[list[int]]:
-    """Collect Ctrl-C and SIGTERM instead of dying of them; a second Ctrl-C stops at once.
-
-    In a team it does not: torchrun passes on what the processes may have got already, and ends
-    those that take too long.
-    """
-    received: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if received and number == signal.SIGINT and team.world == 1:
-            raise KeyboardInterrupt
-        received.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _run(trainer: Trainer, terminal: Terminal, stopped: list[int]) -> Any:
