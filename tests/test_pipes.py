@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import networks
+import numpy as np
 import pytest
+from bench import measuring
 from datafiles import QUICKDRAW
 
 from sketchrnn_cli.model import checkpoint
@@ -244,3 +252,270 @@ def test_a_closed_stdin_is_one_line(place):
 def test_nobody_need_read_an_error(place):
     done = program_without_reader(place, "sample", "-o", "x.unknown", of="stderr")
     assert done.returncode == 1
+
+
+# stdin that comes slowly, for ever, or stops in the middle
+
+TWO_WAYS = b'{"word":"line","drawing":[[[0,9],[0,9]]]}\n'  # which of them is x, and which y?
+ONE_TO_ONE = {
+    "sample --complete": ("sample", *MODEL, "--complete", "-"),
+    "sample --complete -n 2": ("sample", *MODEL, "--complete", "-", "-n", "2"),
+    "sample --complete into ndjson": ("sample", *MODEL, "--complete", "-", "-o", "-"),
+    "sample --latents": ("sample", *MODEL, "--latents", "-"),
+    "encode": ("encode", *MODEL),
+    "preprocess": ("preprocess", "-", "-o", "-", "--format", "ndjson"),
+}
+
+
+@pytest.mark.parametrize("name", ONE_TO_ONE)
+def test_a_drawing_comes_out_before_the_next_goes_in(place, name):
+    """Also one whose strokes read both ways, for which a file is read on."""
+    lines = [TWO_WAYS, QUICKDRAW, TWO_WAYS, QUICKDRAW]
+    if "latents" in name:
+        lines = (place / "z.ndjson").read_bytes().splitlines(keepends=True)[:3]
+    with started(place, *ONE_TO_ONE[name], stdin=subprocess.PIPE) as process:
+        for line in lines:
+            process.stdin.write(line)
+            process.stdin.flush()
+            for _ in range(1 + ("-n 2" in name)):
+                out = json.loads(process.stdout.readline())
+                assert out.get("word") == json.loads(line).get("word")
+        process.stdin.close()
+        assert process.wait() == 0
+        assert process.stdout.read() == b""
+
+
+def test_a_pipe_is_drawn_as_a_file_is(place):
+    """The same numbers, words and drawings, up to the rounding of products of other sizes."""
+    for option, file, count in (("--complete", "cats.ndjson", 2), ("--latents", "z.ndjson", 3)):
+        more = ("-n", count, "--seed", "5")
+        whole = program(place, "sample", *MODEL, option, file, *more).stdout.splitlines()
+        with (place / file).open("rb") as stream:
+            piped = program(place, "sample", *MODEL, option, "-", *more, stdin=stream)
+        found = piped.stdout.splitlines()
+        assert len(whole) == len(found) == 40 * count
+        for one, other in zip(map(json.loads, whole), map(json.loads, found), strict=True):
+            assert one.keys() == other.keys()
+            assert one["number"] == other["number"]
+            assert one["word"] == other["word"]
+            for a, b in zip(one["drawing"], other["drawing"], strict=True):
+                np.testing.assert_allclose(a, b, atol=0.03)
+
+
+def test_preprocess_from_pipe_to_pipe_does_what_it_does_with_files(place):
+    drawings = TWO_WAYS * 3 + QUICKDRAW * 3000 + TWO_WAYS * 3
+    (place / "many.ndjson").write_bytes(drawings)
+    wanted = program(place, "preprocess", "many.ndjson", "-o", "-", "--format", "ndjson").stdout
+    assert wanted.count(b"\n") == 3006
+    found = program(place, *ONE_TO_ONE["preprocess"], stdin=None, input=drawings)
+    assert (found.returncode, found.stdout) == (0, wanted)
+
+
+@pytest.mark.parametrize("first", [QUICKDRAW, TWO_WAYS])
+def test_how_fast_drawings_come_changes_nothing(place, first):
+    """The first one says for all whether they are raw, and the first that tells which row is x."""
+    raw = b'{"drawing":[[[0.5,90.25,300.5,310],[0,5.5,400,300]]]}\n'
+    lines = [first, *[QUICKDRAW, raw, raw] * 50]
+    together = program(place, *ONE_TO_ONE["preprocess"], stdin=None, input=b"".join(lines))
+    with started(place, *ONE_TO_ONE["preprocess"], stdin=subprocess.PIPE) as process:
+        found = b""
+        for line in lines:
+            process.stdin.write(line)
+            process.stdin.flush()
+            found += process.stdout.readline()
+        process.stdin.close()
+    assert together.stdout == found
+
+
+def feed(process, line):
+    """Write for ever, in a thread of its own, until the reader goes."""
+
+    def write():
+        with contextlib.suppress(OSError, ValueError):
+            while True:
+                process.stdin.write(line * 100)
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    return thread
+
+
+ENDLESS = {
+    **{name: READERS[name] for name in ("preprocess", "inspect")},
+    "preprocess sketch-rnn": ("preprocess", "-", "-o", "nothing.npz", "--format", "sketch-rnn"),
+    "sample npz": ("sample", *MODEL, "--complete", "-", "-o", "nothing.npz"),
+    "sample --latents npz": ("sample", *MODEL, "--latents", "-", "-o", "nothing.npz"),
+    "encode npz": ("encode", *MODEL, "-o", "nothing.npz"),
+    "encode --fit": ("encode", "--fit", *MODEL, "-o", "nothing.safetensors"),
+    "encode": ("encode", *MODEL, "-o", "nothing.ndjson"),
+    "train": ("train", "-", "-o", "nothing", "--preset", "tiny"),
+}
+
+
+@posix
+@pytest.mark.parametrize("name", ENDLESS)
+def test_ctrl_c_ends_what_would_never_end(place, name, tmp_path):
+    arguments = [str(place / word) if word == MODEL[1] else word for word in ENDLESS[name]]
+    line = QUICKDRAW
+    if "latents" in name:
+        line = (place / "z.ndjson").read_bytes().splitlines(keepends=True)[0]
+    with started(tmp_path, *arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        feed(process, line).join(2)  # it reads on all the while
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+        assert process.wait() == 130
+    assert b"Traceback" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
+TOO_MANY = {
+    "animate": ("animate", "-o", "nothing.gif"),
+    "sample svg": ("sample", *MODEL, "--complete", "-", "-o", "nothing.svg"),
+    "words": ("preprocess", "-", "-o", "nothing.npz"),
+    "words of inspect": ("inspect", "-"),
+}
+
+
+def test_a_sheet_that_is_full_reads_no_more(place, tmp_path):
+    """What can be held only in memory has its limits, and says them."""
+
+    def work(name):
+        arguments = [str(place / word) if word == MODEL[1] else word for word in TOO_MANY[name]]
+        with started(tmp_path, *arguments, stdin=subprocess.PIPE) as process:
+            if name.startswith("words"):
+                lines = (QUICKDRAW.replace(b"cat", b"%d" % k) for k in itertools.count())
+                with contextlib.suppress(OSError):
+                    for line in lines:
+                        process.stdin.write(line)
+            else:
+                feed(process, QUICKDRAW).join()
+            said = process.stderr.read().decode()
+            return process.wait(), said
+
+    for name, (code, said) in all_of(work, TOO_MANY).items():
+        assert (code, said.count("\n")) == (1, 1), (name, said)
+        assert re.search("more than 10000 drawings for one|different words", said), name
+    assert list(tmp_path.iterdir()) == []
+
+
+GARBAGE = {
+    "yes": (b"y\n", "standard input:1: not JSON"),
+    "never a line": (b"x" * (1 << 16), "a line of over 16 MiB"),
+    "never a drawing": (b"{}\n", "standard input:1: no drawing"),
+}
+
+
+def test_garbage_for_ever_ends_at_the_first_line(place, tmp_path):
+    cases = [
+        (name, kind)
+        for name in READERS
+        for kind in GARBAGE
+        if kind == "yes" or name in ("encode", "preprocess")
+    ]
+
+    def work(case):
+        name, kind = case
+        arguments = [str(place / word) if word == MODEL[1] else word for word in READERS[name]]
+        with started(tmp_path, *arguments, stdin=subprocess.PIPE) as process:
+            feed(process, GARBAGE[kind][0]).join()
+            return process.wait(), process.stdout.read(), process.stderr.read().decode()
+
+    for (name, kind), (code, out, said) in all_of(work, cases).items():
+        assert (code, out, said.count("\n")) == (1, b"", 1), (name, kind, said)
+        assert GARBAGE[kind][1] in said, (name, kind, said)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_writer_that_dies_in_the_middle_of_a_line(place, name, tmp_path):
+    """What came before is there, and the end is an error that names the line."""
+    arguments = [str(place / word) if word == MODEL[1] else word for word in READERS[name]]
+    with started(tmp_path, *arguments, stdin=subprocess.PIPE) as process:
+        process.stdin.write(QUICKDRAW * 3 + QUICKDRAW[:50])
+        process.stdin.close()
+        out, said = process.stdout.read(), process.stderr.read().decode()
+        code = process.wait()
+    if name == "inspect":  # it says what is there, and what was no drawing
+        assert code == 0
+        assert b"standard input:4" in out
+        return
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith("error: standard input:4: not JSON")
+    assert out.count(b"\n") == (3 if name in ("encode", "sample", "preprocess ndjson") else 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+# memory
+
+linux = pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="reads /proc")
+
+
+def processor_seconds(process):
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13]))
+
+
+def peak(process):
+    """Megabytes."""
+    text = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", text)[1]) / 1024
+
+
+@linux
+def test_a_slow_reader_is_waited_for(place):
+    """The writer stops, and does not keep what it could draw meanwhile."""
+    with started(place, *WRITERS["sample"]) as process:
+        process.stdout.readline()
+        seen, still = -1, 0
+        while still < 3:
+            time.sleep(0.1)
+            now = processor_seconds(process)
+            seen, still = now, still + 1 if now == seen else 0
+        before = peak(process)
+        for _ in range(2000):
+            process.stdout.readline()
+        assert peak(process) < before + 10
+        assert process.poll() is None
+
+
+SMALL_BUCKETS = """
+from sketchrnn_cli.sketches import scratch, splitting
+splitting.BUCKET, splitting.PIECE, splitting.SMALL, scratch.PIECE = 4000, 4000, 4000, 500
+from sketchrnn_cli.cli.app import main
+main()
+"""
+
+
+def different(n):
+    """So many small drawings, all different."""
+    line = '{"word":"cat","drawing":[[[%d,%d,0],[%d,255,%d]]]}\n'
+    return "".join(line % (k % 250, k // 62500 % 250, k // 250 % 250, k % 99) for k in range(n))
+
+
+@linux
+@pytest.mark.parametrize("suffix", ["npz", "ndjson"])
+def test_memory_does_not_grow_with_the_drawings(tmp_path, suffix):
+    """Of a set whose buckets are small, so that few drawings are many."""
+    peaks = []
+    for n in (40_000, 160_000):
+        source, out = tmp_path / f"{n}.txt", tmp_path / f"{n}.{suffix}"
+        source.write_text(different(n))
+        code = [sys.executable, "-c", SMALL_BUCKETS, "preprocess", "-", "-o", out, "--quiet"]
+        peaks.append(measuring.run(*code, stdin=source).peak)
+    assert peaks[1] - peaks[0] < 4, peaks  # 120,000 drawings of 40 bytes would be 5
+
+
+@linux
+@pytest.mark.parametrize("name", ["encode", "encode npz", "preprocess ndjson"])
+def test_memory_does_not_grow_with_what_is_skipped(place, name, tmp_path):
+    arguments = ENDLESS.get(name) or READERS[name]
+    arguments = [str(place / word) if word == MODEL[1] else word for word in arguments]
+    arguments = [str(tmp_path / word) if word == "nothing.npz" else word for word in arguments]
+    peaks = []
+    for n in (40_000, 200_000):
+        source = tmp_path / f"{n}.ndjson"
+        source.write_bytes(b"".join([b"no drawing".center(99) + b"\n"] * n) + QUICKDRAW)
+        code = command(*arguments, "--on-error", "skip", "--quiet")
+        peaks.append(measuring.run(*code, stdin=source).peak)
+    assert peaks[1] - peaks[0] < 4, peaks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -14,6 +14,11 @@ from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.sketches import streams
 
+if TYPE_CHECKING:
+    from sketchrnn_cli.sketches.sketch import Sketch
+
+MAX_ROOM = 10_000_000  # points of all drawings; a stroke takes room too
+PER_STROKE = 20  # points
 KNOWN = ("gif",)  # drawing.pictures.ANIMATIONS, without importing numpy
 
 
@@ -101,7 +106,16 @@ def animate(
     pace = _given(fps=fps, duration=duration, hold=hold)
     timing = animation.Timing(in_turn=in_turn, **pace)
 
-    drawings = list(islice(read_sketches(sketches), count or MAX_DRAWINGS + 1))
+    drawings: list[Sketch] = []
+    room = MAX_ROOM
+    for sketch in islice(read_sketches(sketches), count or MAX_DRAWINGS + 1):
+        room -= sketch.n_points + PER_STROKE * len(sketch.strokes)
+        if room < 0:
+            raise BadFile(
+                f"{streams.name_of(sketches)}: drawing {len(drawings) + 1}: with it there are too "
+                "many points for one animation; take fewer drawings with -n"
+            )
+        drawings.append(sketch)
     if not drawings:
         raise BadFile(f"{streams.name_of(sketches)}: no drawings, so there is nothing to animate")
     if morph and len(drawings) == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,7 +27,22 @@ KNOWN = ("ndjson", "npz")
 FEW = 1 << 14  # bytes of a file that holds a few drawings at most
 BATCH = 256  # drawings of a file read together; a pipe's go one by one, as they come
 
+MAX_OTHERS = 10_000  # words that a model does not have, counted each by itself
+
 Encoded = Iterator[tuple["Sketch", "Array", "Array"]]
+
+
+@dataclass(slots=True)
+class _Faults:
+    """Drawings that were skipped."""
+
+    n: int = 0
+    first: str = ""
+
+    def add(self, message: str) -> None:
+        """Count one."""
+        self.first = self.first or message
+        self.n += 1
 
 
 def encode(
@@ -76,8 +92,8 @@ def encode(
     from sketchrnn_cli.sketches.formats import read_sketches
 
     network = _open(model, device)
-    faults: list[str] = []
-    found = read_sketches(sketches, on_error=on_error, skipped=faults.append)
+    faults = _Faults()
+    found = read_sketches(sketches, on_error=on_error, skipped=faults.add)
     size = 1 if sketches == streams.STDIO else BATCH
     encoded = terminal.track(_encode(network, found, size), what="encoding")
     with streams.open_output(out, binary=kind == "npz") as stream:
@@ -91,24 +107,21 @@ def encode(
                 if size == 1 or n % BATCH == 0:
                     stream.flush()
         else:
-            import numpy as np
-
             from sketchrnn_cli.inference import latents
+            from sketchrnn_cli.sketches.scratch import scratch_folder
 
-            rows = [(mu, sigma, sketch.word) for sketch, mu, sigma in encoded]
-            n = len(rows)
-            if n:
-                mus, sigmas, words = zip(*rows, strict=True)
-                latents.write_npz(stream, latents.Latents(np.stack(mus), np.stack(sigmas), words))
+            rows = ((mu, sigma, sketch.word) for sketch, mu, sigma in encoded)
+            with scratch_folder(out) as folder:
+                n = latents.write_npz_of(stream, rows, folder)
         if not n:
             raise BadFile(f"{streams.name_of(sketches)}: no drawings to encode")
 
-    if faults:
-        terminal.warn(f"{len(faults)} skipped; the first: {faults[0]}")
+    if faults.n:
+        terminal.warn(f"{faults.n} skipped; the first: {faults.first}")
     if out != streams.STDIO:
         terminal.say(f"{out}: latents of {n} drawing{'s' * (n != 1)}")
     if json:
-        values = {"file": out, "format": kind, "n_drawings": n, "n_skipped": len(faults)}
+        values = {"file": out, "format": kind, "n_drawings": n, "n_skipped": faults.n}
         terminal.answer({**values, "latent_size": network.checkpoint.config.latent_size})
 
 
@@ -143,7 +156,7 @@ def _fit(
     network = _open(model, device)
     words = network.checkpoint.words
     others: dict[str, int] = {}
-    faults: list[str] = []
+    faults = _Faults()
 
     def of_known_words() -> Iterator[tuple[int, Array]]:
         place = {word: k for k, word in enumerate(words)}
@@ -151,6 +164,7 @@ def _fit(
             if word in place or len(words) < 2:
                 yield place.get(word, 0), moves
             else:
+                word = word if word in others or len(others) < MAX_OTHERS else ""
                 others[word] = others.get(word, 0) + 1
 
     try:
@@ -161,8 +175,8 @@ def _fit(
             f"{', '.join(map(visible, words[:5]))}"
         ) from None
     checkpoint.save(target, fitted)
-    if faults:
-        terminal.warn(f"{len(faults)} skipped; the first: {faults[0]}")
+    if faults.n:
+        terminal.warn(f"{faults.n} skipped; the first: {faults.first}")
     if others:
         worst = max(others, key=lambda word: others[word])
         terminal.warn(
@@ -192,7 +206,7 @@ def _target_of_fit(model: str | None, out: str) -> Path:
 
 
 def _training_drawings(
-    source: str, model: Checkpoint, on_error: str, faults: list[str]
+    source: str, model: Checkpoint, on_error: str, faults: _Faults
 ) -> Iterator[tuple[str, Array]]:
     """Word and moves of drawings, data units: of a packed set its training split, or all.
 
@@ -209,7 +223,7 @@ def _training_drawings(
         for i in corpus.indices("train"):
             yield corpus.word_of(i), moves_like(corpus.moves_of(i), made, wanted)
         return
-    for sketch in read_sketches(source, on_error=on_error, skipped=faults.append):
+    for sketch in read_sketches(source, on_error=on_error, skipped=faults.add):
         yield sketch.word or "", to_stroke3(prepare_like(sketch, model.preparation))
 
 

@@ -23,11 +23,13 @@ from sketchrnn_cli.sketches.streams import STDIO, check_output, name_of, open_ou
 if TYPE_CHECKING:
     from sketchrnn_cli.inference.engine import Network
     from sketchrnn_cli.model.checkpoint import Checkpoint
+    from sketchrnn_cli.sketches.blocks import Block
     from sketchrnn_cli.sketches.corpus import Corpus
     from sketchrnn_cli.sketches.sketch import Sketch
 
 GRID = 36  # drawings on a sheet, unless -n says otherwise
 FAULTS = 5  # faulty drawings that are quoted
+HOPELESS = 10_000  # of them and no other, and nothing will come
 SPLITS = ("train", "valid", "test")
 Facts = dict[str, Any]
 
@@ -247,6 +249,7 @@ def _data_facts(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Ske
     """
     from sketchrnn_cli.sketches import statistics
     from sketchrnn_cli.sketches.corpus import Corpus, is_packed
+    from sketchrnn_cli.sketches.tally import MAX_WORDS, PER_WORD
 
     extra: Facts
     if Path(thing).is_file() and is_packed(thing):
@@ -261,15 +264,34 @@ def _data_facts(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Ske
     else:
         notes: list[str] = []
         faults: list[str] = []
-        n_faulty = 0
+        n_faulty = n_drawings = 0
 
         def skipped(message: str) -> None:
             nonlocal n_faulty
             n_faulty += 1
             if n_faulty <= FAULTS:
                 faults.append(message)
+            if n_faulty >= HOPELESS and not n_drawings:
+                raise BadFile(faults[0])
 
-        blocks = statistics.read_blocks(thing, skipped=skipped, note=notes.append)
+        def bounded(blocks: Iterator[Block]) -> Iterator[Block]:
+            """The same blocks, as long as their words can be kept and told."""
+            nonlocal n_drawings
+            words: set[str | None] = set()
+            room = MAX_WORDS
+            for block in blocks:
+                n_drawings += len(block)
+                for word in {*block.words} - words:
+                    words.add(word)
+                    room -= 6 * len(word or "") + PER_WORD
+                if room < 0:
+                    raise BadFile(
+                        f"{name_of(thing)}: over {len(words) - 1:,} different words; a word is "
+                        "what is drawn, of which there are fewer"
+                    )
+                yield block
+
+        blocks = bounded(statistics.read_blocks(thing, skipped=skipped, note=notes.append))
         found, examples = statistics.of_blocks(blocks, n_examples=n_examples, seed=seed)
         if not found.n_sketches:
             raise BadFile(faults[0] if faults else f"{name_of(thing)}: no drawings in it")

@@ -209,42 +209,54 @@ def sample(
     if no_word and not loaded.config.n_words:
         raise BadConfig("--no-word: this model is told no words anyway")
     network = devices.open_engine(loaded, device)
-    wish = wishes.of(
-        loaded,
-        settings,
-        wishes.Options(
-            prompt=asked,
-            no_word=no_word,
-            latents=latents,
-            complete=complete,
-            frames=frames,
-            count=count,
-            first=first,
-        ),
+    options = wishes.Options(
+        prompt=asked,
+        no_word=no_word,
+        latents=latents,
+        complete=complete,
+        frames=frames,
+        count=count,
+        first=first,
+        most=_most(kind),
     )
-    tally = _Tally(grant(network, wish, settings, best_of=best_of), keep_scores=score)
+    piped = streams.STDIO in (latents, complete)
+    n: int | None = None
+    granted: Iterator[Sketch]
+    if piped and frames is None and kind in ("ndjson", SHOWN):
+        granted = (
+            sketch
+            for wish in wishes.one_by_one(network, settings, options)
+            for sketch in grant(network, wish, settings, best_of=best_of)
+        )
+    else:
+        wish = wishes.of(loaded, settings, options)
+        n = wish.n
+        granted = grant(network, wish, settings, best_of=best_of)
+    tally = _Tally(granted, keep_scores=score)
     if stdout_is_terminal():
         sketches: Iterator[Sketch] = iter(tally)
     else:
-        sketches = terminal.track(tally, what="drawing", total=wish.n)
-    _write(target, kind, sketches, wish.n)
+        sketches = terminal.track(tally, what="drawing", total=n)
+    _write(target, kind, sketches, n or 0)
 
     if score:
         for place, (each, total, number) in enumerate(sorted(tally.scores, reverse=True), start=1):
             terminal.say(f"{place:4}. drawing {number}: {total:.2f} nats, {each:.3f} a prediction")
     if tally.n_cut:
         limit = settings.max_points
-        terminal.say(f"{tally.n_cut} of {wish.n} had not ended after {limit} points (--max-points)")
+        terminal.say(
+            f"{tally.n_cut} of {tally.n} had not ended after {limit} points (--max-points)"
+        )
     if target != streams.STDIO:
-        noun = "drawing" if wish.n == 1 else "drawings"
-        terminal.say(f"{target}: {wish.n} {noun}")
+        noun = "drawing" if tally.n == 1 else "drawings"
+        terminal.say(f"{target}: {tally.n} {noun}")
     if json:
         terminal.answer(
             {
                 "file": target,
                 "format": kind,
-                "n_drawings": wish.n,
-                "n_finished": wish.n - tally.n_cut,
+                "n_drawings": tally.n,
+                "n_finished": tally.n - tally.n_cut,
                 "n_points": tally.n_points,
                 "ignored": [] if asked is None else list(asked.ignored),
             }
@@ -258,17 +270,28 @@ class _Tally:
     sketches: Iterator[Sketch]
     keep_scores: bool  # of every sketch: memory grows with their number
     scores: list[tuple[float, float, int]] = field(default_factory=list)
+    n: int = 0
     n_cut: int = 0
     n_points: int = 0
 
     def __iter__(self) -> Iterator[Sketch]:
-        for number, sketch in enumerate(self.sketches, start=1):
+        for sketch in self.sketches:
+            self.n += 1
             if self.keep_scores:
                 total = cast(float, sketch.extras["log_likelihood"])
-                self.scores.append((total / (sketch.n_points + 1), total, number))
+                self.scores.append((total / (sketch.n_points + 1), total, self.n))
             self.n_cut += not sketch.extras["finished"]
             self.n_points += sketch.n_points
             yield sketch
+
+
+def _most(kind: str) -> int | None:
+    """Drawings after which one more is of no use, as it does not fit on a sheet."""
+    if kind not in ("svg", "png", "gif"):
+        return None
+    from sketchrnn_cli.drawing.sheet import MAX_DRAWINGS
+
+    return MAX_DRAWINGS + 1
 
 
 def _kind(out: str | None, format: str | None) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +12,13 @@ from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 from sketchrnn_cli.sketches import streams
 
 if TYPE_CHECKING:
+    from sketchrnn_cli.inference.engine import Network
+    from sketchrnn_cli.inference.latents import Latents
     from sketchrnn_cli.inference.plan import Settings
     from sketchrnn_cli.inference.prompt import Prompt, Thing
     from sketchrnn_cli.inference.wish import Wish
     from sketchrnn_cli.model.checkpoint import Checkpoint
+    from sketchrnn_cli.sketches.sketch import Sketch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +32,7 @@ class Options:
     frames: int | None
     count: int | None
     first: int
+    most: int | None = None  # beginnings, where more are of no use
 
 
 def understand(checkpoint: Checkpoint, text: str, name: str, *, strict: bool) -> Prompt:
@@ -57,14 +63,11 @@ def of(checkpoint: Checkpoint, settings: Settings, options: Options) -> Wish:
 
     prompt = options.prompt
     if options.latents is not None or options.complete is not None:
-        told = None
-        if prompt is not None:
-            told = _only_thing(prompt, "--latents" if options.latents else "--complete")
-        count = (told.count if told else None) or options.count or 1
+        told, count = _told(options)
         if options.latents is not None:
-            asked = _from_latents(checkpoint, options.latents, options.frames, count)
+            asked = _from_latents(checkpoint, options, count)
         else:
-            asked = _from_beginnings(checkpoint, settings, str(options.complete), count)
+            asked = _from_beginnings(checkpoint, settings, options, count)
         if told is not None or options.no_word:
             return wish.tell(checkpoint, asked, told)
         return asked
@@ -78,6 +81,46 @@ def of(checkpoint: Checkpoint, settings: Settings, options: Options) -> Wish:
     return wish.tell(checkpoint, asked, None) if options.no_word else asked
 
 
+def one_by_one(network: Network, settings: Settings, options: Options) -> Iterator[Wish]:
+    """Wishes for the latents or the beginnings of a pipe, each as it comes in.
+
+    Raises:
+        BadConfig, BadFile: as ``of``.
+    """
+    from sketchrnn_cli.inference import latents, wish
+    from sketchrnn_cli.sketches.formats import read_sketches
+
+    checkpoint = network.checkpoint
+    told, count = _told(options)
+    asked: Iterator[Wish]
+    if options.latents is not None:
+        _check_encoder(checkpoint, options)
+        found = latents.read_each(options.latents)
+        asked = (_of_latents(checkpoint, one, options, count) for one in found)
+    else:
+        source = str(options.complete)
+        asked = (
+            _of_beginnings(checkpoint, settings, [sketch], source, count, number)
+            for number, sketch in enumerate(read_sketches(source), start=1)
+        )
+    n = 0
+    for each in asked:
+        if told is not None or options.no_word:
+            each = wish.tell(checkpoint, each, told)
+        yield replace(each, numbers=range(n, n + each.n))
+        n += each.n
+    if not n:
+        raise BadFile(f"{streams.name_of(str(options.complete))}: no drawings to complete")
+
+
+def _told(options: Options) -> tuple[Thing | None, int]:
+    """What latents or beginnings are told to be, and drawings of each."""
+    told = None
+    if options.prompt is not None:
+        told = _only_thing(options.prompt, "--latents" if options.latents else "--complete")
+    return told, (told.count if told else None) or options.count or 1
+
+
 def _only_thing(prompt: Prompt, option: str) -> Thing:
     from sketchrnn_cli.inference import wish
 
@@ -87,29 +130,58 @@ def _only_thing(prompt: Prompt, option: str) -> Thing:
     return thing
 
 
-def _from_latents(checkpoint: Checkpoint, source: str, frames: int | None, count: int) -> Wish:
-    from sketchrnn_cli.inference import engine, latents, wish
+def _from_latents(checkpoint: Checkpoint, options: Options, count: int) -> Wish:
+    from sketchrnn_cli.inference import latents
+
+    _check_encoder(checkpoint, options)
+    return _of_latents(checkpoint, latents.read(str(options.latents)), options, count)
+
+
+def _check_encoder(checkpoint: Checkpoint, options: Options) -> None:
+    from sketchrnn_cli.inference import engine
 
     if not checkpoint.config.encoder:
-        raise BadCheckpoint(f"--latents {source}: {engine.no_encoder()}")
-    found = latents.read(source)
-    try:
-        return wish.of_latents(checkpoint, found, frames=frames, count=count)
-    except BadConfig as error:
-        raise BadConfig(f"{streams.name_of(source)}: {error}") from None
+        raise BadCheckpoint(f"--latents {options.latents}: {engine.no_encoder()}")
 
 
-def _from_beginnings(checkpoint: Checkpoint, settings: Settings, source: str, count: int) -> Wish:
+def _of_latents(checkpoint: Checkpoint, found: Latents, options: Options, count: int) -> Wish:
     from sketchrnn_cli.inference import wish
+
+    try:
+        return wish.of_latents(checkpoint, found, frames=options.frames, count=count)
+    except BadConfig as error:
+        raise BadConfig(f"{streams.name_of(str(options.latents))}: {error}") from None
+
+
+def _from_beginnings(
+    checkpoint: Checkpoint, settings: Settings, options: Options, count: int
+) -> Wish:
     from sketchrnn_cli.sketches.formats import read_sketches
 
-    asked = wish.of_beginnings(checkpoint, read_sketches(source), count=count)
-    for number, moves in enumerate((asked.prefixes or [])[::count], start=1):
+    source = str(options.complete)
+    begun = islice(read_sketches(source), options.most)
+    asked = _of_beginnings(checkpoint, settings, begun, source, count, 1)
+    if not asked.n:
+        raise BadFile(f"{streams.name_of(source)}: no drawings to complete")
+    return asked
+
+
+def _of_beginnings(
+    checkpoint: Checkpoint,
+    settings: Settings,
+    begun: Iterable[Sketch],
+    source: str,
+    count: int,
+    first: int,
+) -> Wish:
+    """Beginnings, of which the first is number ``first`` of its source."""
+    from sketchrnn_cli.inference import wish
+
+    asked = wish.of_beginnings(checkpoint, begun, count=count)
+    for number, moves in enumerate((asked.prefixes or [])[::count], start=first):
         if len(moves) > settings.max_points:
             raise BadConfig(
                 f"{streams.name_of(source)}: drawing {number} has {len(moves)} points already; "
                 f"--max-points is {settings.max_points}"
             )
-    if not asked.n:
-        raise BadFile(f"{streams.name_of(source)}: no drawings to complete")
     return asked

@@ -230,6 +230,7 @@ class Plan:
                 z[k] = self.where_drawings_lie(z[k], shares, u=u[k], word=word)
             moves = to_model(prefix, checkpoint.scale_factor)
             labels = None if shares is None else self.guided(shares[None])
+            self._guesses.clear()  # sketches of a beginning follow one another
             self._guesses[key] = guess(
                 self.network, moves, z, None if labels is None else labels[0]
             )

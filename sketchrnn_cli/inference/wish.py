@@ -27,6 +27,7 @@ Array = npt.NDArray[np.float32]
 T = TypeVar("T")
 
 MOST = 1_000_000  # drawings of one wish, where what they are is held in memory
+MOST_POINTS = 20_000_000  # of beginnings, the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,12 +186,19 @@ def of_beginnings(checkpoint: Checkpoint, begun: Iterable[Sketch], *, count: int
 
     Raises:
         BadSketch: one without strokes.
-        BadConfig: more than ``MOST`` drawings.
+        BadConfig: more than ``MOST`` drawings, or than ``MOST_POINTS``.
     """
     prefixes: list[Array] = []
     words: list[str | None] = []
+    n_points = 0
     for number, sketch in enumerate(begun, start=1):
         check_number(number * count)
+        n_points += sketch.n_points
+        if n_points > MOST_POINTS:
+            raise BadConfig(
+                f"beginnings of more than {MOST_POINTS:,} points: give fewer, or as NDJSON "
+                "from pipe to pipe"
+            )
         prefixes.append(to_stroke3(prepare_like(sketch, checkpoint.preparation, partial=True)))
         words.append(sketch.word)
     return Wish(n=len(prefixes) * count, prefixes=_each(prefixes, count), words=_each(words, count))

@@ -42,7 +42,7 @@ from sketchrnn_cli.sketches.preparation import Preparation, prepare
 from sketchrnn_cli.sketches.scratch import UNNAMED, Scratch, scratch_folder
 from sketchrnn_cli.sketches.simplify import EPSILON, LONGEST, lengths, looks_raw
 from sketchrnn_cli.sketches.sketch import BOX, Sketch
-from sketchrnn_cli.sketches.streams import name_of, open_output
+from sketchrnn_cli.sketches.streams import STDIO, name_of, open_output
 from sketchrnn_cli.sketches.tally import Tally
 
 DEFAULT_SPLIT = (90.0, 5.0, 5.0)
@@ -155,7 +155,11 @@ def build_ndjson(
     compress: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """The same drawings as NDJSON, one after the other as they come; splits are not kept."""
+    """The same drawings as NDJSON, one after the other; splits are not kept.
+
+    From pipe to pipe they go on as they come in.
+    """
+    at_once = str(out) == STDIO
     tally = Tally(tuple(sources))
     plan = Plan.of(sources, options)
     with open_output(out, binary=compress) as stream, contextlib.ExitStack() as stack:
@@ -163,10 +167,12 @@ def build_ndjson(
         if compress:
             sink = gzip.GzipFile("", "wb", 6, stream, mtime=0)
             stack.callback(sink.close)
-        for block in prepared(plan, tally, progress=progress, extras=True):
+        for block in prepared(plan, tally, progress=progress, extras=True, at_once=at_once):
             words = [word or UNNAMED for word in block.words]
             tally.keep(words, np.diff(block.bounds))
             sink.writelines(to_lines(block))
+            if at_once:
+                sink.flush()
         _refuse_empty(tally)
     return tally.report()
 
@@ -226,9 +232,17 @@ def _on_canvas(file: str) -> bool:
 
 
 def prepared(
-    plan: Plan, tally: Tally, *, progress: Progress | None = None, extras: bool = False
+    plan: Plan,
+    tally: Tally,
+    *,
+    progress: Progress | None = None,
+    extras: bool = False,
+    at_once: bool = False,
 ) -> Iterator[Block]:
-    """Drawings of all files in order, made ready on several threads while the next are read."""
+    """Drawings of all files in order, made ready on several threads while the next are read.
+
+    At once: those of a pipe are not kept waiting for the next.
+    """
     threads = plan.options.threads or min(os.cpu_count() or 1, 8)
     skipped = tally.skip if plan.options.on_error == "skip" else None
     per_word: Counter[tuple[str, int]] = Counter()
@@ -251,7 +265,12 @@ def prepared(
             if simplified is None and not formats.on_canvas(files[0].path):
                 simplified = False
             for block in formats.read_blocks(
-                files, label=plan.options.label, skipped=skipped, note=tally.note, extras=extras
+                files,
+                label=plan.options.label,
+                skipped=skipped,
+                note=tally.note,
+                extras=extras,
+                at_once=at_once,
             ):
                 raw = simplified
                 if raw is None:
@@ -259,6 +278,9 @@ def prepared(
                     if block.raw is None:  # the first drawings decide for the file
                         simplified = raw
                 waiting.append(pool.submit(_make, block, plan, raw))
+                if at_once and files[0].path == STDIO:
+                    while waiting:
+                        yield finish(waiting.popleft())
                 if len(waiting) > threads:
                     yield finish(waiting.popleft())
         while waiting:

@@ -14,6 +14,8 @@ from sketchrnn_cli.sketches.streams import name_of
 from sketchrnn_cli.sketches.words import fold, visible
 
 EXAMPLES = 5  # faults and notes that are kept in full
+MAX_WORDS = 1 << 22  # bytes of words and what is said of each; the description of a set is 8 MB
+PER_WORD = 64  # bytes of what is said of each
 
 
 @dataclass(slots=True)
@@ -29,6 +31,7 @@ class Tally:
     spellings: dict[str, str] = field(default_factory=dict)  # by what they share
     points: Counter[str] = field(default_factory=Counter)  # of these
     lengths: Ints = field(default_factory=lambda: np.zeros(1, np.int64))  # drawings a length
+    word_bytes: int = 0
 
     def skip(self, message: str) -> None:
         """Count a faulty drawing that is left out."""
@@ -46,10 +49,17 @@ class Tally:
         """Count drawings that stay: a word and a length each.
 
         Raises:
-            BadFile: a word is there in two spellings, which would be learned as two words.
+            BadFile: a word is there in two spellings, which would be learned as two words; or
+                there are too many words.
         """
         for word in dict.fromkeys(words):
             if word not in self.words:
+                self.word_bytes += 6 * len(word) + PER_WORD
+                if self.word_bytes > MAX_WORDS:
+                    raise BadFile(
+                        f"{', '.join(map(name_of, self.sources))}: over {len(self.words):,} "
+                        "different words; a word is what is drawn, of which there are fewer"
+                    )
                 other = self.spellings.setdefault(fold(word), word)
                 if other != word:
                     raise BadFile(
@@ -57,9 +67,11 @@ class Tally:
                         f"{visible(word)!r} are one word in two spellings; write it one way"
                     )
         self.words.update(words)
-        for word in set(words):
-            chosen = np.array([w == word for w in words]) if len(set(words)) > 1 else slice(None)
-            self.points[word] += int(counts[chosen].sum())
+        if len(set(words)) == 1:
+            self.points[words[0]] += int(counts.sum())
+        else:
+            for word, n in zip(words, counts.tolist(), strict=True):
+                self.points[word] += n
         found = np.bincount(counts, minlength=len(self.lengths))
         found[: len(self.lengths)] += self.lengths
         self.lengths = found

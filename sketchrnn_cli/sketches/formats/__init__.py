@@ -150,6 +150,7 @@ def read_blocks(
     skipped: Skipped | None = None,
     note: Callable[[str], None] | None = None,
     extras: bool = False,
+    at_once: bool = False,
 ) -> Iterator[Block]:
     """Read files that go together, in blocks.
 
@@ -159,6 +160,7 @@ def read_blocks(
         skipped: told of every drawing that is left out for a fault; None: a fault is an error.
         note: told of arrays that are not drawings.
         extras: keep the other fields of NDJSON and .bin.
+        at_once: hand on the drawings of a pipe as they come in.
 
     Raises:
         BadFile: a file that cannot be read, or holds something else.
@@ -173,7 +175,9 @@ def read_blocks(
     if kind == "ndjson":
         from sketchrnn_cli.sketches.formats import ndjson
 
-        return ndjson.read_blocks(source, word=word, skipped=skipped, extras=extras)
+        return ndjson.read_blocks(
+            source, word=word, skipped=skipped, extras=extras, at_once=at_once
+        )
     if kind == "bin":
         from sketchrnn_cli.sketches.formats import quickdraw_bin
 

@@ -2,7 +2,7 @@
 
 A stroke is ``[[x...], [y...]]``, with a third row of times in raw files. Some write it as
 ``[[x, y], ...]`` instead; a stroke of two points reads both ways, so the first stroke that does
-not decides for the file.
+not decides for the file. A pipe does not wait for it: until it comes, strokes are rows.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ MAX_LISTS = 3_200_000  # in a line, with its objects; each takes 60 bytes or mor
 MAX_NUMBERS = 6_000_000  # in a line, and texts
 FAR = 1e9  # pixels; a coordinate beyond is a fault
 EXACT = 1 << 24  # whole numbers below are the same in float32
-MAX_HELD = 1024  # lines kept back while their strokes read both ways
+MAX_HELD = 1024  # lines of a file kept back while their strokes read both ways
+MAX_HELD_BYTES = 1 << 20
 
 Skipped = Callable[[str], None]
 Row = list[float]
@@ -58,21 +59,25 @@ def read(
     """
     name = name_of(source)
     held: list[tuple[str, dict[str, Any]]] = []
+    n_bytes = 0
     pairs: bool | None = None
     for number, line in _lines(source):
         where = f"{name}:{number}"
+        record = None
         with _passing_over(skipped):
             record = _record(line, where)
-            if pairs is not None:
-                yield _sketch(record, where, word, pairs=pairs)
-                continue
-            pairs = _is_pairs(record["drawing"])
-            held.append((where, record))
-        if pairs is None and len(held) < MAX_HELD:
+        if record is None:
             continue
-        pairs = bool(pairs)
-        yield from _released(held, word, skipped, pairs=pairs)
-        held = []
+        if pairs is None:
+            pairs = _is_pairs(record["drawing"])
+        held.append((where, record))
+        n_bytes += len(line)
+        if pairs is None and source != STDIO:
+            if len(held) < MAX_HELD and n_bytes < MAX_HELD_BYTES:
+                continue
+            pairs = False
+        yield from _released(held, word, skipped, pairs=bool(pairs))
+        held, n_bytes = [], 0
     yield from _released(held, word, skipped, pairs=False)
 
 
@@ -105,6 +110,7 @@ def read_blocks(
     word: str | None = None,
     skipped: Skipped | None = None,
     extras: bool = False,
+    at_once: bool = False,
 ) -> Iterator[Block]:
     """The same drawings in blocks of a few thousand, without their times.
 
@@ -113,23 +119,36 @@ def read_blocks(
         word: what is drawn in lines that do not say.
         skipped: as for ``read``.
         extras: keep unknown fields.
+        at_once: hand drawings on as they come in, and the first one alone.
     """
     name = name_of(source)
     pairs: bool | None = None
     batch: Lines = []
     size = 0
-    for number, line in _lines(source):
-        batch.append((number, line))
-        size += len(line)
-        if len(batch) >= BLOCK_LINES or size >= BLOCK_BYTES:
-            if pairs is None:
-                pairs = _decide(batch)
-            yield _block(batch, name, word, skipped, pairs=pairs, extras=extras)
-            batch, size = [], 0
-    if batch:
+
+    def block() -> Block:
+        nonlocal batch, size, pairs
+        number, _ = batch[-1]
         if pairs is None:
             pairs = _decide(batch)
-        yield _block(batch, name, word, skipped, pairs=pairs, extras=extras)
+            if pairs is None and (not at_once or number >= MAX_HELD):
+                pairs = False
+        made = _block(batch, name, word, skipped, pairs=bool(pairs), extras=extras)
+        batch, size = [], 0
+        return made
+
+    for lines in _arrivals(source):
+        for number, line in lines:
+            batch.append((number, line))
+            size += len(line)
+            # What decides for the rest does so by itself, however fast the others come.
+            alone = at_once and pairs is None
+            if alone or len(batch) >= BLOCK_LINES or size >= BLOCK_BYTES:
+                yield block()
+        if batch and at_once:
+            yield block()
+    if batch:
+        yield block()
 
 
 def to_line(sketch: Sketch) -> bytes:
@@ -183,7 +202,13 @@ def _numbers(values: npt.NDArray[Any]) -> npt.NDArray[Any] | list[int | float]:
 
 
 def _lines(source: str) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not blank, with their numbers, as soon as they arrive.
+    """Lines that are not blank, with their numbers, as soon as they arrive."""
+    for lines in _arrivals(source):
+        yield from lines
+
+
+def _arrivals(source: str) -> Iterator[Iterator[tuple[int, bytes]]]:
+    """The same lines, by what came in together. Each must be passed through before the next.
 
     Raises:
         BadFile: nothing there, a web page, a git-lfs pointer, damaged gzip, an endless line.
@@ -219,17 +244,21 @@ def _lines(source: str) -> Iterator[tuple[int, bytes]]:
             pieces[0] = b"".join([*rest, pieces[0]])
             rest = [pieces.pop()]
             held = len(rest[0])
-            for line in pieces:
-                number += 1
-                if line and not line.isspace():
-                    _check_parts(line, f"{name}:{number}")
-                    yield number, line
+            yield _numbered(pieces, number, name)
+            number += len(pieces)
         last = b"".join(rest)
         if last and not last.isspace():
-            _check_parts(last, f"{name}:{number + 1}")
-            yield number + 1, last
+            yield _numbered([last], number, name)
         elif number == 0:
             raise BadFile(f"{name}: no drawings, only blanks")
+
+
+def _numbered(lines: list[bytes], before: int, name: str) -> Iterator[tuple[int, bytes]]:
+    """Those that are not blank, with their numbers."""
+    for number, line in enumerate(lines, start=before + 1):
+        if line and not line.isspace():
+            _check_parts(line, f"{name}:{number}")
+            yield number, line
 
 
 def _check_parts(line: bytes, where: str) -> None:
@@ -289,7 +318,7 @@ def _is_pairs(drawing: list[Any]) -> bool | None:
     return None
 
 
-def _decide(batch: Lines) -> bool:
+def _decide(batch: Lines) -> bool | None:
     """The same for a file, by its first lines."""
     for _, line in batch:
         try:
@@ -299,7 +328,7 @@ def _decide(batch: Lines) -> bool:
         pairs = _is_pairs(drawing) if isinstance(drawing, list) else None
         if pairs is not None:
             return pairs
-    return False
+    return None
 
 
 def _rows(drawing: list[Any], where: str, *, pairs: bool) -> list[list[Row]]:
