@@ -15,6 +15,8 @@ def tiny(
     latent_size=8,
     n_mixtures=5,
     n_words=0,
+    cell="lstm",
+    encoder_cell="lstm",
     **kept,
 ):
     """A network whose drawings end after some twenty moves."""
@@ -26,6 +28,10 @@ def tiny(
         n_mixtures=n_mixtures,
         n_words=n_words,
         word_size=6,
+        cell=cell,
+        encoder_cell=encoder_cell,
+        hyper_size=10,
+        hyper_embedding=4,
     )
     rng = np.random.default_rng(seed)
     weights = {

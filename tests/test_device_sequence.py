@@ -155,7 +155,7 @@ def test_what_cannot_be_compiled_runs_as_it_stands(caplog):
 
 
 def noise_of(batch, seed=3, keep=0.75, config=SMALL):
-    return batches._noise_on_device(batch, config, seed, keep, CPU, torch.float32)
+    return batches._noise_on_device(batch, config, seed, (keep, 1.0, 1.0), CPU, torch.float32)
 
 
 def test_the_hash_is_the_published_one():

@@ -9,7 +9,7 @@ import torch
 from sketchrnn_cli.inference.engine import Engine, condition, label_rows
 from sketchrnn_cli.inference.score import log_likelihood
 from sketchrnn_cli.model import checkpoint
-from sketchrnn_cli.model.config import PRESETS, ModelConfig
+from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
 from sketchrnn_cli.model.loss import reconstruction_nats
 from sketchrnn_cli.model.sketch_rnn import SketchRNN
 from sketchrnn_cli.training.batches import FlatSketches, pack
@@ -30,14 +30,15 @@ def in_torch(model):
     return network.requires_grad_(False)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", ["tiny", "base"])
 @pytest.mark.parametrize("n_words", [0, 2])
 @pytest.mark.parametrize("encoder", [True, False])
-def test_numpy_and_torch_agree_within_1e_5(preset, encoder, n_words):
+@pytest.mark.parametrize("cell", CELLS)
+def test_numpy_and_torch_agree_within_1e_5(preset, encoder, n_words, cell):
     sizes = {name: getattr(ModelConfig(**PRESETS[preset]), name) for name in PRESETS["tiny"]}
-    model = networks.tiny(
-        encoder=encoder, seed=1, n_words=n_words, words=("ant", "bee")[: n_words or 1], **sizes
-    )
+    words = ("ant", "bee")[: n_words or 1]
+    cells = {"cell": cell, "encoder_cell": cell}
+    model = networks.tiny(encoder=encoder, seed=1, n_words=n_words, words=words, **cells, **sizes)
     rng = np.random.default_rng(2)
     sketches = [networks.random_moves(rng, n) for n in (12, 1, 40, 7, 40)]
     engine, network, batch = Engine(model), in_torch(model), packed(sketches)

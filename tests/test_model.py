@@ -13,9 +13,9 @@ import torch
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
-from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.model import checkpoint, recurrent
 from sketchrnn_cli.model.checkpoint import Checkpoint
-from sketchrnn_cli.model.config import PRESETS, ModelConfig
+from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
 from sketchrnn_cli.model.loss import BLOCK, OutputNats, kl_nats, reconstruction_nats
 from sketchrnn_cli.model.lstm_sequence import LSTMSequence
 from sketchrnn_cli.model.mixture import log_density, mixture_of
@@ -23,7 +23,9 @@ from sketchrnn_cli.model.packed import Packing, Workspace
 from sketchrnn_cli.model.sketch_rnn import Noise, SketchRNN
 from sketchrnn_cli.training.batches import FlatSketches, noise_of, pack
 
-SMALL = ModelConfig(encoder_size=5, latent_size=4, decoder_size=7, n_mixtures=3)
+SMALL = ModelConfig(
+    encoder_size=5, latent_size=4, decoder_size=7, n_mixtures=3, hyper_size=6, hyper_embedding=2
+)
 CPU = torch.device("cpu")
 
 
@@ -50,6 +52,7 @@ def double(batch):
     return dataclasses.replace(
         batch,
         inputs=batch.inputs.double(),
+        moves=batch.moves.double(),
         offsets=batch.offsets.double(),
         backwards=batch.backwards.double(),
     )
@@ -67,11 +70,16 @@ def random_network(config, seed=0):
     return network, weights
 
 
+def of_cell(cell, **sizes):
+    return dataclasses.replace(SMALL, cell=cell, encoder_cell=cell, **sizes)
+
+
 @pytest.mark.parametrize("seed", range(3))
-def test_conditional_losses_equal_the_slow_reference(seed):
+@pytest.mark.parametrize("cell", CELLS)
+def test_conditional_losses_equal_the_slow_reference(seed, cell):
     rng = np.random.default_rng(seed)
     sketches = random_sketches(rng)
-    network, weights = random_network(SMALL, seed)
+    network, weights = random_network(of_cell(cell), seed)
     latent = rng.normal(size=(len(sketches), 4))
     longest_first = np.argsort([-len(s) for s in sketches], kind="stable")
     nats, kl = 0.0, np.zeros(4)
@@ -86,9 +94,10 @@ def test_conditional_losses_equal_the_slow_reference(seed):
     np.testing.assert_allclose(losses.kl.detach().numpy(), kl, rtol=1e-9)
 
 
-def test_decoder_only_losses_equal_the_slow_reference():
+@pytest.mark.parametrize("cell", CELLS)
+def test_decoder_only_losses_equal_the_slow_reference(cell):
     sketches = random_sketches(np.random.default_rng(5))
-    network, weights = random_network(dataclasses.replace(SMALL, encoder=False))
+    network, weights = random_network(of_cell(cell, encoder=False))
     losses = network(double(packed(sketches)))
     nats = sum(reference.sketch_nats(weights, sketch) for sketch in sketches)
     assert losses.reconstruction.item() == pytest.approx(nats, rel=1e-9)
@@ -96,10 +105,11 @@ def test_decoder_only_losses_equal_the_slow_reference():
 
 
 @pytest.mark.parametrize("encoder", [True, False])
-def test_a_decoder_that_is_told_words_equals_the_slow_reference(encoder):
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_decoder_that_is_told_words_equals_the_slow_reference(encoder, cell):
     sketches = random_sketches(np.random.default_rng(7))
     words = [2, 0, 3, 3, 1]  # 3: no word
-    config = dataclasses.replace(SMALL, encoder=encoder, n_words=3, word_size=6)
+    config = of_cell(cell, encoder=encoder, n_words=3, word_size=6)
     network, weights = random_network(config)
     losses = network(double(packed(sketches, words)))
     nats = 0.0
@@ -113,9 +123,10 @@ def test_a_decoder_that_is_told_words_equals_the_slow_reference(encoder):
     assert (gradient.abs().sum(1) > 0).all()  # every word was told
 
 
-def test_recurrent_dropout_masks_the_candidate_gate_alone():
+@pytest.mark.parametrize("cell", CELLS)
+def test_recurrent_dropout_masks_the_candidate_gate_alone(cell):
     sketch = random_sketches(np.random.default_rng(6), lengths=(5,))
-    network, weights = random_network(dataclasses.replace(SMALL, encoder=False))
+    network, weights = random_network(of_cell(cell, encoder=False))
     mask = torch.rand(6, 7, generator=torch.Generator().manual_seed(1)) < 0.7
     losses = network(double(packed(sketch)), Noise(None, mask, None, 0.7))
     nats = reference.sketch_nats(weights, sketch[0], masks=mask.numpy() / 0.7)
@@ -259,6 +270,54 @@ def test_gradients_of_every_weight_equal_autograd_through_the_obvious_loop():
     total.backward()
     for name, grad in fast.items():
         np.testing.assert_allclose(grad, leaves[name].grad, rtol=1e-8, atol=1e-10, err_msg=name)
+
+
+def gradients_of(network, batch, noise, *, by_hand, compute=None):
+    """Losses and the gradient of every weight, by the kernels or step by step."""
+    network.zero_grad()
+    with pytest.MonkeyPatch.context() as patch:
+        if not by_hand:
+            patch.setattr(recurrent, "BY_HAND", ())
+            for kind in (recurrent.LSTM, recurrent.LayerNormLSTM):
+                patch.delattr(kind, "last_states")
+            patch.delattr(recurrent.LSTM, "on_device")
+        losses = network(batch, noise, compute=compute)
+        (losses.reconstruction + losses.kl.sum()).backward()
+    return losses, {name: p.grad.clone() for name, p in network.named_parameters()}
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+@pytest.mark.parametrize("words", [0, 3])
+@pytest.mark.parametrize("cell", CELLS)
+def test_kernels_have_the_gradients_of_autograd_step_by_step(cell, words, dropped):
+    sketches = random_sketches(np.random.default_rng(3), lengths=(6, 1, 9, 3, 9, 12))
+    config = of_cell(cell, n_words=words, word_size=3, dropout=0.3)
+    network, _ = random_network(config)
+    batch = double(packed(sketches, [k % 4 for k in range(6)] if words else None))
+    noise = noise_of(batch, config, seed=4, dropout=dropped, device=CPU, dtype=torch.float64)
+    (slow, wanted), (fast, found) = (
+        gradients_of(network, batch, noise, by_hand=by_hand) for by_hand in (False, True)
+    )
+    torch.testing.assert_close(fast.reconstruction, slow.reconstruction)
+    for name, grad in found.items():
+        assert wanted[name].abs().max() > 0, name
+        torch.testing.assert_close(grad, wanted[name], rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("compute", "tolerance"), [(torch.float32, 1e-3), (torch.bfloat16, 0.15)])
+def test_every_cell_in_fewer_bits_has_the_gradients_of_float64(cell, compute, tolerance):
+    config = of_cell(cell, decoder_size=32, encoder_size=16)
+    sketches = random_sketches(np.random.default_rng(3), lengths=(6, 1, 9, 3, 9, 12))
+    exact, fast = SketchRNN(config, seed=2).double(), SketchRNN(config, seed=2)
+    batch = packed(sketches)
+    _, wanted = gradients_of(exact, double(batch), Noise(None, None, None, 1.0), by_hand=True)
+    _, found = gradients_of(
+        fast, batch, Noise(None, None, None, 1.0), by_hand=True, compute=compute
+    )
+    for name, grad in found.items():
+        if wanted[name].abs().max() > 0:
+            assert (grad - wanted[name]).norm() < tolerance * wanted[name].norm(), name
 
 
 @pytest.mark.parametrize("n_rows", [5, BLOCK, 2 * BLOCK + 3])
@@ -412,7 +471,7 @@ def test_a_model_of_format_version_1_reads_as_one_of_today(tmp_path):
     weights = SketchRNN(config).weights() | latent
     (tmp_path / "old.safetensors").write_bytes(checkpoint.to_bytes(weights, metadata))
     old = checkpoint.load(tmp_path / "old.safetensors")
-    assert old.config == config
+    assert old.config == dataclasses.replace(config, hyper_size=256, hyper_embedding=32)
     assert old.weights["latent.weight"].tolist() == [[1], [1]]
     np.testing.assert_array_equal(old.weights["latent.mean"][:, 0], latent["latent.mean"])
     for word in range(2):
@@ -487,7 +546,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
     ("values", "says"),
     [
         ({"latent_size": 0}, "latent_size"),
-        ({"dropout": 1.0}, r"dropout must be in \[0, 1\)"),
+        ({"dropout": 1.0}, r"dropout must be from 0 to below 1"),
         ({"cell": "gru"}, "cell must be one of lstm"),
         ({"n_mixtures": 2.5}, "n_mixtures"),
         ({"encoder": 1}, "encoder must be true or false"),

@@ -56,9 +56,21 @@ def inspect(
         typer.Option(metavar="DATA", help="The losses of the model on these drawings."),
     ] = None,
     split: Annotated[str, typer.Option(help="For --evaluate: train, valid or test.")] = "test",
+    samples: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            min=1,
+            max=10000,
+            help="For --evaluate: bound the likelihood by so many latents a drawing (importance "
+            "weighted).",
+        ),
+    ] = None,
     score: Annotated[
         bool,
-        typer.Option("--score", help="Likelihood of every drawing, worst first."),
+        typer.Option(
+            "--score",
+            help="Likelihood of every drawing, worst first; --grid shows the worst and the best.",
+        ),
     ] = False,
     model: Annotated[
         Optional[str],  # noqa: UP045
@@ -85,6 +97,8 @@ def inspect(
     thing = downloads.local([thing or str(pretrained.FILE)], terminal)[0]
     is_model = _is_model(thing)
     _refuse_nonsense(is_model=is_model, plot=plot, evaluate=evaluate, score=score, model=model)
+    if samples is not None and evaluate is None:
+        raise BadConfig("--samples goes with --evaluate DATA")
     if split not in SPLITS:
         raise BadConfig(f"--split {split}: must be one of {', '.join(SPLITS)}")
     grid_format = _picture_format("--grid", grid, ("svg", "png"))
@@ -104,6 +118,11 @@ def inspect(
                 from sketchrnn_cli.inference import score as scoring
 
                 facts |= {"split": split, **scoring.evaluate(network, corpus, split, seed=seed)}
+                if samples is not None:
+                    facts["iw_samples"] = samples
+                    facts["iw_nats_per_sketch"] = scoring.importance_weighted(
+                        network, corpus, split, samples, seed=seed
+                    )
                 lines += inspect_text.evaluation(facts)
             if score:
                 from sketchrnn_cli.inference.ranking import worst_first

@@ -145,6 +145,9 @@ def evaluation(facts: Facts) -> list[str]:
     if has_latent:
         _row(lines, "", f"{facts['nats_per_sketch_at_mean']:.2f} (z = mu)")
         _row(lines, "  KL", f"{facts['kl_nats_per_sketch']:.2f} a sketch")
+    if has_latent and "iw_nats_per_sketch" in facts:
+        latents = f"{_n(facts['iw_samples'], 'latent')} a drawing, importance weighted"
+        _row(lines, "  log p(x)", f"{facts['iw_nats_per_sketch']:.2f} at most ({latents})")
     _row(lines, "  a point", f"{facts['nats_per_point']:.4f}{of_z}")
     _row(
         lines,

@@ -30,7 +30,7 @@ from sketchrnn_cli.cli.options import (
 )
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.errors import BadConfig, BadFile, SketchError
-from sketchrnn_cli.model.config import PRESETS, ModelConfig
+from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
 from sketchrnn_cli.sketches import locks
 from sketchrnn_cli.training.config import (
     PRECISIONS,
@@ -38,6 +38,9 @@ from sketchrnn_cli.training.config import (
     parse_duration,
     read_toml,
     to_toml,
+)
+from sketchrnn_cli.training.config import (
+    PRESETS as TRAINED,
 )
 
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 DOODLES_PER_WORD = 1000
 CORPUS = "state/corpus.npz"  # in a run folder: the drawings, unless a packed set was given
 CONFIG = "config.toml"
+CLASSIC = "magenta"  # the preset whose decoder is told no words
 PICTURES_EVERY = 30.0  # seconds, at least, between sample sheets while training
 
 Seed = Annotated[Optional[int], typer.Option("--seed", help="Same seed, same model.")]  # noqa: UP045
@@ -72,7 +76,9 @@ def train(
         Optional[Path],  # noqa: UP045
         typer.Option("--out", "-o", help="Run folder; default: runs/ and the data's name."),
     ] = None,
-    preset: Annotated[str, typer.Option(help=f"Sizes: {' or '.join(PRESETS)}.")] = "base",
+    preset: Annotated[
+        str, typer.Option(help=f"Sizes and settings: {', '.join(PRESETS)}.")
+    ] = "base",
     steps: Annotated[Optional[int], typer.Option(min=1, help="Stop after so many steps.")] = None,  # noqa: UP045
     epochs: Annotated[
         Optional[float],  # noqa: UP045
@@ -89,7 +95,14 @@ def train(
         Optional[str],  # noqa: UP045
         typer.Option(help=f"Arithmetic: {', '.join(PRECISIONS)}; auto is the fastest."),
     ] = None,
-    cell: Annotated[Optional[str], typer.Option(help="Recurrent cell: lstm.")] = None,  # noqa: UP045
+    cell: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help=f"Recurrent cell: {', '.join(CELLS)}."),
+    ] = None,
+    encoder_cell: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="The encoder's, where it is another."),
+    ] = None,
     encoder: Annotated[
         Optional[bool],  # noqa: UP045
         typer.Option("--encoder/--no-encoder", help="Without: the paper's decoder-only model."),
@@ -137,7 +150,11 @@ def train(
         "precision": precision,
         "seed": seed,
     }
-    sizes: dict[str, Any] = {"cell": cell, "encoder": encoder}
+    sizes: dict[str, Any] = {
+        "cell": cell,
+        "encoder_cell": encoder_cell or cell,
+        "encoder": encoder,
+    }
     training_flags = {key: value for key, value in flags.items() if value is not None}
     model_flags = {key: value for key, value in sizes.items() if value is not None}
     held = contextlib.ExitStack()
@@ -183,12 +200,14 @@ def train(
                     chosen = {**PRESETS[preset], **settings.get("model", {}), **model_flags}
                     model = ModelConfig.from_dict(chosen)
                     training = TrainingConfig.from_dict(
-                        {**settings.get("training", {}), **training_flags}
+                        {**TRAINED[preset], **settings.get("training", {}), **training_flags}
                     )
                     team.check_batch(training.batch_size)
                     if run.exists():
                         _refuse_run(run, overwrite=overwrite)
                     _check_device(device, model, training)
+                    if words is None and preset == CLASSIC:
+                        words = False
                     if words is None and "n_words" in settings.get("model", {}):
                         words = model.n_words > 0
                     corpus, record, model = _new_run(

@@ -11,11 +11,12 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, split_with_sizes
 
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference.engine import no_encoder, stroke5
 from sketchrnn_cli.model.checkpoint import Checkpoint
+from sketchrnn_cli.model.step import step
 
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
@@ -61,12 +62,11 @@ class TorchEngine:
         rows = [stroke5(m) for m in moves]
         for batch in _batches([len(m) for m in moves]):
             for k, (direction, order) in enumerate((("fw", 1), ("bw", -1))):
-                h = torch.zeros(len(batch), size, device=self.device)
-                c, b = torch.zeros_like(h), w[f"encoder.{direction}.b"]
+                reader = _Reader(self, f"encoder.{direction}", len(batch))
                 x, n_alive = self._steps([rows[i][::order] for i in batch])
                 for t, n in enumerate(n_alive):
-                    h[:n], c[:n] = self._cell(f"encoder.{direction}", x[t, :n], h[:n], c[:n], b)
-                last[self.tensor(batch), k * size : (k + 1) * size] = h
+                    reader.advance(x[t, :n])
+                last[self.tensor(batch), k * size : (k + 1) * size] = reader.state[1]
         mu = last @ w["encoder.mu_w"] + w["encoder.mu_b"]
         presig = last @ w["encoder.presig_w"] + w["encoder.presig_b"]
         return mu.cpu().numpy(), (presig / 2).exp().cpu().numpy()
@@ -93,15 +93,6 @@ class TorchEngine:
         """Room for so many sketches being drawn at once."""
         return TorchDecoding(self, capacity)
 
-    def _cell(
-        self, cell: str, x: Tensor, h: Tensor, c: Tensor, constant: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """One step of the plain LSTM; gates i, f, o, j."""
-        gates = constant + x @ self.weights[f"{cell}.w_x"] + h @ self.weights[f"{cell}.w_h"]
-        i, f, o, j = gates.chunk(4, dim=1)  # each (n, H)
-        c = f.sigmoid() * c + i.sigmoid() * j.tanh()
-        return o.sigmoid() * c.tanh(), c
-
     def _steps(self, rows: Sequence[Array]) -> tuple[Tensor, list[int]]:
         """Rows by step, (T, N, 5), longest sketch first, and how many still have one at each."""
         lengths = np.array([len(r) for r in rows])
@@ -112,29 +103,67 @@ class TorchEngine:
         return self.tensor(steps), cast("list[int]", alive.tolist())
 
 
+class _Reader:
+    """A cell of a ``TorchEngine`` and its states: the live ones are the first rows."""
+
+    def __init__(self, engine: TorchEngine, prefix: str, capacity: int) -> None:
+        config = engine.checkpoint.config
+        self.engine = engine
+        self.kind = config.cell if prefix.startswith("decoder") else config.encoder_cell
+        start = prefix + "."
+        self.w = {k[len(start) :]: v for k, v in engine.weights.items() if k.startswith(start)}
+        sizes = [len(self.w["w_h"])] * 2
+        if self.kind == "hyper":
+            sizes += [len(self.w["small_w_h"])] * 2
+        self.state = tuple(torch.zeros(capacity, k, device=engine.device) for k in sizes)
+        self.heard = [
+            torch.zeros(capacity, self.w[weights].shape[1], device=engine.device)
+            if name in self.w
+            else None
+            for weights, name in (("w_x", "w_const"), ("small_w_x", "small_w_const"))
+        ]
+
+    def advance(self, moves: Tensor) -> Tensor:
+        """Feed one stroke-5 row (n, 5) to each of the first n; gives h, (n, H)."""
+        n = len(moves)
+        large, small = (None if part is None else part[:n] for part in self.heard)
+        before = tuple(part[:n] for part in self.state)
+        after = step(self.kind, self.w, moves, before, (large, small))
+        for part, new in zip(before, after, strict=True):
+            part.copy_(new)
+        return before[1]
+
+    def hear(self, at: Tensor, constant: Tensor) -> None:
+        """Constant inputs (n, C) of the sketches in some rows."""
+        for part, name in zip(self.heard, ("w_const", "small_w_const"), strict=True):
+            if part is not None:
+                part[at] = constant @ self.w[name]
+
+
 class TorchDecoding:
     """Sketches being drawn by a ``TorchEngine``: the live ones are the first rows."""
 
     def __init__(self, engine: TorchEngine, capacity: int) -> None:
         self.engine = engine
-        size, w = engine.checkpoint.config.decoder_size, engine.weights
-        self.h = torch.zeros(capacity, size, device=engine.device)
-        self.c = torch.zeros_like(self.h)
-        self.constant = w["decoder.cell.b"].repeat(capacity, 1)  # (capacity, 4H)
+        self.cell = _Reader(engine, "decoder.cell", capacity)
 
     @torch.inference_mode()
     def start(self, rows: Rows, constant: Array | None) -> None:
         """Let new sketches begin in these rows, from (n, C) or from zeros."""
         engine, w, at = self.engine, self.engine.weights, self.engine.tensor(rows)
+        state = self.cell.state
         if not engine.checkpoint.config.constant_size:
-            self.h[at], self.c[at] = 0, 0
+            for part in state:
+                part[at] = 0
             return
         if constant is None:
             raise BadConfig("this model draws from latents or words, and none were given")
         heard = engine.tensor(constant)
         start = torch.tanh(heard @ w["decoder.start_w"] + w["decoder.start_b"])
-        self.c[at], self.h[at] = start.chunk(2, dim=1)
-        self.constant[at] = heard @ w["decoder.cell.w_const"] + w["decoder.cell.b"]
+        parts = split_with_sizes(start, [part.shape[1] for part in state], 1)
+        for part, new in zip(state, parts, strict=True):
+            part[at] = new
+        self.cell.hear(at, heard)
 
     @torch.inference_mode()
     def step(self, moves: Array) -> Array:
@@ -145,17 +174,15 @@ class TorchDecoding:
 
     def advance(self, moves: Tensor) -> Tensor:
         """The same on the device; gives h, (n, H)."""
-        n = len(moves)
-        h, c = self.engine._cell("decoder.cell", moves, self.h[:n], self.c[:n], self.constant[:n])
-        self.h[:n], self.c[:n] = h, c
-        return h
+        return self.cell.advance(moves)
 
     @torch.inference_mode()
     def move(self, source: Rows, target: Rows) -> None:
         """Put the sketches of some rows in the place of others."""
         a, b = self.engine.tensor(source), self.engine.tensor(target)
-        for state in (self.h, self.c, self.constant):
-            state[b] = state[a]
+        for part in (*self.cell.state, *self.cell.heard):
+            if part is not None:
+                part[b] = part[a]
 
 
 def _batches(lengths: Sequence[int]) -> list[Rows]:

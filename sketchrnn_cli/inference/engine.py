@@ -3,111 +3,29 @@
 Letters: N sketches, T steps, H hidden size, E encoder size, Z latent size, W words, M mixtures,
 C numbers that stay the same for a sketch: its latent and what stands for its word.
 
-Everything is cut to what ink costs: no row is computed after its sketch has ended, the part of
-the input that stays the same for a whole sketch is multiplied once, and a step is one large
-product, ``[2h, move] @ [w_h / 2; w_x]``, followed by arithmetic in place.
-
-A kind of cell is a class with ``memory`` and ``step`` (``LstmCell``); everything else here
-serves any of them.
+Everything is cut to what ink costs: no row is computed after its sketch has ended, and the part
+of the input that stays the same for a whole sketch is multiplied once. A step is a cell's, see
+``cells``; everything here serves any of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
-from sketchrnn_cli.model.checkpoint import Checkpoint, Weights
+from sketchrnn_cli.inference.cells import MOVE, Cell, Memory, cell_of, product
+from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.sketches.sketch import START
 from sketchrnn_cli.sketches.words import fold
 
 Array = npt.NDArray[np.float32]
 Rows = slice | npt.NDArray[np.intp]
 
-MOVE = 5  # width of a stroke-5 row
-GEMV_ROWS = 6  # up to this many rows, one product a row beats one product for all
 UNROLL_ROWS, UNROLL_STEPS = 256, 16384  # sketches at once, and their steps in all
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What a cell knows of up to ``capacity`` sketches; the live ones are the first rows."""
-
-    input: Array  # (capacity, K): 2h, the last move as a stroke-5 row, zeros up to K
-    c: Array  # (capacity, H)
-    constant: Array  # (capacity, 4H), or (1, 4H) where all sketches share it
-    gates: Array  # (capacity, 4H), scratch
-    output: Array  # (capacity, 3 + 6M), scratch
-
-    def move(self, source: npt.NDArray[np.intp], target: npt.NDArray[np.intp]) -> None:
-        """Put the sketches of some rows in the place of others."""
-        self.input[target] = self.input[source]
-        self.c[target] = self.c[source]
-        if len(self.constant) > 1:
-            self.constant[target] = self.constant[source]
-
-
-class LstmCell:
-    """The plain LSTM. Gates i, f, o are sigmoids, taken as ``(1 + tanh(x / 2)) / 2``.
-
-    So one tanh serves all four gates. The halves are folded into the weights (which is exact) and
-    h is kept doubled.
-    """
-
-    def __init__(self, w_x: Array, w_h: Array, b: Array) -> None:
-        size = w_h.shape[0]
-        self.size = size
-        half = np.ones(4 * size, np.float32)
-        half[: 3 * size] = 0.5
-        self.width = -(-(size + MOVE) // 16) * 16  # BLAS likes whole vectors
-        self.w = np.zeros((self.width, 4 * size), np.float32)
-        np.multiply(w_h, half * 0.5, out=self.w[:size])
-        np.multiply(w_x, half, out=self.w[size : size + MOVE])
-        self.half = half
-        self.b = b * half
-
-    def memory(self, capacity: int, *, n_out: int, shared: bool) -> Memory:
-        """Room for so many sketches, with h = c = 0 and the bias as the constant part."""
-        constant = np.empty((1 if shared else capacity, 4 * self.size), np.float32)
-        constant[:] = self.b
-        return Memory(
-            np.zeros((capacity, self.width), np.float32),
-            np.zeros((capacity, self.size), np.float32),
-            constant,
-            np.empty((capacity, 4 * self.size), np.float32),
-            np.empty((capacity, n_out), np.float32),
-        )
-
-    def step(self, memory: Memory, n: int) -> Array:
-        """Advance the first n sketches by the move in ``memory.input``; gives 2h, (n, H)."""
-        size = self.size
-        gates, c = memory.gates[:n], memory.c[:n]
-        product(memory.input[:n], self.w, gates)
-        gates += memory.constant[:n]
-        np.tanh(gates, out=gates)
-        gates[:, : 3 * size] += 1
-        i, f, o, j = (gates[:, k * size : (k + 1) * size] for k in range(4))  # i, f, o doubled
-        np.multiply(i, j, out=i)
-        np.multiply(f, c, out=f)
-        np.add(i, f, out=c)
-        np.multiply(c, 0.5, out=c)
-        np.tanh(c, out=j)
-        h2 = memory.input[:n, :size]
-        np.multiply(o, j, out=h2)
-        return h2
-
-
-def product(a: Array, w: Array, out: Array) -> None:
-    """``a @ w`` into ``out``; a few rows go one by one, which is faster in every BLAS met."""
-    if len(a) <= GEMV_ROWS:
-        for row, target in zip(a, out, strict=True):
-            np.dot(row, w, out=target)
-    else:
-        np.matmul(a, w, out=out)
 
 
 class Network(Protocol):
@@ -150,12 +68,10 @@ class Engine:
     def __init__(self, checkpoint: Checkpoint) -> None:
         config, w = checkpoint.config, checkpoint.weights
         self.checkpoint = checkpoint
-        self.cell = LstmCell(w["decoder.cell.w_x"], w["decoder.cell.w_h"], w["decoder.cell.b"])
+        self.cell = cell_of(config.cell, w, "decoder.cell")
         self.out_w = w["decoder.out_w"] * np.float32(0.5)  # its input is 2h
         self.out_b = w["decoder.out_b"]
-        constant_w = w["decoder.cell.w_const"] if config.constant_size else None
-        self.const_w = None if constant_w is None else constant_w * self.cell.half
-        self._readers: tuple[LstmCell, LstmCell] | None = None
+        self._readers: tuple[Cell, Cell] | None = None
 
     def encode(self, moves: Sequence[Array]) -> tuple[Array, Array]:
         """Read each sketch to its real end, forwards and backwards.
@@ -173,7 +89,8 @@ class Engine:
             raise no_encoder()
         w = self.checkpoint.weights
         if self._readers is None:  # a model that only draws never pays for them
-            self._readers = (_reader(w, "fw"), _reader(w, "bw"))
+            kind = self.checkpoint.config.encoder_cell
+            self._readers = (cell_of(kind, w, "encoder.fw"), cell_of(kind, w, "encoder.bw"))
         size = self.checkpoint.config.encoder_size
         last = np.empty((len(moves), 2 * size), np.float32)  # h at each end, both directions
         rows = [stroke5(m) for m in moves]
@@ -189,7 +106,7 @@ class Engine:
 
     def memory(self, capacity: int) -> EngineDecoding:
         """Room for so many sketches being drawn at once."""
-        shared = self.const_w is None
+        shared = not self.checkpoint.config.constant_size
         memory = self.cell.memory(capacity, n_out=len(self.out_b), shared=shared)
         return EngineDecoding(self, memory)
 
@@ -240,18 +157,15 @@ class EngineDecoding:
 
     def start(self, rows: npt.NDArray[np.intp], constant: Array | None) -> None:
         """Let new sketches begin in these rows, from ``condition`` (n, C) or from zeros."""
-        engine, memory, size = self.engine, self.memory, self.engine.cell.size
-        if engine.const_w is None:
-            memory.input[rows, :size] = 0
-            memory.c[rows] = 0
+        engine, memory = self.engine, self.memory
+        if not engine.checkpoint.config.constant_size:
+            engine.cell.start(memory, rows, None, None)
             return
         w = engine.checkpoint.weights
         if constant is None:
             raise BadConfig("this model draws from latents or words, and none were given")
-        state = np.tanh(constant @ w["decoder.start_w"] + w["decoder.start_b"])  # (n, 2H)
-        memory.c[rows] = state[:, :size]
-        memory.input[rows, :size] = 2 * state[:, size:]
-        memory.constant[rows] = constant @ engine.const_w + engine.cell.b
+        state = np.tanh(constant @ w["decoder.start_w"] + w["decoder.start_b"])  # (n, S)
+        engine.cell.start(memory, rows, state, constant)
 
     def step(self, moves: Array) -> Array:
         """Feed one stroke-5 row to each of the first n sketches.
@@ -362,11 +276,6 @@ def check_latents(checkpoint: Checkpoint, z: Array | None) -> Array:
     return np.tanh(z) if checkpoint.training.get("tanh_z") else z
 
 
-def _reader(weights: Weights, direction: str) -> LstmCell:
-    w_x, w_h, b = (weights[f"encoder.{direction}.{name}"] for name in ("w_x", "w_h", "b"))
-    return LstmCell(w_x, w_h, b)
-
-
 def _batches(lengths: Sequence[int]) -> Iterator[npt.NDArray[np.intp]]:
     """Indices of sketches that run together: of like length, longest first."""
     order = np.argsort(-np.asarray(lengths, np.intp), kind="stable")
@@ -380,7 +289,7 @@ def _batches(lengths: Sequence[int]) -> Iterator[npt.NDArray[np.intp]]:
         yield order[begin:]
 
 
-def _run(cell: LstmCell, memory: Memory, inputs: Sequence[Array]) -> Iterator[Array]:
+def _run(cell: Cell, memory: Memory, inputs: Sequence[Array]) -> Iterator[Array]:
     """Feed given rows, longest sketch first; yields 2h of those that still have a row."""
     lengths = np.array([len(rows) for rows in inputs])
     n_alive = (lengths[:, None] > np.arange(lengths.max(initial=0))).sum(0)  # of each step

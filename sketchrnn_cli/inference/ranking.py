@@ -18,7 +18,7 @@ CHUNK = 256  # drawings scored at once
 
 
 def worst_first(
-    network: Network, drawings: Iterable[tuple[int, Sketch]], n_worst: int
+    network: Network, drawings: Iterable[tuple[int, Sketch]], n_shown: int
 ) -> tuple[list[dict[str, Any]], list[Sketch]]:
     """The likelihood of every drawing given its mean latent and its word, the least likely first.
 
@@ -27,19 +27,21 @@ def worst_first(
     Args:
         network: of any kind.
         drawings: each with its number; prepared as those of the network were, data units.
-        n_worst: how many drawings to return.
+        n_shown: how many drawings to return: half of them the worst, half the best.
 
     Returns:
         ``index`` (its number), ``word``, ``n_points``, ``log_likelihood`` (nats of the whole
         drawing and its end) and ``per_prediction`` (divided by points + 1) of all; and the worst
-        drawings with the last as caption.
+        drawings and the best, from worst to best, with the last as caption.
 
     Raises:
         BadFile: no drawings.
     """
     scale, has_latent = network.checkpoint.scale_factor, network.checkpoint.config.encoder
     scores: list[dict[str, Any]] = []
+    n_best = n_shown // 2
     worst: list[tuple[float, int, Sketch]] = []
+    best: list[tuple[float, int, Sketch]] = []
     stream = iter(drawings)
     while batch := list(islice(stream, CHUNK)):
         moves = [to_model(to_stroke3(sketch), scale) for _, sketch in batch]
@@ -58,9 +60,14 @@ def worst_first(
                 }
             )
             caption = f"{sketch.word or ''} {each:.2f}".strip()
-            worst.append((each, index, replace(sketch, word=caption, extras={})))
-        worst = heapq.nsmallest(n_worst, worst, key=lambda entry: entry[:2])
+            shown = (each, index, replace(sketch, word=caption, extras={}))
+            worst.append(shown)
+            best.append(shown)
+        worst = heapq.nsmallest(n_shown, worst, key=lambda entry: entry[:2])
+        best = heapq.nlargest(n_best, best, key=lambda entry: entry[:2])
     if not scores:
         raise BadFile("no drawings to score")
     scores.sort(key=lambda entry: (entry["per_prediction"], entry["index"]))
+    if len(scores) > n_shown:
+        worst = worst[: n_shown - n_best] + best[::-1]
     return scores, [sketch for _, _, sketch in worst]

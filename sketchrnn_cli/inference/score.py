@@ -115,15 +115,12 @@ def evaluate(network: Network, corpus: Corpus, split: str, *, seed: int = 0) -> 
     if not len(indices):
         raise BadConfig(f"no drawings in the {split} split: nothing to evaluate")
     config, scale_factor = network.checkpoint.config, network.checkpoint.scale_factor
-    stored, n_max = network.checkpoint.preparation, int(corpus.n_max)
+    n_max = int(corpus.n_max)
     n_points = 0
     kl = 0.0
     sums: dict[str, Nats] = {}
     for chunk in np.array_split(indices, math.ceil(len(indices) / CHUNK)):
-        moves = [
-            to_model(moves_like(corpus.moves_of(int(i)), corpus.preparation, stored), scale_factor)
-            for i in chunk
-        ]
+        moves = [_moves(network, corpus, int(i)) for i in chunk]
         n_points += sum(len(m) for m in moves)
         inputs = [decoder_input(m) for m in moves]
         latents: dict[str, Array | None] = {"": None}
@@ -155,6 +152,54 @@ def evaluate(network: Network, corpus: Corpus, split: str, *, seed: int = 0) -> 
         result[f"magenta_l_r{key}"] = float(magenta / (n * n_max))
         result[f"magenta_l_r_masked{key}"] = float(masked / (n * n_max))
     return result
+
+
+def importance_weighted(
+    network: Network, corpus: Corpus, split: str, n_samples: int, *, seed: int = 0
+) -> float:
+    """An upper bound on the nats of a sketch with its latent integrated out.
+
+    -log (1/K) sum_k p(x | z_k) p(z_k) / q(z_k | x) on the mean over sketches, z_k from the
+    posterior q. It falls towards the true -log p(x) as K grows, and is at most the sum of
+    reconstruction and KL, which is K = 1. A decoder-only model has no latent: exact.
+
+    Args:
+        network: of any kind.
+        corpus: a packed training set.
+        split: one of ``SPLITS``.
+        n_samples: K.
+        seed: of the latents; each sketch's are drawn from (seed, its index).
+
+    Source: Burda et al. 2016 (arXiv 1509.00519), equation 8.
+    """
+    indices, checkpoint = corpus.indices(split), network.checkpoint
+    total = 0.0
+    for chunk in np.array_split(indices, math.ceil(len(indices) / CHUNK)):
+        moves = [_moves(network, corpus, int(i)) for i in chunk]
+        words = [corpus.word_of(int(i)) for i in chunk]
+        if not checkpoint.config.encoder:
+            total -= float(log_likelihood(network, moves, None, words=words).sum())
+            continue
+        mu, sigma = network.encode(moves)
+        generators = [random_numbers(seed, int(i)) for i in chunk]
+        weights = np.empty((n_samples, len(chunk)))
+        for k in range(n_samples):
+            noise = np.array([each.standard_normal(mu.shape[1]) for each in generators])
+            z = mu + sigma * noise
+            weights[k] = log_likelihood(network, moves, z.astype(np.float32), words=words)
+            # log p(z) - log q(z | x): their constants cancel
+            weights[k] += (0.5 * (noise**2 - z**2) + np.log(sigma.astype(np.float64))).sum(1)
+        highest = weights.max(0)
+        mean = np.log(np.exp(weights - highest).mean(0)) + highest
+        total -= float(mean.sum())
+    return total / len(indices)
+
+
+def _moves(network: Network, corpus: Corpus, index: int) -> Array:
+    """A drawing of the corpus as the network takes it, (P, 3) model units."""
+    checkpoint = network.checkpoint
+    moves = moves_like(corpus.moves_of(index), corpus.preparation, checkpoint.preparation)
+    return to_model(moves, checkpoint.scale_factor)
 
 
 def _kl(mu: Array, sigma: Array) -> Nats:

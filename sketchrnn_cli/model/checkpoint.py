@@ -14,6 +14,11 @@ of 1 is inside ``b``.
     decoder.out_w (H, 3 + 6M)  decoder.out_b (3 + 6M): 3 pen logits (down, up, end), then M each
         of mixture logits, mean x, mean y, log sigma x, log sigma y, atanh rho
 
+A cell with layer normalisation has ``gain`` (4H), ``cell_gain`` (H) and ``cell_b`` (H) besides,
+and ``b`` and ``gain`` come after the gates are normalised. A hyper cell has in addition what
+``hyper_sequence.HyperWeights`` lists (Y hidden units, D numbers an embedding), and its start state
+is c, h, and those of its small network: ``decoder.start_w`` (C, 2H + 2Y).
+
 A model of ``train`` with an encoder also knows where the latents of its words lie, a mixture of
 Gaussians a word: ``latent.share`` (W), ``latent.weight`` (W, K), ``latent.mean`` (W, K, Z) and
 ``latent.scale`` (W, Z, Z), lower triangular. A drawing is of word w with probability share[w],
@@ -80,23 +85,48 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     result: dict[str, tuple[int, ...]] = {}
     if config.encoder:
         for direction in ("fw", "bw"):
-            result[f"encoder.{direction}.w_x"] = (5, 4 * e)
-            result[f"encoder.{direction}.w_h"] = (e, 4 * e)
-            result[f"encoder.{direction}.b"] = (4 * e,)
+            for name, shape in _cell_shapes(config.encoder_cell, config, e, 0).items():
+                result[f"encoder.{direction}.{name}"] = shape
         for name in ("mu", "presig"):
             result[f"encoder.{name}_w"] = (2 * e, z)
             result[f"encoder.{name}_b"] = (z,)
     if config.n_words:
         result["decoder.words"] = (config.n_words + 1, config.word_size)
     if constant:
-        result["decoder.start_w"] = (constant, 2 * h)
-        result["decoder.start_b"] = (2 * h,)
-        result["decoder.cell.w_const"] = (constant, 4 * h)
-    result["decoder.cell.w_x"] = (5, 4 * h)
-    result["decoder.cell.w_h"] = (h, 4 * h)
-    result["decoder.cell.b"] = (4 * h,)
+        result["decoder.start_w"] = (constant, config.start_size)
+        result["decoder.start_b"] = (config.start_size,)
+    for name, shape in _cell_shapes(config.cell, config, h, constant).items():
+        result[f"decoder.cell.{name}"] = shape
     result["decoder.out_w"] = (h, n_out)
     result["decoder.out_b"] = (n_out,)
+    return result
+
+
+def _cell_shapes(
+    cell: str, config: ModelConfig, h: int, constant: int
+) -> dict[str, tuple[int, ...]]:
+    """Weights of a recurrent cell of h hidden units that hears so many constant inputs."""
+    result: dict[str, tuple[int, ...]] = {"w_const": (constant, 4 * h)} if constant else {}
+    result |= {"w_x": (5, 4 * h), "w_h": (h, 4 * h), "b": (4 * h,)}
+    if cell != "lstm":
+        result |= {"gain": (4 * h,), "cell_gain": (h,), "cell_b": (h,)}
+    if cell == "hyper":
+        y, d = config.hyper_size, config.hyper_embedding
+        result |= {
+            "sum_b": (4 * h,),
+            "small_w_x": (5, 4 * y),
+            "small_w_y": (h, 4 * y),
+            "small_w_h": (y, 4 * y),
+            "small_gain": (4 * y,),
+            "small_b": (4 * y,),
+            "small_cell_gain": (y,),
+            "small_cell_b": (y,),
+            "embed_w": (y, 12 * d),
+            "embed_b": (8 * d,),
+            "scale_w": (12, d, h),
+        }
+        if constant:
+            result["small_w_const"] = (constant, 4 * y)
     return result
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sketchrnn_cli.errors import BadConfig
 
-CELLS = ("lstm",)
+CELLS = ("lstm", "layer-norm", "hyper")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +23,13 @@ class ModelConfig:
     n_mixtures: int = 20  # M, Gaussians a step
     n_words: int = 0  # W, words the decoder is told apart; 0: the classic model, told none
     word_size: int = 64  # D, numbers that stand for a word
-    cell: str = "lstm"  # one of CELLS
+    cell: str = "lstm"  # of the decoder, one of CELLS
+    encoder_cell: str = "lstm"  # the same
+    hyper_size: int = 256  # Y, hidden units of the small network in a hyper cell
+    hyper_embedding: int = 32  # numbers through which it scales a gate of the large one
     dropout: float = 0.1  # recurrent, on the candidate gate (magenta stores keep = 0.9)
+    input_dropout: float = 0.0  # of what the decoder reads
+    output_dropout: float = 0.0  # of the decoder's state on its way to the mixture
 
     def __post_init__(self) -> None:
         for name, low in (
@@ -34,21 +39,33 @@ class ModelConfig:
             ("n_mixtures", 1),
             ("n_words", 0),
             ("word_size", 1),
+            ("hyper_size", 1),
+            ("hyper_embedding", 1),
         ):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= 16384:
                 raise BadConfig(f"{name} must be a whole number from {low} to 16384, not {value!r}")
         if not isinstance(self.encoder, bool):
             raise BadConfig(f"encoder must be true or false, not {self.encoder!r}")
-        if self.cell not in CELLS:
-            raise BadConfig(f"cell must be one of {', '.join(CELLS)}, not {self.cell!r}")
-        if not isinstance(self.dropout, float | int) or not 0 <= self.dropout < 1:
-            raise BadConfig(f"dropout must be in [0, 1), not {self.dropout!r}")
+        for name in ("cell", "encoder_cell"):
+            value = getattr(self, name)
+            if value not in CELLS:
+                raise BadConfig(f"{name} must be one of {', '.join(CELLS)}, not {value!r}")
+        for name in ("dropout", "input_dropout", "output_dropout"):
+            value = getattr(self, name)
+            number = isinstance(value, float | int) and not isinstance(value, bool)
+            if not number or not 0 <= value < 1:
+                raise BadConfig(f"{name} must be from 0 to below 1, not {value!r}")
 
     @property
     def constant_size(self) -> int:
         """C, inputs of the decoder that stay the same for a whole sketch: z, its word, or none."""
         return self.encoder * self.latent_size + (self.n_words > 0) * self.word_size
+
+    @property
+    def start_size(self) -> int:
+        """S, numbers of the decoder's state: c, then h; of a hyper cell its small network's too."""
+        return 2 * (self.decoder_size + (self.cell == "hyper") * self.hyper_size)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
@@ -70,4 +87,13 @@ def refuse_unknown(what: str, values: Iterable[str], known: Iterable[str]) -> No
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"encoder_size": 64, "latent_size": 32, "decoder_size": 160, "n_mixtures": 10},
     "base": {},
+    # Ha & Eck 2017, section 3.3 and appendix
+    "paper": {
+        "cell": "hyper",
+        "encoder_cell": "layer-norm",
+        "decoder_size": 2048,
+        "encoder_size": 512,
+    },
+    # magenta sketch_rnn, get_default_hparams
+    "magenta": {},
 }

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sketchrnn_cli.model import recurrent
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.packed import Packing
-from sketchrnn_cli.model.recurrent import LSTM, glorot
+from sketchrnn_cli.model.recurrent import glorot
 
 
 class Decoder(nn.Module):
@@ -29,14 +30,17 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig, *, generator: torch.Generator) -> None:
         super().__init__()
         h, n_out = config.decoder_size, 3 + 6 * config.n_mixtures
-        self.cell = LSTM(5 + config.constant_size, h, generator=generator)
+        self.cell = recurrent.make(
+            config.cell, config, 5 + config.constant_size, h, generator=generator
+        )
         self.out_w = nn.Parameter(glorot(h, n_out, generator=generator))
         self.out_b = nn.Parameter(glorot(n_out, generator=generator))
         if config.constant_size:
             learned = config.encoder
-            start = 0.001 * learned * torch.randn(config.constant_size, 2 * h, generator=generator)
+            shape = (config.constant_size, config.start_size)
+            start = 0.001 * learned * torch.randn(shape, generator=generator)
             self.start_w = nn.Parameter(start, requires_grad=learned)
-            self.start_b = nn.Parameter(torch.zeros(2 * h), requires_grad=learned)
+            self.start_b = nn.Parameter(torch.zeros(config.start_size), requires_grad=learned)
         self.words = None
         if config.n_words:
             rows = torch.randn(config.n_words + 1, config.word_size, generator=generator)
@@ -64,6 +68,7 @@ class Decoder(nn.Module):
         packing: Packing,
         constant: Tensor | None,
         *,
+        heard: Tensor | None = None,
         mask: Tensor | None = None,
         keep: float = 1.0,
         compute: torch.dtype | None = None,
@@ -74,6 +79,8 @@ class Decoder(nn.Module):
             inputs: (R, 5) stroke-5 rows, packed: the start token, then all moves.
             packing: layout of the rows.
             constant: (N, C), or None for a model that has none.
+            heard: (N, C) the same as it is heard at every step, where dropout strikes it; None: no
+                other than in the start state.
             mask: (R, H) bool, False where recurrent dropout strikes.
             keep: probability of keeping.
             compute: type of the recurrent products; None: that of the weights.
@@ -81,16 +88,15 @@ class Decoder(nn.Module):
         Returns:
             (R, H); row t speaks of move t + 1.
         """
-        state: tuple[Tensor | None, Tensor | None] = (None, None)
+        start = None
         if constant is not None:
-            c, h = (constant @ self.start_w + self.start_b).tanh().chunk(2, dim=1)  # each (N, H)
-            state = (h, c)
+            start = (constant @ self.start_w + self.start_b).tanh()  # (N, S)
         y: Tensor = self.cell(
             inputs,
             packing,
             compute=compute or inputs.dtype,
-            constant=constant,
-            state=state,
+            constant=constant if heard is None else heard,
+            start=start,
             mask=mask,
             keep=keep,
         )

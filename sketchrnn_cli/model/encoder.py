@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from sketchrnn_cli.model import recurrent
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.packed import Packing
-from sketchrnn_cli.model.recurrent import LSTM, last_states
 
 
 class Encoder(nn.Module):
@@ -21,8 +21,9 @@ class Encoder(nn.Module):
 
     def __init__(self, config: ModelConfig, *, generator: torch.Generator) -> None:
         super().__init__()
-        self.fw = LSTM(5, config.encoder_size, generator=generator)
-        self.bw = LSTM(5, config.encoder_size, generator=generator)
+        cell, size = config.encoder_cell, config.encoder_size
+        self.fw = recurrent.make(cell, config, 5, size, generator=generator)
+        self.bw = recurrent.make(cell, config, 5, size, generator=generator)
         shape = (2 * config.encoder_size, config.latent_size)
         self.mu_w = nn.Parameter(0.001 * torch.randn(shape, generator=generator))
         self.mu_b = nn.Parameter(torch.zeros(config.latent_size))
@@ -53,7 +54,7 @@ class Encoder(nn.Module):
         Returns:
             mu and presig (log sigma^2), each (N, Z).
         """
-        last = last_states(
+        last = self.fw.last_states(
             (self.fw, self.bw),
             (moves, backwards),
             packing,

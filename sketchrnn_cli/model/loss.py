@@ -5,6 +5,7 @@ Letters: N sketches, R rows (all moves and ends), Z latent size.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -18,13 +19,16 @@ END = 2  # pen class
 BLOCK = 2048  # rows whose loss is worked out together on a CPU
 
 
-def reconstruction_nats(outputs: Tensor, offsets: Tensor, pen: Tensor) -> Tensor:
-    """Exact negative log likelihood of every row.
+def reconstruction_nats(
+    outputs: Tensor, offsets: Tensor, pen: Tensor, epsilon: float = 0.0
+) -> Tensor:
+    """Negative log likelihood of every row, exact without an epsilon.
 
     Args:
         outputs: (R, 3 + 6M) of the decoder.
         offsets: (R, 2) the moves that came, model units; ignored at an end.
         pen: (R,) int64 the pen states that came: 0 down, 1 up, 2 end.
+        epsilon: added to the density inside its logarithm; magenta's is 1e-6.
 
     Returns:
         (R,) nats: offset (none at an end, where the pen does not move) plus pen state.
@@ -33,6 +37,8 @@ def reconstruction_nats(outputs: Tensor, offsets: Tensor, pen: Tensor) -> Tensor
     """
     mixture = mixture_of(outputs)
     offset_nats = -log_density(mixture, offsets)
+    if epsilon:
+        offset_nats = -torch.logaddexp(-offset_nats, offset_nats.new_tensor(math.log(epsilon)))
     pen_nats = functional.cross_entropy(mixture.pen, pen, reduction="none")
     return torch.where(pen == END, pen_nats, pen_nats + offset_nats)
 
@@ -53,6 +59,7 @@ class OutputNats(torch.autograd.Function):
         offsets: Tensor,
         pen: Tensor,
         with_gradient: bool,
+        epsilon: float = 0.0,
     ) -> Tensor:
         """Sum the nats.
 
@@ -64,6 +71,7 @@ class OutputNats(torch.autograd.Function):
             offsets: (R, 2), see ``reconstruction_nats``.
             pen: (R,).
             with_gradient: whether a backward pass may come.
+            epsilon: see ``reconstruction_nats``.
 
         Returns:
             scalar.
@@ -78,7 +86,7 @@ class OutputNats(torch.autograd.Function):
             outputs = (ahead(y[rows]) if whole else y[rows] @ w).add_(b)
             with torch.set_grad_enabled(with_gradient):
                 outputs.requires_grad_(with_gradient)
-                nats = reconstruction_nats(outputs, offsets[rows], pen[rows]).sum()
+                nats = reconstruction_nats(outputs, offsets[rows], pen[rows], epsilon).sum()
             total += nats.detach()
             if with_gradient:
                 (grad,) = torch.autograd.grad(nats, outputs)
@@ -93,7 +101,7 @@ class OutputNats(torch.autograd.Function):
         """Gradients of y, w and b."""
         grad_y, grad_w, grad_b = ctx.saved_tensors
         (grad,) = grads
-        return grad_y * grad, grad_w * grad, grad_b * grad, None, None, None
+        return grad_y * grad, grad_w * grad, grad_b * grad, None, None, None, None
 
 
 def kl_nats(mu: Tensor, presig: Tensor) -> Tensor:

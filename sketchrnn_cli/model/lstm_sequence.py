@@ -17,11 +17,14 @@ import torch
 from torch import Tensor, split_with_sizes
 
 from sketchrnn_cli.model.packed import Packing, Workspace
-from sketchrnn_cli.model.products import StepWeights, weight_gradient
-
-PADDED_TO = 32  # columns of a product's operand: whole cache lines, in bfloat16 too
-STEP_ROWS = 8  # rows of a step's product, a multiple of this where there are so many
-ROWS_PADDED_TO = 512  # rows of a weight gradient: a product of new sizes has to be planned first
+from sketchrnn_cli.model.products import (
+    PADDED_TO,
+    ROWS_PADDED_TO,
+    StepWeights,
+    padded,
+    planned,
+    weight_gradient,
+)
 
 
 def _laid_out(w_x: Tensor, w_h: Tensor, b: Tensor, width: int, dtype: torch.dtype) -> Tensor:
@@ -33,14 +36,6 @@ def _laid_out(w_x: Tensor, w_h: Tensor, b: Tensor, width: int, dtype: torch.dtyp
     result[:, n_hidden + n_inputs] = b
     result[3 * n_hidden :] *= 2
     return result.to(dtype)
-
-
-def _planned(n: int, at_most: int) -> int:
-    """Rows to multiply for n: few sizes, as each is planned and its plan kept.
-
-    What follows a step's rows in memory is multiplied with them and not looked at.
-    """
-    return min(-(-n // STEP_ROWS) * STEP_ROWS, at_most)
 
 
 def _scaled(mask: Tensor, factor: float, like: Tensor) -> Tensor:
@@ -107,9 +102,8 @@ class LSTMSequence(torch.autograd.Function):
         (n_rows, n_inputs), n_hidden = xs[0].shape, like.shape[0]
         sizes = packing.batch_sizes
         n = sizes[0]
-        width = -(-(n_hidden + n_inputs + 1) // PADDED_TO) * PADDED_TO
-
-        n_padded = -(-n_rows // ROWS_PADDED_TO) * ROWS_PADDED_TO
+        width = padded(n_hidden + n_inputs + 1, PADDED_TO)
+        n_padded = padded(n_rows, ROWS_PADDED_TO)
 
         def take(name: str, columns: int, like: Tensor = like) -> Tensor:
             return workspace.take(name, (groups, n_padded, columns), like)
@@ -153,7 +147,7 @@ class LSTMSequence(torch.autograd.Function):
             strict=True,
         ):
             gate = kept if in_place else room[: groups * n * 4 * n_hidden].view(kept.shape)
-            taken = _planned(n, len(doubled[0]))
+            taken = planned(n, len(doubled[0]))
             for g in range(groups):
                 rows = inputs[g, first : first + taken]
                 product = products[g](rows, None if added is None else added[: len(rows)])[:n]
@@ -240,7 +234,7 @@ class LSTMSequence(torch.autograd.Function):
             if not in_place:
                 kept.copy_(grad)
             for g in range(groups):
-                rows = kept_gates[g, first : first + _planned(n, len(doubled[0]))]
+                rows = kept_gates[g, first : first + planned(n, len(doubled[0]))]
                 dh[g].copy_(products[g](rows)[:n])
         layers: list[Tensor | None] = []
         for g in range(groups):

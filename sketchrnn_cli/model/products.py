@@ -16,6 +16,23 @@ import functools
 import torch
 from torch import Tensor
 
+PADDED_TO = 32  # columns of a product's operand: whole cache lines, in bfloat16 too
+STEP_ROWS = 8  # rows of a step's product, a multiple of this where there are so many
+ROWS_PADDED_TO = 512  # rows of a weight gradient: a product of new sizes has to be planned first
+
+
+def padded(n: int, to: int) -> int:
+    """The next multiple."""
+    return -(-n // to) * to
+
+
+def planned(n: int, at_most: int) -> int:
+    """Rows to multiply for n: few sizes, as each is planned and its plan kept.
+
+    What follows a step's rows in memory is multiplied with them and not looked at.
+    """
+    return min(padded(n, STEP_ROWS), at_most)
+
 
 @functools.lru_cache(maxsize=8)
 def _has_onednn(device: str, dtype: torch.dtype) -> bool:

@@ -1,6 +1,6 @@
 """The whole network: encoder, latent, decoder.
 
-Letters: N sketches, R rows, Z latent size.
+Letters: N sketches, P points of all of them, R rows, Z latent size.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class PackedBatch:
     pen: Tensor  # (R,) int64: 0 down, 1 up, 2 end
     packing: Packing  # of R rows: every move and the end
     moves_packing: Packing  # of the moves alone
-    backwards: Tensor  # (R - N, 5) moves of every sketch from last to first
+    moves: Tensor  # (P, 5) moves of every sketch from first to last
+    backwards: Tensor  # (P, 5) from last to first
     numbers: tuple[int, ...]  # which of the sketches given each one is, longest first
     lengths: tuple[int, ...]  # points of each, longest first
     words: Tensor  # (N,) int64, the word that the decoder is told; W: none
@@ -38,11 +39,6 @@ class PackedBatch:
         """N."""
         return self.packing.batch_sizes[0]
 
-    @property
-    def moves(self) -> Tensor:
-        """(R - N, 5) moves from first to last: the inputs without the start tokens."""
-        return self.inputs[self.n_sketches :]
-
 
 @dataclass(frozen=True, slots=True)
 class Noise:
@@ -50,8 +46,12 @@ class Noise:
 
     latent: Tensor | None  # (N, Z) standard normal
     decoder: Tensor | None  # (R, H) bool, False where recurrent dropout strikes
-    encoder: Tensor | None  # (2 (R - N), E) the same; of every step forwards, then backwards
+    encoder: Tensor | None  # (2P, E) the same; of every step forwards, then backwards
     keep: float  # probability of keeping
+    # what dropout multiplies with: zeros, and one over the share that is kept
+    inputs: Tensor | None = None  # (R, 5) the moves that the decoder reads
+    heard: Tensor | None = None  # (N, C) what it hears at every step, the same all along a sketch
+    outputs: Tensor | None = None  # (R, H) its state on the way to the mixture
 
 
 SILENCE = Noise(None, None, None, 1.0)
@@ -75,14 +75,20 @@ class SketchRNN(nn.Module):
         self.decoder = Decoder(config, generator=generator)
 
     def forward(
-        self, batch: PackedBatch, noise: Noise = SILENCE, *, compute: torch.dtype | None = None
+        self,
+        batch: PackedBatch,
+        noise: Noise = SILENCE,
+        *,
+        compute: torch.dtype | None = None,
+        epsilon: float = 0.0,
     ) -> Losses:
-        """Exact losses of a batch.
+        """Losses of a batch, exact without an epsilon.
 
         Args:
             batch: of N sketches.
             noise: without it z is mu and nothing is dropped.
             compute: type of the recurrent products; None: that of the weights.
+            epsilon: added to the density inside its logarithm.
         """
         if self.encoder is None:
             z, kl = None, batch.inputs.new_zeros(0)
@@ -97,14 +103,21 @@ class SketchRNN(nn.Module):
             )
             kl = kl_nats(mu, presig).sum(0)  # (Z,)
             z = mu if noise.latent is None else mu + (presig / 2).exp() * noise.latent
+        constant = self.decoder.constant(z, batch.words)
+        heard = constant
+        if constant is not None and noise.heard is not None:
+            heard = constant * noise.heard
         y = self.decoder.rows(
-            batch.inputs,
+            batch.inputs if noise.inputs is None else batch.inputs * noise.inputs,
             batch.packing,
-            self.decoder.constant(z, batch.words),
+            constant,
+            heard=heard,
             mask=noise.decoder,
             keep=noise.keep,
             compute=compute,
         )
+        if noise.outputs is not None:
+            y = y * noise.outputs
         nats: Tensor = OutputNats.apply(  # type: ignore[no-untyped-call]
             y,
             self.decoder.out_w,
@@ -112,6 +125,7 @@ class SketchRNN(nn.Module):
             batch.offsets,
             batch.pen,
             torch.is_grad_enabled(),
+            epsilon,
         )
         return Losses(nats, kl)
 

@@ -187,16 +187,32 @@ def augment(
 
 
 def pack(
-    sketches: FlatSketches, *, device: torch.device, dtype: torch.dtype = torch.float32
+    sketches: FlatSketches,
+    *,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    padded_to: int = 0,
 ) -> PackedBatch:
-    """Lay sketches out step after step, longest first; numbers of this type."""
+    """Lay sketches out step after step, longest first.
+
+    Args:
+        sketches: N of them.
+        device: where the batch is wanted.
+        dtype: type of its numbers.
+        padded_to: predictions of every sketch, as magenta takes them: what comes after a drawing
+            is read as end rows and predicted as ends, and of one of so many points the end is
+            not predicted. 0: every move and one end.
+    """
     lengths = sketches.lengths
     n = len(lengths)
     order = np.argsort(-lengths, kind="stable")
     rank = np.empty(n, np.int64)
     rank[order] = np.arange(n)
-    packing = Packing.of_lengths((lengths[order] + 1).tolist())
+    rows = np.full(n, padded_to) if padded_to else lengths[order] + 1
+    packing = Packing.of_lengths(rows.tolist())
     starts = np.asarray(packing.starts)  # first row of each step
+    moves_packing = Packing.of_lengths(lengths[order].tolist())
+    move_starts = np.asarray(moves_packing.starts)
     point_rank = np.repeat(rank, lengths)  # (P,)
     ends = np.cumsum(lengths)
     t = np.arange(len(point_rank)) - np.repeat(ends - lengths, lengths)  # step of each point
@@ -206,22 +222,22 @@ def pack(
     moves[:, 3] = sketches.lifts
     moves[:, 2] = ~sketches.lifts
 
-    inputs = np.empty((starts[-1], 5), np.float32)
+    inputs = np.zeros((starts[-1], 5), np.float32)
+    inputs[:, 4] = 1  # of what comes after a drawing
     inputs[:n] = START
-    inputs[starts[t + 1] + point_rank] = moves
+    heard = t + 1 < len(packing.batch_sizes)  # before the last prediction
+    inputs[starts[t[heard] + 1] + point_rank[heard]] = moves[heard]
     offsets = np.zeros((starts[-1], 2), np.float32)
     offsets[starts[t] + point_rank] = sketches.offsets
     pen = np.full(starts[-1], 2, np.int64)
     pen[starts[t] + point_rank] = sketches.lifts
-    backwards = np.empty_like(moves)
+    forwards, backwards = np.empty_like(moves), np.empty_like(moves)
+    forwards[move_starts[t] + point_rank] = moves
     from_end = np.repeat(lengths, lengths) - 1 - t
-    backwards[starts[from_end + 1] - n + point_rank] = moves
+    backwards[move_starts[from_end] + point_rank] = moves
 
-    sizes = packing.batch_sizes[1:]
-    moves_packing = Packing(sizes, tuple((starts[1:] - n).tolist()))
-
-    inputs_there, offsets_there, backwards_there, pen_there, words_there = copied(
-        [inputs, offsets, backwards, pen, sketches.words[order]], device
+    inputs_there, offsets_there, forwards_there, backwards_there, pen_there, words_there = copied(
+        [inputs, offsets, forwards, backwards, pen, sketches.words[order]], device
     )
     return PackedBatch(
         inputs=inputs_there.to(dtype),
@@ -229,6 +245,7 @@ def pack(
         pen=pen_there,
         packing=packing,
         moves_packing=moves_packing,
+        moves=forwards_there.to(dtype),
         backwards=backwards_there.to(dtype),
         numbers=tuple(sketches.numbers[order].tolist()),
         lengths=tuple(lengths[order].tolist()),
@@ -280,31 +297,50 @@ def noise_of(
     Every sketch has random numbers of its own, named by the seed and its number, so that they do
     not depend on how a batch is dealt out. Those of a CPU and of other devices differ.
     """
-    keep = round((1 - model.dropout) * 2**16) / 2**16
-    dropout = dropout and keep < 1
+    keep, input_keep, output_keep = (
+        round((1 - share) * 2**16) / 2**16 if dropout else 1.0
+        for share in (model.dropout, model.input_dropout, model.output_dropout)
+    )
     if device.type != "cpu":
-        return _noise_on_device(batch, model, seed, keep if dropout else 1.0, device, dtype)
+        return _noise_on_device(batch, model, seed, (keep, input_keep, output_keep), device, dtype)
     n, n_rows, n_moves = batch.n_sketches, len(batch.inputs), len(batch.backwards)
     starts = np.asarray(batch.packing.starts)
+    sizes = np.asarray(batch.packing.batch_sizes)
+    moves_starts = np.asarray(batch.moves_packing.starts)
     alive = np.asarray(batch.moves_packing.batch_sizes)
     latent = np.empty((n, model.latent_size), np.float32)
     decoder = np.empty((n_rows, model.decoder_size), np.bool_)
     encoder = np.empty((2 * n_moves if model.encoder else 0, model.encoder_size), np.bool_)
+    inputs, heard = np.empty((n_rows, 5), np.bool_), np.empty((n, model.constant_size), np.bool_)
+    outputs = np.empty_like(decoder)
     for rank, (number, length) in enumerate(zip(batch.numbers, batch.lengths, strict=True)):
         random = np.random.SFC64([seed, number])
         np.random.Generator(random).standard_normal(dtype=np.float32, out=latent[rank])
-        if not dropout:
-            continue
-        decoder[starts[: length + 1] + rank] = _kept(random, keep, length + 1, decoder.shape[1])
-        if model.encoder:
-            rows = 2 * (starts[1 : length + 1] - n) + rank  # forwards
+        n_steps = int(np.count_nonzero(sizes > rank))
+        steps = starts[:n_steps] + rank
+        if keep < 1:
+            decoder[steps] = _kept(random, keep, n_steps, decoder.shape[1])
+        if keep < 1 and model.encoder:
+            rows = 2 * moves_starts[:length] + rank  # forwards
             encoder[rows] = _kept(random, keep, length, encoder.shape[1])
             encoder[rows + alive[:length]] = _kept(random, keep, length, encoder.shape[1])
+        if input_keep < 1:
+            inputs[steps] = _kept(random, input_keep, n_steps, inputs.shape[1])
+            heard[rank] = _kept(random, input_keep, 1, heard.shape[1])[0]
+        if output_keep < 1:
+            outputs[steps] = _kept(random, output_keep, n_steps, outputs.shape[1])
+
+    def factors(kept: npt.NDArray[np.bool_], share: float) -> torch.Tensor | None:
+        return torch.from_numpy(kept).to(dtype) / share if share < 1 else None
+
     return Noise(
         torch.from_numpy(latent).to(dtype) if model.encoder else None,
-        torch.from_numpy(decoder) if dropout else None,
-        torch.from_numpy(encoder) if dropout and model.encoder else None,
-        keep if dropout else 1.0,
+        torch.from_numpy(decoder) if keep < 1 else None,
+        torch.from_numpy(encoder) if keep < 1 and model.encoder else None,
+        keep,
+        factors(inputs, input_keep),
+        factors(heard, input_keep),
+        factors(outputs, output_keep),
     )
 
 
@@ -330,7 +366,7 @@ def _noise_on_device(
     batch: PackedBatch,
     model: ModelConfig,
     seed: int,
-    keep: float,
+    keeps: tuple[float, float, float],
     device: torch.device,
     dtype: torch.dtype,
 ) -> Noise:
@@ -339,21 +375,35 @@ def _noise_on_device(
     A row's key is a hash of the seed, its sketch's number, its point, and what it is for; a
     random number is a hash of its row's key and its column.
     """
-    n = batch.n_sketches
-    none = np.empty(0, np.int32)
+    n, (keep, input_keep, output_keep) = batch.n_sketches, keeps
+    none, each = np.empty(0, np.int32), Packing((n,), (0, n))
     decoder = _keys(batch.packing, batch, seed, 0) if keep < 1 else none
-    latent = _keys(Packing((n,), (0, n)), batch, seed, 1) if model.encoder else none
+    latent = _keys(each, batch, seed, 1) if model.encoder else none
     encoder = none
     if model.encoder and keep < 1:
         ahead, back = (_keys(batch.moves_packing, batch, seed, use) for use in (2, 3))
         steps = zip(batch.moves_packing.starts, batch.moves_packing.starts[1:], strict=False)
         encoder = np.concatenate([part[a:b] for a, b in steps for part in (ahead, back)])
-    decoder_keys, latent_keys, encoder_keys = copied([decoder, latent, encoder], device)
+    inputs = _keys(batch.packing, batch, seed, 4) if input_keep < 1 else none
+    heard = _keys(each, batch, seed, 5) if input_keep < 1 else none
+    outputs = _keys(batch.packing, batch, seed, 6) if output_keep < 1 else none
+    there = copied([decoder, latent, encoder, inputs, heard, outputs], device)
+
+    def kept(keys: torch.Tensor, columns: int, share: float) -> torch.Tensor | None:
+        return _kept_on_device(keys, columns, share) if len(keys) else None
+
+    def factors(keys: torch.Tensor, columns: int, share: float) -> torch.Tensor | None:
+        found = kept(keys, columns, share)
+        return None if found is None else found.to(dtype) / share
+
     return Noise(
-        _normal(latent_keys, model.latent_size).to(dtype) if len(latent) else None,
-        _kept_on_device(decoder_keys, model.decoder_size, keep) if len(decoder) else None,
-        _kept_on_device(encoder_keys, model.encoder_size, keep) if len(encoder) else None,
+        _normal(there[1], model.latent_size).to(dtype) if len(latent) else None,
+        kept(there[0], model.decoder_size, keep),
+        kept(there[2], model.encoder_size, keep),
         keep,
+        factors(there[3], 5, input_keep),
+        factors(there[4], model.constant_size, input_keep),
+        factors(there[5], model.decoder_size, output_keep),
     )
 
 

@@ -14,6 +14,7 @@ from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.model.config import ModelConfig, refuse_unknown
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float64")  # float64: for comparisons
+LOSSES = ("exact", "magenta")
 DEFAULT_STEPS = 10_000  # where neither steps, epochs nor a time limit is given
 
 
@@ -31,6 +32,9 @@ class TrainingConfig:
     epochs: float = 0.0  # 0: no limit
     time_limit: float = 0.0  # seconds of this session; 0: no limit
     precision: str = "auto"  # arithmetic of the products, see PRECISIONS
+    # exact: every move and one end; magenta: also all ends up to N_max, which are read as well,
+    # and 1e-6 added to densities inside their logarithm
+    loss: str = "exact"
     batch_size: int = 32
     learning_rate: float = 2e-3
     learning_rate_decay: float = 0.9999  # a step
@@ -56,6 +60,8 @@ class TrainingConfig:
             raise BadConfig(
                 f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}"
             )
+        if self.loss not in LOSSES:
+            raise BadConfig(f"loss must be one of {', '.join(LOSSES)}, not {self.loss!r}")
         for name, low, high in (
             ("seed", 0, 2**63 - 1),
             ("steps", 0, 10**12),
@@ -107,6 +113,22 @@ class TrainingConfig:
         if not ends and not self.time_limit:
             ends.append(DEFAULT_STEPS)
         return min(ends) if ends else sys.maxsize
+
+
+# What the presets of ``model.config.PRESETS`` are trained with, besides the defaults.
+PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {},
+    "base": {},
+    "paper": {"batch_size": 100, "learning_rate": 1e-4, "average": 0.0},
+    "magenta": {
+        "loss": "magenta",
+        "batch_size": 100,
+        "window": 1,
+        "learning_rate": 1e-3,
+        "kl_weight_decay": 0.99995,
+        "average": 0.0,
+    },
+}
 
 
 def parse_duration(text: str) -> float:

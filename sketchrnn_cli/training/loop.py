@@ -30,6 +30,7 @@ from sketchrnn_cli.training.state import Arrays, Progress
 if TYPE_CHECKING:
     from sketchrnn_cli.sketches.corpus import Corpus
 
+EPSILON = 1e-6  # inside magenta's logarithm
 MOST_ROLLBACKS = 3
 SHARED_PRODUCT = 20e6  # operations of a step's product from which two threads are faster
 LOOK_EVERY = 20  # steps between looks at what other processes wish, where a look is a wait
@@ -244,7 +245,13 @@ class Trainer:
         sketches = batches.training_sketches(self.corpus, self.train_indices, config, step)
         n_sketches = len(sketches.lengths)
         sketches = batches.share(sketches, team.rank, team.world)
-        batch = batches.pack(sketches, device=self.device, dtype=self.dtype)
+        magenta = config.loss == "magenta"
+        batch = batches.pack(
+            sketches,
+            device=self.device,
+            dtype=self.dtype,
+            padded_to=self.corpus.n_max if magenta else 0,
+        )
         noise = batches.noise_of(
             batch,
             self.network.config,
@@ -253,7 +260,8 @@ class Trainer:
             device=self.device,
             dtype=self.dtype,
         )
-        losses = self.network(batch, noise, compute=self.compute)
+        epsilon = EPSILON if magenta else 0.0
+        losses = self.network(batch, noise, compute=self.compute, epsilon=epsilon)
         l_r = losses.reconstruction / (n_sketches * self.corpus.n_max)
         loss, l_kl = l_r, torch.zeros_like(l_r)
         if self.network.encoder is not None:
