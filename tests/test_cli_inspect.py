@@ -239,6 +239,19 @@ def test_a_decoder_only_model_is_evaluated_without_latents(place, tmp_path):
     assert "decoder only" in inspect(tmp_path / "d.safetensors").stdout
 
 
+def test_samples_bound_the_likelihood_by_importance_weighting(place):
+    arguments = (place / "run", "--evaluate", place / "two.npz")
+    one, many = (found(*arguments, "--samples", k) for k in (1, 50))
+    assert (one["iw_samples"], many["iw_samples"]) == (1, 50)
+    assert many["iw_nats_per_sketch"] < one["iw_nats_per_sketch"]
+    assert "iw_samples" not in found(*arguments)
+    text = inspect(*arguments, "--samples", 50).stdout
+    assert f"{many['iw_nats_per_sketch']:.2f} at most (50 latents a drawing" in text
+    refused = inspect(place / "run", "--samples", 5)
+    assert refused.exit_code == 1
+    assert "--samples goes with --evaluate" in refused.stderr
+
+
 def test_scores_are_worst_first_and_those_of_the_model(place):
     facts = found(place / "two.ndjson", "--model", place / "run", "--score")
     scores = facts["scores"]

@@ -189,3 +189,35 @@ def test_golden_weights_like_their_own_drawings_best(shared_data):
             moves = [to_model(m, artist.checkpoint.scale_factor) for m in drawn]
             nats.append(score.log_likelihood(critic, moves, None).sum())
         assert int(np.argmax(nats)) == k
+
+
+def test_importance_weighting_tightens_the_bound_towards_the_likelihood():
+    checkpoint = networks.tiny(latent_size=2, n_words=2, words=("ant", "bee"))
+    # a decoder that hears its latent well, and posteriors that are off
+    checkpoint.weights["decoder.start_w"][:2] *= 3
+    drawings, network = Drawings([9, 4, 12, 6]), Engine(checkpoint)
+    bounds = [score.importance_weighted(network, drawings, "test", k, seed=1) for k in (1, 16, 400)]
+    assert bounds[0] > bounds[1] > bounds[2]
+    # by brute force: -log of the mean of p(x | z) over latents of the prior
+    rng, truth = np.random.default_rng(0), 0.0
+    for index in drawings.indices("test"):
+        moves = drawings.moves_of(index) / [20, 20, 1]
+        n = 4000
+        found = score.log_likelihood(
+            network,
+            [moves.astype(np.float32)] * n,
+            rng.normal(size=(n, 2)).astype(np.float32),
+            words=[drawings.word_of(index)] * n,
+        )
+        truth -= np.log(np.mean(np.exp(found - found.max()))) + found.max()
+    assert bounds[2] == pytest.approx(truth / 3, abs=0.25)
+    both = score.evaluate(network, drawings, "test", seed=1)
+    one = both["nats_per_sketch"] + both["kl_nats_per_sketch"]
+    assert bounds[0] == pytest.approx(one, abs=4)  # one latent each: noisy, but the same bound
+
+
+def test_without_latents_the_bound_is_exact():
+    network, drawings = Engine(networks.tiny(encoder=False)), Drawings([9, 4, 12])
+    found = score.importance_weighted(network, drawings, "test", 7)
+    wanted = score.evaluate(network, drawings, "test")["nats_per_sketch"]
+    assert found == pytest.approx(wanted, rel=1e-6)

@@ -84,6 +84,7 @@ def export(
     name = model or pretrained.NAME
     found = checkpoint.load(model or pretrained.FILE)
     cut: dict[str, int] = {}
+    _refuse_other_cells(found, name, kind)
     if kind in BROWSER:
         data, cut = _browser_model(found, kind, name, word, 1.0 if guidance is None else guidance)
     elif kind == "npz":
@@ -109,6 +110,23 @@ def _kind(out: str, format: str | None) -> str:
     """The format to write; a suffix may have two parts."""
     suffix = next((kind for kind in KNOWN if out.lower().endswith(f".{kind}")), None)
     return streams.suffix_of(out, format or suffix, KNOWN)
+
+
+def _refuse_other_cells(found: Checkpoint, name: str, kind: str) -> None:
+    """What runs in a browser is a plain LSTM.
+
+    Raises:
+        BadCheckpoint: the model has another cell.
+    """
+    cells = [found.config.cell]
+    if kind in BROWSER and found.config.encoder:
+        cells.append(found.config.encoder_cell)
+    for cell in cells:
+        if cell != "lstm" and (kind in BROWSER or kind == "html"):
+            raise BadCheckpoint(
+                f"{name}: its cell is {cell}, and a .{kind} holds a plain lstm: "
+                "train one with --cell lstm, or write .safetensors or .npz"
+            )
 
 
 def _browser_model(

@@ -130,8 +130,9 @@ def file_of(checkpoint: Checkpoint) -> tuple[bytes, dict[str, int]]:
         BadCheckpoint: the format cannot hold the model; the message says why.
     """
     config = checkpoint.config
-    if config.cell != "lstm":
-        raise BadCheckpoint(f"its cell is {config.cell}, and a browser model is a plain lstm")
+    for cell in (config.cell, *([config.encoder_cell] if config.encoder else [])):
+        if cell != "lstm":
+            raise BadCheckpoint(f"its cell is {cell}, and a browser model is a plain lstm")
     if config.n_mixtures != N_MIXTURES:
         raise BadCheckpoint(
             f"it has {config.n_mixtures} mixtures, and a browser model exactly {N_MIXTURES} "
