@@ -259,10 +259,56 @@ def test_dropout_keeps_its_share_and_is_scaled_to_keep_the_mean():
 
 def test_schedules_are_magentas():
     config = TrainingConfig(learning_rate=1e-3, kl_weight_decay=0.99995)
-    assert schedules.learning_rate(config, 0) == 1e-3
-    assert schedules.learning_rate(config, 500) == pytest.approx(0.00099 * 0.9999**500 + 1e-5)
+    assert schedules.learning_rate(config, 0, 10**9) == 1e-3
+    assert schedules.learning_rate(config, 500, 10**9) == pytest.approx(
+        0.00099 * 0.9999**500 + 1e-5
+    )
     assert schedules.kl_weight(config, 0) == pytest.approx(0.01)
     assert schedules.kl_weight(config, 1000) == pytest.approx(0.5 - 0.49 * 0.99995**1000)
+
+
+def test_the_rate_rises_over_the_warm_up_and_falls_along_half_a_cosine():
+    config = TrainingConfig(
+        learning_rate=1e-2, min_learning_rate=1e-4, schedule="cosine", warm_up=9, steps=100
+    )
+    rates = [schedules.learning_rate(config, step, 100) for step in range(101)]
+    assert rates[0] == pytest.approx(1e-3)
+    assert rates[9] == pytest.approx(1e-4 + 0.0099 * (0.5 + 0.5 * np.cos(np.pi * 0.09)))
+    assert rates[50] == pytest.approx(1e-4 + 0.0099 / 2)
+    assert rates[100] == pytest.approx(1e-4)
+    assert all(a > b for a, b in zip(rates[9:], rates[10:], strict=False))
+    with pytest.raises(BadConfig, match="give steps or epochs"):
+        TrainingConfig(schedule="cosine", time_limit=60.0)
+
+
+def test_decay_pulls_matrices_alone(tmp_path, corpus):
+    weights = []
+    for decay in (0.0, 0.5):
+        config = dataclasses.replace(QUICK, learning_rate=0.01, weight_decay=decay)
+        trainer = trainer_of(tmp_path / f"run-{decay}", corpus, config)
+        before = trainer.network.weights()
+        trainer.take_step()
+        weights.append(trainer.network.weights())
+    for name, kept in weights[0].items():
+        pulled = kept - 0.01 * 0.5 * before[name] * (kept.ndim > 1)
+        np.testing.assert_allclose(weights[1][name], pulled, atol=1e-7, err_msg=name)
+
+
+def test_a_floor_of_each_dimension_frees_those_below_alone(tmp_path, corpus):
+    losses = []
+    for floor_of in ("mean", "each"):
+        config = dataclasses.replace(
+            QUICK, kl_floor=0.05, kl_floor_of=floor_of, kl_weight=0.5, kl_weight_start=0.5
+        )
+        trainer = trainer_of(tmp_path / floor_of, corpus, config)
+        with torch.no_grad():
+            trainer.network.encoder.mu_b[0] = 3.0  # one dimension far above the floor
+        losses.append(trainer.take_step().tolist())
+    (mean, l_r, l_kl), (each, _, _) = losses
+    assert mean == pytest.approx(l_r + 0.5 * l_kl, rel=1e-5)
+    others = (6 * l_kl - 4.5) / 5  # of the five below
+    assert others < 0.05
+    assert each == pytest.approx(l_r + 0.5 * (4.5 + 5 * 0.05) / 6, rel=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from sketchrnn_cli.model.config import ModelConfig, refuse_unknown
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float64")  # float64: for comparisons
 LOSSES = ("exact", "magenta")
+SCHEDULES = ("exponential", "cosine")
+FLOORS = ("mean", "each")
 DEFAULT_STEPS = 10_000  # where neither steps, epochs nor a time limit is given
 
 
@@ -37,13 +39,17 @@ class TrainingConfig:
     loss: str = "exact"
     batch_size: int = 32
     learning_rate: float = 2e-3
-    learning_rate_decay: float = 0.9999  # a step
+    schedule: str = "exponential"  # or cosine, down to min_learning_rate at the last step
+    learning_rate_decay: float = 0.9999  # a step, of the exponential schedule
     min_learning_rate: float = 1e-5
+    warm_up: int = 0  # steps over which the rate rises from near zero
+    weight_decay: float = 0.0  # of matrices, times the rate (AdamW)
     gradient_clip: float = 1.0  # by value
     kl_weight: float = 0.5
     kl_weight_start: float = 0.01
     kl_weight_decay: float = 0.998  # a step, of the distance to kl_weight
     kl_floor: float = 0.2  # nats a latent dimension on the batch mean, below which KL is free
+    kl_floor_of: str = "mean"  # over all latent dimensions; or of each by itself
     average: float = 0.998  # the model that is kept averages the weights, this share of them old
     window: int = 16  # batches that are dealt by length together; 1: any lengths in a batch
     random_scale: float = 0.15  # x and y of a drawing are stretched by up to this share
@@ -60,13 +66,25 @@ class TrainingConfig:
             raise BadConfig(
                 f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}"
             )
-        if self.loss not in LOSSES:
-            raise BadConfig(f"loss must be one of {', '.join(LOSSES)}, not {self.loss!r}")
+        for name, known in (
+            ("loss", LOSSES),
+            ("schedule", SCHEDULES),
+            ("kl_floor_of", FLOORS),
+        ):
+            value = getattr(self, name)
+            if value not in known:
+                raise BadConfig(f"{name} must be one of {', '.join(known)}, not {value!r}")
+        if self.schedule == "cosine" and self.time_limit and not (self.steps or self.epochs):
+            raise BadConfig(
+                "schedule = cosine ends with the last step: give steps or epochs beside the "
+                "time limit"
+            )
         for name, low, high in (
             ("seed", 0, 2**63 - 1),
             ("steps", 0, 10**12),
             ("batch_size", 1, 1_000_000),
             ("window", 1, 1_000_000),
+            ("warm_up", 0, 10**9),
             ("log_every", 1, 10**9),
             ("save_every", 1, 10**9),
             ("valid_every", 1, 10**9),
@@ -82,6 +100,7 @@ class TrainingConfig:
             ("learning_rate", 1e-12, 10),
             ("learning_rate_decay", 1e-6, 1),
             ("min_learning_rate", 0, 10),
+            ("weight_decay", 0, 10),
             ("gradient_clip", 1e-9, 1e9),
             ("kl_weight", 0, 1e6),
             ("kl_weight_start", 0, 1e6),

@@ -116,8 +116,17 @@ class Trainer:
         self.dtype = precision.weights_type(config.precision)
         self.compute = precision.products_type(config.precision, device, model)
         self.network = SketchRNN(model, seed=config.seed).to(device, self.dtype)
-        self.optimizer = torch.optim.Adam(
-            self.network.parameters(), lr=config.learning_rate, fused=device.type != "mps"
+        matrices = [p for p in self.network.parameters() if p.dim() > 1]
+        others = [p for p in self.network.parameters() if p.dim() <= 1]
+        groups: list[dict[str, Any]] = [
+            {"params": matrices},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        self.optimizer = torch.optim.AdamW(
+            groups,
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=device.type != "mps",
         )
         self.average = [parameter.detach().clone() for parameter in self.network.parameters()]
         self.progress = Progress()
@@ -265,15 +274,19 @@ class Trainer:
         l_r = losses.reconstruction / (n_sketches * self.corpus.n_max)
         loss, l_kl = l_r, torch.zeros_like(l_r)
         if self.network.encoder is not None:
-            l_kl = team.whole(losses.kl.mean() / n_sketches)  # the floor is under all of it
-            loss = l_r + schedules.kl_weight(config, step) * l_kl.clamp(min=config.kl_floor)
+            each = team.whole(losses.kl / n_sketches)  # the floor is under all of the batch
+            l_kl = each.mean()
+            floored = (each if config.kl_floor_of == "each" else l_kl).clamp(min=config.kl_floor)
+            loss = l_r + schedules.kl_weight(config, step) * floored.mean()
         self.optimizer.zero_grad()
         loss.backward()
         if team.world > 1:
             l_r, loss = self._sum_gradients(l_r.detach(), loss.detach())
         torch.nn.utils.clip_grad_value_(self.network.parameters(), config.gradient_clip)
         for group in self.optimizer.param_groups:
-            group["lr"] = schedules.learning_rate(config, step) * self.progress.rate_scale
+            group["lr"] = (
+                schedules.learning_rate(config, step, self.last_step) * self.progress.rate_scale
+            )
         self.optimizer.step()
         self.progress.step += 1
         # the first steps are forgotten sooner: share k / (k + 9) of the old, at most `average`
@@ -345,7 +358,7 @@ class Trainer:
             loss=loss,
             l_r=l_r,
             l_kl=l_kl,
-            learning_rate=schedules.learning_rate(self.config, max(step - 1, 0))
+            learning_rate=schedules.learning_rate(self.config, max(step - 1, 0), self.last_step)
             * self.progress.rate_scale,
             kl_weight=schedules.kl_weight(self.config, max(step - 1, 0)) if has_kl else 0.0,
             sketches_per_second=round(rate, 2),
@@ -484,7 +497,8 @@ class Trainer:
         if self.team.is_first:
             log.truncate(self.run, self.progress.step)
         self.save()
-        rate = schedules.learning_rate(self.config, self.progress.step) * self.progress.rate_scale
+        rate = schedules.learning_rate(self.config, self.progress.step, self.last_step)
+        rate *= self.progress.rate_scale
         return RolledBack(
             at, self.progress.step, rate, left=MOST_ROLLBACKS - self.progress.rollbacks
         )

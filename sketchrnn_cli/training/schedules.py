@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 from sketchrnn_cli.training.config import TrainingConfig
 
 
-def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Decays by a constant factor a step towards its minimum; step 0 is the first."""
+def learning_rate(config: TrainingConfig, step: int, last_step: int) -> float:
+    """Rises over the warm-up, then falls towards its minimum; step 0 is the first.
+
+    It falls by a constant factor a step, or along half a cosine that ends with the last step.
+    """
     low = min(config.min_learning_rate, config.learning_rate)
-    return low + (config.learning_rate - low) * config.learning_rate_decay**step
+    if config.schedule == "cosine":
+        share = 0.5 + 0.5 * math.cos(math.pi * min(step / last_step, 1.0))
+    else:
+        share = config.learning_rate_decay**step
+    rate = low + (config.learning_rate - low) * share
+    return rate * min(1.0, (step + 1) / (config.warm_up + 1))
 
 
 def kl_weight(config: TrainingConfig, step: int) -> float:
