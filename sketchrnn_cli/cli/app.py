@@ -20,7 +20,8 @@ from sketchrnn_cli.cli import (
     signals,
     train,
 )
-from sketchrnn_cli.errors import SketchError
+from sketchrnn_cli.errors import BadFile, SketchError
+from sketchrnn_cli.sketches.streams import reason
 
 MAX_MESSAGE = 4000  # characters
 
@@ -40,10 +41,14 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
         except OSError as error:
-            if not pipes.is_broken(error):
+            if pipes.is_broken(error):
+                pipes.let_go(sys.stdout)  # the reader has what it wanted, as with `| head`
+                raise typer.Exit(0) from None
+            if error.filename is None or ctx.params.get("debug"):
                 raise
-            pipes.let_go(sys.stdout)  # the reader has what it wanted, as with `| head`
-            raise typer.Exit(0) from None
+            # a name that is too long, a folder that may not be looked into: asking is a fault then
+            _tell(BadFile(f"{error.filename}: {reason(error)}"))
+            raise typer.Exit(BadFile.exit_code) from error
 
 
 def _tell(error: SketchError) -> None:
@@ -117,5 +122,7 @@ def main() -> None:
         with signals.unwound():
             app(args=arguments, prog_name="sketchrnn")
     except SketchError as error:  # of --help and --version, before a command is chosen
+        if "--debug" in arguments[:1]:
+            raise
         _tell(error)
         sys.exit(error.exit_code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -45,7 +45,15 @@ class Terminal:
         """The ``--json`` object: one line on stdout."""
         import orjson
 
-        typer.echo(orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY).decode())
+        try:
+            text = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+        except TypeError:  # a number of over 64 bits, a name that is not UTF-8
+            import json
+
+            text = json.dumps(values, default=_plain)
+        if not text.isprintable():  # what turns text around on a terminal, in a stranger's word
+            text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+        typer.echo(text)
 
     def track(self, items: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:
         """Pass items on, with a progress bar when a person is watching.
@@ -60,6 +68,11 @@ class Terminal:
             *columns, TimeRemainingColumn(), console=self.console, transient=True
         ) as progress:
             yield from progress.track(items, total=total, description=what)
+
+
+def _plain(value: Any) -> object:
+    """An array as lists."""
+    return value.tolist()
 
 
 def stdout_is_terminal() -> bool:

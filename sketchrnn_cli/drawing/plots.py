@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -44,6 +43,7 @@ _DEFAULTS: Any = {
     "grid.color": "#dddddd",
     "grid.linewidth": 0.6,
 }
+_LARGEST = 1e15  # a step or a loss beyond is none
 _POINTS = 400  # of one curve; more are averaged
 _BEGINNING = 0.02  # part of a curve that may leave the plot at the top: the first steps
 
@@ -88,7 +88,7 @@ def _panel(axes: Axes, metrics: Sequence[Mapping[str, object]], key: str, title:
         return
     tops = [values[int(len(values) * _BEGINNING) :].max() for values in shown]
     low, high = min(values.min() for values in shown), max(tops)
-    room = 0.05 * (high - low) or 0.05
+    room = max(0.05 * (high - low) or 0.05, 1e-6 * abs(high))  # more than rounding errors
     axes.set_ylim(low - room, high + room)
     axes.legend(frameon=False)
 
@@ -106,10 +106,10 @@ def _curve(metrics: Sequence[Mapping[str, object]], split: str, key: str) -> Cur
 
 
 def _number(value: object) -> float | None:
-    """A finite number, or None."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    """A number that can be plotted, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    return float(value) if abs(value) < _LARGEST else None
 
 
 def _thinned(steps: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> Curve:

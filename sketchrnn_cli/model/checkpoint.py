@@ -31,7 +31,6 @@ Torch-free.
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -46,6 +45,8 @@ from sketchrnn_cli.model.config import ModelConfig
 
 FORMAT_VERSION = 2  # 1: no decoder.words, one Gaussian a word with one latent.scale (Z, Z)
 FILE_NAME = "model.safetensors"
+LARGEST_WEIGHT = 1e6  # trained ones are below 100; products of larger ones overflow
+LARGEST_SCALE = 1e9  # data units a model unit; the smallest is one by it
 
 Weights = dict[str, npt.NDArray[np.float32]]
 
@@ -325,5 +326,10 @@ def _check(checkpoint: Checkpoint, name: str) -> None:
             raise BadCheckpoint(f"{name}: weight {key} is {found.shape}, and should be {shape}")
         if not np.isfinite(found).all():
             raise BadCheckpoint(f"{name}: weight {key} holds a number that is not finite")
-    if not (math.isfinite(checkpoint.scale_factor) and checkpoint.scale_factor > 0):
-        raise BadCheckpoint(f"{name}: scale factor {checkpoint.scale_factor} is not positive")
+        if np.abs(found).max(initial=0) > LARGEST_WEIGHT:
+            raise BadCheckpoint(f"{name}: weight {key} holds {np.abs(found).max():g}; damaged?")
+    if not 1 / LARGEST_SCALE <= checkpoint.scale_factor <= LARGEST_SCALE:
+        raise BadCheckpoint(
+            f"{name}: scale factor {checkpoint.scale_factor:g} is not from {1 / LARGEST_SCALE:g} "
+            f"to {LARGEST_SCALE:g}"
+        )

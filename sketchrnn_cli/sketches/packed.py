@@ -251,9 +251,11 @@ def _map(path: Path, member: npz.Member, types: tuple[str, ...]) -> npt.NDArray[
 
 def _fault(corpus: Corpus) -> str:
     """What does not fit together, or nothing."""
-    n = len(corpus.offsets) - 1
-    if corpus.moves.ndim != 2 or corpus.moves.shape[1] != 3 or corpus.offsets.ndim != 1 or n < 0:
+    if corpus.moves.ndim != 2 or corpus.moves.shape[1] != 3:
         return "arrays of other shapes"
+    if corpus.offsets.ndim != 1 or not len(corpus.offsets):
+        return "arrays of other shapes"
+    n = len(corpus.offsets) - 1
     for name in ("word_ids", "splits", "hashes"):
         if getattr(corpus, name).shape != (n,):
             return f"{name} is not one for each of {n} drawings"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -15,6 +14,7 @@ from sketchrnn_cli.sketches import simplify
 from sketchrnn_cli.sketches.blocks import Block, Moves, from_sketches
 from sketchrnn_cli.sketches.sketch import BOX, Sketch
 
+LARGEST = 1e10  # pixels, data units; nothing is as large
 SMALLEST_CANVAS_DRAWING = 16  # pixels; a partial drawing of less has no scale to go by
 
 
@@ -32,8 +32,11 @@ class Preparation:
     from_origin: bool = False  # the first point is 0, 0, as in sketch-rnn's files, not a place
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.epsilon) and self.epsilon >= 0):
-            raise BadConfig(f"epsilon must be 0 or more, not {self.epsilon}")
+        for name in ("fit", "simplified", "from_origin"):
+            if not isinstance(getattr(self, name), bool):
+                raise BadConfig(f"{name} must be true or false")
+        if not 0 <= self.epsilon <= LARGEST:
+            raise BadConfig(f"epsilon must be 0 or more, not {self.epsilon:g}")
         if not 1 <= self.min_points <= self.max_points:
             raise BadConfig(
                 f"min points {self.min_points} and max points {self.max_points}: "
@@ -41,8 +44,8 @@ class Preparation:
             )
         if not self.clip > 0:
             raise BadConfig(f"clip must be above 0, not {self.clip}")
-        if not (math.isfinite(self.box) and self.box > 0):
-            raise BadConfig(f"box must be above 0, not {self.box}")
+        if not 1 / LARGEST <= self.box <= LARGEST:
+            raise BadConfig(f"box must be from {1 / LARGEST:g} to {LARGEST:g}, not {self.box:g}")
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -55,11 +58,11 @@ class Preparation:
         Raises:
             BadConfig: a name that does not exist, or one that is missing.
         """
-        if unknown := values.keys() - {f.name for f in fields(cls)}:
+        if unknown := {str(name) for name in values} - {f.name for f in fields(cls)}:
             raise BadConfig(f"unknown preparation settings: {', '.join(sorted(unknown))}")
         try:
             return cls(**values)
-        except TypeError as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise BadConfig(f"bad preparation settings: {error}") from None
 
 

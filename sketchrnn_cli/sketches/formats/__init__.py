@@ -69,7 +69,12 @@ def word_of(source: str) -> str | None:
             name = name[: -len(suffix)]
     if format_of(source) == "svg":
         name = _NUMBERED.sub("", name) or _folder_of(source) or name
-    return name
+    return _text(name)
+
+
+def _text(name: str) -> str:
+    """A name as UTF-8 has it, ``?`` for what it cannot have; those of files may be any bytes."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _folder_of(source: str) -> str:
@@ -87,13 +92,12 @@ def expand(sources: Iterable[str]) -> list[File]:
     """
     found: list[File] = []
     for source in sources:
-        path = Path(source)
-        if source != STDIO and path.is_dir():
+        if source != STDIO and os.path.isdir(source):
             inside = _inside(source)
             if not inside:
                 raise BadFile(f"{source}: no drawings in this folder ({', '.join(KNOWN)})")
             found += inside
-        elif source == STDIO or path.exists():  # also a pipe, a device
+        elif source == STDIO or os.path.exists(source):  # also a pipe, a device
             format_of(source)
             found.append(File(source, word_of(source)))
         elif glob.has_magic(source):
@@ -124,7 +128,7 @@ def _inside(folder: str) -> list[File]:
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        word = Path(os.path.abspath(place)).name
+        word = _text(Path(os.path.abspath(place)).name)
         for name in names:
             path = os.path.join(place, name)
             if name.startswith("."):
@@ -166,6 +170,7 @@ def read_blocks(
         BadFile: a file that cannot be read, or holds something else.
         BadSketch: a faulty drawing, unless these are skipped.
     """
+    label = None if label is None else _text(label)
     source, word = files[0].path, label or files[0].word
     kind = format_of(source)
     if kind == "svg":
@@ -210,6 +215,7 @@ def read_sketches(
         BadFile: a file that cannot be read, or holds something else.
         BadSketch: a faulty drawing, unless these are skipped.
     """
+    label = None if label is None else _text(label)
     report = None if on_error == "fail" else skipped or _ignore
     for files in together([source] if isinstance(source, File) else expand([source])):
         path, word = files[0]

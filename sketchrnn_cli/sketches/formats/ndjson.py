@@ -35,6 +35,7 @@ MAX_LISTS = 3_200_000  # in a line, with its objects; each takes 60 bytes or mor
 MAX_NUMBERS = 6_000_000  # in a line, and texts
 FAR = 1e9  # pixels; a coordinate beyond is a fault
 EXACT = 1 << 24  # whole numbers below are the same in float32
+MAX_STROKES = 100_000  # of a drawing that is handed on by itself; each takes 500 bytes meanwhile
 MAX_HELD = 1024  # lines of a file kept back while their strokes read both ways
 MAX_HELD_BYTES = 1 << 20
 
@@ -369,6 +370,8 @@ def _word(record: dict[str, Any], word: str | None) -> str | None:
 
 def _sketch(record: dict[str, Any], where: str, word: str | None, *, pairs: bool) -> Sketch:
     """The drawing of a line."""
+    if len(record["drawing"]) > MAX_STROKES:
+        raise BadSketch(f"{where}: {len(record['drawing']):,} strokes, which is no drawing")
     strokes = _rows(record["drawing"], where, pairs=pairs)
     lines = tuple(np.array(rows[:2], np.float32).T.copy() for rows in strokes)
     times = None
@@ -392,6 +395,12 @@ def is_time(thirds: list[Row]) -> bool:
         return False
     steps = np.diff(np.array(row, float))
     return bool(row[-1] > row[0] and (steps >= 0).mean() >= 0.9)
+
+
+def _has_truth(line: bytes, record: dict[str, Any]) -> bool:
+    """Whether true or false stands in a line where numbers may be: an array takes them for some."""
+    n = line.count(b"true") + line.count(b"false")
+    return n > (type(record.get("recognized")) is bool)
 
 
 def _block(
@@ -418,7 +427,10 @@ def _block(
             if pairs:
                 raise TypeError  # the slow way
             record = loads(line)
-            for stroke in record["drawing"]:
+            drawing = record["drawing"]
+            if type(drawing) is not list or _has_truth(line, record):
+                raise TypeError
+            for stroke in drawing:
                 xs, ys = stroke[0], stroke[1]
                 n = len(xs)
                 if n != len(ys):
@@ -427,10 +439,13 @@ def _block(
                     x.fromlist(xs)
                     y.fromlist(ys)
                     n_points.append(n)
+                elif type(xs) is not list or type(ys) is not list:
+                    raise TypeError
                 if len(stroke) > 2:
-                    thirds.append(stroke[2])
-                    if len(stroke[2]) != n:
+                    third = stroke[2]
+                    if type(third) is not list or len(third) != n or len(stroke) > 3:
                         raise TypeError
+                    thirds.append(third)
         except (TypeError, KeyError, IndexError, orjson.JSONDecodeError):
             del x[n_before:], y[n_before:], n_points[strokes_before:]
             strokes = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import math
+import os
 import re
 import sys
 import zipfile
@@ -46,6 +47,7 @@ MAX_DENSE = 1 << 26  # bytes of a Fortran-ordered array, which is read whole
 MAX_DRAWING = 1 << 24  # bytes of one drawing
 MAX_DIRECTORY = 1 << 22  # bytes of the names in a zip, and what they take
 BATCH_BYTES = 1 << 22
+FAR = 1e9  # pixels; an offset beyond is a fault
 
 SPLITS = {
     "train": TRAIN, "training": TRAIN, "valid": VALID, "validation": VALID, "val": VALID,
@@ -108,7 +110,7 @@ def read_blocks(
         drawings, others = choose(members, source)
         if note and others:
             note(f"{source}: ignored {', '.join(member.name for member in others)}")
-        if drawings[0].shape[1:] == (2,):
+        if drawings[0].is_number and drawings[0].shape[1:] == (2,):
             yield _one_drawing(archive, drawings, source, word)
             return
         codes = {SPLITS.get(member.name, UNSPLIT) for member in drawings}
@@ -156,7 +158,7 @@ def open_zip(source: str) -> Iterator[zipfile.ZipFile]:
         try:
             with archive:
                 yield archive
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError) as error:
             raise BadFile(f"{source}: damaged zip ({error}); get the file again") from None
         except (NotImplementedError, RuntimeError) as error:
             if type(error) not in (NotImplementedError, RuntimeError):
@@ -171,7 +173,10 @@ def zip_of(file: BinaryIO) -> zipfile.ZipFile:
         zipfile.BadZipFile: it is longer, or this is no zip.
     """
     reader = _Reader(file)
-    archive = zipfile.ZipFile(cast(IO[bytes], reader))
+    try:
+        archive = zipfile.ZipFile(cast(IO[bytes], reader))
+    except UnicodeDecodeError:
+        raise zipfile.BadZipFile("a name that is no text") from None
     reader.limit = sys.maxsize
     return archive
 
@@ -182,7 +187,12 @@ class _Reader:
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.limit = MAX_DIRECTORY
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+        self.tell, self.seekable = file.tell, file.seekable
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_SET and not 0 <= offset <= sys.maxsize:
+            raise zipfile.BadZipFile("a member that lies outside of the file")
+        return self.file.seek(offset, whence)
 
     def read(self, size: int = -1) -> bytes:
         if size > self.limit:
@@ -426,6 +436,12 @@ def _block(
         good = _drop(finite, counts, first, where, "holds a number that is not finite", skipped)
         rows, counts = rows[np.repeat(good, counts)], counts[good]
         first = -1
+    if rows.dtype.itemsize > 2:  # fewer bytes hold no such number
+        near = np.asarray(((rows[:, :2] > -FAR) & (rows[:, :2] < FAR)).all(axis=1))
+        if not near.all():
+            good = _drop(near, counts, first, where, "leads off every canvas", skipped)
+            rows, counts = rows[np.repeat(good, counts)], counts[good]
+            first = -1
     if rows.shape[1] == 5:
         lift, ends = rows[:, 3] > 0.5, rows[:, 4] > 0.5
         after = ends  # the end row itself is no point
@@ -491,8 +507,8 @@ def _one_drawing(
             read_header(stream, where)
             data = np.frombuffer(_exactly(stream, size, where), kind)
         line = data.reshape(member.shape, order="F" if member.fortran else "C").astype(float)
-        if not np.isfinite(line).all():
-            raise BadSketch(f"{where}: holds a number that is not finite; mend the file")
+        if not (np.abs(line) < FAR).all():
+            raise BadSketch(f"{where}: holds a number that is no place on a canvas; mend the file")
         if len(line):
             lines.append(line)
     counts = np.array([len(line) for line in lines], np.int64)
@@ -501,8 +517,10 @@ def _one_drawing(
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """arr_2 comes before arr_10."""
-    return [(int(p), "") if p.isdigit() else (-1, p) for p in re.split(r"(\d+)", name)]
+    """arr_2 comes before arr_10; numbers may have more digits than ``int`` takes."""
+    parts = re.split(r"(\d+)", name)
+    digits = [(p.lstrip("0") if p.isdecimal() else None, p) for p in parts]
+    return [(-1, p) if d is None else (len(d), d) for d, p in digits]
 
 
 def write_objects(stream: BinaryIO, arrays: Iterable[npt.NDArray[Any]], n: int) -> None:

@@ -26,6 +26,7 @@ Nodes = npt.NDArray[np.complex128]  # (3 K + 1,) for K segments
 STRAIGHT = complex(math.nan, math.nan)
 FAR = 1e12  # a number beyond is a fault
 TINY = 1e-12  # a radius below is none
+NEAR = 1e-100  # two points so near, in radii, are one
 LONGEST = 400  # characters of a number
 QUARTER = math.pi / 2
 MANY = "more strokes or points than a drawing has"
@@ -208,6 +209,9 @@ class _Pen:
         half = (self.here - to) / 2 * axes.conjugate()
         begin = complex(half.real / rx, half.imag / ry)  # the ellipse is the unit circle,
         # or a larger one around the middle: radii that are too small grow
+        if abs(begin) < NEAR:
+            self.line(to)
+            return
         side = math.sqrt(max(1 / abs(begin) ** 2 - 1, 0.0)) * (-1 if large != sweep else 1)
         center = 1j * side * begin
         spoke, last = begin - center, -begin - center

@@ -1,0 +1,765 @@
+"""What is fuzzed: every reader, as a function of bytes that may raise SketchError and no more.
+
+Each takes its bytes through public functions of the package, and looks at what it gets: all that
+is read must be finite, and can be written.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import json
+import os
+import pickle
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import commands
+import datafiles
+import mutators
+import networks
+import numpy as np
+from mutators import Mutator
+
+from sketchrnn_cli.drawing.sheet import Style
+from sketchrnn_cli.drawing.svg import to_svg
+from sketchrnn_cli.errors import SketchError
+from sketchrnn_cli.inference import latents as latent_files
+from sketchrnn_cli.inference import prompt as prompts
+from sketchrnn_cli.inference import sampler, wish
+from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.plan import Settings
+from sketchrnn_cli.model import checkpoint, sketch_rnn_js
+from sketchrnn_cli.model.config import ModelConfig
+from sketchrnn_cli.sketches import corpus, formats, statistics
+from sketchrnn_cli.sketches.blocks import to_moves
+from sketchrnn_cli.sketches.formats import ndjson, npz, unpickled
+from sketchrnn_cli.sketches.formats.svg import path as svg_path
+from sketchrnn_cli.sketches.preparation import prepare_like
+from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
+from sketchrnn_cli.sketches.words import clashes, closest, fold, forms, visible
+from sketchrnn_cli.training import config as training_config
+from sketchrnn_cli.training import log, state
+
+MOST = 2000  # drawings of a file that are looked at
+LONGEST = 4000  # bytes of plain inputs
+
+
+class NoInput(Exception):
+    """Bytes that stand for nothing here; not counted."""
+
+
+class Target(NamedTuple):
+    """One reader."""
+
+    run: Callable[[bytes], None]
+    seeds: Callable[[], list[bytes]]
+    mutate: Mutator
+    tokens: tuple[bytes, ...] = ()
+    share: float = 1.0  # of the executions of a campaign
+    longest: int = LONGEST  # bytes
+
+
+@cache
+def folder() -> Path:
+    """Where inputs are written, gone when the process ends."""
+    import atexit
+
+    made = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    owner = os.getpid()
+    atexit.register(lambda: owner == os.getpid() and shutil.rmtree(made, ignore_errors=True))
+    return made
+
+
+def file(name: str, data: bytes) -> str:
+    """A file with this content; a new one each time, for one may be mapped."""
+    path = folder() / name
+    with suppress(FileNotFoundError):
+        path.unlink()
+    path.write_bytes(data)
+    return str(path)
+
+
+def look(sketch: Sketch) -> None:
+    """A drawing that was read."""
+    for stroke in sketch.strokes:
+        assert stroke.shape[0] >= 1, "an empty stroke"
+        assert np.isfinite(stroke).all(), "a point that is not finite"
+    ndjson.to_line(sketch)  # its word and fields are text
+
+
+def drawings(path: str) -> list[Sketch]:
+    """All drawings of a file, read in every way there is.
+
+    Raises:
+        SketchError: it cannot be read.
+    """
+    faults: list[str] = []
+    fault: SketchError | None = None
+    try:
+        strict = _first(formats.read_sketches(path))
+    except SketchError as error:
+        fault = error
+    skipping = _first(formats.read_sketches(path, on_error="skip", skipped=faults.append))
+    for sketch in skipping:
+        look(sketch)
+    if fault is not None:
+        assert os.path.basename(path) in str(fault), f"an error that names no file: {fault}"
+        raise fault
+    assert not faults, f"a fault where there was none: {faults[0]}"
+    assert len(strict) == len(skipping), "other drawings when faulty ones are skipped"
+    return strict
+
+
+def _first(sketches: Any) -> list[Sketch]:
+    return [sketch for _, sketch in zip(range(MOST), sketches, strict=False)]
+
+
+def blocks(path: str) -> None:
+    """The same in blocks, and what ``inspect`` counts in them."""
+    notes: list[str] = []
+    read = statistics.read_blocks(path, skipped=notes.append, note=notes.append)
+    found, examples = statistics.of_blocks(read, n_examples=3, seed=0)
+    facts = found.to_dict()
+    assert facts["n_sketches"] >= 0
+    for example in examples:
+        look(example)
+
+
+# drawings
+
+
+def read_npz(data: bytes) -> None:
+    path = file("x.npz", data)
+    drawings(path)
+    blocks(path)
+    for block in formats.read_blocks(formats.expand([path])):
+        moves = to_moves(block)
+        assert np.isfinite(moves).all(), "a move that is not finite"
+
+
+def read_pickle(data: bytes) -> None:
+    used = unpickled.used_memos(io.BytesIO(data), "x")
+    n = 0
+    for batch in unpickled.items(io.BytesIO(data), used, "x"):
+        for item in batch:
+            n += 1
+            assert isinstance(item.data, bytes)
+
+
+def read_npy_header(data: bytes) -> None:
+    descr, fortran, shape = npz.read_header(io.BytesIO(data), "x")
+    str(npz.Member("x", descr, fortran, shape, zipfile.ZipInfo("x")))
+
+
+def read_ndjson(data: bytes) -> None:
+    path = file("x.ndjson", data)
+    _same_both_ways(path)
+
+
+def read_ndjson_gz(data: bytes) -> None:
+    path = file("x.ndjson.gz", data)
+    drawings(path)
+    blocks(path)
+
+
+def _same_both_ways(path: str) -> None:
+    """One by one and in blocks the same drawings are read, or none."""
+    fault: SketchError | None = None
+    one_by_one: list[Sketch] = []
+    together: list[Sketch] = []
+    try:
+        one_by_one = drawings(path)
+    except SketchError as error:
+        fault = error
+    try:
+        for block in formats.read_blocks(formats.expand([path]), extras=True):
+            together += [block.sketch(i) for i in range(len(block))]
+    except SketchError:
+        assert fault is not None, "a fault in blocks alone"
+    else:
+        assert fault is None, f"no fault in blocks, but: {fault}"
+        assert len(one_by_one) == len(together) or len(together) > MOST, "other drawings in blocks"
+        for a, b in zip(one_by_one, together, strict=False):
+            assert a.word == b.word, "another word in blocks"
+            assert np.array_equal(a.points(), b.points()), "other points in blocks"
+            assert a.extras.keys() == b.extras.keys(), "other fields in blocks"
+    if fault is not None:
+        raise fault
+    blocks(path)
+
+
+def read_bin(data: bytes) -> None:
+    path = file("x.bin", data)
+    drawings(path)
+    blocks(path)
+
+
+def read_svg(data: bytes) -> None:
+    path = file("x.svg", data)
+    for sketch in drawings(path)[:20]:
+        prepare_like(sketch, _preparation())
+    blocks(path)
+
+
+def _preparation() -> dict[str, Any]:
+    """How a model's drawings were made."""
+    return {"fit": True, "simplified": True, "epsilon": 2.0, "max_points": 250, "min_points": 1,
+            "clip": 1000.0, "box": 255.0, "from_origin": False}  # fmt: skip
+
+
+def read_svg_path(data: bytes) -> None:
+    for nodes in svg_path.parse(data.decode("utf-8", "replace"), room=2000):
+        straight = np.isnan(nodes)
+        assert not straight[::3].any(), "a node that is not finite"
+        assert np.isfinite(nodes[~straight]).all(), "a node that is not finite"
+
+
+def read_packed(data: bytes) -> None:
+    path = file("x.npz", data)
+    assert isinstance(corpus.is_packed(path), bool)
+    opened = corpus.Corpus.open(path)
+    statistics.of_corpus(opened, n_examples=3, seed=0)
+    for split in corpus.SPLITS:
+        opened.split_hash(split)
+    for block in opened.blocks():
+        assert np.isfinite(block.points).all()
+    for i in range(min(len(opened), 20)):
+        look(opened.sketch(i))
+
+
+# models
+
+
+@cache
+def _small(*, encoder: bool = True, n_words: int = 0, n_mixtures: int = 2) -> checkpoint.Checkpoint:
+    words = ("cat", "dog", "ice cream")[: max(n_words, 1)]
+    return networks.tiny(
+        encoder=encoder,
+        decoder_size=3,
+        encoder_size=2,
+        latent_size=2,
+        n_mixtures=n_mixtures,
+        n_words=n_words,
+        words=words,
+        preparation=_preparation(),
+        training={"step": 20, "counts": [3] * len(words), "valid": {"loss": 2.5}},
+    )
+
+
+CAT = from_polylines([[[20, 90], [10, 20], [60, 60]], [[70, 110]]], "cat")
+
+
+def use(model: checkpoint.Checkpoint) -> None:
+    """Draw with a model, and go on from a drawing."""
+    if sum(array.size for array in model.weights.values()) > 1 << 20:
+        return
+    network = Engine(model)
+    settings = Settings(max_points=4)
+    for sketch in sampler.draw(network, 1, settings=settings):
+        look(sketch)
+    begun = wish.of_beginnings(model, [CAT])
+    for sketch in wish.grant(network, begun, settings, best_of=1):
+        look(sketch)
+    if model.words and (model.config.n_words or len(model.words) == 1):
+        wish.understand(model, f"2 {model.words[0]}", "x", strict=False)
+    assert sum(model.counts) >= 0
+
+
+def read_model(data: bytes) -> None:
+    use(checkpoint.load(file("x.safetensors", data)))
+
+
+def read_browser_model(data: bytes) -> None:
+    found = checkpoint.load(file("x.gen.json", data))
+    use(found)
+    again, _ = sketch_rnn_js.file_of(found)
+    assert again
+
+
+def read_state(data: bytes) -> None:
+    found = state.from_bytes(data, Path("x.safetensors"))
+    assert isinstance(found.progress, state.Progress)
+    state.to_bytes(found.progress, found.arrays)
+
+
+def inspect_model(data: bytes) -> None:
+    path = file("x.safetensors", data)
+    for words in (
+        ["inspect", path],
+        ["inspect", path, "--json"],
+        ["sample", "--list-words", "-m", path],
+    ):
+        commands.check(commands.call(words))
+
+
+def inspect_run(data: bytes) -> None:
+    """metrics.jsonl, as ``inspect`` and ``train --resume`` read it."""
+    run = folder() / "run"
+    if not run.is_dir():
+        run.mkdir()
+        checkpoint.save(run / "model.safetensors", _small())
+    (run / "metrics.jsonl").write_bytes(data)
+    for record in log.read(run):
+        assert isinstance(record, dict)
+    log.truncate(run, 40)
+    (run / "metrics.jsonl").write_bytes(data)
+    commands.check(commands.call(["inspect", str(run)]))
+    commands.check(commands.call(["inspect", str(run), "--json"]))
+
+
+def plot_run(data: bytes) -> None:
+    """The same as a picture of its losses."""
+    run = folder() / "plotted"
+    run.mkdir(exist_ok=True)
+    (run / "metrics.jsonl").write_bytes(data)
+    checkpoint.save(run / "model.safetensors", _small())
+    words = ["inspect", str(run), "--plot", str(folder() / "loss.png")]
+    commands.check(commands.call(words))
+
+
+# text
+
+
+def read_toml(data: bytes) -> None:
+    path = Path(file("x.toml", data))
+    tables = training_config.read_toml(path)
+    model = ModelConfig.from_dict(tables.get("model", {}))
+    training = training_config.TrainingConfig.from_dict(tables.get("training", {}))
+    training.last_step(10)
+    data_table = tables.get("data", {})
+    if not data_table:
+        path.write_bytes(training_config.to_toml(model, training, {}))
+        again = training_config.read_toml(path)
+        assert ModelConfig.from_dict(again["model"]) == model
+        assert training_config.TrainingConfig.from_dict(again["training"]) == training
+
+
+def read_duration(data: bytes) -> None:
+    seconds = training_config.parse_duration(data.decode("utf-8", "replace"))
+    assert seconds > 0
+
+
+LABELS = (
+    "cat", "dog", "ice cream", "salt and pepper", "t-shirt", "The Eiffel Tower", "cup", "3", "ǅ",
+    "naïve", "flip flops", "mouse", "clock", "draw",
+)  # fmt: skip
+
+
+def read_prompt(data: bytes) -> None:
+    text = data.decode("utf-8", "replace")
+    words, _, rest = text.rpartition("\x1e")  # a model's own words may come before
+    labels = tuple(words.split("\x1d"))[:50] if words else LABELS
+    for strict in (False, True):
+        found = prompts.parse(rest, labels, strict=strict)
+        for thing in found.things:
+            stops = [thing] if isinstance(thing, prompts.Thing) else thing.stops
+            for stop in stops:
+                assert all(label in labels for label, _ in stop.parts), "a word of no label"
+                assert abs(sum(share for _, share in stop.parts) - 1) < 1e-9, (
+                    "shares that are not 1"
+                )
+            assert thing.count is None or 1 <= thing.count <= prompts.MAX_COUNT
+        assert all(word.isprintable() for word in found.ignored), "what is ignored is not printable"
+
+
+def read_words(data: bytes) -> None:
+    lines = data.decode("utf-8", "replace").split("\n")[:20]
+    for line in lines:
+        folded = fold(line)
+        assert fold(folded) == folded, "folding twice changes something"
+        assert forms(line)[0] == folded
+        visible(line)
+    clashes(lines)
+    closest(lines[0], lines)
+
+
+def read_latents(data: bytes) -> None:
+    path = file("z.npz", data)
+    found = latent_files.read(path)
+    assert np.isfinite(found.mu).all(), "a latent that is not finite"
+    stream = io.BytesIO()
+    latent_files.write_npz(stream, found)
+    again = latent_files.read(file("z2.npz", stream.getvalue()))
+    assert np.array_equal(again.mu, found.mu)
+    with suppress(SketchError):
+        wish.of_latents(_small(), found, frames=2)
+
+
+def complete(data: bytes) -> None:
+    """Drawings of the page or of anybody, to be gone on with."""
+    path = file("page.ndjson", data)
+    model = _small()
+    begun = wish.of_beginnings(model, formats.read_sketches(path))
+    if 0 < begun.n <= 4:
+        settings = Settings(max_points=300)
+        if all(len(p) <= 290 for p in begun.prefixes or []):
+            for sketch in wish.grant(Engine(model), begun, settings, best_of=1):
+                look(sketch)
+
+
+@cache
+def place() -> commands.Place:
+    """Where commands are run."""
+    return commands.Place(folder() / "place")
+
+
+def command_line(data: bytes) -> None:
+    words = commands.words_of(data)
+    if words is None or words[:1] == ["train"]:
+        raise NoInput
+    commands.run_words(place(), words)
+
+
+def train_command(data: bytes) -> None:
+    words = commands.words_of(data)
+    if words is None or words[:1] != ["train"]:
+        raise NoInput
+    commands.run_words(place(), words)
+
+
+# seeds, made by the package itself
+
+
+def _npz_seeds() -> list[bytes]:
+    made = []
+    few = datafiles.stroke3(3)
+    dense = np.zeros((2, 4, 3), np.int16)
+    dense[:, :3] = [[3, 4, 0], [5, 6, 1], [1, 0, 0]]
+    five = np.zeros((2, 3, 5), np.float32)
+    five[:, :2, 2], five[:, 2, 4] = 1, 1
+    for protocol, arrays in (
+        (2, {"train": few, "valid": few[:1], "test": few[:1]}),
+        (3, {"sketches": [m.astype(np.float64) for m in few]}),
+        (4, {"x": few}),
+        (3, {"train": dense, "test": dense.astype(np.float16)}),
+        (3, {"sketches": five}),
+        (3, {"arr_0": dense[0, :, :2], "arr_1": dense[0, :1, :2].astype(float)}),
+        (3, {"x": np.asfortranarray(dense.astype(np.float64)), "note": np.zeros(3)}),
+    ):
+        made.append(_bytes_of(lambda p, a=arrays, n=protocol: datafiles.write_npz(p, n, **a)))
+    made.append(_bytes_of(_python2))
+    stream = io.BytesIO()
+    npz.write_sketches(stream, [CAT, CAT], 2)
+    return [*made, stream.getvalue(), *_packed_seeds()[:1]]
+
+
+def _python2(path: Path) -> None:
+    payload = datafiles.python2(pickle.dumps(datafiles.objects(datafiles.stroke3(2)), protocol=3))
+    datafiles.write_zip(path, train=datafiles.member(payload, 2))
+
+
+def _bytes_of(write: Callable[[Path], Any]) -> bytes:
+    path = folder() / "seed.npz"
+    write(path)
+    return path.read_bytes()
+
+
+def _member_seeds() -> list[bytes]:
+    found = []
+    for data in _npz_seeds():
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            found += [archive.read(name) for name in archive.namelist()]
+    return found
+
+
+def _pickle_seeds() -> list[bytes]:
+    found = [
+        one[10 + int.from_bytes(one[8:10], "little") :]
+        for one in _member_seeds()
+        if b"|O" in one[:90]
+    ]
+    return [
+        *found,
+        *(pickle.dumps(datafiles.objects(datafiles.stroke3(2)), protocol=p) for p in (2, 4, 5)),
+    ]
+
+
+def _ndjson_seeds() -> list[bytes]:
+    cat = datafiles.QUICKDRAW
+    raw = b'{"word":"cat","drawing":[[[0.5,90.25,30],[3,9.5,200],[0,16,40]],[[4],[5],[90]]]}\n'
+    pairs = b'{"drawing":[[[0,1],[2,3],[4,5],[6,7]],[[9,9]]],"word":"dog"}\n'
+    page = ndjson.to_line(CAT.with_extras(page=1, seed=7, finished=True, log_likelihood=-12.5))
+    return [
+        cat,
+        cat + raw,
+        raw * 2,
+        pairs + cat,
+        b"\xef\xbb\xbf" + cat + b"\r\n\n" + pairs,
+        page * 2,
+        b'{"drawing":[]}',
+    ]
+
+
+def _bin_seeds() -> list[bytes]:
+    record = b"\1\0\0\0\0\0\0\0US\1\0\0\0\1\2\0\3\0\0\x20\xff\0\x40\xff\1\0\7\7"
+    return [record, record * 3, gzip.compress(record * 2, mtime=0)]
+
+
+def _svg_seeds() -> list[bytes]:
+    ours = to_svg([CAT, CAT], Style()).encode()
+    theirs = b"""<?xml version="1.0"?>
+<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"
+  width="2in" height="50%" viewBox="0 0 200 100">
+<style>.a{fill:none;stroke:#000} #b{opacity:0} /* c */ @media x{path{fill:red}}</style>
+<defs><symbol id="s" viewBox="0 0 9 9"><circle r="4"/></symbol>
+<path id="p" d="M1 2l3-4.5.5e1z"/></defs>
+<g transform="translate(3,4) rotate(45 1 2) scale(2) skewX(3)" class="a">
+<path d="M0 0C1 2 3 4 5 6S7 8 9 9Q1 1 2 2T3 3A4 5 6 1 0 7 8a1 1 0 01.5.5H3V4z" style="fill:red"/>
+<rect x="1" y="2" width="30" height="4" rx="2"/><ellipse cx="5" cy="5" rx="3" ry="1"/>
+<line x1="1" x2="9" y2="3"/><polyline points="1,2 3,4 5 6"/><polygon points="0 0 5 5 1 9"/>
+<text>a</text></g><use xlink:href="#s" x="3" width="50" height="20"/><use href="#p"/>
+<switch><g systemLanguage="de"/><a><circle r="2"/></a></switch>
+<svg x="5" y="5" width="20" height="20" viewBox="0 0 5 5" preserveAspectRatio="xMinYMax slice">
+<circle r="2"/></svg></svg>"""
+    plain_ = b'<svg><path fill="none" stroke="red" d="M0 0L5 5"/></svg>'
+    return [ours, theirs, plain_, gzip.compress(plain_, mtime=0)]
+
+
+def _path_seeds() -> list[bytes]:
+    return [
+        b"M0 0L5 5", b"m1 2l3-4.5.5e1z", b"M0 0C1 2 3 4 5 6S7 8 9 9Q1 1 2 2T3 3zm1 1",
+        b"M10 80A4 5 6 1 0 7 8a1 1 0 01.5.5a9,9,45,11,3,3", b"M0,0H3V4h-1v-2z M5 5 6 6 7 7",
+        b"M1e3 1E-3z", b"none", b"M0 0A1 1 0 0 0 1e-200 0",
+    ]  # fmt: skip
+
+
+@cache
+def _packed_seeds() -> list[bytes]:
+    made = []
+    source, out = folder() / "seed.ndjson", folder() / "packed.npz"
+    lines = datafiles.QUICKDRAW * 2 + datafiles.QUICKDRAW.replace(b"cat", b"dog")
+    raw = b'{"word":"cat","drawing":[[[0.5,90.25,30],[3,9.5,200]]]}\n'
+    for text, options in (
+        (lines, corpus.BuildOptions(threads=1)),
+        (raw * 3, corpus.BuildOptions(threads=1, fit=False, simplify=False)),
+    ):
+        source.write_bytes(text)
+        corpus.build([str(source)], out, options)
+        made.append(out.read_bytes())
+    return made
+
+
+def _model_seeds() -> list[bytes]:
+    models = [_small(), _small(encoder=False), _small(n_words=3)]
+    made = [checkpoint.file_of(model) for model in models]
+    with_latents = _small(n_words=2)
+    shapes = checkpoint.latent_shapes(with_latents.config, 2, 1)
+    more = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
+    whole = checkpoint.Checkpoint(
+        config=with_latents.config,
+        weights=with_latents.weights | more,
+        scale_factor=20.0,
+        words=with_latents.words,
+    )
+    double = {name: array.astype(np.float64) for name, array in models[1].weights.items()}
+    metadata = json.loads(made[1][8 : 8 + int.from_bytes(made[1][:8], "little")])["__metadata__"]
+    metadata.pop("checksum", None)
+    made.append(checkpoint.to_bytes(double, metadata))
+    return [*made, checkpoint.file_of(whole), checkpoint.file_of(models[0], half=True)]
+
+
+def _browser_seeds() -> list[bytes]:
+    return [sketch_rnn_js.file_of(_small(encoder=e, n_mixtures=20))[0] for e in (True, False)]
+
+
+def _browser(data: bytes, rng: Any, raw: mutators.Raw) -> bytes:
+    """What the file says of itself, or one array, its base64 right; or anything."""
+    kind = rng.randrange(4)
+    try:
+        info, dims, blobs = json.loads(data)
+        if kind <= 1:
+            info = mutators.tree(info, rng, raw)
+        elif kind == 2:
+            k = rng.randrange(len(blobs))
+            numbers = bytearray(base64.b64decode(blobs[k], validate=True))
+            for _ in range(1 + rng.randrange(4)):
+                numbers[rng.randrange(len(numbers))] = rng.choice((0, 1, 127, 128, 255))
+            blobs[k] = base64.b64encode(numbers).decode()
+        else:
+            return mutators.json_text(data, rng, raw)
+        return json.dumps([info, dims, blobs]).encode()
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return mutators.json_text(data, rng, raw)
+
+
+def _state_seeds() -> list[bytes]:
+    arrays = {
+        "model.a": np.ones((2, 3), np.float32),
+        "mean.a": np.zeros((2, 3)),
+        "square.a": np.zeros(0),
+    }
+    return [state.to_bytes(state.Progress(step=40, best_loss=2.5), arrays)]
+
+
+def _seal_state(header: dict[str, Any], data: bytes) -> None:
+    """Give a state the checksum of what it holds."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    metadata = header.get("__metadata__")
+    text = json.dumps(header).encode()
+    with suppress(SafetensorError, ValueError, KeyError, TypeError):
+        arrays = load(len(text).to_bytes(8, "little") + text + data)
+        metadata["checksum"] = state._checksum(arrays, metadata["progress"])
+
+
+def _seal_model(header: dict[str, Any], data: bytes) -> None:
+    """Leave a checksum of a model out."""
+    if isinstance(metadata := header.get("__metadata__"), dict):
+        metadata.pop("checksum", None)
+
+
+def _latent_seeds() -> list[bytes]:
+    made = []
+    for values in (
+        {
+            "mu": np.ones((2, 2), np.float32),
+            "sigma": np.ones((2, 2), np.float32),
+            "words": np.array(["cat", ""]),
+        },
+        {"z": np.asfortranarray(np.ones((3, 2)))},
+    ):
+        stream = io.BytesIO()
+        np.savez_compressed(stream, **values)
+        made.append(stream.getvalue())
+    return [*made, b'{"z":[0.5,1],"sigma":[1,1],"word":"cat"}\n\n{"z":[1e9,-2],"sigma":[0,1]}\n']
+
+
+def _latents(data: bytes, rng: Any, raw: mutators.Raw) -> bytes:
+    change = mutators.zipped({}) if data[:2] == b"PK" else mutators.json_lines
+    return change(data, rng, raw)
+
+
+def _gzip_or(inside: Mutator) -> Mutator:
+    packed = mutators.gzipped(inside)
+    return lambda data, rng, raw: (packed if data[:2] == b"\x1f\x8b" else inside)(data, rng, raw)
+
+
+def _log_seeds() -> list[bytes]:
+    line = (
+        b'{"step":20,"split":"train","loss":2.5,"l_r":2.0,"l_kl":0.5,"learning_rate":0.001,"kl_weight":0.5,'
+        b'"sketches_per_second":90.0,"seconds":3.5}\n'
+    )
+    return [line, line + line.replace(b"train", b"valid"), line * 3 + line[:40], b""]
+
+
+def _toml_seeds() -> list[bytes]:
+    whole = training_config.to_toml(
+        ModelConfig(), training_config.TrainingConfig(), {"sources": ["a.npz"], "words": ["cat"]}
+    )
+    return [
+        whole,
+        b"[model]\nencoder = false\ndecoder_size = 1_6\n[training]\nsteps = 0x10\nkl_weight = 1e-3",
+    ]
+
+
+PROMPT_TOKENS = (
+    "cat", "dogs", "ice cream", "three", "21", "a pair of", "two dozen", "half", " and ", ", ",
+    " -> ", " + ", ":0.5", ":50%", " not ", "\x1e", "\x1d", "1,000", "½", "ﬁ", "²", "\u200d", "’",
+    "–", "½ cat", "hundred", "thousand", "-3", "1e9", ":1e-400", "salt and pepper", "\n",
+)  # fmt: skip
+
+
+def _prompt_seeds() -> list[bytes]:
+    texts = [
+        "cat", "three cats", "cat, dog", "cat:0.7 + dog:30%", "3 cat -> dog -> t-shirt",
+        "a pair of flip-flops", "draw me two dozen ice creams, please",
+        "salt and pepper & the eiffel tower", "21cats", "a\x1db c\x1d1 2\x1ea + 2 b c",
+        "half a dozen mice",
+    ]  # fmt: skip
+    return [text.encode() for text in texts]
+
+
+SVG_TOKENS = (
+    b"<g>", b"</g>", b"<use href='#p'/>", b"<!ENTITY a 'b'>", b"<![CDATA[", b"<?x y?>",
+    b"data-word=\"a\"", b"data-drawings=\"1\"", b"transform=\"matrix(1 0 0 1 1e9 0)\"",
+    b"display:none", b"&#0;", b"&lt;", b"1e-200", b"1e999", b"100%", b"encoding=\"utf-16\"",
+    b"encoding=\"x\"", b"<svg>", b"A1 1 0 0 0 1e-170 0",
+)  # fmt: skip
+
+
+def _about(data: bytes, rng: Any, raw: mutators.Raw) -> bytes:
+    """The description of a packed set, its header in step."""
+    size = int.from_bytes(data[8:10], "little")
+    text = mutators.json_text(data[10 + size :], rng, raw)
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.frombuffer(text, np.uint8), allow_pickle=False)
+    return stream.getvalue()
+
+
+_ABOUT: dict[str, Mutator] = {"about.npy": _about}
+
+TARGETS: dict[str, Target] = {
+    "npz": Target(read_npz, _npz_seeds, mutators.zipped({}), longest=1 << 16),
+    "pickle": Target(read_pickle, _pickle_seeds, mutators.pickled, share=4),
+    "npy-header": Target(read_npy_header, _member_seeds, mutators.npy, share=4),
+    "ndjson": Target(read_ndjson, _ndjson_seeds, mutators.json_lines, share=2),
+    "ndjson-gz": Target(
+        read_ndjson_gz,
+        lambda: [gzip.compress(seed, mtime=0) for seed in _ndjson_seeds()],
+        mutators.gzipped(mutators.json_lines),
+    ),
+    "bin": Target(read_bin, _bin_seeds, _gzip_or(mutators.quickdraw_bin), share=2),
+    "svg": Target(read_svg, _svg_seeds, _gzip_or(mutators.text), SVG_TOKENS, longest=1 << 13),
+    "svg-path": Target(
+        read_svg_path,
+        _path_seeds,
+        mutators.text,
+        tuple(b"MmLlHhVvCcSsQqTtAaZz"[k : k + 1] for k in range(20)),
+        share=6,
+        longest=600,
+    ),
+    "packed": Target(read_packed, _packed_seeds, mutators.zipped(_ABOUT), longest=1 << 15),
+    "model": Target(read_model, _model_seeds, mutators.safetensors(_seal_model), longest=1 << 15),
+    "browser-model": Target(read_browser_model, _browser_seeds, _browser, longest=1 << 15),
+    "state": Target(
+        read_state, _state_seeds, mutators.safetensors(_seal_state), longest=1 << 13, share=2
+    ),
+    "inspect-model": Target(
+        inspect_model, _model_seeds, mutators.safetensors(_seal_model), longest=1 << 15, share=0.2
+    ),
+    "metrics": Target(inspect_run, _log_seeds, mutators.json_lines, share=0.2),
+    "plot": Target(plot_run, _log_seeds, mutators.json_lines, share=0.01),
+    "toml": Target(read_toml, _toml_seeds, mutators.text, share=2),
+    "duration": Target(
+        read_duration,
+        lambda: [b"90", b"1h30m", b"1.5d", b"10min"],
+        mutators.text,
+        share=2,
+        longest=200,
+    ),
+    "prompt": Target(
+        read_prompt,
+        _prompt_seeds,
+        mutators.text,
+        tuple(t.encode() for t in PROMPT_TOKENS),
+        share=4,
+        longest=300,
+    ),
+    "words": Target(
+        read_words,
+        lambda: [b"Ice_CREAM\nice-cream", "ǅ\nİ\nﬁsh\nthe cups of tea".encode()],
+        mutators.text,
+        share=4,
+        longest=200,
+    ),
+    "latents": Target(read_latents, _latent_seeds, _latents, share=2),
+    "complete": Target(complete, _ndjson_seeds, mutators.json_lines, share=0.2),
+    "command-line": Target(
+        command_line, commands.seeds, mutators.arguments(commands.options), share=0.02
+    ),
+    "train-command": Target(
+        train_command,
+        commands.train_seeds,
+        mutators.arguments(commands.train_options),
+        share=0.0005,
+    ),
+}
