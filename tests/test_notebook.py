@@ -312,6 +312,7 @@ def test_an_npz_has_no_date_and_no_offset_that_does_not_fit(tmp_path):
     with zipfile.ZipFile(path) as archive:
         assert {info.date_time[0] for info in archive.infolist()} == {1980}
         assert archive.namelist() == ["train.npy", "valid.npy", "test.npy"]
+    # As sketch-rnn's own programs open it, which is what it is for; we have just written it.
     found = np.load(path, allow_pickle=True, encoding="latin1")
     assert [len(found[name]) for name in ("train", "valid", "test")] == [1, 0, 0]
     with pytest.raises(BadSketch, match="32,767"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from sketchrnn_cli import pretrained
 from sketchrnn_cli.cli import downloads
 from sketchrnn_cli.cli.options import Device, Format, Json, Model, Quiet, Threads
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, work_alone
-from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
+from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile, BadSketch
 from sketchrnn_cli.sketches import streams
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ def encode(
     faults = _Faults()
     found = read_sketches(sketches, on_error=on_error, skipped=faults.add)
     size = 1 if sketches == streams.STDIO else BATCH
-    encoded = terminal.track(_encode(network, found, size), what="encoding")
+    taken = _of_some_length(found, network.checkpoint, sketches, on_error, faults)
+    encoded = terminal.track(_encode(network, taken, size), what="encoding")
     with streams.open_output(out, binary=kind == "npz") as stream:
         n = 0
         if kind == "ndjson":
@@ -214,8 +215,7 @@ def _training_drawings(
     """
     from sketchrnn_cli.sketches.corpus import Corpus, is_packed
     from sketchrnn_cli.sketches.formats import read_sketches
-    from sketchrnn_cli.sketches.preparation import moves_like, prepare_like
-    from sketchrnn_cli.sketches.sketch import to_stroke3
+    from sketchrnn_cli.sketches.preparation import moves_like
 
     if source != streams.STDIO and Path(source).is_file() and is_packed(source):
         corpus = Corpus.open(source)
@@ -223,8 +223,9 @@ def _training_drawings(
         for i in corpus.indices("train"):
             yield corpus.word_of(i), moves_like(corpus.moves_of(i), made, wanted)
         return
-    for sketch in read_sketches(source, on_error=on_error, skipped=faults.add):
-        yield sketch.word or "", to_stroke3(prepare_like(sketch, model.preparation))
+    found = read_sketches(source, on_error=on_error, skipped=faults.add)
+    for sketch, moves in _of_some_length(found, model, source, on_error, faults):
+        yield sketch.word or "", moves
 
 
 def _is_small(source: str) -> bool:
@@ -232,13 +233,36 @@ def _is_small(source: str) -> bool:
     return path.is_file() and path.stat().st_size <= FEW
 
 
-def _encode(network: Network, sketches: Iterator[Sketch], size: int) -> Encoded:
-    """Every drawing with its mean and sigma, (Z,) each."""
-    from sketchrnn_cli.inference.plan import to_model
+def _of_some_length(
+    sketches: Iterable[Sketch], model: Checkpoint, source: str, on_error: str, faults: _Faults
+) -> Iterator[tuple[Sketch, Array]]:
+    """Drawings and their moves, (P, 3), data units, prepared as those of the model were.
+
+    Raises:
+        BadSketch: one that would take the model minutes, unless these are skipped.
+    """
+    from sketchrnn_cli.inference.plan import MAX_POINTS
     from sketchrnn_cli.sketches.preparation import prepare_like
     from sketchrnn_cli.sketches.sketch import to_stroke3
 
-    preparation, scale = network.checkpoint.preparation, network.checkpoint.scale_factor
+    for number, sketch in enumerate(sketches, start=1):
+        moves = to_stroke3(prepare_like(sketch, model.preparation))
+        if len(moves) <= MAX_POINTS:
+            yield sketch, moves
+            continue
+        name = streams.name_of(source)
+        message = f"{name}: drawing {number} has {len(moves):,} points; at most {MAX_POINTS:,} are"
+        if on_error == "fail":
+            raise BadSketch(f"{message} encoded; leave it out, or use --on-error skip")
+        faults.add(f"{message} encoded")
+
+
+def _encode(network: Network, sketches: Iterator[tuple[Sketch, Array]], size: int) -> Encoded:
+    """Every drawing with its mean and sigma, (Z,) each."""
+    from sketchrnn_cli.inference.plan import to_model
+
+    scale = network.checkpoint.scale_factor
     while batch := list(islice(sketches, size)):
-        moves = [to_model(to_stroke3(prepare_like(s, preparation)), scale) for s in batch]
-        yield from zip(batch, *network.encode(moves), strict=True)
+        moves = [to_model(each, scale) for _, each in batch]
+        drawings = [sketch for sketch, _ in batch]
+        yield from zip(drawings, *network.encode(moves), strict=True)

@@ -17,7 +17,7 @@ from sketchrnn_cli import pretrained
 from sketchrnn_cli.cli import downloads
 from sketchrnn_cli.cli.options import Device, Json, Quiet, Seed, Threads
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal
-from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.errors import BadConfig, BadFile, BadSketch
 from sketchrnn_cli.sketches.streams import STDIO, check_output, name_of, open_output, suffix_of
 
 if TYPE_CHECKING:
@@ -128,7 +128,9 @@ def inspect(
                 from sketchrnn_cli.inference.ranking import worst_first
 
                 facts["scores"], examples = worst_first(
-                    network, terminal.track(drawings, what="scoring"), n_shown
+                    network,
+                    terminal.track(_scorable(drawings, evaluate or thing), what="scoring"),
+                    n_shown,
                 )
                 lines += inspect_text.scores(facts["scores"])
     elif is_model:
@@ -273,6 +275,7 @@ def _data_facts(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Ske
     extra: Facts
     if Path(thing).is_file() and is_packed(thing):
         corpus = Corpus.open(Path(thing))
+        corpus.check()
         found, examples = statistics.of_corpus(corpus, n_examples=n_examples, seed=seed)
         extra = {
             "packed": True,
@@ -353,6 +356,23 @@ def _model_facts(thing: str, checkpoint: Checkpoint) -> Facts:
 
 
 # a model on drawings
+
+
+def _scorable(drawings: Iterable[tuple[int, Sketch]], source: str) -> Iterator[tuple[int, Sketch]]:
+    """The same drawings.
+
+    Raises:
+        BadSketch: one that would take the model minutes.
+    """
+    from sketchrnn_cli.inference.plan import MAX_POINTS
+
+    for index, sketch in drawings:
+        if sketch.n_points > MAX_POINTS:
+            raise BadSketch(
+                f"{name_of(source)}: drawing {index} has {sketch.n_points:,} points; at most "
+                f"{MAX_POINTS:,} are scored"
+            )
+        yield index, sketch
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -15,6 +15,7 @@ from sketchrnn_cli.inference.score import log_likelihood
 from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
 
 CHUNK = 256  # drawings scored at once
+CHUNK_POINTS = 100_000  # of them; each takes a kilobyte meanwhile
 
 
 def worst_first(
@@ -43,7 +44,7 @@ def worst_first(
     worst: list[tuple[float, int, Sketch]] = []
     best: list[tuple[float, int, Sketch]] = []
     stream = iter(drawings)
-    while batch := list(islice(stream, CHUNK)):
+    while batch := list(_chunk(stream)):
         moves = [to_model(to_stroke3(sketch), scale) for _, sketch in batch]
         z = network.encode(moves)[0] if has_latent else None
         words = [sketch.word for _, sketch in batch]
@@ -71,3 +72,13 @@ def worst_first(
     if len(scores) > n_shown:
         worst = worst[: n_shown - n_best] + best[::-1]
     return scores, [sketch for _, _, sketch in worst]
+
+
+def _chunk(drawings: Iterator[tuple[int, Sketch]]) -> Iterator[tuple[int, Sketch]]:
+    """The next drawings, so many as are scored at once."""
+    room = CHUNK_POINTS
+    for index, sketch in islice(drawings, CHUNK):
+        yield index, sketch
+        room -= sketch.n_points
+        if room <= 0:
+            return

@@ -10,7 +10,17 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from attack import DRAWINGS, EITHER, LATENTS, RESULT, Attack
+from attack import (
+    DRAWINGS,
+    EITHER,
+    EVALUATE,
+    LATENTS,
+    PIPED,
+    RESULT,
+    SKETCHES,
+    Attack,
+    with_more,
+)
 from datafiles import QUICKDRAW, member, stroke3, write_npz
 
 from sketchrnn_cli.sketches import packed
@@ -452,4 +462,9 @@ OF_LATENTS = [
     Attack("latents: 30 million.ndjson", _lines_of_latents, LATENTS),
 ]
 
-ATTACKS = [*DATA, *OF_LATENTS]
+GZIPPED = [one for one in DATA if one.name.endswith(".gz")]
+ATTACKS = [
+    *with_more([one for one in DATA if one not in GZIPPED], (EVALUATE, *SKETCHES)),
+    *with_more(GZIPPED, SKETCHES, PIPED),
+    *OF_LATENTS,
+]

@@ -84,6 +84,9 @@ WARM = (
     "sketchrnn_cli.inference.sampler", "sketchrnn_cli.inference.wish",
     "sketchrnn_cli.inference.latents", "sketchrnn_cli.inference.devices",
     "sketchrnn_cli.model.sketch_rnn_js", "safetensors.numpy", "rich.console",
+    "sketchrnn_cli.sketches.corpus", "sketchrnn_cli.drawing.animation",
+    "sketchrnn_cli.drawing.raster", "PIL.GifImagePlugin", "numpy.ma", "pydantic.plugin._loader",
+    "sketchrnn_cli.inference.score", "sketchrnn_cli.inference.ranking",
     "numpy.random", "encodings.cp437", "typer._adapters",  # the last one takes a fifth of a second
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from attack import DRAWINGS, EITHER, RESULT, Attack
+from attack import DRAWINGS, EITHER, EVALUATE, RESULT, SKETCHES, Attack, with_more
 from datafiles import member, objects, stroke3
 
 MARK = "was-run"  # a folder that the exploits make where they run
@@ -209,14 +209,21 @@ def _real(path: Path) -> None:
     write_npz(path, train=stroke3(30), valid=stroke3(5, 1), test=stroke3(5, 2))
 
 
+OTHERS = (DRAWINGS[1], EVALUATE, *SKETCHES)  # the same reader: one command each, in turn
 ATTACKS = [
-    *(
-        Attack(f"exploit {name}.npz", npz(data), DRAWINGS, says="train")
-        for name, data in EXPLOITS.items()
+    *with_more(
+        [
+            Attack(f"exploit {name}.npz", npz(data), DRAWINGS[:1], says="train")
+            for name, data in EXPLOITS.items()
+        ],
+        OTHERS,
     ),
-    *(Attack(f"bomb {name}.npz", npz(data), DRAWINGS) for name, data in BOMBS.items()),
+    *with_more(
+        [Attack(f"bomb {name}.npz", npz(data), DRAWINGS[:1]) for name, data in BOMBS.items()],
+        OTHERS,
+    ),
     *(Attack(f"opcode {name}.npz", npz(data), DRAWINGS[:1]) for name, data in OPCODES.items()),
     Attack("many large drawings.npz", _many_large, DRAWINGS[:1], EITHER),
-    Attack("a huge drawing.npz", _one_huge, DRAWINGS, EITHER),
+    Attack("a huge drawing.npz", _one_huge, DRAWINGS, EITHER, also=(EVALUATE, *SKETCHES)),
     Attack("no attack.npz", _real, DRAWINGS, RESULT),
 ]

@@ -78,7 +78,7 @@ class Place:
         at = self.folder / f"attack-{len(self.jobs)}"
         at.mkdir()
         name = one.name.rstrip("/")
-        for number, command in enumerate(one.commands):
+        for number, command in enumerate((*one.commands, *one.also)):
             folder = at / str(number)
             out = folder / "out"
             out.mkdir(parents=True)
@@ -89,9 +89,15 @@ class Place:
                 _write(file, one.content)
             words = self.words | {"file": str(file), "out": "out"}
             arguments = [_filled(word, words) for word in command]
-            self.jobs.append(Job(arguments, str(folder), hole=hole))
+            stdin = os.devnull
+            if arguments[-1].startswith("<"):
+                stdin = arguments.pop()[1:]
+            self.jobs.append(Job(arguments, str(folder), stdin, hole=hole))
             self.before.append(_listed(folder))
-            self.keys.append((one, number))
+            meant = one
+            if number >= len(one.commands) and one.ends != attack.ERROR:
+                meant = one._replace(ends=attack.EITHER)
+            self.keys.append((meant, number))
 
     def run(self, *modules: str) -> list[tuple[Attack, int, Result]]:
         """Do all, and say what came of it."""
@@ -155,11 +161,11 @@ def faults(one: Attack, result: Result) -> list[str]:
 
 
 def _key(one: Attack, number: int) -> str:
-    return f"{one.name}: {number + 1} {one.commands[number][0]}"
+    return f"{one.name}: {number + 1} {(*one.commands, *one.also)[number][0]}"
 
 
 PLAIN = [*pickles.ATTACKS, *archives.ATTACKS, *texts.ATTACKS, *texts.PROMPTS, *models.ATTACKS]
-NAMES = [_key(one, number) for one in PLAIN for number in range(len(one.commands))]
+NAMES = [_key(one, number) for one in PLAIN for number in range(len(one.commands) + len(one.also))]
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +179,13 @@ def ended(tmp_path_factory):
 
 def test_every_attack_has_a_name_of_its_own():
     assert len(NAMES) == len(set(NAMES))
+
+
+def test_every_reader_meets_every_kind_of_attack_or_says_why():
+    counts, _ = attack.counted([*PLAIN, *OF_RUNS])
+    for reader, kinds in counts.items():
+        for kind, n in kinds.items():
+            assert bool(n) != (kind in attack.REASONS.get(reader, {})), (reader, kind, n)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -194,15 +207,16 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope="module")
 def ended_training(tmp_path_factory, trained):
     place = Place(tmp_path_factory.mktemp("training"))
-    for one in [*texts.TOML, *models.of_resuming(trained[0])]:
+    for one in [*texts.TOML, *models.PLOTTED, *models.of_resuming(trained[0])]:
         place.add(one)
     return {
-        _key(one, number): (one, result)
-        for one, number, result in place.run(*WARM, "sketchrnn_cli.training.loop")
+        _key(one, number): (one, result) for one, number, result in place.run(*WARM, *OF_TRAINING)
     }
 
 
-TRAINING = [_key(one, 0) for one in [*texts.TOML, *models.of_resuming(Path())]]
+OF_TRAINING = ("sketchrnn_cli.training.loop", "sketchrnn_cli.drawing.plots")
+OF_RUNS = [*texts.TOML, *models.PLOTTED, *models.of_resuming(Path())]
+TRAINING = [_key(one, 0) for one in OF_RUNS]
 
 
 def test_training_breaks_out_of_nothing(trained):

@@ -6,7 +6,18 @@ import gzip
 import struct
 from pathlib import Path
 
-from attack import CONFIG, DRAWINGS, EITHER, ERROR, RESULT, Attack
+from attack import (
+    CONFIG,
+    DRAWINGS,
+    EITHER,
+    ERROR,
+    EVALUATE,
+    PIPED,
+    RESULT,
+    SKETCHES,
+    Attack,
+    with_more,
+)
 from datafiles import QUICKDRAW as LINE
 
 INK = '<path d="M10 10L90 90" stroke="#000"/>'
@@ -36,13 +47,12 @@ NUMBERS = {
     "Infinity": b"Infinity", "-Infinity": b"-Infinity", "10^400": b"1" + b"0" * 400,
     "a million digits": b"1" * 1_000_000, 
     "an exponent of a million digits": b"1e" + b"1" * 1_000_000, "2^63": b"9223372036854775808",
-    "2^64": b"18446744073709551616", "null": b"null", "text": b'"1"',
+    "2^64": b"18446744073709551616", "null": b"null", "true": b"true", "text": b'"1"',
     "a list": b"[1]", "an object": b'{"a":1}', "hexadecimal": b"0x10", "octal": b"010",
     "1e30": b"1e30",
 }  # fmt: skip
 SMALL = {
     "a million decimals": b"0." + b"1" * 1_000_000,
-    "true": b"true",
     "1e-400": b"1e-400",
     "-0": b"-0",
     "-0.0": b"-0.0",
@@ -61,9 +71,11 @@ LINES = [
         path, (BEGUN, 1), (b"[[0,1],[0,1]],", 999_999), (b"[[0,1],[0,1]]]}\n", 1)),
         DRAWINGS, EITHER),
     Attack("million dots.ndjson.gz", lambda path: _lines(
-        path, (BEGUN, 1), (b"[[1],[1]],", 1_000_000), (b"[[1],[1]]]}\n", 1)), DRAWINGS, EITHER),
+        path, (BEGUN, 1), (b"[[1],[1]],", 1_000_000), (b"[[1],[1]]]}\n", 1)), DRAWINGS[1:],
+        EITHER),
     Attack("million empty strokes.ndjson.gz", lambda path: _lines(
-        path, (BEGUN, 1), (b"[[],[]],", 1_000_000), (b"[[1,2],[1,2]]]}\n", 1)), DRAWINGS, EITHER),
+        path, (BEGUN, 1), (b"[[],[]],", 1_000_000), (b"[[1,2],[1,2]]]}\n", 1)), DRAWINGS[:1],
+        EITHER),
     Attack("a stroke of two million points.ndjson.gz", lambda path: _lines(
         path, (BEGUN + b"[[0", 1), (b",7,8", 1_000_000), (b"],[0", 1), (b",1,9", 1_000_000),
         (b"]]]}\n", 1)), DRAWINGS, EITHER),
@@ -74,18 +86,28 @@ LINES = [
         DRAWINGS, says="a line of over"),
     *(
         Attack(f"a line of {name}.ndjson.gz", lambda path, piece=piece, n=n: _lines(
-            path, (LINE[:-2] + b',"x":[', 1), (piece, n), (b"1]}\n", 1)), DRAWINGS, EITHER)
-        for name, piece, n in (
+            path, (LINE[:-2] + b',"x":[', 1), (piece, n), (b"1]}\n", 1)), (DRAWINGS[k % 2],),
+            EITHER)
+        for k, (name, piece, n) in enumerate((
             ("60 MB of lists", b"[],", 20_000_000), ("60 MB of objects", b"{},", 20_000_000),
             ("60 MB of members", b'{"":0},', 8_500_000), ("60 MB of floats", b"1.5,", 15_000_000),
             ("15 MB of lists", b"[],", 5_000_000), ("15 MB of objects", b"{},", 5_000_000),
             ("15 MB of members", b'{"":0},', 2_100_000), ("15 MB of floats", b"1.5,", 3_700_000),
             ("15 MB of texts", b'"ab",', 3_000_000),
-        )
+        ))
     ),
     Attack("a line of 15 MB of keys.ndjson.gz", lambda path: path.write_bytes(gzip.compress(
         LINE[:-2] + b"".join(b',"%d":0' % k for k in range(1_200_000)) + b"}\n", 1)),
         DRAWINGS, EITHER),
+    Attack("many strokes that read both ways.ndjson.gz", lambda path: _lines(
+        path, (BEGUN + b"[[0,1],[0,1]]," * 20_000 + b"[[0,1],[0,1]]]}\n", 150)), (), EITHER,
+        also=SKETCHES[:1]),
+    Attack("a drawing of a million points.ndjson.gz", lambda path: _lines(
+        path, (BEGUN + b"[[0", 1), (b",0,255", 500_000), (b"],[0", 1), (b",255,1", 500_000),
+        (b"]]]}\n", 1)), (), EITHER, also=(SKETCHES[0], SKETCHES[4])),
+    Attack("a thousand drawings of 9,000 points.ndjson.gz", lambda path: _lines(
+        path, (BEGUN + b"[[0" + b",0,255" * 4500 + b"],[0" + b",255,1" * 4500 + b"]]]}\n", 300)),
+        (), EITHER, also=(SKETCHES[1],)),
     Attack("100,000 faulty lines.ndjson.gz", lambda path: _lines(path, (b"{}\n", 100_000)),
            DRAWINGS),
     Attack("not UTF-8.ndjson", LINE.replace(b"cat", b"\xff\xfe\x80"), DRAWINGS),
@@ -320,5 +342,9 @@ PROMPTS = [
     )
 ]
 
-ATTACKS = [*LINES, *DRAWN, *SVG, *BIN]
+ATTACKS = [
+    *with_more(LINES, SKETCHES, PIPED),
+    *DRAWN,
+    *with_more([*SVG, *BIN], (EVALUATE, *SKETCHES)),
+]
 OF_TRAINING = TOML
