@@ -69,16 +69,22 @@ def median_seconds(work, n=5):
     return statistics.median(times)
 
 
-def run(*command, output=None, stdin=None, **environment):
-    """Run a command afresh; ``output``: keep its stdout in this file, else it is returned."""
+def run(*command, output=None, stdin=None, feed=None, **environment):
+    """Run a command afresh.
+
+    ``output``: keep its stdout in this file, else it is returned. ``stdin``: a file. ``feed``: a
+    command whose stdout is piped into it.
+    """
     kept = output or f"{tempfile.gettempdir()}/bench-{os.getpid()}.out"
     extra = {name: str(value) for name, value in environment.items()}
     if stdin is not None:
         extra["BENCH_STDIN"] = str(stdin)
+    writer = feed and subprocess.Popen([*map(str, feed)], stdout=subprocess.PIPE)
     try:
         result = subprocess.run(
             [sys.executable, "-c", WATCH, str(kept), *map(str, command)],
             env=os.environ | extra,
+            stdin=writer.stdout if writer else None,
             capture_output=True,
             text=True,
         )
@@ -89,6 +95,9 @@ def run(*command, output=None, stdin=None, **environment):
             with open(kept, encoding="utf-8", errors="replace") as stream:
                 text = stream.read()
     finally:
+        if writer:
+            writer.stdout.close()
+            writer.wait()
         if output is None and os.path.exists(kept):
             os.unlink(kept)
     return Run(*json.loads(result.stdout), text)
