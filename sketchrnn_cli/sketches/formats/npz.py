@@ -166,6 +166,13 @@ def open_zip(source: str) -> Iterator[zipfile.ZipFile]:
             raise BadFile(f"{source}: a zip that cannot be read: {error}") from None
 
 
+class NewZip(zipfile.ZipFile):
+    """A zip to write; one that is given up does not write its directory when it is collected."""
+
+    def __del__(self) -> None:
+        """Leave it as it is."""
+
+
 def zip_of(file: BinaryIO) -> zipfile.ZipFile:
     """A zip whose directory is of a length that an npz has.
 
@@ -597,7 +604,7 @@ def write_sketches(stream: BinaryIO, sketches: Iterable[Sketch], n: int) -> None
         BadSketch: one without strokes, or with an offset that int16 does not hold.
     """
     moves = map(_whole_moves, sketches)
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+    with NewZip(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, size in (("train", n), ("valid", 0), ("test", 0)):
             info = zipfile.ZipInfo(f"{name}.npy")  # of 1980: the same bytes tomorrow
             info.compress_type = zipfile.ZIP_DEFLATED
