@@ -409,9 +409,10 @@ class Trainer:
                 if done % config.log_every == 0:
                     yield Reported(self._report(self.progress.seconds - reported_at))
                     reported_at = self.progress.seconds
-                ended = why in ("steps", "time") or (why and not self._has_model())
-                if done % config.valid_every == 0 or ended:
+                if done % config.valid_every == 0 or why in ("steps", "time"):
                     yield from self._validated()
+                elif why and not self._has_model():
+                    yield from self._shown()
                 if why or done % config.save_every == 0:
                     self.save()
                 mark = time.monotonic()
@@ -478,6 +479,12 @@ class Trainer:
         if self.team.is_first:
             log.append(self.run, metrics)
         yield Validated(metrics, best=best)
+
+    def _shown(self) -> Iterator[Event]:
+        """A model to try, of a run stopped before its first; it goes on as if there were none."""
+        metrics = self.validate() or self._metrics("valid", math.nan, math.nan, math.nan, rate=0.0)
+        self.write_model(metrics)
+        yield Validated(metrics, best=True)
 
     def _roll_back(self, at: int) -> RolledBack:
         failed = self.progress

@@ -7,6 +7,7 @@ the one before.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.errors import BadCheckpoint
+from sketchrnn_cli.errors import BadCheckpoint, BadFile
 from sketchrnn_cli.model import checkpoint
 
 FOLDER = "state"
@@ -77,11 +78,15 @@ def save(run: Path, progress: Progress, arrays: Arrays) -> Path:
         BadFile: it cannot be written.
     """
     folder = run / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)  # but not the run: who removes it does not want it back
+    except OSError as error:
+        raise BadFile(f"{folder}: cannot be written: {(error.strerror or '').lower()}") from None
     path = folder / f"step-{progress.step:09d}.safetensors"
     checkpoint.write_atomic(path, to_bytes(progress, arrays))
     for _, old in _files(run)[KEPT:]:
-        old.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the next time, then
+            old.unlink()
     return path
 
 
