@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _FAR = 1 << 40  # a byte that is never there
+_RANDOM = "[a-z0-9_]" * 8  # of tempfile
 
 
 def lock(descriptor: int) -> bool | None:
@@ -72,10 +72,19 @@ def new_part(folder: Path, name: str) -> tuple[BinaryIO, Path]:
 
 def stale(folder: Path, name: str) -> Iterator[Path]:
     """Parts of this name whose process is gone; each goes when the next is asked for."""
-    random = re.compile(rf"\.{re.escape(name)}\.[a-z0-9_]{{8}}\.part")
+    return _stale(folder, f".{glob.escape(name)}.{_RANDOM}.part")
+
+
+def sweep(folder: Path) -> None:
+    """Remove all parts in a folder, of any name, whose process is gone."""
+    for _ in _stale(folder, f".*.{_RANDOM}.part"):
+        pass
+
+
+def _stale(folder: Path, pattern: str) -> Iterator[Path]:
     careful = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    for part in folder.glob(f".{glob.escape(name)}.*.part"):
-        if not random.fullmatch(part.name):
+    for part in sorted(folder.glob(pattern)):
+        if part.is_symlink() or not part.is_file():
             continue
         with contextlib.suppress(OSError):  # gone meanwhile, or not ours
             stream = os.fdopen(os.open(part, os.O_RDWR | careful), "r+b")

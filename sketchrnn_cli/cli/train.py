@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
 
 import typer
 
+from sketchrnn_cli import files
 from sketchrnn_cli.cli import downloads, signals
 from sketchrnn_cli.cli.options import (
     Device,
@@ -183,6 +184,8 @@ def train(
                 begun = team.begun()  # by this launch, which was restarted since
                 run = Path(begun) if begun else _run_folder(out, sources, may_exist=resume)
                 held.enter_context(locks.alone(run))
+                for folder in (run, run / "state", run / "samples"):
+                    files.sweep(folder)
                 if (resume or begun) and (run / CONFIG).is_file():
                     if config and not begun:
                         raise BadConfig(

@@ -278,7 +278,7 @@ class Writer:
     """Writes the zip of a packed set, member by member, data at 64-byte boundaries."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self.archive = zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED, allowZip64=True)
+        self.archive = npz.NewZip(stream, "w", zipfile.ZIP_STORED, allowZip64=True)
 
     def __enter__(self) -> Writer:
         return self
@@ -286,8 +286,6 @@ class Writer:
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
             self.close()
-        else:
-            self.archive.fp = None  # or it would write its directory when it is collected
 
     def add(
         self, name: str, descr: str, shape: tuple[int, ...], pieces: Iterator[npt.NDArray[Any]]
@@ -344,7 +342,7 @@ def write_sketch_rnn(corpus: Corpus, stream: BinaryIO) -> None:
     Raises:
         BadFile: an offset that int16 does not hold.
     """
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+    with npz.NewZip(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for split in SPLITS:
             chosen = corpus.indices(split)
             info = zipfile.ZipInfo(f"{split}.npy")
