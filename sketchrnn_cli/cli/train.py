@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import shlex
@@ -56,6 +57,7 @@ CORPUS = "state/corpus.npz"  # in a run folder: the drawings, unless a packed se
 CONFIG = "config.toml"
 CLASSIC = "magenta"  # the preset whose decoder is told no words
 PICTURES_EVERY = 30.0  # seconds, at least, between sample sheets while training
+PICTURES_SHARE = 0.01  # of the training so far: a hundred in a time, ever fewer, not a folder full
 
 Seed = Annotated[Optional[int], typer.Option("--seed", help="Same seed, same model.")]  # noqa: UP045
 Local = Callable[[list[str]], list[str]]  # sources with files in the place of quickdraw: names
@@ -239,11 +241,13 @@ def train(
                 with open_output(run / CONFIG, binary=False) as stream:
                     stream.write(to_toml(model, training, plan["data"]))
             if team.is_first and resuming:
-                saved, complaints = state.load_newest(run)
+                saved, complaints = state.load_newest(run, trainer.fault_of)
                 for complaint in complaints:
                     terminal.warn(f"{complaint}; going back to the state before it")
                 if saved is not None:
                     trainer.restore(saved)
+                else:
+                    _refuse_to_forget(run)
                 truncate(run, trainer.progress.step)
         team.agree_on_options({"arithmetic": str(trainer.compute)})  # `auto` goes by the machine
         _announce(terminal, trainer, resuming=resuming)
@@ -459,6 +463,17 @@ def _new_run(
     return corpus, record, model
 
 
+def _refuse_to_forget(run: Path) -> None:
+    """Refuse to begin anew what has been under way, for want of a saved state."""
+    from sketchrnn_cli.training import log, state
+
+    if any(log.Lines(run)):
+        raise BadFile(
+            f"{run / state.FOLDER}: no saved state, but {log.FILE_NAME} tells of steps done; "
+            "put it back, or --overwrite begins anew"
+        )
+
+
 def _is_packed(sources: list[str]) -> bool:
     """Whether the drawings are one packed set, which is read where it lies."""
     from sketchrnn_cli.sketches.packed import is_packed
@@ -472,7 +487,10 @@ def _pack(sources: list[str], path: Path, terminal: Terminal, local: Local) -> C
     from sketchrnn_cli.sketches import doodles
 
     if sources:
-        return corpora.open_or_build(local(sources), path)
+        packed = corpora.open_or_build(local(sources), path)
+        if packed.path != path:  # it was there before
+            packed.check()
+        return packed
     terminal.say("no DATA: practising on built-in doodles")
     corpora.build_sketches(doodles.generate(DOODLES_PER_WORD, seed=0), path)
     return corpora.Corpus.open(path)
@@ -523,6 +541,7 @@ def _stored_corpus(run: Path, record: dict[str, Any], sources: list[str]) -> Cor
     corpus = Corpus.open(packed if packed.is_absolute() else run / packed)
     if corpus.split_hash("train") != record.get("hash"):
         raise BadConfig(f"{corpus.path}: the drawings have changed since the run was begun")
+    corpus.check()
     return corpus
 
 
@@ -567,11 +586,17 @@ def _run(trainer: Trainer, terminal: Terminal, stopped: list[int]) -> Any:
                 display.reported(event.metrics)
             elif isinstance(event, loop.Validated):
                 display.validated(event.metrics, best=event.best)
-                if first and time.monotonic() - drawn_at > PICTURES_EVERY:
+                rest = max(PICTURES_EVERY, PICTURES_SHARE * trainer.progress.seconds)
+                if first and time.monotonic() - drawn_at > rest:
                     _draw_pictures(trainer, terminal)
                     drawn_at = time.monotonic()
+            elif isinstance(event, loop.ModelMended):
+                if first:
+                    terminal.warn(f"{event.complaint}; written anew, of this step")
             elif isinstance(event, loop.RolledBack):
                 if first:
+                    for complaint in event.complaints:
+                        terminal.warn(f"{complaint}; going back to the state before it")
                     terminal.warn(
                         f"the loss was not finite at step {event.at}: back to step {event.to}, "
                         f"learning rate now {event.learning_rate:.2g} ({event.left} tries left)"
@@ -602,7 +627,8 @@ def _draw_pictures(trainer: Trainer, terminal: Terminal) -> None:
         folder = trainer.run / "samples"
         folder.mkdir(exist_ok=True)
         write_atomic(folder / f"step-{step:06d}.png", to_png(sketches, Style()))
-        write_atomic(trainer.run / "loss.png", plots.loss_png(log.read(trainer.run)))
+        write_atomic(trainer.run / "loss.png", plots.loss_png(log.Lines(trainer.run)))
+        gc.collect()  # figures are rings, which pile up for many minutes where nobody looks
     except (SketchError, OSError) as error:
         terminal.warn(f"no pictures at step {step}: {error}")
 

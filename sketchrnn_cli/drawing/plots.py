@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -48,12 +48,13 @@ _POINTS = 400  # of one curve; more are averaged
 _BEGINNING = 0.02  # part of a curve that may leave the plot at the top: the first steps
 
 
-def loss_png(metrics: Sequence[Mapping[str, object]]) -> bytes:
+def loss_png(metrics: Iterable[Mapping[str, object]]) -> bytes:
     """Reconstruction loss and KL against the step, train and validation; the same bytes each time.
 
     Args:
-        metrics: records of metrics.jsonl: step, split, l_r, l_kl. Values that are not finite are
-            left out, and the KL panel where there is none (decoder only).
+        metrics: records of metrics.jsonl: step, split, l_r, l_kl; gone through several times.
+            Values that are not finite are left out, and the KL panel where there is none (decoder
+            only).
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -74,7 +75,7 @@ def loss_png(metrics: Sequence[Mapping[str, object]]) -> bytes:
     return stream.getvalue()
 
 
-def _panel(axes: Axes, metrics: Sequence[Mapping[str, object]], key: str, title: str) -> None:
+def _panel(axes: Axes, metrics: Iterable[Mapping[str, object]], key: str, title: str) -> None:
     curves = {split: _curve(metrics, split, key) for split in _LOOKS}
     for split, (steps, values) in curves.items():
         if len(steps):
@@ -93,7 +94,7 @@ def _panel(axes: Axes, metrics: Sequence[Mapping[str, object]], key: str, title:
     axes.legend(frameon=False)
 
 
-def _curve(metrics: Sequence[Mapping[str, object]], split: str, key: str) -> Curve:
+def _curve(metrics: Iterable[Mapping[str, object]], split: str, key: str) -> Curve:
     rows = [
         (step, value)
         for record in metrics

@@ -25,14 +25,16 @@ Gaussians a word: ``latent.share`` (W), ``latent.weight`` (W, K), ``latent.mean`
 and z = mean[w, k] + scale[w] e with probability weight[w, k], e from N(0, I).
 A decoder-only model has no ``encoder.*``, one that is told no words no ``decoder.words``; one that
 is neither has no ``decoder.start_*`` and no ``decoder.cell.w_const``, and starts from zeros.
-Torch-free.
+The metadata ends in a checksum of all the rest, which the first files do not have. Torch-free.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +45,11 @@ from sketchrnn_cli import files
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 from sketchrnn_cli.model.config import ModelConfig
 
-FORMAT_VERSION = 2  # 1: no decoder.words, one Gaussian a word with one latent.scale (Z, Z)
+# 1: no decoder.words; of latents nothing, or latent.mean (Z) and latent.scale (Z, Z), or one
+# Gaussian a word with one latent.scale; before `train` was there, no "cell" in names
+FORMAT_VERSION = 2
 FILE_NAME = "model.safetensors"
+MOST_LATENTS = 1 << 26  # numbers of latent.scale, where it is told once and stands for every word
 LARGEST_WEIGHT = 1e6  # trained ones are below 100; products of larger ones overflow
 LARGEST_SCALE = 1e9  # data units a model unit; the smallest is one by it
 
@@ -177,7 +182,17 @@ def file_of(checkpoint: Checkpoint, *, half: bool = False) -> bytes:
         if too_large := [name for name, a in arrays.items() if np.abs(a).max() > largest]:
             raise BadConfig(f"{too_large[0]} holds a number too large for float16")
         arrays = {name: array.astype(np.float16) for name, array in arrays.items()}
-    return to_bytes(arrays, metadata)
+    return to_bytes(arrays, {**metadata, "checksum": checksum(arrays, metadata)})
+
+
+def checksum(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, str]) -> str:
+    """32 hex digits that depend on every array and every word of the metadata but "checksum"."""
+    texts = {key: value for key, value in metadata.items() if key != "checksum"}
+    digest = blake2b(json.dumps(texts, sort_keys=True).encode(), digest_size=16)
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
+    return digest.hexdigest()
 
 
 def to_bytes(arrays: dict[str, npt.NDArray[Any]], metadata: dict[str, str]) -> bytes:
@@ -249,14 +264,18 @@ def from_bytes(data: bytes, *, name: str) -> Checkpoint:
         arrays = to_arrays(data)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise BadCheckpoint(f"{name}: damaged checkpoint: {error}") from None
+    if "checksum" in metadata and metadata["checksum"] != checksum(arrays, metadata):
+        raise BadCheckpoint(f"{name}: damaged checkpoint: wrong checksum; get or make it again")
     try:
         config = ModelConfig.from_dict(json.loads(metadata["config"]))
+        # encoded, because half a surrogate pair is no text and fails here
+        words = tuple(str(w).encode().decode() for w in json.loads(metadata["words"]))
+        weights = {key: np.asarray(value, np.float32) for key, value in arrays.items()}
         checkpoint = Checkpoint(
             config=config,
-            weights=_of_today({k: np.asarray(v, np.float32) for k, v in arrays.items()}),
+            weights=_of_today(weights, len(words)),
             scale_factor=float(metadata["scale_factor"]),
-            # encoded, because half a surrogate pair is no text and fails here
-            words=tuple(str(w).encode().decode() for w in json.loads(metadata["words"])),
+            words=words,
             n_max=int(metadata["n_max"]),
             preparation=dict(json.loads(metadata["preparation"])),
             training=dict(json.loads(metadata["training"])),
@@ -293,10 +312,22 @@ def _metadata(data: bytes, name: str) -> dict[str, str]:
     return {str(key): str(value) for key, value in metadata.items()}
 
 
-def _of_today(weights: Weights) -> Weights:
+def _of_today(weights: Weights, n_words: int) -> Weights:
     """Weights of format version 1 as this one has them; others as they are."""
+    for name in ("w_x", "w_h", "w_const", "b"):
+        if (old := f"decoder.{name}") in weights:
+            weights = {**weights, f"decoder.cell.{name}": weights[old]}
+            del weights[old]
     mean, scale = weights.get("latent.mean"), weights.get("latent.scale")
-    if "latent.weight" in weights or mean is None or scale is None or mean.ndim + scale.ndim != 4:
+    if "latent.weight" in weights or mean is None or scale is None or scale.ndim != 2:
+        return weights
+    many = len(mean) if mean.ndim == 2 else n_words
+    if many * scale.size > MOST_LATENTS:  # refused for its shape
+        return weights
+    if mean.ndim == 1 and "latent.share" not in weights:  # one Gaussian for all words
+        mean = np.repeat(mean[None], n_words, axis=0)
+        weights = weights | {"latent.share": np.full(n_words, 1 / max(n_words, 1), np.float32)}
+    if mean.ndim != 2:
         return weights
     return weights | {
         "latent.weight": np.ones((len(mean), 1), np.float32),

@@ -44,6 +44,8 @@ ABOUT = "about.npy"
 ALIGNMENT = 64
 MAX_ABOUT = 1 << 23  # bytes
 BLOCK = 2048  # drawings
+PIECE = 1 << 20  # bytes read at once
+FAR = npz.FAR  # data units; an offset beyond is damage
 
 _TYPES: dict[str, tuple[str, ...]] = {
     "moves": ("<i2", "<f4"),
@@ -88,8 +90,8 @@ class Corpus:
 
     def moves_of(self, i: int) -> Moves:
         """(n, 3) stroke-3 of one drawing, data units."""
-        rows = self._finite(self.moves[self.offsets[i] : self.offsets[i + 1]])
-        return np.asarray(rows, np.float32)
+        rows = self.moves[self.offsets[i] : self.offsets[i + 1]]
+        return np.asarray(self._sound(rows, np.array([i])), np.float32)
 
     def rows_of(self, chosen: Ints) -> npt.NDArray[Any]:
         """Stroke-3 of these drawings, one after the other, (rows, 3), data units.
@@ -98,12 +100,12 @@ class Corpus:
         program, until they are all in it.
 
         Raises:
-            BadFile: the file has gone or changed, or holds what is no number.
+            BadFile: the file has gone or changed, or holds what is no move.
         """
         starts, ends = self.offsets[chosen], self.offsets[chosen + 1]
         stops = offsets(ends - starts)  # in the result
         if not isinstance(self.moves, np.memmap):
-            return self._finite(self.moves[ranges(starts, ends - starts)])
+            return self._sound(self.moves[ranges(starts, ends - starts)], chosen)
         rows = np.empty((int(stops[-1]), 3), self.moves.dtype)
         size = rows.itemsize * 3
         breaks = np.flatnonzero(starts[1:] != ends[:-1]) + 1
@@ -119,15 +121,33 @@ class Corpus:
                         raise BadFile(f"{self.path}: damaged packed set: it ends early")
         except OSError as error:
             raise BadFile(f"{self.path}: cannot be read: {reason(error)}") from None
-        return self._finite(rows)
+        return self._sound(rows, chosen)
 
-    def _finite(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """These rows, if all of them are numbers."""
-        if rows.dtype.kind == "f" and not np.isfinite(rows).all():
+    def _sound(self, rows: npt.NDArray[Any], chosen: Ints) -> npt.NDArray[Any]:
+        """The rows of these drawings, if all of them are moves; else the first that is none."""
+        pen = rows[:, 2]
+        bad = (pen != 0) & (pen != 1)
+        if rows.dtype.kind == "f":
+            bad |= ~(np.abs(rows) <= FAR).all(axis=1)  # so NaN is bad, too
+        if bad.any():
+            at = int(bad.argmax())
+            ends = np.cumsum(self.offsets[chosen + 1] - self.offsets[chosen])
+            i = int(chosen[np.searchsorted(ends, at, side="right")])
+            found = ", ".join(f"{value:g}" for value in rows[at].tolist())
             raise BadFile(
-                f"{self.path}: damaged packed set: a move that is no finite number; make it again"
+                f"{self.path}: damaged packed set: drawing {i} ({self.word_of(i)}) has a move of "
+                f"{found}; make it again"
             )
         return rows
+
+    def check(self) -> None:
+        """Read all moves once and compare their checksum.
+
+        Raises:
+            BadFile: they are not those that were written.
+        """
+        with npz.open_zip(str(self.path)) as archive:
+            _check(archive, "moves", str(self.path))
 
     def sketch(self, i: int) -> Sketch:
         """One drawing with its word."""
@@ -182,6 +202,9 @@ def _open(path: Path) -> Corpus:
         about = _read_about(archive, members["about"], source)
         if missing := _TYPES.keys() - members.keys():
             raise BadFile(f"{source}: damaged packed set: no {sorted(missing)[0]}")
+        for name in sorted(_TYPES.keys() - {"moves"}):  # that takes a gigabyte a second: `check`
+            if members[name].info.compress_type == zipfile.ZIP_STORED:
+                _check(archive, name, source)
     arrays = {name: _map(path, members[name], types) for name, types in _TYPES.items()}
     try:
         corpus = Corpus(
@@ -202,6 +225,18 @@ def _open(path: Path) -> Corpus:
     if fault := _fault(corpus):
         raise BadFile(f"{source}: damaged packed set: {fault}; make it again")
     return corpus
+
+
+def _check(archive: zipfile.ZipFile, name: str, source: str) -> None:
+    """Compare the checksum of a member."""
+    try:
+        with archive.open(f"{name}.npy") as stream:
+            while stream.read(PIECE):
+                pass
+    except (zipfile.BadZipFile, EOFError):
+        raise BadFile(
+            f"{source}: damaged packed set: {name} has a wrong checksum; make it again"
+        ) from None
 
 
 def _read_about(archive: zipfile.ZipFile, member: npz.Member, source: str) -> dict[str, Any]:

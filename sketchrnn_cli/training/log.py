@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +18,8 @@ class Metrics:
     """One line of metrics.jsonl; losses as magenta scales them, padding not counted."""
 
     step: int  # steps done
-    split: str  # "train": mean since the line before; "valid": the validation split
+    split: str  # "train": mean since the line before; "valid": the validation split;
+    # "rollback": training went back to this step, without losses
     loss: float  # l_r + kl_weight * max(l_kl, floor); of validation, with the final KL weight
     l_r: float  # nats a sketch / N_max
     l_kl: float  # nats a latent dimension
@@ -43,23 +45,35 @@ def append(run: Path, metrics: Metrics) -> None:
         raise BadFile(f"{path}: cannot be written: {(error.strerror or '').lower()}") from None
 
 
-def read(run: Path) -> list[dict[str, object]]:
-    """All whole lines, in order; a last line cut short by a crash is passed over."""
-    import orjson
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """All whole lines of a run, in order, read anew each time one goes through them.
 
-    path = run / FILE_NAME
-    if not path.is_file():
-        return []
-    records = []
-    with path.open("rb") as stream:
-        while line := stream.readline(MAX_LINE):
-            try:
-                record = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                continue
-            if isinstance(record, dict):
-                records.append(record)
-    return records
+    A last line cut short by a crash is passed over, as is what is no line of ours.
+    """
+
+    run: Path
+
+    def __iter__(self) -> Iterator[dict[str, object]]:
+        """The lines, one by one: in a week they become too many to hold."""
+        import orjson
+
+        path = self.run / FILE_NAME
+        if not path.is_file():
+            return
+        with path.open("rb") as stream:
+            while line := stream.readline(MAX_LINE):
+                try:
+                    record = orjson.loads(line)
+                except orjson.JSONDecodeError:
+                    continue
+                if isinstance(record, dict):
+                    yield record
+
+
+def read(run: Path) -> list[dict[str, object]]:
+    """``Lines``, in a list."""
+    return list(Lines(run))
 
 
 def truncate(run: Path, step: int) -> None:
@@ -68,5 +82,5 @@ def truncate(run: Path, step: int) -> None:
 
     path = run / FILE_NAME
     if path.is_file():
-        kept = [r for r in read(run) if isinstance(n := r.get("step"), int) and n <= step]
+        kept = [r for r in Lines(run) if isinstance(n := r.get("step"), int) and n <= step]
         write_atomic(path, b"".join(orjson.dumps(record) + b"\n" for record in kept))

@@ -6,18 +6,20 @@ same steps as one that was not.
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 
-from sketchrnn_cli.errors import BadConfig, SketchError
+from sketchrnn_cli.errors import BadCheckpoint, BadConfig, SketchError
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.sketch_rnn import SketchRNN
@@ -34,6 +36,7 @@ EPSILON = 1e-6  # inside magenta's logarithm
 MOST_ROLLBACKS = 3
 SHARED_PRODUCT = 20e6  # operations of a step's product from which two threads are faster
 LOOK_EVERY = 20  # steps between looks at what other processes wish, where a look is a wait
+MOST_WAITING = 1000  # steps whose losses wait to be looked at
 LATENTS_A_WORD = 30  # drawings of each word, at least, show where its latents lie
 
 
@@ -61,12 +64,20 @@ class Validated:
 
 @dataclass(frozen=True, slots=True)
 class RolledBack:
-    """A loss was not finite: back to the last saved state, at a lower rate."""
+    """A loss or a weight was not finite: back to the last saved state, at a lower rate."""
 
     at: int
     to: int
     learning_rate: float
     left: int  # how many more are allowed
+    complaints: tuple[str, ...] = ()  # a line for each damaged state passed over
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMended:
+    """The run's best model was damaged or gone; the model as it stands is in its place."""
+
+    complaint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,7 @@ class Finished:
     why: str  # "steps", "time" or "stopped"
 
 
-Event = Stepped | Reported | Validated | RolledBack | Finished
+Event = Stepped | Reported | Validated | RolledBack | ModelMended | Finished
 
 
 class Diverged(SketchError):
@@ -131,6 +142,8 @@ class Trainer:
         self.average = [parameter.detach().clone() for parameter in self.network.parameters()]
         self.progress = Progress()
         self.last_step = config.last_step(len(self.train_indices))
+        about = (corpus.words, len(self.train_indices), corpus.n_max, corpus.scale_factor)
+        self.name = blake2b(json.dumps(about).encode(), digest_size=8).hexdigest()  # of its set
 
     # saving and restoring
 
@@ -154,18 +167,25 @@ class Trainer:
     def save(self) -> None:
         """Write the state of this step."""
         if self.team.is_first:
-            state.save(self.run, self.progress, self.arrays())
+            state.save(self.run, self.progress, self.arrays(), self.name)
+
+    def fault_of(self, saved: state.State) -> str:
+        """Why a saved state is not of this run; nothing where it is."""
+        wanted = {name: tuple(array.shape) for name, array in self.arrays().items()}
+        if wanted != {name: array.shape for name, array in saved.arrays.items()}:
+            return "saved by a model of other sizes than this run's"
+        if saved.of not in ("", self.name):
+            return "saved by a run on other drawings than this one"
+        return ""
 
     def restore(self, saved: state.State) -> None:
         """Go on from a saved state.
 
         Raises:
-            BadConfig: it belongs to a network of other sizes.
+            BadConfig: it belongs to a network of other sizes, or to other drawings.
         """
-        wanted = {name: tuple(array.shape) for name, array in self.arrays().items()}
-        found = {name: array.shape for name, array in saved.arrays.items()}
-        if wanted != found:
-            raise BadConfig(f"{saved.path}: saved by a model of other sizes than this run's")
+        if fault := self.fault_of(saved):
+            raise BadConfig(f"{saved.path}: {fault}")
         with torch.no_grad():
             for (name, parameter), average in zip(
                 self.network.named_parameters(), self.average, strict=True
@@ -188,9 +208,18 @@ class Trainer:
         """Give every process the state of the first, from memory: they need not share a disk."""
         if self.team.world > 1:
             first = self.team.is_first
-            data = self.team.send(state.to_bytes(self.progress, self.arrays()) if first else b"")
+            own = state.to_bytes(self.progress, self.arrays(), self.name) if first else b""
+            data = self.team.send(own)
             if not first:
                 self.restore(state.from_bytes(data, self.run))
+
+    def is_sound(self) -> bool:
+        """Whether all that would be saved is finite."""
+        kept = [*self.network.parameters(), *self.average]
+        for moments in self.optimizer.state.values():
+            kept += [moments["exp_avg"], moments["exp_avg_sq"]]
+        with torch.no_grad():
+            return bool(torch.stack([tensor.isfinite().all() for tensor in kept]).all())
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -386,6 +415,7 @@ class Trainer:
         reported_at = self.progress.seconds
         if self.progress.step == 0:
             self.save()  # what the first rollback returns to
+        yield from self._mended()
         while True:
             done = self.progress.step
             why = ""
@@ -402,7 +432,8 @@ class Trainer:
                 now = time.monotonic()
                 self.progress.seconds += now - mark
                 mark = now
-                if not self._absorb(pending):
+                keeps = why or any(done % every == 0 for every in self._rhythm()[1:3])
+                if not self._absorb(pending) or (keeps and not self.is_sound()):
                     yield self._roll_back(done)
                     reported_at = self.progress.seconds
                     continue
@@ -422,6 +453,28 @@ class Trainer:
             pending.append(self.take_step())
             yield Stepped(self.progress.step)
 
+    def _mended(self) -> Iterator[Event]:
+        """Write the run's best model again, where one was written and it does not load."""
+        complaint = ""
+        if self.team.is_first:
+            path = self.run / checkpoint.FILE_NAME
+            try:
+                if path.exists():
+                    checkpoint.load(path)
+                elif self.progress.best_step:
+                    complaint = f"{path}: it is gone"
+            except SketchError as error:
+                complaint = str(error)
+        if self.team.sum_floats([float(bool(complaint))]) == [0.0]:
+            return
+        self.progress.best_loss, self.progress.best_step = math.inf, 0
+        if self.progress.step and (metrics := self.validate()):
+            self.progress.best_loss, self.progress.best_step = metrics.loss, metrics.step
+        else:
+            metrics = self._metrics("valid", math.nan, math.nan, math.nan, rate=0.0)
+        self.write_model(metrics)
+        yield ModelMended(complaint)
+
     def _has_model(self) -> bool:
         here = self.team.is_first and (self.run / checkpoint.FILE_NAME).is_file()
         return self.team.sum_floats([float(here)]) != [0.0]
@@ -436,8 +489,9 @@ class Trainer:
         late, told = self.wished.tolist()
         return "time" if late else "stopped" if told else ""
 
-    def _rhythm(self) -> tuple[int, int, int]:
-        return self.config.log_every, self.config.valid_every, self.config.save_every
+    def _rhythm(self) -> tuple[int, int, int, int]:
+        config = self.config
+        return config.log_every, config.valid_every, config.save_every, MOST_WAITING
 
     def _absorb(self, pending: list[torch.Tensor]) -> bool:
         """Add the waiting losses to the sums; False if one is not finite."""
@@ -487,28 +541,34 @@ class Trainer:
         yield Validated(metrics, best=True)
 
     def _roll_back(self, at: int) -> RolledBack:
-        failed = self.progress
+        failed, complaints = self.progress, list[str]()
         with self.team.together():
-            saved, _ = state.load_newest(self.run) if self.team.is_first else (None, [])
-            if failed.rollbacks >= MOST_ROLLBACKS or (self.team.is_first and saved is None):
+            if failed.rollbacks >= MOST_ROLLBACKS:
                 raise Diverged(
                     f"{self.run}: the loss was not finite at step {at}, after "
                     f"{failed.rollbacks} rollbacks; try a lower --learning-rate (the last good "
                     "state is kept)"
                 )
-            if saved is not None:
+            if self.team.is_first:
+                saved, complaints = state.load_newest(self.run, self.fault_of)
+                if saved is None:
+                    raise BadCheckpoint(
+                        f"{self.run}: the loss was not finite at step {at}, and the saved states "
+                        "to go back to are gone"
+                    )
                 self.restore(saved)
         self.level()
         self.progress.rollbacks = failed.rollbacks + 1
         self.progress.rate_scale = failed.rate_scale / 2
-        if self.team.is_first:
-            log.truncate(self.run, self.progress.step)
-        self.save()
+        told = self._metrics("rollback", math.nan, math.nan, math.nan, rate=0.0)
         rate = schedules.learning_rate(self.config, self.progress.step, self.last_step)
         rate *= self.progress.rate_scale
-        return RolledBack(
-            at, self.progress.step, rate, left=MOST_ROLLBACKS - self.progress.rollbacks
-        )
+        if self.team.is_first:
+            log.truncate(self.run, self.progress.step)
+            log.append(self.run, replace(told, learning_rate=rate))
+        self.save()
+        left = MOST_ROLLBACKS - self.progress.rollbacks
+        return RolledBack(at, self.progress.step, rate, left, tuple(complaints))
 
 
 def set_threads(
