@@ -342,8 +342,8 @@ def _finish(plan: Plan, live: _Live, row: int) -> Sketch:
     settings = plan.settings
     n_points = live.age[row] - 1
     moves = live.moves[row, :n_points]
-    points = moves[:, :2].cumsum(0, np.float64)
     with np.errstate(over="ignore", invalid="ignore"):  # found out below
+        points = moves[:, :2].cumsum(0, np.float64)
         points *= plan.network.checkpoint.scale_factor
         points = (points.round(2) + 0.0).astype(np.float32)  # + 0.0: no -0.0
     if not np.isfinite(points).all():

@@ -209,8 +209,25 @@ def read_toml(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def to_toml(model: ModelConfig, training: TrainingConfig, data: Mapping[str, Any]) -> bytes:
-    """The settings of a run as a file that ``read_toml`` and ``--config`` read."""
+    """The settings of a run as a file that ``read_toml`` and ``--config`` read.
+
+    Raises:
+        BadConfig: a name that is not UTF-8, which TOML cannot say.
+    """
     import tomli_w
 
     tables = {"model": asdict(model), "training": asdict(training), "data": dict(data)}
-    return tomli_w.dumps(tables).encode()
+    try:
+        return tomli_w.dumps(tables).encode()
+    except UnicodeEncodeError as error:
+        around = error.object[max(error.start - 20, 0) : error.end + 20].split("\n")
+        found = next(part for part in around if not _is_text(part)).strip(' ",')
+        raise BadConfig(f"{found}: a name that is not UTF-8; give the file another") from None
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

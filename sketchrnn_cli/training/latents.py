@@ -9,7 +9,7 @@ Letters: N sketches, Z latent size, W words.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sketchrnn_cli.sketches.corpus import Corpus
 
 BATCH = 100
+WIDEST = 20.0  # log of a variance; of a network that runs wild, it has no end
 
 
 @torch.no_grad()
@@ -47,7 +48,7 @@ def fit(
         mu, presig = encoder(batch.moves, batch.backwards, batch.moves_packing)
         place = np.argsort(batch.numbers)  # from longest first to the order given
         mus.append(mu.double().cpu().numpy()[place])
-        variances.append(presig.exp().double().cpu().numpy()[place])
+        variances.append(presig.clamp(max=WIDEST).exp().double().cpu().numpy()[place])
     mu_all, within = np.concatenate(mus), np.concatenate(variances).mean(0)
     words = corpus.word_ids[indices]
     counts = np.bincount(words, minlength=len(corpus.words))
@@ -56,10 +57,19 @@ def fit(
         means[word] = mu_all[words == word].mean(0)
     around = mu_all - means[words]
     covariance = around.T @ around / len(mu_all) + np.diag(within)
-    scale = np.linalg.cholesky(covariance).astype(np.float32)
+    scale = _root(covariance).astype(np.float32)
     return {
         "latent.share": (counts / counts.sum()).astype(np.float32),
         "latent.weight": np.ones((len(counts), 1), np.float32),
         "latent.mean": means[:, None].astype(np.float32),
         "latent.scale": np.repeat(scale[None], len(counts), axis=0),
     }
+
+
+def _root(covariance: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+    """Its Cholesky factor, or nearly: of latents far apart on a line, rounding leaves none."""
+    try:
+        return np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        slack = 1e-6 * covariance.diagonal().max()
+        return np.linalg.cholesky(covariance + slack * np.eye(len(covariance)))

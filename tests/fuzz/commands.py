@@ -12,6 +12,7 @@ import shlex
 import shutil
 import signal
 import sys
+import zlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -21,7 +22,7 @@ import datafiles
 import networks
 import numpy as np
 import typer
-from mutators import NUMBERS, TEXTS
+from mutators import TEXTS
 
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.model import checkpoint, sketch_rnn_js
@@ -40,6 +41,7 @@ OUTPUTS = [
     "o.safetensors", "o", "o.xyz", "folder", "folder/o.svg", "new/o.gif", "d.ndjson", "-",
     "m.safetensors",
 ]  # fmt: skip
+STDIN = ["d.ndjson"] * 5 + ["z.ndjson", "noise.npz", "empty.ndjson", "d.svg", "raw.ndjson.gz"]
 SMALL = ["0", "1", "2", "3", "7", "12", "-1", "0.5", "1.5", "4", "1e3", "nan", "inf", "x", ""]
 WORDS = [
     "cat", "dog", "blob", "three cats", "cat, dog", "cat:0.7 + dog:0.3", "cat -> dog", "2 blobs",
@@ -75,12 +77,26 @@ def _run(arguments: list[str]) -> int:
     return 0
 
 
-def call(arguments: list[str], stdin: bytes = b"") -> Ended:
-    """Run a command in this process, its standard streams in memory."""
+class _Screen(io.TextIOWrapper):
+    """A terminal, as far as the program asks."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def call(arguments: list[str], stdin: bytes = b"", *, terminal: bool = False) -> Ended:
+    """Run a command in this process, its standard streams in memory.
+
+    Args:
+        arguments: the command.
+        stdin: what comes in.
+        terminal: whether a person looks at stdout.
+    """
+    kind = _Screen if terminal else io.TextIOWrapper
     streams = sys.stdin, sys.stdout, sys.stderr
     out, err = io.BytesIO(), io.BytesIO()
     sys.stdin = io.TextIOWrapper(io.BytesIO(stdin), "utf-8")
-    sys.stdout = io.TextIOWrapper(out, "utf-8", errors="surrogateescape", write_through=True)
+    sys.stdout = kind(out, "utf-8", errors="surrogateescape", write_through=True)
     sys.stderr = io.TextIOWrapper(err, "utf-8", errors="backslashreplace", write_through=True)
     try:
         code = _run(arguments)
@@ -252,9 +268,11 @@ def run_words(place: Place, words: list[str]) -> None:
     Raises:
         AssertionError: it does not.
     """
+    chance = zlib.crc32("\0".join(words).encode("utf-8", "surrogateescape"))
+    stdin = (place.kept / STDIN[chance % len(STDIN)]).read_bytes()
     try:
         with inside(place.work), _patience(PATIENCE):
-            ended = call(words, stdin=(place.kept / "d.ndjson").read_bytes())
+            ended = call(words, stdin, terminal=chance // len(STDIN) % 3 == 0)
     except Impatient:
         place.mend()
         return
@@ -284,26 +302,46 @@ def _tables() -> dict[str, list[list[str]]]:
     table: dict[str, list[list[str]]] = {}
     for name, command in _command().commands.items():
         choices: list[list[str]] = [["--help"], ["--nonsense"], ["--"], ["--debug"]]
-        choices += [[word] for word in (*FILES, *WORDS)]
+        choices += [[word] for word in FILES[:8]]
         for parameter in command.params:
             if parameter.param_type_name != "option":
                 continue
             spellings = [*parameter.opts, *parameter.secondary_opts]
             if parameter.is_flag:
-                choices += [[spelling] for spelling in spellings]
+                choices += 6 * [[spelling] for spelling in spellings]
                 continue
-            pool = [*SMALL, *NUMBERS[:8], "9" * 30]
-            if parameter.bare_type not in (int, float):
-                pool = [*FILES, *OUTPUTS, *WORDS, *SMALL[:4], *TEXTS[:8]]
-            if "--out" in spellings:
-                pool = OUTPUTS * 3
+            pool = _values(parameter)
             for spelling in spellings:
                 choices += [[spelling, value] for value in pool]
-                choices += [[f"{spelling}={value}"] for value in pool[:3]]
+                choices += [[f"{spelling}={value}"] for value in pool[:2]]
                 choices.append([spelling])
                 choices.append([spelling.replace("-", "_").replace("__", "--", 1), pool[0]])
         table[name] = choices
     return table
+
+
+def _values(parameter: Any) -> list[str]:
+    """What may stand after an option."""
+    kind = parameter.type_descriptor.annotation
+    if kind is int:
+        return ["1", "2", "3", "7", "12", *SMALL]
+    if kind is float:
+        return ["1", "2", "0.5", "1.5", "0", "4", "0.1", *SMALL]
+    known = {
+        "--out": OUTPUTS * 2,
+        "--model": [name for name in FILES if "s" in name[-12:]] + ["missing"],
+        "--format": ["ndjson", "npz", "svg", "png", "gif", "packed", "sketch-rnn", "x"],
+        "--device": ["cpu", "auto", "cuda", "x"],
+        "--split": ["90,5,5", "train", "valid", "test", "1,1,1", "0,0,0", "1,2", "x"],
+        "--on-error": ["fail", "skip", "x"],
+        "--latents": ["z.npz", "z.ndjson", "d.npz", "-"],
+        "--color": ["red", "#123", "#12345", "none", "x"],
+        "--background": ["white", "#123456", "none", "transparent", "x"],
+    }
+    for spelling in parameter.opts:
+        if spelling in known:
+            return known[spelling]
+    return [*FILES, *WORDS, *OUTPUTS[:4], *SMALL[:4], *TEXTS[:8]]
 
 
 def seeds() -> list[bytes]:

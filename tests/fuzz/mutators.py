@@ -476,37 +476,43 @@ def quickdraw_bin(data: bytes, rng: random.Random, raw: Raw) -> bytes:
     return bytes(out[:LARGEST])
 
 
-def arguments(options: Callable[[], dict[str, list[list[str]]]]) -> Mutator:
-    """A command as a JSON list of words.
+def arguments(
+    options: Callable[[], dict[str, list[list[str]]]], seeds: Callable[[], list[bytes]]
+) -> Mutator:
+    """A command as a JSON list of words; most changes leave it one that may be done.
 
     Args:
         options: of every command, what stands for it: an option with a value, or a plain word.
+        seeds: commands to begin with.
     """
 
     def mutate(data: bytes, rng: random.Random, raw: Raw) -> bytes:
         try:
-            words = json.loads(data)
+            words = json.loads(rng.choice(seeds()) if rng.random() < 0.4 else data)
             assert isinstance(words, list)
             assert all(isinstance(word, str) for word in words)
         except (ValueError, AssertionError, RecursionError):
-            words = []
+            words = json.loads(rng.choice(seeds()))
         table = options()
-        if not words or words[0] not in table or rng.random() < 0.1:
-            words = [rng.choice(list(table)), *words[1:4]]
-        for _ in range(1 + rng.randrange(4)):
-            at = 1 + rng.randrange(len(words))
-            kind = rng.randrange(10)
-            if kind <= 5:
+        if not words or words[0] not in table:
+            words = json.loads(rng.choice(seeds()))
+        for _ in range(1 + rng.randrange(3)):
+            # before an option, or at the end: an option keeps its value
+            gaps = [k for k in range(1, len(words)) if words[k].startswith("-")] + [len(words)]
+            at = rng.choice(gaps)
+            kind = rng.randrange(12)
+            if kind <= 6:
                 words[at:at] = rng.choice(table[words[0]])
-            elif kind == 6 and at < len(words):
-                del words[at : at + 1 + rng.randrange(2)]
-            elif kind == 7 and at < len(words):
-                words[at] = rng.choice(rng.choice(table[words[0]]))
-            elif kind == 8 and at < len(words):
+            elif kind <= 8 and at < len(words):
+                has_value = words[at + 1 : at + 2] and not words[at + 1].startswith("-")
+                del words[at : at + 1 + bool(has_value)]
+            elif kind == 9 and at < len(words):
                 text_ = raw(words[at].encode("utf-8", "replace"))[:300]
                 words[at] = text_.decode("utf-8", "surrogateescape")
-            elif kind == 9 and at < len(words):
-                words[at] = rng.choice([*TEXTS[:-1], *NUMBERS])
+            elif kind == 10 and len(words) > 1:
+                words[rng.randrange(1, len(words))] = rng.choice([*TEXTS[:-1], *NUMBERS])
+            elif kind == 11:
+                words.insert(rng.randrange(1, len(words) + 1), rng.choice(words))
         return json.dumps(words[:40]).encode()
 
     return mutate

@@ -754,12 +754,15 @@ TARGETS: dict[str, Target] = {
     "latents": Target(read_latents, _latent_seeds, _latents, share=2),
     "complete": Target(complete, _ndjson_seeds, mutators.json_lines, share=0.2),
     "command-line": Target(
-        command_line, commands.seeds, mutators.arguments(commands.options), share=0.02
+        command_line,
+        commands.seeds,
+        mutators.arguments(commands.options, commands.seeds),
+        share=0.02,
     ),
     "train-command": Target(
         train_command,
         commands.train_seeds,
-        mutators.arguments(commands.train_options),
+        mutators.arguments(commands.train_options, commands.train_seeds),
         share=0.0005,
     ),
 }
