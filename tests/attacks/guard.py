@@ -15,6 +15,7 @@ It also counts: seconds of processor time, and the largest memory of each child.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib.metadata
 import importlib.util
 import json
@@ -123,6 +124,8 @@ def _main(todo: str, done: str, *modules: str) -> None:
     jobs = [Job(**job) for job in json.loads(Path(todo).read_text("utf-8"))]
     guard = Guard()
     results: list[Result | None] = [None] * len(jobs)
+    gc.collect()
+    gc.freeze()  # or every child would copy what its collector looks at
     running: dict[int, int] = {}
     for number in range(len(jobs)):
         if len(running) == AT_ONCE:
