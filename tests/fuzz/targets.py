@@ -81,8 +81,10 @@ def folder() -> Path:
 def file(name: str, data: bytes) -> str:
     """A file with this content; a new one each time, for one may be mapped."""
     path = folder() / name
-    with suppress(FileNotFoundError):
-        path.unlink()
+    try:
+        path.unlink(missing_ok=True)
+    except PermissionError:  # one that is mapped stays, on Windows
+        path = Path(tempfile.mkdtemp(dir=folder())) / name
     path.write_bytes(data)
     return str(path)
 
