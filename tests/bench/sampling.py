@@ -17,12 +17,12 @@ MEAN = 45  # points of a sketch
 STEPS = 200
 
 
-def network(preset="base", mean=None):
+def network(preset="base", mean=None, **sizes):
     """Random weights of these sizes; sketches of this mean length, or ones that never end."""
     from sketchrnn_cli.model.checkpoint import Checkpoint, shapes
     from sketchrnn_cli.model.config import PRESETS, ModelConfig
 
-    config = ModelConfig(**PRESETS[preset])
+    config = ModelConfig(**PRESETS[preset], **sizes)
     rng = np.random.default_rng(0)
     weights = {
         name: (0.03 * rng.standard_normal(shape)).astype(np.float32)
@@ -40,6 +40,15 @@ def draw(engine, n, max_points=250):
     from sketchrnn_cli.inference.plan import Settings
 
     return list(sampler.draw(engine, n, settings=Settings(seed=1, max_points=max_points)))
+
+
+def step_seconds(n, cell):
+    """Seconds of a step of n sketches that never end, drawn by a cell of the base size."""
+    from sketchrnn_cli.inference.engine import Engine
+
+    engine = Engine(network(cell=cell, encoder=False))
+    draw(engine, n, 20)
+    return median_seconds(lambda: draw(engine, n, STEPS), 5) / STEPS
 
 
 def one():

@@ -3,7 +3,8 @@
     python tests/bench/speed.py [DRAWINGS.ndjson ...] [--raw RAW.ndjson ...] [--only training,...]
 
 Without drawings it draws its own doodles. Prints a table of figures and ratios; nothing here is a
-test, and nothing is judged. The ``memory`` section takes many minutes and runs when it is named.
+test, and nothing is judged. The sections ``cells`` and ``memory`` (many minutes) run
+where they are named.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import cells
 import drawings
 import memory
 import preparing
@@ -22,7 +24,7 @@ import training
 from measuring import sketchrnn
 
 USUAL = ("starting", "sampling", "preparing", "training")
-SECTIONS = (*USUAL, "memory")
+SECTIONS = (*USUAL, "cells", "memory")
 
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as `train` has it; read when torch comes in
@@ -46,6 +48,7 @@ def main():
             "sampling": sampling.rows,
             "preparing": lambda: preparing.rows(ndjson, packed, folder, options.raw),
             "training": lambda: training.rows(packed, folder),
+            "cells": lambda: cells.rows(packed),
             "memory": lambda: memory.rows(ndjson, packed, folder, options.raw),
         }
         for section in wanted:

@@ -45,7 +45,7 @@ def of_mean(lengths, mean, seed=0):
     )
 
 
-def trainer(corpus, folder, batch_size, precision):
+def trainer(corpus, folder, batch_size, precision, **sizes):
     import torch
 
     from sketchrnn_cli.model.config import ModelConfig
@@ -53,7 +53,7 @@ def trainer(corpus, folder, batch_size, precision):
     from sketchrnn_cli.training.loop import Trainer
 
     config = TrainingConfig(batch_size=batch_size, precision=precision)
-    return Trainer(Path(folder), corpus, ModelConfig(), config, device=torch.device("cpu"))
+    return Trainer(Path(folder), corpus, ModelConfig(**sizes), config, device=torch.device("cpu"))
 
 
 def precisions():
