@@ -291,3 +291,12 @@ def test_every_real_file(shared_data):
     assert n == 42352 + 556 + 468
     tv = list(read_sketches(str(shared_data / "odd" / "tv.ndjson")))
     assert (len(tv), {s.word for s in tv}) == (100, {"television"})
+
+
+def test_a_field_too_deep_to_write_is_a_fault_and_not_a_bug():
+    deep: list = []
+    for _ in range(400):
+        deep = [deep]
+    sketch = Sketch((np.zeros((2, 2), np.float32),), "cat", extras={"note": deep})
+    with pytest.raises(BadSketch, match="cannot be passed on with its other fields .'note'"):
+        ndjson.to_line(sketch)

@@ -167,7 +167,7 @@ def to_line(sketch: Sketch) -> bytes:
         for stroke, t in zip(sketch.strokes, times, strict=True)
     ]
     record.update({k: v for k, v in sketch.extras.items() if k not in ("word", "drawing")})
-    return orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
+    return _dumped(record)
 
 
 def to_lines(block: Block) -> Iterator[bytes]:
@@ -187,7 +187,23 @@ def to_lines(block: Block) -> Iterator[bytes]:
         if block.extras:
             others = block.extras[i].items()
             record.update({k: v for k, v in others if k not in ("word", "drawing")})
-        yield orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
+        yield _dumped(record)
+
+
+def _dumped(record: dict[str, object]) -> bytes:
+    """A line.
+
+    Raises:
+        BadSketch: another field lies deeper in itself than can be written.
+    """
+    try:
+        return orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError as error:
+        others = ", ".join(repr(k)[:40] for k in record if k not in ("word", "drawing"))
+        raise BadSketch(
+            f"a drawing cannot be passed on with its other fields ({others[:200]}): "
+            f"{str(error).lower()}; leave them out"
+        ) from None
 
 
 def _numbers(values: npt.NDArray[Any]) -> npt.NDArray[Any] | list[int | float]:
