@@ -1,10 +1,13 @@
-"""Kill a training run at random moments, resume it, and compare what comes out.
+"""Interrupt a training run, resume it, and compare what comes out.
 
-    python tests/kills.py [--kills 200] [--seed 0]
+    python tests/kills.py [--kills 200] [--seed 0]     SIGKILL at random times
+    python tests/kills.py --moments [SIGKILL ...]      a signal at every moment there is, once
 
-The run that is killed (SIGKILL, at any moment from its start to its end, again and again) must end
-with the same weights, the same model and the same metrics as one that nobody disturbed, and leave
-nothing else behind.
+A run that is killed (at any moment from its start to its end, again and again), or told to stop,
+must end with the same weights, the same model, the same metrics and the same pictures as one that
+nobody disturbed, and leave nothing else behind. Moments are those of moments.py: every line of the
+code that trains, saves and writes, when it is first reached, halfway, and last; and every file
+that is opened, renamed or removed.
 """
 
 from __future__ import annotations
@@ -13,12 +16,16 @@ import argparse
 import json
 import os
 import random
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import moments
 
 CONFIG = """
 [model]
@@ -61,9 +68,19 @@ def facts(run):
     for record in metrics:
         for name in CLOCKS:
             del record[name]
-    files = sorted(str(path.relative_to(run)) for path in run.rglob("*") if path.is_file())
+    files = {str(path.relative_to(run)): path for path in run.rglob("*") if path.is_file()}
+    sheets = [name for name in files if name.startswith("samples")]
+    for name in sorted(sheets)[:-1]:  # those on the way come when the clock says
+        del files[name]
+    pictures = {name: path.read_bytes() for name, path in files.items() if path.suffix == ".png"}
+    older = "state/older.safetensors"  # of the step it was stopped at, if it was
+    names = [
+        name if path == saved.path or not name.startswith("state/step-") else older
+        for name, path in files.items()
+    ]
     return {
-        "files": files,
+        "files": sorted(names),
+        "pictures": pictures,
         "metrics": metrics,
         "step": saved.progress.step,
         "best": (saved.progress.best_step, saved.progress.best_loss),
@@ -132,11 +149,112 @@ def campaign(folder, *, kills, seed, tell=lambda count: None):
     return count
 
 
+# a signal at every moment
+
+SHORT = CONFIG.replace("steps = 60", "steps = 12").replace("valid_every = 6", "valid_every = 4")
+TRAINS = [
+    "cli/train.py", "training/loop.py", "training/state.py", "training/log.py",
+    "training/batches.py", "model/checkpoint.py", "model/sketch_rnn.py", "files.py",
+    "sketches/locks.py", "sketches/streams.py", "sketches/scratch.py", "sketches/building.py",
+]  # fmt: skip
+LOADED = [
+    "torch", "sklearn.mixture", "matplotlib.backends.backend_agg", "sketchrnn_cli.cli.app",
+    "sketchrnn_cli.training.loop", "sketchrnn_cli.inference.sampler",
+    "sketchrnn_cli.drawing.raster",
+]  # fmt: skip
+PATCH = """
+import sys
+from pathlib import Path
+from sketchrnn_cli.cli import train
+assert train.PICTURES_EVERY > 0
+train.PICTURES_EVERY = 0.0
+begun = Path("run/config.toml").is_file()
+sys.argv += ["--resume"] if begun else ["--config", "../config.toml", "../doodles.ndjson"]
+"""
+
+
+def train_job(folder, **more):
+    folder.mkdir(exist_ok=True)
+    return moments.Job(str(folder), ["train", "-o", "run"], watched=TRAINS, patch=PATCH, **more)
+
+
+def moments_of_training(folder):
+    """An undisturbed run in a folder: what it left, and all its moments, three times at most."""
+    from sketchrnn_cli.sketches import doodles
+    from sketchrnn_cli.sketches.formats import ndjson
+
+    (folder / "config.toml").write_text(SHORT, "utf-8")
+    lines = [ndjson.to_line(sketch) for sketch in doodles.generate(12, seed=1)]
+    (folder / "doodles.ndjson").write_bytes(b"".join(lines))
+    (whole,) = moments.run([train_job(folder / "whole")], modules=LOADED)
+    assert whole.code == 0, whole.stderr
+    cases = [
+        (moment, count)
+        for moment, times in whole.moments.items()
+        for count in sorted({1, times // 2 + 1, times})
+    ]
+    return facts(folder / "whole" / "run"), cases
+
+
+def at_moments(folder, cases, wanted, signals):
+    """Disturb a run at each of some moments, resume it, and compare; how many were reached."""
+    folders = [folder / f"{k:05d}" for k in range(len(cases))]
+    jobs = []
+    for place, (moment, count) in zip(folders, cases, strict=True):
+        jobs.append(train_job(place, moment=moment, count=count, signals=signals))
+        jobs.append(train_job(place))
+    results = moments.run(jobs, modules=LOADED)
+    reached = 0
+    ends = {-signals[0]} if signals[0] == signal.SIGKILL else {128 + signals[0]}
+    for place, case, first, second in zip(folders, cases, results[::2], results[1::2], strict=True):
+        where = f"{signals} at {case}: "
+        reached += first.reached
+        assert first.code in (ends if first.reached else {0}), where + first.stderr
+        if signals[0] != signal.SIGKILL:
+            assert first.code >= 0, where + str(first.code)
+            for bad in ("Traceback", "Exception ignored", "error: "):
+                assert bad not in first.stderr, where + first.stderr
+        assert second.code == 0, where + second.stderr
+        found = facts(place / "run")
+        for name, value in wanted.items():
+            assert found[name] == value, where + f"{name} differs: {found[name]} {value}"[:2000]
+        left = sorted(path.name for path in place.iterdir())
+        assert left == ["run"], where + str(left)
+        shutil.rmtree(place)
+    return reached
+
+
+def every_moment(folder, names, *, share=1.0, seed=0, tell=lambda *numbers: None):
+    """One signal at each moment, or at a share of them; a dict from signal to how many."""
+    wanted, cases = moments_of_training(folder)
+    rng = random.Random(seed)
+    counts = {}
+    for name in names:
+        chosen = rng.sample(cases, max(round(share * len(cases)), 1))
+        for first in range(0, len(chosen), 50):
+            some = chosen[first : first + 50]
+            numbers = [int(getattr(signal, part)) for part in name.split("+")]
+            counts[name] = counts.get(name, 0) + at_moments(folder, some, wanted, numbers)
+            tell(name, counts[name], len(chosen))
+    return counts
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--moments", nargs="*", metavar="SIGNAL")
+    parser.add_argument("--share", type=float, default=1.0, help="of the moments")
     options = parser.parse_args()
+    if options.moments is not None:
+        names = options.moments or ["SIGKILL", "SIGTERM", "SIGINT", "SIGINT+SIGTERM"]
+        with tempfile.TemporaryDirectory() as name:
+            every_moment(
+                Path(name), names, share=options.share, seed=options.seed,
+                tell=lambda name, n, of: print(f"{name}: {n} of {of} moments", flush=True),
+            )  # fmt: skip
+        print("all runs end alike")
+        return
     with tempfile.TemporaryDirectory() as name:
         count = campaign(
             Path(name), kills=options.kills, seed=options.seed,

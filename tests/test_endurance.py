@@ -7,7 +7,7 @@ import sys
 import pytest
 from bench import endurance
 
-STEPS = 1200
+STEPS = 800
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has /proc")

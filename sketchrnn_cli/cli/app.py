@@ -43,7 +43,10 @@ class Commands(TyperGroup):
         except OSError as error:
             if pipes.is_broken(error):
                 pipes.let_go(sys.stdout)  # the reader has what it wanted, as with `| head`
-                raise typer.Exit(0) from None
+                raise typer.Exit(pipes.UNREAD) from None
+            if pipes.is_full(error):
+                _tell_full(error)
+                raise typer.Exit(BadFile.exit_code) from None
             if error.filename is None or ctx.params.get("debug"):
                 raise
             # a name that is too long, a folder that may not be looked into: asking is a fault then
@@ -57,6 +60,11 @@ def _tell(error: SketchError) -> None:
         typer.echo(f"error: {_one_line(str(error))}", err=True)
     except OSError:
         pipes.let_go(sys.stderr)
+
+
+def _tell_full(error: OSError) -> None:
+    pipes.let_go(sys.stdout)
+    _tell(BadFile(f"standard output: cannot be written: {reason(error)}"))
 
 
 def _one_line(message: str) -> str:
@@ -126,3 +134,8 @@ def main() -> None:
             raise
         _tell(error)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if not pipes.is_full(error):
+            raise
+        _tell_full(error)
+        sys.exit(BadFile.exit_code)

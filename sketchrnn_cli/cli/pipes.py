@@ -10,6 +10,8 @@ from typing import TextIO
 
 from sketchrnn_cli.errors import BadFile
 
+UNREAD = 1  # exit code where nobody reads any more: quiet, and what came out may be less than all
+
 
 def mend() -> None:
     """Make good for pipes that are closed, before anything is opened.
@@ -41,6 +43,12 @@ class _Closed(io.RawIOBase):
 def is_broken(error: OSError) -> bool:
     """Whether a write failed because nobody reads any more. Windows calls that another name."""
     return error.errno == errno.EPIPE or (os.name == "nt" and error.errno == errno.EINVAL)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a write to standard output failed because its disk is full, or broken."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+    return error.filename is None and error.errno in full
 
 
 def let_go(stream: TextIO) -> None:

@@ -35,11 +35,17 @@ class Terminal:
     def say(self, text: str) -> None:
         """One line for a person; silent under ``--quiet``."""
         if not self.quiet:
-            self.console.print(text, markup=False)
+            self._print(text)
 
     def warn(self, text: str) -> None:
         """One line a person should not miss; shown under ``--quiet`` too."""
-        self.console.print(f"warning: {text}", markup=False)
+        self._print(f"warning: {text}")
+
+    def _print(self, text: str) -> None:
+        try:
+            self.console.print(text, markup=False)
+        except OSError:  # a log on a disk that is full: the work matters more
+            self.console.on_broken_pipe()
 
     def answer(self, values: dict[str, object]) -> None:
         """The ``--json`` object: one line on stdout."""

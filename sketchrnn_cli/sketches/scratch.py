@@ -72,7 +72,8 @@ def scratch_folder(out: str | Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno is None or isinstance(error, BrokenPipeError):
             raise
-        raise BadFile(f"{out}: cannot be written: {reason(error)}") from None
+        where = "standard output" if str(out) == STDIO else out
+        raise BadFile(f"{where}: cannot be written: {reason(error)}") from None
 
 
 class Scratch:

@@ -1,0 +1,116 @@
+"""Interrupted at any moment: files are whole, exit codes tell, and the next command tidies up."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import cut_short
+import kills
+import pytest
+
+from sketchrnn_cli import files
+
+posix = pytest.mark.skipif(os.name == "nt", reason="forks and signals are POSIX")
+
+
+@posix
+def test_every_command_at_some_of_its_moments(tmp_path):
+    """All of them: python tests/cut_short.py."""
+    signals = [[signal.SIGKILL], [signal.SIGTERM], [signal.SIGINT, signal.SIGTERM]]
+    counts = cut_short.cut_short(
+        tmp_path, list(cut_short.COMMANDS), signals, rng=random.Random(5), most=2
+    )
+    assert sum(counts.values()) == 6 * len(cut_short.COMMANDS)
+
+
+@posix
+@pytest.mark.slow
+def test_training_at_some_of_its_moments_ends_alike(tmp_path):
+    """All of them: python tests/kills.py --moments."""
+    names = ["SIGKILL", "SIGINT+SIGTERM"]
+    counts = kills.every_moment(tmp_path, names, share=0.0012, seed=2)
+    assert counts == dict.fromkeys(names, 3)
+
+
+@posix
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_while_torch_is_loaded(tmp_path, name):
+    number = getattr(signal, name)
+    code = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+        "from sketchrnn_cli.__main__ import main\n"
+        "main()\n"
+    )
+    arguments = ["train", "-o", "run", "--preset", "tiny", "--steps", "100000"]
+    for patience in (0.1, 0.4, 0.9, 1.6):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *arguments],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        deadline = time.monotonic() + 60
+        while not (tmp_path / ".run.lock").exists():  # it has begun
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(patience)
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=60)
+        assert process.returncode == 128 + number, stderr
+        for bad in ("Traceback", "Exception ignored", "error: "):
+            assert bad not in stderr
+        left = {path.name for path in tmp_path.iterdir()}
+        assert left <= {"run"}, left
+        if left:
+            arguments = ["train", "-o", "run", "--resume"]
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path):
+    left = tmp_path / ".out.svg.abcd_123.part"
+    left.write_bytes(b"half")
+    others = [tmp_path / name for name in (".out.svg.mine.part", ".out.png.abcd_123.part", "out.s")]
+    for other in others:
+        other.write_bytes(b"not of this file")
+    with files.replacing(tmp_path / "out.svg") as stream:
+        stream.write(b"whole")
+    assert not left.exists()
+    assert all(other.exists() for other in others)
+    files.sweep(tmp_path)
+    assert [other.exists() for other in others] == [True, False, True]
+
+
+def test_what_another_is_writing_stays(tmp_path):
+    with files.replacing(tmp_path / "out.svg") as first:
+        first.write(b"first")
+        with files.replacing(tmp_path / "out.svg") as second:
+            second.write(b"second")
+        files.sweep(tmp_path)
+        assert len(list(tmp_path.iterdir())) == 2
+    assert (tmp_path / "out.svg").read_bytes() == b"first"
+
+
+def test_where_there_are_no_locks_nothing_is_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "lock", lambda descriptor: None)
+    left = tmp_path / ".out.svg.abcd_123.part"
+    left.write_bytes(b"perhaps somebody's")
+    with files.replacing(tmp_path / "out.svg") as stream:
+        stream.write(b"whole")
+    assert left.exists()
+    assert (tmp_path / "out.svg").read_bytes() == b"whole"
+
+
+@posix
+def test_a_link_is_not_followed(tmp_path):
+    (tmp_path / "precious").write_bytes(b"")
+    link = tmp_path / ".out.svg.abcd_123.part"
+    link.symlink_to(tmp_path / "precious")
+    with files.replacing(tmp_path / "out.svg") as stream:
+        stream.write(b"whole")
+    assert (tmp_path / "precious").exists()
+    assert link.is_symlink()
