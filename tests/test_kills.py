@@ -9,7 +9,7 @@ import pytest
 @pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_as_one_that_is_not(tmp_path):
     count = kills.campaign(tmp_path, kills=3, seed=3)
-    assert count.kills >= 5
+    assert count.kills >= 3
 
 
 def test_the_comparison_sees_a_difference(tmp_path):
