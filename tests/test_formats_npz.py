@@ -414,6 +414,12 @@ def test_an_empty_split_can_be_written(tmp_path):
     assert drawings(str(tmp_path / "a.npz")) == {}
 
 
+def test_a_zip_that_is_given_up_inside_of_a_member_does_not_say_otherwise():
+    with pytest.raises(KeyboardInterrupt), npz.NewZip(io.BytesIO(), "w") as archive:
+        archive.open("train.npy", "w")
+        raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize(
     ("name", "n", "n_train"),
     [

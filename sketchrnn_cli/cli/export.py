@@ -207,6 +207,8 @@ def _npz(found: Checkpoint) -> bytes:
 
     import numpy as np
 
+    from sketchrnn_cli.sketches.formats.npz import NewZip
+
     metadata = {
         "config": asdict(found.config),
         "scale_factor": found.scale_factor,
@@ -216,7 +218,7 @@ def _npz(found: Checkpoint) -> bytes:
         "training": found.training,
     }
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    with NewZip(file, "w", zipfile.ZIP_STORED) as archive:
         arrays = {**found.weights, "metadata": np.array(json.dumps(metadata))}
         for key, array in sorted(arrays.items()):
             with archive.open(zipfile.ZipInfo(f"{key}.npy"), "w", force_zip64=True) as member:

@@ -167,10 +167,15 @@ def open_zip(source: str) -> Iterator[zipfile.ZipFile]:
 
 
 class NewZip(zipfile.ZipFile):
-    """A zip to write; one that is given up does not write its directory when it is collected."""
+    """A zip to write; one that is given up, perhaps inside of a member, is left as it is."""
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Write the directory, if all went well."""
+        if kind is None:
+            self.close()
 
     def __del__(self) -> None:
-        """Leave it as it is."""
+        """Write no directory."""
 
 
 def zip_of(file: BinaryIO) -> zipfile.ZipFile:
