@@ -433,7 +433,7 @@ class Trainer:
                 self.progress.seconds += now - mark
                 mark = now
                 keeps = why or any(done % every == 0 for every in self._rhythm()[1:3])
-                if not self._absorb(pending) or (keeps and not self.is_sound()):
+                if not self._absorb(pending) or (keeps and not self._all_sound()):
                     yield self._roll_back(done)
                     reported_at = self.progress.seconds
                     continue
@@ -452,6 +452,10 @@ class Trainer:
                 return
             pending.append(self.take_step())
             yield Stepped(self.progress.step)
+
+    def _all_sound(self) -> bool:
+        """Whether every process is: they go back together or not at all."""
+        return self.team.sum_floats([float(not self.is_sound())]) == [0.0]
 
     def _mended(self) -> Iterator[Event]:
         """Write the run's best model again, where one was written and it does not load."""
