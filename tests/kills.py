@@ -13,6 +13,8 @@ that is opened, renamed or removed.
 from __future__ import annotations
 
 import argparse
+import atexit
+import functools
 import json
 import os
 import random
@@ -102,9 +104,8 @@ def prepare(folder):
     """Drawings and settings, and an undisturbed run: what it left, and how long it took."""
     (folder / "config.toml").write_text(CONFIG, "utf-8")
     first = command("train", "-o", folder / "whole", "--config", folder / "config.toml")
-    subprocess.run([*first, "--quiet"], check=True, env=settings())  # compiles and caches
     begun = time.perf_counter()
-    subprocess.run([*first, "--quiet", "--overwrite"], check=True, env=settings())
+    subprocess.run([*first, "--quiet"], check=True, env=settings())
     return facts(folder / "whole"), time.perf_counter() - begun
 
 
@@ -151,15 +152,15 @@ def campaign(folder, *, kills, seed, tell=lambda count: None):
 
 # a signal at every moment
 
-SHORT = CONFIG.replace("steps = 60", "steps = 12").replace("valid_every = 6", "valid_every = 4")
+SHORT = CONFIG.replace("steps = 60", "steps = 8").replace("valid_every = 6", "valid_every = 4")
 TRAINS = [
     "cli/train.py", "training/loop.py", "training/state.py", "training/log.py",
     "training/batches.py", "model/checkpoint.py", "model/sketch_rnn.py", "files.py",
     "sketches/locks.py", "sketches/streams.py", "sketches/scratch.py", "sketches/building.py",
 ]  # fmt: skip
 LOADED = [
-    "torch", "sklearn.mixture", "matplotlib.backends.backend_agg", "sketchrnn_cli.cli.app",
-    "sketchrnn_cli.training.loop", "sketchrnn_cli.inference.sampler",
+    "torch._dynamo", "sklearn.mixture", "matplotlib.figure", "matplotlib.backends.backend_agg",
+    "sketchrnn_cli.cli.app", "sketchrnn_cli.training.loop", "sketchrnn_cli.inference.sampler",
     "sketchrnn_cli.drawing.raster",
 ]  # fmt: skip
 PATCH = """
@@ -178,11 +179,17 @@ def train_job(folder, **more):
     return moments.Job(str(folder), ["train", "-o", "run"], watched=TRAINS, patch=PATCH, **more)
 
 
-def moments_of_training(folder):
-    """An undisturbed run in a folder: what it left, and all its moments, three times at most."""
+@functools.cache
+def undisturbed():
+    """A folder with a run in it that nobody disturbs, what it left, and all its moments.
+
+    Each moment when it first comes, halfway, and last.
+    """
     from sketchrnn_cli.sketches import doodles
     from sketchrnn_cli.sketches.formats import ndjson
 
+    folder = Path(tempfile.mkdtemp(prefix="undisturbed-"))
+    atexit.register(shutil.rmtree, folder)
     (folder / "config.toml").write_text(SHORT, "utf-8")
     lines = [ndjson.to_line(sketch) for sketch in doodles.generate(12, seed=1)]
     (folder / "doodles.ndjson").write_bytes(b"".join(lines))
@@ -193,7 +200,15 @@ def moments_of_training(folder):
         for moment, times in whole.moments.items()
         for count in sorted({1, times // 2 + 1, times})
     ]
-    return facts(folder / "whole" / "run"), cases
+    return folder, facts(folder / "whole" / "run"), cases
+
+
+def beside(folder):
+    """Put into a folder what the run is begun with; returns what it must leave."""
+    source, wanted, _ = undisturbed()
+    for name in ("config.toml", "doodles.ndjson"):
+        shutil.copy(source / name, folder / name)
+    return wanted
 
 
 def at_moments(folder, cases, wanted, signals):
@@ -202,7 +217,7 @@ def at_moments(folder, cases, wanted, signals):
     jobs = []
     for place, (moment, count) in zip(folders, cases, strict=True):
         jobs.append(train_job(place, moment=moment, count=count, signals=signals))
-        jobs.append(train_job(place))
+        jobs.append(train_job(place)._replace(watched=[]))
     results = moments.run(jobs, modules=LOADED)
     reached = 0
     ends = {-signals[0]} if signals[0] == signal.SIGKILL else {128 + signals[0]}
@@ -226,7 +241,7 @@ def at_moments(folder, cases, wanted, signals):
 
 def every_moment(folder, names, *, share=1.0, seed=0, tell=lambda *numbers: None):
     """One signal at each moment, or at a share of them; a dict from signal to how many."""
-    wanted, cases = moments_of_training(folder)
+    (_, _, cases), wanted = undisturbed(), beside(folder)
     rng = random.Random(seed)
     counts = {}
     for name in names:

@@ -76,7 +76,8 @@ class Watch:
 
     def begin(self):
         sys.addaudithook(self.audit)
-        sys.settrace(self.trace)
+        if self.files:  # it takes time
+            sys.settrace(self.trace)
 
     def trace(self, frame, event, _):
         if frame.f_code.co_filename not in self.files:

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,23 +55,13 @@ def train_job(folder, patch):
     return job._replace(patch=job.patch + patch, watched=[])
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """A folder with a run in it, and what it left."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    wanted, _ = kills.moments_of_training(folder)
-    return folder, wanted
-
-
 @posix
 @pytest.mark.slow
-def test_training_goes_on_when_there_is_room(undisturbed, tmp_path):
+def test_training_goes_on_when_there_is_room(tmp_path):
     """Files may grow to so many bytes: the drawings or the first state fails."""
-    folder, wanted = undisturbed
+    (folder, _, _), wanted = kills.undisturbed(), kills.beside(tmp_path)
     sizes = {path.name: path.stat().st_size for path in (folder / "whole").rglob("*.*")}
     limits = [0, sizes["corpus.npz"]]
-    for name in ("config.toml", "doodles.ndjson"):
-        shutil.copy(folder / name, tmp_path / name)
     jobs = []
     for limit in limits:
         place = tmp_path / str(limit)
@@ -102,12 +91,10 @@ def small_disk(place, size):
 @posix
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [0.62, 0.9])
-def test_training_on_a_small_disk(undisturbed, tmp_path, share):
+def test_training_on_a_small_disk(tmp_path, share):
     """A share of what a run leaves: a state, the model or the metrics fails."""
-    folder, wanted = undisturbed
+    (folder, _, _), wanted = kills.undisturbed(), kills.beside(tmp_path)
     files = [path for path in (folder / "whole").rglob("*") if path.is_file()]
-    for name in ("config.toml", "doodles.ndjson"):
-        shutil.copy(folder / name, tmp_path / name)
     place = tmp_path / "disk"
     with small_disk(place, int(share * sum(path.stat().st_size for path in files))):
         (first,) = moments.run([train_job(place, "")], modules=kills.LOADED)

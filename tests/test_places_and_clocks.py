@@ -152,7 +152,7 @@ def test_no_file_knows_the_time(tmp_path):
 @posix
 @pytest.mark.slow
 def test_training_by_a_clock_that_jumps(tmp_path):
-    wanted, _ = kills.moments_of_training(tmp_path)
+    wanted = kills.beside(tmp_path)
     job = kills.train_job(tmp_path / "jumping")
     job = job._replace(patch=job.patch + JUMPING, watched=[])
     (result,) = moments.run([job], modules=kills.LOADED)
