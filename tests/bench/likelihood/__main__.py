@@ -1,12 +1,12 @@
 """Settings of training compared at the same cost, by the exact likelihood of drawings held out.
 
     python tests/bench/likelihood DATA.npz [--arms magenta,base] [--seconds 60,240] [--seeds 0,1,2]
-        [--decoder-only] [--kl-weights 0.25,0.5,1] [--split test] [--record runs.jsonl]
+        [--at-steps 100,500] [--decoder-only] [--kl-weights 0.25,0.5,1] [--split test] [--record runs.jsonl]
 
 DATA.npz is a packed set with a training and a test split. Every arm (see arms.py) is trained for
 so many seconds of the processor, of its steps alone, in one thread or as many as --threads says,
-and judged at each of the times given by numpy's engine: nats a sketch, the end scored once, z
-sampled, beside the nats of KL. Prints a table; nothing is a test here. With --record the figures
+and judged at each of the times (and steps) given by numpy's engine: nats a sketch, the end scored once, z
+sampled, beside the nats of KL. Training drawings that are held out as well are left out. Prints a table; nothing is a test here. With --record the figures
 are added to a file, and what is there already is not done again.
 """
 
@@ -54,6 +54,7 @@ def _options():
     parser.add_argument("data", type=Path, help="packed set of `sketchrnn preprocess`")
     parser.add_argument("--arms", type=_arms, default=["magenta", "base"])
     parser.add_argument("--seconds", type=_numbers, default=[60.0, 240.0], help="of the processor")
+    parser.add_argument("--at-steps", type=_numbers, default=[], help="the last one is the end")
     parser.add_argument("--seeds", type=lambda text: list(map(int, text.split(","))), default=[0])
     parser.add_argument("--decoder-only", action="store_true")
     parser.add_argument("--kl-weights", type=_weights, default=[None], help="default: the arm's")
@@ -97,11 +98,13 @@ def _run(corpus, arm, kl_weight, seed, options):
         "precision": options.precision,
     }
     done = {
-        record["at"]
+        (record["at"], record["at_step"])
         for record in _recorded(options.record)
         if all(record[name] == value for name, value in key.items())
     }
-    wanted = [seconds for seconds in options.seconds if seconds not in done]
+    wanted = [(seconds, 0) for seconds in options.seconds if (seconds, 0) not in done]
+    if options.at_steps:
+        wanted = [(0.0, int(step)) for step in options.at_steps if (0.0, int(step)) not in done]
     if not wanted:
         return
     more = {} if kl_weight is None else {"kl_weight": kl_weight}
@@ -115,10 +118,13 @@ def _run(corpus, arm, kl_weight, seed, options):
     )
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(Path(folder), corpus, model, config, device=torch.device("cpu"))
+        trainer.train_indices = _without_leaks(corpus)
         seconds = 0.0
         n_parameters = sum(each.numel() for each in trainer.network.parameters())
-        for at in wanted:
-            while seconds < at and trainer.progress.step < config.steps:
+        for at, at_step in wanted:
+            while (seconds < at or trainer.progress.step < at_step) and (
+                trainer.progress.step < config.steps
+            ):
                 started = time.process_time()
                 trainer.take_step()
                 seconds += time.process_time() - started
@@ -127,21 +133,35 @@ def _run(corpus, arm, kl_weight, seed, options):
             facts = score.evaluate(network, corpus, options.split)
             record = key | {
                 "at": at,
+                "at_step": at_step,
                 "step": trainer.progress.step,
+                "seconds": round(seconds, 1),
                 "parameters": n_parameters,
                 "nats": facts["nats_per_sketch"],
                 "nats_at_mean": facts.get("nats_per_sketch_at_mean"),
                 "kl": facts["kl_nats_per_sketch"] if model.encoder else 0.0,
                 "magenta_l_r_masked": facts["magenta_l_r_masked"],
+                "magenta_l_kl": facts["magenta_l_kl"] if model.encoder else 0.0,
             }
             with options.record.open("a") as stream:
                 stream.write(json.dumps(record) + "\n")
             print(
-                f"{arm}, seed {seed}: {record['step']} steps in {at:g} s: "
-                f"{record['nats']:.2f} + {record['kl']:.2f}",
+                f"{arm}, KL weight {config.kl_weight:g}, seed {seed}: {record['step']} steps in "
+                f"{seconds:.0f} s: {record['nats']:.2f} + {record['kl']:.2f}",
                 file=sys.stderr,
                 flush=True,
             )
+
+
+def _without_leaks(corpus):
+    """Training drawings but for those that are held out too."""
+    held_out = {
+        corpus.moves_of(int(i)).tobytes()
+        for split in ("valid", "test")
+        for i in corpus.indices(split)
+    }
+    train = corpus.indices("train")
+    return train[[corpus.moves_of(int(i)).tobytes() not in held_out for i in train]]
 
 
 def _steps_of(corpus, arm, options):
@@ -164,25 +184,31 @@ def _table(records, options):
     kind = "decoder-only" if options.decoder_only else "conditional"
     rows = {}
     for record in records:
-        same = (record["data"], record["split"], record["kind"])
-        if same == (options.data.name, options.split, kind) and record["arm"] in options.arms:
-            place = (record["at"], record["arm"], record["kl_weight"])
+        same = (record["data"], record["split"], record["kind"], record["precision"])
+        if same == (options.data.name, options.split, kind, options.precision) and (
+            record["arm"] in options.arms
+        ):
+            place = (record["at"], record["at_step"], record["arm"], record["kl_weight"])
             rows.setdefault(place, []).append(record)
-    print("| CPU s | arm | KL weight | seeds | steps | nats a sketch | KL | sum |")
-    print("|---|---|---|---|---|---|---|---|")
-    for (at, arm, weight), found in sorted(rows.items(), key=str):
-        steps = statistics.mean(record["step"] for record in found)
+    print("| CPU s | arm | KL weight | seeds | steps | nats a sketch | KL | sum | L_R | L_KL |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for (_, _, arm, weight), found in sorted(rows.items(), key=str):
+        seconds, steps = (statistics.mean(r[name] for r in found) for name in ("seconds", "step"))
         nats, kl = ([record[name] for record in found] for name in ("nats", "kl"))
         both = [a + b for a, b in zip(nats, kl, strict=True)]
+        own = [[r[name] for r in found] for name in ("magenta_l_r_masked", "magenta_l_kl")]
         cells = [_spread(values) for values in (nats, kl, both)]
+        cells += [_spread(values, digits=3) for values in own]
         weight = "" if weight is None else f"{weight:g}"
-        print(f"| {at:g} | {arm} | {weight} | {len(found)} | {steps:.0f} | {' | '.join(cells)} |")
+        start = f"| {seconds:.0f} | {arm} | {weight} | {len(found)} | {steps:.0f} | "
+        print(start + " | ".join(cells) + " |")
 
 
-def _spread(values):
+def _spread(values, digits=2):
     """A mean, and how far the values lie from one another."""
-    mean = statistics.mean(values)
-    return f"{mean:.2f}" + (f" ({min(values):.2f} to {max(values):.2f})" if values[1:] else "")
+    low, mean, high = min(values), statistics.mean(values), max(values)
+    spread = f" ({low:.{digits}f} to {high:.{digits}f})" if values[1:] else ""
+    return f"{mean:.{digits}f}{spread}"
 
 
 if __name__ == "__main__":
