@@ -480,6 +480,21 @@ def test_validation_is_the_exact_loss_of_the_slow_reference(tmp_path, corpus):
     assert metrics.split == "valid"
 
 
+def test_validation_floors_what_training_floors(tmp_path, corpus):
+    metrics = {}
+    for floor_of in ("mean", "each"):
+        config = TrainingConfig(kl_floor=0.2, kl_floor_of=floor_of, kl_weight=1.0)
+        trainer = trainer_of(tmp_path / floor_of, corpus, config)
+        with torch.no_grad():  # dimensions on both sides of the floor
+            trainer.network.encoder.mu_b.copy_(torch.linspace(0, 2, SMALL.latent_size))
+            trainer.average = [p.detach().clone() for p in trainer.network.parameters()]
+        metrics[floor_of] = trainer.validate()
+    mean, each = metrics["mean"], metrics["each"]
+    assert mean.l_kl == each.l_kl > 0.2
+    assert mean.loss == pytest.approx(mean.l_r + mean.l_kl, rel=1e-6)
+    assert each.loss > mean.loss + 0.01  # of dimensions below the floor 0.2 nats each
+
+
 def test_some_drawings_come_without_their_word_the_same_ones_again(corpus):
     config = TrainingConfig(batch_size=8, word_dropout=0.3)
     train, untold = corpus.indices("train"), []

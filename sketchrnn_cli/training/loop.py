@@ -350,7 +350,8 @@ class Trainer:
         if not n:
             return None
         chunks = range(0, n, 100)
-        sums = [0.0] * (2 * len(chunks))  # nats and KL of each; of other processes' chunks none
+        width = 1 + n_z  # nats, then KL of each latent dimension
+        sums = [0.0] * (width * len(chunks))  # of other processes' chunks none
         for k, first in enumerate(chunks):
             if k % self.team.world != self.team.rank:
                 continue
@@ -368,13 +369,15 @@ class Trainer:
                 dtype=self.dtype,
             )
             losses = self.network(batch, noise)
-            sums[2 * k : 2 * k + 2] = float(losses.reconstruction), float(losses.kl.sum())
-        sums = self.team.sum_floats(sums)
-        nats, kl = sum(sums[::2]), sum(sums[1::2])
-        l_r, l_kl = nats / (n * self.corpus.n_max), kl / (n * n_z)
-        loss = l_r
+            sums[k * width] = float(losses.reconstruction)
+            sums[k * width + 1 : k * width + 1 + len(losses.kl)] = losses.kl.tolist()
+        whole = np.array(self.team.sum_floats(sums)).reshape(-1, width).sum(0)
+        l_r = float(whole[0]) / (n * self.corpus.n_max)
+        each = whole[1:] / n  # nats a latent dimension
+        l_kl, loss = float(each.mean()), l_r
         if self.network.encoder is not None:
-            loss += self.config.kl_weight * max(l_kl, self.config.kl_floor)
+            under = each if self.config.kl_floor_of == "each" else each.mean()
+            loss += self.config.kl_weight * float(np.maximum(under, self.config.kl_floor).mean())
         seconds = time.monotonic() - started
         return self._metrics("valid", loss, l_r, l_kl, rate=n / max(seconds, 1e-9))
 

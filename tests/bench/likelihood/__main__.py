@@ -1,13 +1,15 @@
 """Settings of training compared at the same cost, by the exact likelihood of drawings held out.
 
     python tests/bench/likelihood DATA.npz [--arms magenta,base] [--seconds 60,240] [--seeds 0,1,2]
-        [--at-steps 100,500] [--decoder-only] [--kl-weights 0.25,0.5,1] [--split test] [--record runs.jsonl]
+        [--at-steps 100,500] [--decoder-only] [--kl-weights 0.25,0.5,1] [--split test]
+        [--record runs.jsonl]
 
 DATA.npz is a packed set with a training and a test split. Every arm (see arms.py) is trained for
 so many seconds of the processor, of its steps alone, in one thread or as many as --threads says,
-and judged at each of the times (and steps) given by numpy's engine: nats a sketch, the end scored once, z
-sampled, beside the nats of KL. Training drawings that are held out as well are left out. Prints a table; nothing is a test here. With --record the figures
-are added to a file, and what is there already is not done again.
+and judged at each of the times (or of the steps) given by numpy's engine: nats a sketch, the end
+scored once, z sampled, beside the nats of KL. Training drawings that are held out as well are
+left out. Prints a table; nothing is a test here. With --record the figures are added to a file,
+and what is there already is not done again.
 """
 
 from __future__ import annotations
