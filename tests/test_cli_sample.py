@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import networks
@@ -355,3 +356,149 @@ def test_drawings_leave_one_by_one(models):
         watch.cancel()
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """A model of four words that knows where their latents lie."""
+    rng = np.random.default_rng(5)
+    path = tmp_path_factory.mktemp("told") / "told.safetensors"
+    words = ("bird", "cat", "owl", "pig")
+    network = networks.tiny(n_words=4, words=words, preparation=FITTED)
+    weights = {
+        "latent.share": np.full(4, 0.25, "f4"),
+        "latent.weight": np.ones((4, 1), "f4"),
+        "latent.mean": rng.normal(size=(4, 1, 8)).astype("f4"),
+        "latent.scale": np.stack([0.3 * np.eye(8, dtype="f4")] * 4),
+    }
+    checkpoint.save(path, replace(network, weights={**network.weights, **weights}))
+    return str(path)
+
+
+def test_several_temperatures_draw_the_same_latents_each(told, monkeypatch):
+    seen = []
+    inner = plan.Plan.latents
+
+    def latents_of(self, *arguments):
+        seen.append(inner(self, *arguments))
+        return seen[-1]
+
+    monkeypatch.setattr(plan.Plan, "latents", latents_of)
+    records = drawings(run("cat", "--model", told, "-n", 3, "--temp", "0.2,1,0.4", *SHORT))
+    assert [r["temperature"] for r in records] == [0.2] * 3 + [1] * 3 + [0.4] * 3
+    assert [r["number"] for r in records] == [0, 1, 2] * 3
+    assert len(seen) == 3
+    np.testing.assert_array_equal(seen[0], seen[1])
+    np.testing.assert_array_equal(seen[0], seen[2])
+    assert records[0]["drawing"] != records[3]["drawing"]
+    seen.clear()
+    alone = drawings(run("cat", "--model", told, "-n", 3, "--temp", "0.4", *SHORT))
+    assert alone == records[6:]  # what is drawn at the default temperature
+    default = seen[0]
+    seen.clear()
+    given = ("--temp", "0.2,1", "--latent-temp", "1")
+    drawings(run("cat", "--model", told, "-n", 3, *given, *SHORT))
+    assert not np.array_equal(seen[0], default)
+    np.testing.assert_array_equal(seen[0], seen[1])
+
+
+def test_latents_from_a_pipe_are_drawn_at_every_temperature(models, some_latents):
+    lines = b"".join(
+        json.dumps({"z": z.tolist()}).encode() + b"\n" for z in latents.read(str(some_latents)).mu
+    )
+    arguments = ("--model", models.run, "--temp", "0.2,1", *SHORT)
+    piped = drawings(run(*arguments, "--latents", "-", stdin=lines))
+    whole = drawings(run(*arguments, "--latents", some_latents))
+    assert [r["temperature"] for r in piped] == [0.2, 1] * 3
+    assert [r["drawing"] for r in piped[::2] + piped[1::2]] == [r["drawing"] for r in whole]
+
+
+def test_a_temperature_is_a_row_with_its_label(told, tmp_path, monkeypatch):
+    out = tmp_path / "t.svg"
+    result = run("cat", "--model", told, "-n", 3, "--temp", "0.2,1.0", "-o", out, "--json", *SHORT)
+    assert json.loads(result.stdout)["n_drawings"] == 6
+    text = out.read_text()
+    assert ">temp 0.2<" in text
+    assert ">temp 1<" in text
+    run("cat", "--model", told, "-n", 3, "--temp", "0.2", "-o", out, *SHORT)
+    assert "temp" not in out.read_text()
+    monkeypatch.setattr(command, "stdout_is_terminal", lambda: True)
+    shown = run("cat", "--model", told, "-n", 2, "--temp", "0.2,1", *SHORT).stdout
+    assert shown.index("temp 0.2:") < shown.index("temp 1:")
+    assert shown.count("seed 0 #1") == 2
+
+
+def test_a_grid_lies_between_four_and_its_corners_are_those(told, tmp_path):
+    arguments = ("cat, owl, pig, bird", "--model", told, "--temp", "0.01", *SHORT)
+    records = drawings(run(*arguments, "--interpolate", "3x5"))
+    assert len(records) == 15
+    assert {r["number"] for r in records} == {0}
+    corners = [records[k] for k in (0, 4, 10, 14)]
+    assert [r["word"] for r in corners] == ["cat", "owl", "pig", "bird"]
+    assert corners[0]["drawing"] == drawings(run(*arguments))[0]["drawing"]
+    assert len({json.dumps(r["drawing"]) for r in records}) == 15
+    out = tmp_path / "i.svg"
+    assert run(*arguments, "--interpolate", "3×5", "-o", out).exit_code == 0
+    text = out.read_text()
+    assert text.count("<text") == 4
+    assert text.count("linear-gradient") == 4
+    four = drawings(run("cat", "--model", told, "--interpolate", "2x2", *SHORT))
+    counted = drawings(run("four cats", "--model", told, "--interpolate", "2x2", *SHORT))
+    assert four == counted
+    assert len({json.dumps(r["drawing"]) for r in four}) == 4
+
+
+def test_a_grid_between_latents_goes_around_the_origin(models, tmp_path, monkeypatch):
+    z = np.random.default_rng(1).normal(size=(4, 8)).astype("f4")
+    path = tmp_path / "z.npz"
+    with path.open("wb") as stream:
+        latents.write_npz(stream, latents.Latents(z))
+    seen = []
+    inner = plan.Plan.latents
+    monkeypatch.setattr(
+        plan.Plan, "latents", lambda self, *a: seen.append(inner(self, *a)) or seen[-1]
+    )
+    arguments = ("--model", models.run, "--latents", path, *SHORT)
+    records = drawings(run(*arguments, "--interpolate", "3x3"))
+    grid = seen[-1]
+    np.testing.assert_allclose(grid[[0, 2, 6, 8]], z, rtol=1e-6)
+    np.testing.assert_allclose(grid[1], latents.slerp(z[0], z[1], 0.5), rtol=1e-5)
+    left, right = latents.slerp(z[0], z[2], 0.5), latents.slerp(z[1], z[3], 0.5)
+    np.testing.assert_allclose(grid[3], left, rtol=1e-5)
+    np.testing.assert_allclose(grid[5], right, rtol=1e-5)
+    assert len(records) == 9
+
+
+PICTURES_REFUSED = [
+    ("--temp 0.2,3", 1, "--temp 3: must be from 0.01 to 2"),
+    ("--temp 0.2,,1", 2, "several as in"),
+    ("--temp 0.2,1 --greedy", 1, "--greedy leaves nothing to chance"),
+    ("--interpolate 3", 2, "ROWSxCOLUMNS"),
+    ("--interpolate 1x5", 1, "a grid of 1 x 5: rows and columns must be from 2 to 100"),
+    ("--interpolate 3x3 --temp 0.2,1", 1, "--interpolate takes one --temp"),
+    ("--interpolate 3x3 --frames 2 --latents -", 1, "--frames and --interpolate"),
+    ("--interpolate 3x3 --complete -", 1, "--complete and --interpolate"),
+    ("--interpolate 3x3 -n 3", 1, "and this asks for 3: give four words"),
+    ("blob->blob --interpolate 3x3", 1, "name four things instead"),
+    ("-n 10001 -o {out}.svg", 1, "more than 10,000 drawings for one sheet"),
+    ("-n 2501 --temp 0.1,0.2,0.3,0.4 -o {out}.png", 1, "more than 10,000 drawings"),
+    ("-n 10000 -o {out}.gif", 1, "take fewer with -n"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "message"), PICTURES_REFUSED)
+def test_what_no_picture_can_show_is_refused_before_anything_is_drawn(
+    models, tmp_path, monkeypatch, arguments, code, message
+):
+    monkeypatch.setattr(sampler, "_draw", None)  # not called
+    words = arguments.format(out=tmp_path / "x").split()
+    result = run(*words, "--model", models.run, stdin=b"")
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert message in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_lies_between_drawings_that_differ_by_chance_alone(models):
+    result = run("--model", models.bare, "--interpolate", "3x3")
+    assert result.exit_code == 1
+    assert "nothing lies between drawings of this model" in result.stderr

@@ -16,7 +16,9 @@ from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.sketches import streams
 
 if TYPE_CHECKING:
+    from sketchrnn_cli.drawing.sheet import Style
     from sketchrnn_cli.inference.plan import Settings
+    from sketchrnn_cli.inference.prompt import Prompt
     from sketchrnn_cli.sketches.sketch import Sketch
 
 KNOWN = ("ndjson", "npz", "svg", "png", "gif")
@@ -54,11 +56,13 @@ def sample(
         bool, typer.Option("--no-word", help="Draw without telling the model any word.")
     ] = False,
     temp: Annotated[
-        Optional[float],  # noqa: UP045
+        Optional[str],  # noqa: UP045
         typer.Option(
             "--temp",
             "--temperature",
-            help="How far chance goes, 0.01 to 2: the paper's tau, for moves. \\[default: 0.4]",
+            metavar="T[,T...]",
+            help="How far chance goes, 0.01 to 2: the paper's tau, for moves. Several, as in "
+            "0.2,0.4,1: a row of the same drawings each. \\[default: 0.4]",
         ),
     ] = None,
     pen_temp: Annotated[
@@ -74,7 +78,7 @@ def sample(
         typer.Option(
             "--latent-temp",
             help="The same for latents, 0 to 4: 1 is as the drawings of the word lie, 0 the middle "
-            "of each heap of them. \\[default: TEMP squared; 1 with --complete]",
+            "of each heap of them. \\[default: TEMP squared, 0.16 for several; 1 with --complete]",
         ),
     ] = None,
     guidance: Annotated[
@@ -119,6 +123,15 @@ def sample(
             "\\[default: 12]",
         ),
     ] = None,
+    interpolate: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--interpolate",
+            metavar="ROWSxCOLUMNS",
+            help='Fill a grid between four drawings, its corners: of four words, of "four cats", '
+            "or of four --latents.",
+        ),
+    ] = None,
     complete: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -158,6 +171,8 @@ def sample(
     if list_words:
         _list_words(model, json=json)
         return
+    temps = _temperatures(temp)
+    shape = None if interpolate is None else _shape(interpolate)
     kind = _kind(out, format)
     target = out or streams.STDIO
     if json and target == streams.STDIO:
@@ -169,6 +184,10 @@ def sample(
         raise BadConfig('--frames needs a way: a PROMPT like "cat -> pig", or --latents')
     if text is not None and no_word:
         raise BadConfig("--no-word: there is a PROMPT; give one of them")
+    if greedy and len(temps) > 1:
+        raise BadConfig(f"--greedy leaves nothing to chance, so {len(temps)} temperatures are one")
+    if shape is not None:
+        _refuse_nonsense(frames=frames, complete=complete, n_temps=len(temps))
     if prior and most_likely:
         raise BadConfig("--prior and --most-likely: a latent is from one of them, not both")
     if latents is not None and complete is not None:
@@ -184,22 +203,28 @@ def sample(
     if complete is not None:
         complete = downloads.local([complete], terminal)[0]
 
-    from sketchrnn_cli.inference import devices
+    from sketchrnn_cli.inference import devices, interpolation
     from sketchrnn_cli.inference.wish import grant
     from sketchrnn_cli.model import checkpoint
 
     devices.check(device)
-    settings = _settings(
-        temp,
-        pen_temp,
-        latent_temp,
-        guidance,
-        greedy=greedy,
-        prior=prior,
-        most_likely=most_likely,
-        seed=seed,
-        max_points=max_points,
-    )
+    if len(temps) > 1 and latent_temp is None and complete is None:
+        latent_temp = _latent_temperature()
+    rows = [
+        _settings(
+            temperature,
+            pen_temp,
+            latent_temp,
+            guidance,
+            greedy=greedy,
+            prior=prior,
+            most_likely=most_likely,
+            seed=seed,
+            max_points=max_points,
+        )
+        for temperature in temps
+    ]
+    settings = rows[0]
     loaded = checkpoint.load(model or pretrained.FILE)
     asked = None
     if text is not None:
@@ -209,6 +234,8 @@ def sample(
     if no_word and not loaded.config.n_words:
         raise BadConfig("--no-word: this model is told no words anyway")
     network = devices.open_engine(loaded, device)
+    if shape is not None:
+        count = _corners(asked, count, latents)
     options = wishes.Options(
         prompt=asked,
         no_word=no_word,
@@ -222,22 +249,29 @@ def sample(
     piped = streams.STDIO in (latents, complete)
     n: int | None = None
     granted: Iterator[Sketch]
-    if piped and frames is None and kind in ("ndjson", SHOWN):
+    if piped and frames is None and shape is None and kind in ("ndjson", SHOWN):
         granted = (
             sketch
             for wish in wishes.one_by_one(network, settings, options)
-            for sketch in grant(network, wish, settings, best_of=best_of)
+            for each in rows
+            for sketch in grant(network, wish, each, best_of=best_of)
         )
     else:
         wish = wishes.of(loaded, settings, options)
-        n = wish.n
-        granted = grant(network, wish, settings, best_of=best_of)
+        if shape is not None:
+            wish, settings = interpolation.between(network, wish, settings, *shape)
+            rows = [settings]
+        n = len(rows) * wish.n
+        _check_room(kind, n, temps, shape)
+        granted = (
+            sketch for each in rows for sketch in grant(network, wish, each, best_of=best_of)
+        )
     tally = _Tally(granted, keep_scores=score)
     if stdout_is_terminal():
         sketches: Iterator[Sketch] = iter(tally)
     else:
         sketches = terminal.track(tally, what="drawing", total=n)
-    _write(target, kind, sketches, n or 0)
+    _write(target, kind, sketches, n or 0, temps, shape)
 
     if score:
         for place, (each, total, number) in enumerate(sorted(tally.scores, reverse=True), start=1):
@@ -292,6 +326,91 @@ def _most(kind: str) -> int | None:
     from sketchrnn_cli.drawing.sheet import MAX_DRAWINGS
 
     return MAX_DRAWINGS + 1
+
+
+def _temperatures(given: str | float | None) -> list[float | None]:
+    """Those of --temp, in its order; None: what is drawn at by default."""
+    if given is None:
+        return [None]
+    try:
+        return [float(each) for each in str(given).split(",")]
+    except ValueError:
+        raise typer.BadParameter(
+            f"{given!r} is not a number, nor several as in 0.2,0.4,1", param_hint="--temp"
+        ) from None
+
+
+def _shape(given: str) -> tuple[int, int]:
+    """Rows and columns of --interpolate."""
+    import re
+
+    match = re.fullmatch(r"([0-9]{1,9})\s*[x×,]\s*([0-9]{1,9})", given.strip().lower())
+    if match is None:
+        raise typer.BadParameter(
+            f"{given!r} is not ROWSxCOLUMNS, as in 5x7", param_hint="--interpolate"
+        )
+    return int(match[1]), int(match[2])
+
+
+def _refuse_nonsense(*, frames: int | None, complete: str | None, n_temps: int) -> None:
+    """Options that do not go with --interpolate.
+
+    Raises:
+        BadConfig: says which.
+    """
+    if frames is not None:
+        raise BadConfig("--frames and --interpolate: a way or a grid, not both")
+    if complete is not None:
+        raise BadConfig("--complete and --interpolate: nothing lies between beginnings")
+    if n_temps > 1:
+        raise BadConfig("--interpolate takes one --temp: only latent and word change in its grid")
+
+
+def _corners(asked: Prompt | None, count: int | None, latents: str | None) -> int | None:
+    """Drawings of each thing, so that one thing makes all four corners.
+
+    Raises:
+        BadConfig: the prompt goes from one thing to another.
+    """
+    from sketchrnn_cli.inference.interpolation import CORNERS
+
+    if asked is not None and asked.has_way:
+        raise BadConfig('--interpolate fills a grid, "->" is a way: name four things instead')
+    several = asked is not None and len(asked.things) > 1
+    return count if several or latents is not None else count or CORNERS
+
+
+def _latent_temperature() -> float:
+    """That of all rows: the latents of a drawing at the default temperature."""
+    from sketchrnn_cli.inference.plan import Settings
+
+    return Settings().temperature ** 2
+
+
+def _style(temps: list[float | None], shape: tuple[int, int] | None) -> Style:
+    """A row for each temperature, the corners marked of a grid between four."""
+    from sketchrnn_cli.drawing.sheet import Style
+
+    if shape is not None:
+        from sketchrnn_cli.inference.interpolation import corner_places
+
+        return Style(columns=shape[1], marked=corner_places(*shape))
+    return Style(labels=tuple(f"temp {temp:g}" for temp in temps if len(temps) > 1))
+
+
+def _check_room(
+    kind: str, n: int, temps: list[float | None], shape: tuple[int, int] | None
+) -> None:
+    """Refuse more drawings than a picture takes, before any is drawn.
+
+    Raises:
+        BadSketch, BadConfig: says so.
+    """
+    if kind in ("ndjson", "npz", SHOWN):
+        return
+    from sketchrnn_cli.drawing import pictures
+
+    pictures.check_room(n, kind, _style(temps, shape))
 
 
 def _kind(out: str | None, format: str | None) -> str:
@@ -355,14 +474,37 @@ def _list_words(model: str | None, *, json: bool) -> None:
         typer.echo(printable(word))
 
 
-def _write(target: str, kind: str, sketches: Iterator[Sketch], n: int) -> None:
-    if kind == SHOWN:
-        import shutil
+def _show(
+    sketches: Iterator[Sketch], n: int, temps: list[float | None], shape: tuple[int, int] | None
+) -> None:
+    """Drawings in characters; each temperature under its name, a grid as wide as it is."""
+    import shutil
+    from itertools import islice
 
-        from sketchrnn_cli.drawing import terminal as characters
+    from sketchrnn_cli.drawing import terminal as characters
 
-        for line in characters.grid_lines(sketches, shutil.get_terminal_size().columns):
+    width = shutil.get_terminal_size().columns
+    labels = _style(temps, shape).labels if n else ()
+    for k, label in enumerate(labels):
+        typer.echo(f"{label}:" if k == 0 else f"\n{label}:")
+        for line in characters.grid_lines(islice(sketches, n // len(labels)), width):
             typer.echo(line)
+    if not labels:
+        cell = {} if shape is None else {"cell": min((width + 2) // shape[1] - 2, 24)}
+        for line in characters.grid_lines(sketches, width, **cell):
+            typer.echo(line)
+
+
+def _write(
+    target: str,
+    kind: str,
+    sketches: Iterator[Sketch],
+    n: int,
+    temps: list[float | None],
+    shape: tuple[int, int] | None,
+) -> None:
+    if kind == SHOWN:
+        _show(sketches, n, temps, shape)
         return
     with streams.open_output(target, binary=kind not in ("ndjson", "svg")) as stream:
         if kind == "ndjson":
@@ -378,6 +520,5 @@ def _write(target: str, kind: str, sketches: Iterator[Sketch], n: int) -> None:
             write_sketches(stream, sketches, n)
         else:
             from sketchrnn_cli.drawing import pictures
-            from sketchrnn_cli.drawing.sheet import Style
 
-            pictures.write(stream, sketches, kind, Style())
+            pictures.write(stream, sketches, kind, _style(temps, shape))

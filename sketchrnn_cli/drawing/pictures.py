@@ -41,6 +41,22 @@ def is_binary(format: str) -> bool:
     return format != "svg"
 
 
+def check_room(n: int, format: str, style: Style) -> None:
+    """Refuse, before work starts, more drawings than a picture of ``FORMATS`` takes.
+
+    Raises:
+        BadSketch: more than a sheet takes.
+        BadConfig: more pixels than a picture should have.
+    """
+    from sketchrnn_cli.drawing import animation, raster, sheet
+
+    if format == "svg":
+        sheet.check_number(n)
+        return
+    room = animation if format in ANIMATIONS else raster
+    sheet.check_room(n, style, limit=room.MAX_PIXELS, side=room.MAX_SIDE)
+
+
 def write(
     stream: BinaryIO,
     sketches: Iterable[Sketch],

@@ -18,7 +18,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from sketchrnn_cli.drawing.sheet import CAPTION_INK, Sheet, Style, check_pixels, lay_out, mix
+from sketchrnn_cli.drawing.sheet import (
+    CAPTION_INK,
+    MARK_INK,
+    Sheet,
+    Style,
+    check_pixels,
+    lay_out,
+    mix,
+)
 from sketchrnn_cli.sketches.sketch import Sketch
 
 Canvas = npt.NDArray[np.uint8]  # (height, width) coverage: 0 paper, 255 ink
@@ -124,11 +132,17 @@ def _stamp(
 
 
 def captions(sheet: Sheet) -> Canvas:
-    """An empty canvas, with the captions on it."""
-    if not any(cell.caption for cell in sheet.cells):
+    """An empty canvas, with the captions and labels on it, and the grounds of marked drawings."""
+    if not (any(cell.caption for cell in sheet.cells) or sheet.labels or sheet.marked):
         return np.zeros((sheet.height, sheet.width), np.uint8)
     image = Image.new("L", (sheet.width, sheet.height), 0)
     pen = ImageDraw.Draw(image)
+    for left, top, right, bottom in sheet.marked:
+        pen.rectangle((left, top, right - 1, bottom - 1), fill=round(255 * MARK_INK))
+    for label in sheet.labels:
+        font = _font_for(label.text, label.font_size)
+        place = (label.left, round(label.baseline))
+        pen.text(place, label.text, fill=255, font=font, anchor="ls")
     for cell in sheet.cells:
         if cell.caption:
             font = _font_for(cell.caption, sheet.font_size)

@@ -27,6 +27,9 @@ CELL_SIZES = (64, 480)  # smallest and largest cell chosen without --size, pixel
 MARGIN = 0.09  # of the cell, on each side
 LINE_WIDTH = 0.17  # times the root of the cell: 1.7 pixels on 96, 2.6 on 240, 3.7 on 480
 CAPTION_INK = 0.6  # captions are this much ink and the rest paper: small and grey
+MARK_INK = 0.07  # the same of the ground of marked drawings
+ROW = 12  # drawings side by side at most where rows are labelled, unless columns say otherwise
+LABEL_SIZE = 13  # font of labels, pixels; of a cell that is smaller, as high as it is
 NONE = ("none", "transparent")
 
 
@@ -40,6 +43,8 @@ class Style:
     color: str = "#262626"  # of the ink: a name or #rrggbb
     background: str | None = "#ffffff"  # of the paper; None or "none": transparent
     captions: bool = True  # word and seed under a drawing that has them
+    labels: tuple[str, ...] = ()  # of rows: each stands before its share of the drawings
+    marked: tuple[int, ...] = ()  # on a ground of their own, and the only ones with captions
 
     def __post_init__(self) -> None:
         if self.columns is not None and not 1 <= self.columns <= MAX_DRAWINGS:
@@ -76,6 +81,16 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """What stands before a row, or several that belong together."""
+
+    text: str
+    left: float  # x of its beginning
+    baseline: float  # y
+    font_size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
     """Drawings fitted into cells, row by row. Lengths in pixels."""
 
@@ -85,6 +100,8 @@ class Sheet:
     cell_size: int
     line_width: float
     font_size: int
+    labels: tuple[Label, ...] = ()
+    marked: tuple[tuple[int, int, int, int], ...] = ()  # left, top, right, bottom of each ground
 
     @property
     def caption_width(self) -> float:
@@ -141,24 +158,101 @@ def lay_out(sketches: Iterable[Sketch], style: Style) -> Sheet:
     drawings = list(islice(sketches, MAX_DRAWINGS + 1))
     if not drawings:
         raise BadSketch("no drawings: nothing to draw")
-    if len(drawings) > MAX_DRAWINGS:
-        raise BadSketch(f"more than {MAX_DRAWINGS} drawings for one sheet; take fewer with -n")
-    columns = min(style.columns or math.ceil(math.sqrt(len(drawings))), len(drawings))
-    smallest, largest = CELL_SIZES
-    size = style.size or min(max(SHEET_WIDTH // columns, smallest), largest)
-    line_width = style.line_width or LINE_WIDTH * math.sqrt(size)
-    font_size = min(max(round(size / 15), 9), 15)
+    check_number(len(drawings))
     captions = [caption_of(sketch) if style.captions else "" for sketch in drawings]
-    below = size * (1 - MARGIN) + 1.6 * font_size  # from a cell's top to its caption's baseline
-    strip = max(math.ceil(below + 0.5 * font_size) - size, 0) if any(captions) else 0
+    if style.marked:
+        captions = [""] * len(drawings)
+        for place, k in enumerate(style.marked, start=1):
+            captions[k] = printable(drawings[k].word or "") or str(place)
+    grid = Grid.of(len(drawings), style, captioned=any(captions))
+    size, font_size = grid.size, grid.font_size
+    line_width = style.line_width or LINE_WIDTH * math.sqrt(size)
     room = max(size * (1 - 2 * MARGIN) - line_width, 1.0)
     cells = []
     for k, (sketch, caption) in enumerate(zip(drawings, captions, strict=True)):
-        left, top = k % columns * size, k // columns * (size + strip)
+        left, top = grid.corner(k)
         lines = fit(sketch, (left + size / 2, top + size / 2), room)
-        cells.append(Cell(sketch, lines, caption, left + size / 2, top + below))
-    height = math.ceil(len(drawings) / columns) * (size + strip)
-    return Sheet(columns * size, height, tuple(cells), size, line_width, font_size)
+        cells.append(Cell(sketch, lines, caption, left + size / 2, top + grid.below))
+    labels = []
+    for k, text in enumerate(style.labels):
+        first, last = (grid.corner(k * grid.share + i)[1] for i in (0, grid.share - 1))
+        font = min(LABEL_SIZE, size)
+        middle = (first + last + size) / 2 + 0.35 * font  # of a row without its captions
+        labels.append(Label(text, 0.75 * LABEL_SIZE, middle, font))
+    marked = [(*grid.corner(k), size, size + grid.strip) for k in style.marked]
+    return Sheet(
+        *grid.extent,
+        tuple(cells),
+        size,
+        line_width,
+        font_size,
+        tuple(labels),
+        tuple((x, y, x + width, y + height) for x, y, width, height in marked),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where cells lie. Lengths in pixels."""
+
+    n: int  # drawings
+    share: int  # of them for each label
+    columns: int
+    size: int  # of a cell
+    strip: int  # under it, for its caption
+    below: float  # from a cell's top to its caption's baseline
+    font_size: int
+    margin: int  # on the left, for labels
+    gap: int  # between labelled blocks
+
+    @classmethod
+    def of(cls, n: int, style: Style, *, captioned: bool) -> Grid:
+        """The grid of n drawings."""
+        n_blocks = max(len(style.labels), 1)
+        share = -(-n // n_blocks)
+        most = ROW if style.labels and share <= ROW else math.ceil(math.sqrt(n))
+        columns = min(style.columns or most, share)
+        n_rows = n_blocks * -(-share // columns)
+        smallest, largest = CELL_SIZES
+        size = style.size or min(max(SHEET_WIDTH // max(columns, n_rows), smallest), largest)
+        font_size = min(max(round(size / 15), 9), 15)
+        below = size * (1 - MARGIN) + 1.6 * font_size
+        strip = max(math.ceil(below + 0.5 * font_size) - size, 0) if captioned else 0
+        longest = max(map(len, style.labels), default=0)
+        margin = math.ceil((0.6 * longest + 1.5) * LABEL_SIZE) if longest else 0
+        gap = size // 4 if share > columns else 0
+        return cls(n, share, columns, size, strip, below, font_size, margin, gap)
+
+    def corner(self, k: int) -> tuple[int, int]:
+        """Left and top of a drawing's cell."""
+        block, place = divmod(k, self.share)
+        row = place // self.columns
+        top = (block * self.rows_a_block + row) * (self.size + self.strip) + block * self.gap
+        return self.margin + place % self.columns * self.size, top
+
+    @property
+    def rows_a_block(self) -> int:
+        """Rows for each label."""
+        return -(-self.share // self.columns)
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Width and height of all."""
+        _, top = self.corner(self.n - 1)
+        return self.margin + self.columns * self.size, top + self.size + self.strip
+
+
+def check_number(n: int) -> None:
+    """Refuse more drawings than a sheet takes.
+
+    Raises:
+        BadSketch: says so.
+    """
+    if n > MAX_DRAWINGS:
+        raise BadSketch(
+            f"more than {MAX_DRAWINGS:,} drawings for one sheet; take fewer with -n, and the rest "
+            "on another sheet"
+        )
 
 
 def fit(sketch: Sketch, center: tuple[float, float], room: float) -> tuple[Line, ...]:
@@ -179,8 +273,26 @@ def check_pixels(sheet: Sheet, *, limit: int, side: int) -> None:
     Raises:
         BadConfig: more than ``limit`` pixels, or a side longer than ``side``.
     """
-    if sheet.width * sheet.height > limit or max(sheet.width, sheet.height) > side:
+    _check_extent(
+        len(sheet.cells), sheet.cell_size, sheet.width, sheet.height, limit=limit, side=side
+    )
+
+
+def check_room(n: int, style: Style, *, limit: int, side: int) -> None:
+    """Refuse, before there are any, more drawings than a picture takes.
+
+    Raises:
+        BadSketch: more than a sheet takes.
+        BadConfig: as ``check_pixels``.
+    """
+    check_number(n)
+    grid = Grid.of(max(n, 1), style, captioned=style.captions)
+    _check_extent(n, grid.size, *grid.extent, limit=limit, side=side)
+
+
+def _check_extent(n: int, size: int, width: int, height: int, *, limit: int, side: int) -> None:
+    if width * height > limit or max(width, height) > side:
         raise BadConfig(
-            f"{len(sheet.cells)} drawings of {sheet.cell_size} pixels make a picture of "
-            f"{sheet.width} x {sheet.height}; take fewer with -n, or a smaller --size"
+            f"{n} drawings of {size} pixels make a picture of {width} x {height}; take fewer with "
+            "-n, or a smaller --size"
         )

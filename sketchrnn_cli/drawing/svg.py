@@ -7,7 +7,18 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from sketchrnn_cli.drawing.sheet import CAPTION_INK, Cell, Line, Sheet, Style, lay_out, mix
+from sketchrnn_cli.drawing.sheet import (
+    CAPTION_INK,
+    MARK_INK,
+    Cell,
+    Color,
+    Label,
+    Line,
+    Sheet,
+    Style,
+    lay_out,
+    mix,
+)
 from sketchrnn_cli.sketches.sketch import Sketch
 
 # What XML 1.0 may not hold, not even escaped (section 2.2, production Char).
@@ -29,7 +40,9 @@ def to_svg(sketches: Iterable[Sketch], style: Style) -> str:
     sheet = lay_out(sketches, style)
     ink, paper = style.ink(), style.paper()
     size = f'width="{sheet.width}" height="{sheet.height}"'
-    ground = f' style="background:{_hex(paper)}"' if paper else ""
+    layers = [*_marks(sheet, mix(ink, paper or (255, 255, 255), MARK_INK))]
+    layers += [_hex(paper)] if paper else []
+    ground = f' style="background:{",".join(layers)}"' if layers else ""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} '
         f'viewBox="0 0 {sheet.width} {sheet.height}"{ground}>',
@@ -48,7 +61,24 @@ def to_svg(sketches: Iterable[Sketch], style: Style) -> str:
         )
         parts += [_caption(cell, sheet) for cell in sheet.cells if cell.caption]
         parts.append("</g>")
+    if sheet.labels:
+        parts.append(f'<g fill="{_hex(ink)}" font-family="sans-serif">')
+        parts += map(_label, sheet.labels)
+        parts.append("</g>")
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _marks(sheet: Sheet, tint: Color) -> list[str]:
+    """Grounds of marked drawings as layers of the background, so that no plotter draws them."""
+    layers = []
+    for left, top, right, bottom in sheet.marked:
+        width, height = right - left, bottom - top
+        x = 100 * left / max(sheet.width - width, 1)  # in CSS, of the room that is left over
+        y = 100 * top / max(sheet.height - height, 1)
+        share = f"{100 * width / sheet.width:.4g}% {100 * height / sheet.height:.4g}%"
+        color = _hex(tint)
+        layers.append(f"linear-gradient({color},{color}) {x:.4g}% {y:.4g}%/{share} no-repeat")
+    return layers
 
 
 def _drawing(cell: Cell) -> list[str]:
@@ -69,6 +99,11 @@ def _path(line: Line) -> str:
 def _caption(cell: Cell, sheet: Sheet) -> str:
     text = escape(_shorten(cell.caption, sheet.caption_width / sheet.font_size))
     return f'<text x="{number(cell.center)}" y="{number(cell.baseline)}">{text}</text>'
+
+
+def _label(label: Label) -> str:
+    place = f'x="{number(label.left)}" y="{number(label.baseline)}"'
+    return f'<text {place} font-size="{label.font_size}">{escape(label.text)}</text>'
 
 
 def _shorten(text: str, ems: float) -> str:

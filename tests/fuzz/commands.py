@@ -332,6 +332,8 @@ def _values(parameter: Any) -> list[str]:
         "--model": [name for name in FILES if "s" in name[-12:]] + ["missing"],
         "--format": ["ndjson", "npz", "svg", "png", "gif", "packed", "sketch-rnn", "x"],
         "--device": ["cpu", "auto", "cuda", "x"],
+        "--temp": ["1", "0.5", "0.2,1", "0.2,0.4,1.0", "0", "", ",", "1,,2", *SMALL],
+        "--interpolate": ["2x2", "3x4", "1x1", "x", "5", "9999x9999", *SMALL[:3]],
         "--split": ["90,5,5", "train", "valid", "test", "1,1,1", "0,0,0", "1,2", "x"],
         "--on-error": ["fail", "skip", "x"],
         "--latents": ["z.npz", "z.ndjson", "d.npz", "-"],
@@ -354,6 +356,8 @@ def seeds() -> list[bytes]:
         sample cat --model w.safetensors -n 2 -o o.svg
         sample "cat:0.7 + dog:0.3" --model w.safetensors -n 2 --temp 0.2 --greedy --json -o o.png
         sample "cat -> dog" --model w.safetensors --frames 2 -o o.gif
+        sample cat --model w.safetensors -n 2 --temp 0.2,1 -o o.svg
+        sample cat --model w.safetensors --interpolate 2x3 -o o.png
         sample --latents z.npz --model m.safetensors --best-of 2 --score
         sample --complete d.ndjson --model b.vae.json --max-points 20 -o o.npz
         sample --list-words --json

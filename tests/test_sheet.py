@@ -1,0 +1,128 @@
+"""Sheets: rows with labels, marked corners, and how many drawings they take."""
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+from drawings import CAT, DOT, EMPTY, scribble
+from PIL import Image
+
+from sketchrnn_cli.drawing import pictures
+from sketchrnn_cli.drawing.raster import to_png
+from sketchrnn_cli.drawing.sheet import MAX_DRAWINGS, Style, check_room, lay_out
+from sketchrnn_cli.drawing.svg import to_svg
+from sketchrnn_cli.errors import BadConfig, BadSketch
+from sketchrnn_cli.sketches.formats import read_sketches
+from sketchrnn_cli.sketches.sketch import Sketch
+
+LONG = Sketch(CAT.strokes, "a word so long that no cell has room for it " * 3, {"seed": 1})
+
+
+def pixels(sketches, style):
+    return np.array(Image.open(io.BytesIO(to_png(sketches, style))).convert("L"))
+
+
+def boxes(sheet):
+    """Ink of every drawing: left, top, right, bottom."""
+    for cell in sheet.cells:
+        points = np.concatenate([*cell.lines, np.zeros((0, 2))])
+        if len(points):
+            yield (*points.min(0), *points.max(0))
+
+
+def apart(one, other):
+    return (
+        one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize("labels", [(), ("temp 0.2", "temp 1")])
+def test_nothing_overlaps_and_nothing_leaves_the_sheet(n, labels):
+    kinds = [CAT, DOT, LONG, EMPTY, scribble(3)]
+    sketches = [kinds[k % len(kinds)] for k in range(n * max(len(labels), 1))]
+    sheet = lay_out(sketches, Style(labels=labels))
+    found = list(boxes(sheet))
+    assert len(found) >= 1
+    for one, other in itertools.combinations(found, 2):
+        assert apart(one, other)
+    for left, top, right, bottom in found:
+        assert 0 <= left <= right <= sheet.width
+        assert 0 <= top <= bottom <= sheet.height
+        assert not labels or left > max(
+            label.left + 0.5 * len(label.text) for label in sheet.labels
+        )
+    for above, below in itertools.pairwise(label.baseline for label in sheet.labels):
+        assert below - above > sheet.cell_size - 1  # each beside its own row
+    assert all(cell.baseline < sheet.height for cell in sheet.cells)
+
+
+def test_a_label_stands_before_its_row_and_off_the_ink():
+    style = Style(labels=("low", "high"), captions=False)
+    sheet = lay_out([CAT] * 6, style)
+    assert [round(cell.center) for cell in sheet.cells[:3]] == [
+        round(cell.center) for cell in sheet.cells[3:]
+    ]
+    middle = [(label.baseline - 0.35 * label.font_size) for label in sheet.labels]
+    tops = [min(line[:, 1].min() for line in sheet.cells[k].lines) for k in (0, 3)]
+    assert all(top < y < top + sheet.cell_size for y, top in zip(middle, tops, strict=True))
+    picture = pixels([CAT] * 6, style)
+    margin = round(sheet.cells[0].center - sheet.cell_size / 2)
+    inked = np.flatnonzero((picture[:, :margin] < 128).any(0))
+    assert 0 < inked.min() <= inked.max() < margin - 1  # all of the text, whole
+    text = to_svg([CAT] * 6, style)
+    assert text.index(">low<") < text.index(">high<")
+
+
+def test_marked_drawings_have_a_ground_and_a_caption_of_their_own():
+    plain = Sketch(CAT.strokes, None, {"seed": 1})
+    style = Style(columns=3, marked=(0, 2, 6, 8))
+    sheet = lay_out([CAT, *[plain] * 8], style)
+    captions = [cell.caption for cell in sheet.cells]
+    assert captions == ["cat", "", "2", "", "", "", "3", "", "4"]
+    picture = pixels([CAT, *[plain] * 8], style)
+    height, width = picture.shape
+    corners = [picture[y, x] for y in (0, height - 1) for x in (0, width - 1)]
+    assert len(set(corners)) == 1
+    assert 225 < corners[0] < 250  # grey, and pale enough for ink
+    assert picture[height // 2, 0] == picture[0, width // 2] == 255
+    assert to_svg([CAT] * 9, style).count("linear-gradient(#f0f0f0,#f0f0f0)") == 4
+    assert "gradient" not in to_svg([CAT] * 9, Style(columns=3))
+
+
+def test_grounds_and_labels_are_no_drawings_when_read_back(tmp_path):
+    for k, style in enumerate((Style(columns=2, marked=(0, 3)), Style(labels=("a", "b")))):
+        path = tmp_path / f"{k}.svg"
+        path.write_text(to_svg([CAT, DOT, scribble(1), scribble(2)], style))
+        again = list(read_sketches(str(path)))
+        assert [len(sketch.strokes) for sketch in again] == [4, 1, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("n", "format", "error"),
+    [
+        (MAX_DRAWINGS, "svg", None),
+        (MAX_DRAWINGS, "png", None),
+        (MAX_DRAWINGS, "gif", BadConfig),
+        (MAX_DRAWINGS + 1, "svg", BadSketch),
+        (MAX_DRAWINGS + 1, "png", BadSketch),
+        (1, "gif", None),
+    ],
+)
+def test_too_many_drawings_are_refused_before_there_are_any(n, format, error):
+    if error is None:
+        pictures.check_room(n, format, Style())
+        return
+    with pytest.raises(error, match="take fewer with -n"):
+        pictures.check_room(n, format, Style())
+
+
+def test_the_room_is_judged_as_the_picture_turns_out():
+    for n, style in ((7, Style()), (60, Style(labels=("a", "b"))), (5, Style(columns=2, size=20))):
+        sheet = lay_out([CAT] * n, style)
+        limit, side = sheet.width * sheet.height, max(sheet.width, sheet.height)
+        check_room(n, style, limit=limit, side=side)
+        for less in ({"limit": limit - 1, "side": side}, {"limit": limit, "side": side - 1}):
+            with pytest.raises(BadConfig):
+                check_room(n, style, **less)
