@@ -333,7 +333,7 @@ def test_the_loss_curve_is_drawn_for_a_run_only(place, tmp_path):
     [
         (["two.npz", "--grid", "sheet.bmp"], "bmp"),
         (["two.npz", "--grid", "-"], "--grid -"),
-        (["run", "--plot", "loss.svg"], "svg"),
+        (["run", "--plot", "loss.bmp"], "bmp"),
         (["two.npz", "--evaluate", "two.npz"], "--evaluate"),
         (["two.npz", "--model", "run"], "--score"),
         (["run", "--model", "run", "--score"], "--model"),

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from sketchrnn_cli import pretrained
-from sketchrnn_cli.cli import downloads
+from sketchrnn_cli.cli import downloads, inspect_pictures
 from sketchrnn_cli.cli.options import Device, Json, Quiet, Seed, Threads
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal
 from sketchrnn_cli.errors import BadConfig, BadFile, BadSketch
-from sketchrnn_cli.sketches.streams import STDIO, check_output, name_of, open_output, suffix_of
+from sketchrnn_cli.sketches.streams import name_of, open_output
 
 if TYPE_CHECKING:
     from sketchrnn_cli.inference.engine import Network
@@ -35,11 +35,11 @@ Facts = dict[str, Any]
 
 
 def inspect(
-    thing: Annotated[
-        Optional[str],  # noqa: UP045
+    things: Annotated[
+        Optional[list[str]],  # noqa: UP045
         typer.Argument(
             metavar="[THING]",
-            help="Drawings (- for ndjson), a model, or a run folder. "
+            help="Drawings (- for ndjson), a model, or a run folder; several runs with --plot. "
             "\\[default: the built-in model]",
         ),
     ] = None,
@@ -49,7 +49,42 @@ def inspect(
     ] = None,
     plot: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="FILE", help="The loss curves of a run: png."),
+        typer.Option(
+            metavar="FILE",
+            help="The loss curves of a run, or of several; with --score a histogram of "
+            "likelihoods, and the worst and the best drawings: svg or png.",
+        ),
+    ] = None,
+    map: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="FILE",
+            help="Drawings where a model's latents of them lie, in two dimensions (without DATA: "
+            "samples): svg or png.",
+        ),
+    ] = None,
+    projection: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="For --map: pca or tsne. \\[default: pca]"),
+    ] = None,
+    densities: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="FILE",
+            help="Where a model expects each next point of a drawing, and what the pen does there: "
+            "svg or png.",
+        ),
+    ] = None,
+    drawing: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            min=0,
+            help="For --densities: which one, by its number in --score. \\[default: the first]",
+        ),
+    ] = None,
+    step: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, help="For --densities: show the mixture before this point alone."),
     ] = None,
     evaluate: Annotated[
         Optional[str],  # noqa: UP045
@@ -78,7 +113,7 @@ def inspect(
             "--model",
             "--checkpoint",
             metavar="RUN",
-            help="What scores drawings. \\[default: the built-in model]",
+            help="What scores or reads drawings. \\[default: the built-in model]",
         ),
     ] = None,
     count: Annotated[
@@ -94,25 +129,41 @@ def inspect(
     """Say what is in a file of drawings, a model or a run, and show some of it."""
     limit_threads(threads)
     terminal = Terminal(quiet=quiet)
-    thing = downloads.local([thing or str(pretrained.FILE)], terminal)[0]
+    wanted = inspect_pictures.Wanted(
+        grid=grid,
+        plot=plot,
+        map=map,
+        densities=densities,
+        projection=projection,
+        drawing=drawing,
+        step=step,
+    )
+    runs = downloads.local(things or [str(pretrained.FILE)], terminal)
+    thing, *others = runs
     is_model = _is_model(thing)
-    _refuse_nonsense(is_model=is_model, plot=plot, evaluate=evaluate, score=score, model=model)
+    if others:
+        _refuse_others(runs, plot=plot, evaluate=evaluate, score=score)
+    _refuse_nonsense(is_model=is_model, wanted=wanted, evaluate=evaluate, score=score, model=model)
     if samples is not None and evaluate is None:
         raise BadConfig("--samples goes with --evaluate DATA")
     if split not in SPLITS:
         raise BadConfig(f"--split {split}: must be one of {', '.join(SPLITS)}")
-    grid_format = _picture_format("--grid", grid, ("svg", "png"))
-    _picture_format("--plot", plot, ("png",))
-    n_shown = count or (GRID if grid else _in_a_row())
+    grid_format = inspect_pictures.format_of("--grid", grid)
+    few = inspect_pictures.SHOWN if score and plot is not None else _in_a_row()
+    n_shown = count or (GRID if grid else few)
+    inspect_pictures.check_number(wanted, n_shown, histogram=score)
     shows = grid is not None or (stdout_is_terminal() and not as_json)
     examples: Iterable[Sketch] = ()
     from sketchrnn_cli.cli import inspect_text
 
-    if evaluate is not None or score:
+    reads = wanted.of_latents and not is_model
+    if evaluate is not None or score or reads:
         judge = thing if is_model else model or str(pretrained.FILE)
         network = _network(judge, device)
+        inspect_pictures.check_model(wanted, network, has_drawings=True)
         facts: Facts = {"model": _name(judge), "data": evaluate or thing}
         lines: list[str] = []
+        gathered = inspect_pictures.gather(wanted, count, seed)
         with _drawings(network.checkpoint, evaluate, thing, split, terminal) as (corpus, drawings):
             if corpus is not None:
                 from sketchrnn_cli.inference import score as scoring
@@ -124,19 +175,24 @@ def inspect(
                         network, corpus, split, samples, seed=seed
                     )
                 lines += inspect_text.evaluation(facts)
+            if score or wanted.of_latents:
+                passing = gathered.passing(_scorable(drawings, evaluate or thing))
+                doing = "scoring" if score else "reading"
+                passing = terminal.track(passing, what=doing)
             if score:
                 from sketchrnn_cli.inference.ranking import worst_first
 
-                facts["scores"], examples = worst_first(
-                    network,
-                    terminal.track(_scorable(drawings, evaluate or thing), what="scoring"),
-                    n_shown,
-                )
+                facts["scores"], examples = worst_first(network, passing, n_shown)
                 lines += inspect_text.scores(facts["scores"])
+            elif wanted.of_latents and not sum(1 for _ in passing):
+                raise BadFile(f"{name_of(evaluate or thing)}: no drawings in it")
     elif is_model:
         network = _network(thing, device)
+        inspect_pictures.check_model(wanted, network, has_drawings=False)
         facts = _model_facts(thing, network.checkpoint)
         lines = inspect_text.model(facts)
+        if wanted.of_latents:
+            gathered = inspect_pictures.own(network, wanted, count, seed)
     else:
         facts, examples = _data_facts(thing, n_shown if shows else 0, seed)
         lines = inspect_text.drawings(facts)
@@ -147,8 +203,16 @@ def inspect(
         settings = Settings(seed=seed)
         examples = sampler.draw(network, n_shown, settings=settings)
 
-    if plot is not None:
-        _write_plot(plot, Path(thing))
+    if plot is not None and score:
+        inspect_pictures.draw_histogram(plot, facts["scores"], list(examples))
+    elif plot is not None:
+        inspect_pictures.draw_curves(plot, runs)
+    if map is not None:
+        facts["map"] = inspect_pictures.draw_map(network, wanted, gathered, seed)
+        lines.append(inspect_pictures.map_line(facts["map"]))
+    if densities is not None:
+        facts["densities"] = inspect_pictures.draw_densities(network, wanted, gathered)
+        lines.append(inspect_pictures.densities_line(facts["densities"]))
     if grid is not None:
         _write_grid(grid, grid_format, examples)
     if as_json:
@@ -178,8 +242,29 @@ def _name(model: str) -> str:
     return pretrained.NAME if model == str(pretrained.FILE) else model
 
 
+def _refuse_others(runs: list[str], *, plot: str | None, evaluate: str | None, score: bool) -> None:
+    """More than one thing, where one is inspected.
+
+    Raises:
+        BadConfig: says what several are for.
+    """
+    if plot is None or evaluate is not None or score:
+        raise BadConfig(
+            f"{len(runs)} things: one is inspected at a time; for the curves of several runs "
+            "sketchrnn inspect RUN RUN --plot FILE"
+        )
+    for run in runs:
+        if not _is_model(run):
+            raise BadConfig(f"{run}: not a run folder, and --plot draws the losses of runs")
+
+
 def _refuse_nonsense(
-    *, is_model: bool, plot: str | None, evaluate: str | None, score: bool, model: str | None
+    *,
+    is_model: bool,
+    wanted: inspect_pictures.Wanted,
+    evaluate: str | None,
+    score: bool,
+    model: str | None,
 ) -> None:
     """Options that do not go with what is inspected, or with one another.
 
@@ -190,23 +275,17 @@ def _refuse_nonsense(
         raise BadConfig("--model goes with drawings; here the model is what is inspected")
     if evaluate is not None and not is_model:
         raise BadConfig("--evaluate DATA goes with a model: sketchrnn inspect RUN --evaluate DATA")
-    if plot is not None and not is_model:
-        raise BadConfig("--plot draws the losses of a run: sketchrnn inspect RUN --plot loss.png")
+    if wanted.plot is not None and not is_model and not score:
+        raise BadConfig(
+            "--plot draws the losses of a run: sketchrnn inspect RUN --plot loss.svg; of drawings, "
+            "with --score, their likelihoods"
+        )
     if score and is_model and not evaluate:
         raise BadConfig("--score needs drawings: inspect DATA --model RUN --score")
-    if model is not None and not score:
-        raise BadConfig("--model is for --score: inspect DATA --model RUN --score")
-
-
-def _picture_format(option: str, path: str | None, known: tuple[str, ...]) -> str:
-    """The format of a picture, checked before there is work to lose."""
-    if path is None:
-        return ""
-    if path == STDIO:
-        raise BadConfig(f"{option} -: the report goes to standard output; name a file")
-    format = suffix_of(path, None, known)
-    check_output(path, binary=format != "svg")
-    return format
+    if model is not None and not (score or wanted.of_latents):
+        raise BadConfig(
+            "--model is for --score, --map and --densities: inspect DATA --model RUN --score"
+        )
 
 
 def _network(model: str, device: str) -> Network:
@@ -241,22 +320,6 @@ def _write_grid(path: str, format: str, examples: Iterable[Sketch]) -> None:
 
     with open_output(path, binary=pictures.is_binary(format)) as stream:
         pictures.write(stream, examples, format, Style())
-
-
-def _write_plot(path: str, run: Path) -> None:
-    """The loss curves of a run.
-
-    Raises:
-        BadFile: it has none.
-    """
-    from sketchrnn_cli.drawing.plots import loss_png
-    from sketchrnn_cli.training import log
-
-    records = log.read(run) if run.is_dir() else []
-    if not records:
-        raise BadFile(f"{run}: no {log.FILE_NAME} here, so no losses to plot; give a run folder")
-    with open_output(path, binary=True) as stream:
-        stream.write(loss_png(records))
 
 
 # drawings

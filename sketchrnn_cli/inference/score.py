@@ -83,7 +83,7 @@ def log_likelihood(
         inputs = [decoder_input(m) for m in moves[part]]
         raws = network.unroll(inputs, None if constant is None else constant[part])
         for k, (raw, rows) in enumerate(zip(raws, inputs, strict=True)):
-            result[begin + k] = _predictions(raw, rows).sum()
+            result[begin + k] = of_predictions(raw, rows).sum()
     return result
 
 
@@ -209,7 +209,7 @@ def _kl(mu: Array, sigma: Array) -> Nats:
     return result
 
 
-def _predictions(raw: Array, rows: Array) -> Nats:
+def of_predictions(raw: Array, rows: Array) -> Nats:
     """Nats of the moves in stroke-5 rows 1.. and of the end, one for each row of raw."""
     exact = raw.astype(np.float64)
     pen = np.append(rows[1:, 2:].argmax(1), mixture.END)

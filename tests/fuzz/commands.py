@@ -334,6 +334,7 @@ def _values(parameter: Any) -> list[str]:
         "--device": ["cpu", "auto", "cuda", "x"],
         "--temp": ["1", "0.5", "0.2,1", "0.2,0.4,1.0", "0", "", ",", "1,,2", *SMALL],
         "--interpolate": ["2x2", "3x4", "1x1", "x", "5", "9999x9999", *SMALL[:3]],
+        "--projection": ["pca", "tsne", "x"],
         "--split": ["90,5,5", "train", "valid", "test", "1,1,1", "0,0,0", "1,2", "x"],
         "--on-error": ["fail", "skip", "x"],
         "--latents": ["z.npz", "z.ndjson", "d.npz", "-"],
@@ -370,6 +371,10 @@ def seeds() -> list[bytes]:
         inspect d.npz --grid o.svg -n 2 --json
         inspect m.safetensors --evaluate p.npz --split train
         inspect d.ndjson --score --model m.safetensors
+        inspect d.ndjson --score --model m.safetensors --plot o.svg -n 4
+        inspect d.npz --model m.safetensors --map o.svg --projection pca
+        inspect d.ndjson --model w.safetensors --densities o.png --drawing 1 --step 2
+        inspect w.safetensors --densities o.svg --seed 3
         export --model w.safetensors --word cat -o o.vae.json --guidance 2
         export --model dec.safetensors -o o.gen.json
         export --model m.safetensors -o o.html --half

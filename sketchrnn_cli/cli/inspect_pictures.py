@@ -1,0 +1,304 @@
+"""The pictures of `inspect`: what is wanted, what they need, and how they become files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
+from sketchrnn_cli.sketches.streams import STDIO, check_output, open_output, suffix_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sketchrnn_cli.inference.engine import Network
+    from sketchrnn_cli.sketches.sketch import Sketch
+
+FORMATS = ("svg", "png")
+SAMPLES = 400  # drawings of its own on the map of a model
+SHOWN = 16  # the worst and the best under a histogram, unless -n says otherwise
+CHUNK = 256  # drawings encoded at once
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Picture files that were asked for, and how they should be; checked before work starts."""
+
+    grid: str | None = None
+    plot: str | None = None
+    map: str | None = None
+    densities: str | None = None
+    projection: str | None = None
+    drawing: int | None = None
+    step: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("grid", "plot", "map", "densities"):
+            format_of(f"--{name}", getattr(self, name))
+        targets = [t for t in (self.grid, self.plot, self.map, self.densities) if t is not None]
+        if len({Path(target).absolute() for target in targets}) < len(targets):
+            raise BadConfig("two pictures of one name: the second would take the first one's place")
+        if self.projection is not None and self.map is None:
+            raise BadConfig("--projection is for --map FILE")
+        if self.projection is not None:
+            from sketchrnn_cli.inference.projection import METHODS
+
+            if self.projection not in METHODS:
+                known = ", ".join(METHODS)
+                raise BadConfig(f"--projection {self.projection}: must be one of {known}")
+        for option, value in (("--drawing", self.drawing), ("--step", self.step)):
+            if value is not None and self.densities is None:
+                raise BadConfig(f"{option} is for --densities FILE")
+
+    @property
+    def of_latents(self) -> bool:
+        """Whether a model has to read drawings for them."""
+        return self.map is not None or self.densities is not None
+
+
+def format_of(option: str, path: str | None) -> str:
+    """The format of a picture, checked before there is work to lose.
+
+    Raises:
+        BadConfig, BadFile: no file, of no known suffix, or where none can be written.
+    """
+    if path is None:
+        return ""
+    if path == STDIO:
+        raise BadConfig(f"{option} -: the report goes to standard output; name a file")
+    format = suffix_of(path, None, FORMATS)
+    check_output(path, binary=format != "svg")
+    return format
+
+
+def check_number(wanted: Wanted, n: int, *, histogram: bool) -> None:
+    """Refuse more drawings than a sheet, or the paper under a histogram, takes.
+
+    Raises:
+        BadConfig, BadSketch: says so.
+    """
+    if wanted.grid is not None:
+        from sketchrnn_cli.drawing import pictures
+        from sketchrnn_cli.drawing.sheet import Style
+
+        pictures.check_room(n, format_of("--grid", wanted.grid), Style())
+    if wanted.plot is not None and histogram:
+        from sketchrnn_cli.drawing.likelihoods import MOST
+
+        if n > 2 * MOST:
+            raise BadConfig(f"-n {n}: at most {2 * MOST} drawings go under a plot")
+
+
+def check_model(wanted: Wanted, network: Network, *, has_drawings: bool) -> None:
+    """Refuse a map of a model that has none.
+
+    Raises:
+        BadCheckpoint: it is decoder-only.
+        BadConfig: there are no drawings, and the model does not know where latents lie.
+    """
+    if wanted.map is None:
+        return
+    from sketchrnn_cli.inference.engine import no_encoder
+
+    if not network.checkpoint.config.encoder:
+        raise BadCheckpoint(f"--map {wanted.map}: {no_encoder()}")
+    if not has_drawings and "latent.share" not in network.checkpoint.weights:
+        raise BadConfig(
+            "--map: this model does not know where its latents lie; give drawings: "
+            "inspect RUN --evaluate DATA --map FILE"
+        )
+
+
+# what pictures need
+
+
+@dataclass(slots=True)
+class Gathered:
+    """Drawings that go by, of which some are kept for pictures."""
+
+    wanted: Wanted
+    most: int  # of a map
+    seed: int
+    kept: list[tuple[int, Sketch]] = field(default_factory=list)  # a fair choice
+    n: int = 0
+    one: tuple[int, Sketch] | None = None  # of the densities
+
+    def passing(self, drawings: Iterable[tuple[int, Sketch]]) -> Iterator[tuple[int, Sketch]]:
+        """The same drawings."""
+        import numpy as np
+
+        generator = np.random.default_rng(self.seed)
+        for number, sketch in drawings:
+            if self.wanted.map is not None:
+                self._keep(number, sketch, generator)
+            self.n += 1
+            wants = self.wanted.densities is not None and self.one is None
+            if wants and self.wanted.drawing in (None, number):
+                self.one = number, sketch
+            yield number, sketch
+
+    def _keep(self, number: int, sketch: Sketch, generator: np.random.Generator) -> None:
+        """Keep each drawing with the same chance."""
+        if len(self.kept) < self.most:
+            self.kept.append((number, sketch))
+        elif (place := int(generator.integers(self.n + 1))) < self.most:
+            self.kept[place] = (number, sketch)
+
+
+def gather(wanted: Wanted, count: int | None, seed: int) -> Gathered:
+    """What will keep the drawings that pictures need; ``count`` limits those of a map."""
+    from sketchrnn_cli.inference.projection import MOST
+
+    return Gathered(wanted, min(count or MOST, MOST), seed)
+
+
+def own(network: Network, wanted: Wanted, count: int | None, seed: int) -> Gathered:
+    """The same of drawings by the model itself, from where its latents lie."""
+    from sketchrnn_cli.inference import wish
+    from sketchrnn_cli.inference.plan import Settings
+
+    gathered = gather(wanted, count, seed)
+    if wanted.densities is not None:
+        number = wanted.drawing or 0
+        asked = wish.of_anything(1, first=number)
+        (sketch,) = wish.grant(network, asked, Settings(seed=seed), best_of=1)
+        gathered.one = number, sketch
+    return gathered
+
+
+# pictures
+
+
+def draw_map(network: Network, wanted: Wanted, gathered: Gathered, seed: int) -> Facts:
+    """Latents of drawings on paper, or of the model's own where none were given.
+
+    Raises:
+        BadFile: no drawings.
+    """
+    import numpy as np
+
+    from sketchrnn_cli.drawing import latent_map
+    from sketchrnn_cli.inference import projection
+    from sketchrnn_cli.inference.plan import to_model
+    from sketchrnn_cli.sketches.sketch import to_stroke3
+
+    path, method = str(wanted.map), wanted.projection or projection.METHODS[0]
+    if not gathered.n:
+        sketches, z = _own_latents(network, gathered.most, seed)
+    else:
+        sketches = [sketch for _, sketch in sorted(gathered.kept, key=lambda each: each[0])]
+        scale = network.checkpoint.scale_factor
+        moves = [to_model(to_stroke3(sketch), scale) for sketch in sketches]
+        parts = [network.encode(moves[k : k + CHUNK])[0] for k in range(0, len(moves), CHUNK)]
+        z = np.concatenate(parts)
+    laid = projection.project(z, method, seed=seed)
+    format = format_of("--map", path)
+    data, n_shown = latent_map.picture(laid.places, sketches, laid.axes, format)
+    _write(path, data)
+    return {
+        "file": path,
+        "projection": method,
+        "n_sketches": len(sketches),
+        "n_shown": n_shown,
+    }
+
+
+def _own_latents(network: Network, n: int, seed: int) -> tuple[list[Sketch], Any]:
+    """Drawings by a model at the latents it would draw from, as widely as they lie."""
+    from sketchrnn_cli.inference import interpolation, wish
+    from sketchrnn_cli.inference.plan import Settings
+
+    settings = Settings(seed=seed, latent_temperature=1.0)
+    asked = wish.of_anything(min(n, SAMPLES))
+    asked, settings = interpolation.latents_of(network, asked, settings)
+    return list(wish.grant(network, asked, settings, best_of=1)), asked.z
+
+
+def draw_densities(network: Network, wanted: Wanted, gathered: Gathered) -> Facts:
+    """What the model expects along one drawing.
+
+    Raises:
+        BadConfig: no such drawing, or no such step of it.
+    """
+    from sketchrnn_cli.drawing import densities
+    from sketchrnn_cli.inference import expectations
+
+    path = str(wanted.densities)
+    if gathered.one is None:
+        raise BadConfig(
+            f"--drawing {wanted.drawing}: there is none of that number; --score lists them"
+        )
+    number, sketch = gathered.one
+    if wanted.step is not None and wanted.step > sketch.n_points + 1:
+        raise BadConfig(
+            f"--step {wanted.step}: drawing {number} has {sketch.n_points} points, and one "
+            f"prediction more; give 1 to {sketch.n_points + 1}"
+        )
+    expected = expectations.expect(network, sketch)
+    format = format_of("--densities", path)
+    _write(path, densities.picture(expected, sketch.word, format, step=wanted.step))
+    return {
+        "file": path,
+        "drawing": number,
+        "word": sketch.word,
+        "n_points": sketch.n_points,
+        "log_likelihood": float(expected.nats.sum()),
+    }
+
+
+def map_line(facts: Facts) -> str:
+    """What is said of a map."""
+    return (
+        f"{facts['file']}: {facts['n_sketches']:,} latents by {facts['projection']}, "
+        f"{facts['n_shown']:,} drawings where there is room"
+    )
+
+
+def densities_line(facts: Facts) -> str:
+    """What is said of densities."""
+    return (
+        f"{facts['file']}: drawing {facts['drawing']}, {facts['n_points']:,} points, "
+        f"{facts['log_likelihood']:.2f} nats"
+    )
+
+
+def draw_histogram(path: str, scores: Sequence[Facts], examples: Sequence[Sketch]) -> None:
+    """Likelihoods of all drawings, and the worst and the best of them."""
+    from sketchrnn_cli.drawing import likelihoods
+
+    n_worst = -(-len(examples) // 2)
+    values = [score["per_prediction"] for score in scores]
+    format = format_of("--plot", path)
+    _write(path, likelihoods.picture(values, examples[:n_worst], examples[n_worst:], format))
+
+
+def draw_curves(path: str, runs: Sequence[str]) -> None:
+    """Losses of runs.
+
+    Raises:
+        BadConfig: more runs than are told apart in print.
+        BadFile: one of them has no losses.
+    """
+    from sketchrnn_cli.drawing import plots
+    from sketchrnn_cli.training import log
+
+    if len(runs) > plots.MAX_RUNS:
+        raise BadConfig(f"{len(runs)} runs: at most {plots.MAX_RUNS} are told apart in one plot")
+    named = []
+    for run in runs:
+        folder = Path(run)
+        lines = log.Lines(folder) if folder.is_dir() else None
+        if lines is None or next(iter(lines), None) is None:
+            raise BadFile(
+                f"{run}: no {log.FILE_NAME} here, so no losses to plot; give a run folder"
+            )
+        named.append((run, lines))
+    _write(path, plots.curves(named, format_of("--plot", path)))
+
+
+def _write(path: str, data: bytes) -> None:
+    with open_output(path, binary=not path.lower().endswith(".svg")) as stream:
+        stream.write(data)
