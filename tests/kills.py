@@ -154,7 +154,7 @@ def campaign(folder, *, kills, seed, tell=lambda count: None):
 
 SHORT = CONFIG.replace("steps = 60", "steps = 8").replace("valid_every = 6", "valid_every = 4")
 TRAINS = [
-    "cli/train.py", "training/loop.py", "training/state.py", "training/log.py",
+    "cli/train.py", "cli/run_folder.py", "training/loop.py", "training/state.py", "training/log.py",
     "training/batches.py", "model/checkpoint.py", "model/sketch_rnn.py", "files.py",
     "sketches/locks.py", "sketches/streams.py", "sketches/scratch.py", "sketches/building.py",
 ]  # fmt: skip

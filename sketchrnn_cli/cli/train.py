@@ -6,13 +6,10 @@ import contextlib
 import gc
 import json
 import os
-import shlex
-import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
@@ -20,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
 import typer
 
 from sketchrnn_cli import files
-from sketchrnn_cli.cli import downloads, signals
+from sketchrnn_cli.cli import downloads, run_folder, signals
 from sketchrnn_cli.cli.options import (
     Device,
     Json,
@@ -52,15 +49,11 @@ if TYPE_CHECKING:
     from sketchrnn_cli.training.distributed import Team
     from sketchrnn_cli.training.loop import Trainer
 
-DOODLES_PER_WORD = 1000
-CORPUS = "state/corpus.npz"  # in a run folder: the drawings, unless a packed set was given
-CONFIG = "config.toml"
 CLASSIC = "magenta"  # the preset whose decoder is told no words
 PICTURES_EVERY = 30.0  # seconds, at least, between sample sheets while training
 PICTURES_SHARE = 0.01  # of the training so far: a hundred in a time, ever fewer, not a folder full
 
 Seed = Annotated[Optional[int], typer.Option("--seed", help="Same seed, same model.")]  # noqa: UP045
-Local = Callable[[list[str]], list[str]]  # sources with files in the place of quickdraw: names
 
 
 def train(
@@ -175,7 +168,7 @@ def train(
         alike = {"preset": preset, "resume": resume, "overwrite": overwrite, "settings": settings}
         one_machine = team.world == team.local_world
         alike["words"] = words
-        alike["data"] = sources if one_machine and not _is_packed(sources) else None
+        alike["data"] = sources if one_machine and not run_folder.is_packed_set(sources) else None
         team.agree_on_options({**training_flags, **model_flags, **alike})
         home = _home(team, device) if team.world > 1 else None
 
@@ -184,20 +177,22 @@ def train(
         with team.together():
             if team.is_first:
                 begun = team.begun()  # by this launch, which was restarted since
-                run = Path(begun) if begun else _run_folder(out, sources, may_exist=resume)
+                run = Path(begun) if begun else run_folder.named(out, sources, may_exist=resume)
                 held.enter_context(locks.alone(run))
                 for folder in (run, run / "state", run / "samples"):
                     files.sweep(folder)
-                if (resume or begun) and (run / CONFIG).is_file():
+                if (resume or begun) and (run / run_folder.CONFIG).is_file():
                     if config and not begun:
                         raise BadConfig(
                             "--resume takes its settings from the run: leave out --config"
                         )
-                    plan, corpus = _old_run(run, sources, model_flags, training_flags, team)
-                    _refuse_other_words(run, plan["model"]["n_words"], words)
+                    plan, corpus = run_folder.reopen(
+                        run, sources, model_flags, training_flags, team
+                    )
+                    run_folder.refuse_other_words(run, plan["model"]["n_words"], words)
                 else:
                     if resume and not sources:
-                        raise BadFile(f"{run}: nothing to resume: no {CONFIG} in it")
+                        raise BadFile(f"{run}: nothing to resume: no {run_folder.CONFIG} in it")
                     if preset not in PRESETS:
                         raise BadConfig(
                             f"--preset must be one of {', '.join(PRESETS)}, not {preset!r}"
@@ -209,25 +204,26 @@ def train(
                     )
                     team.check_batch(training.batch_size)
                     if run.exists():
-                        _refuse_run(run, overwrite=overwrite)
+                        run_folder.refuse(run, overwrite=overwrite)
                     _check_device(device, model, training)
                     if words is None and preset == CLASSIC:
                         words = False
                     if words is None and "n_words" in settings.get("model", {}):
                         words = model.n_words > 0
-                    corpus, record, model = _new_run(
+                    corpus, record, model = run_folder.begin(
                         run, sources, model, training, terminal, words=words, local=local
                     )
-                    plan = _plan(run, model, training, record, resuming=False)
+                    plan = run_folder.plan_of(run, model, training, record, resuming=False)
                 team.note_begun(str(run))
         plan = json.loads(team.send(json.dumps(plan).encode()))
         run, resuming = Path(plan["run"]), bool(plan["resuming"])
         model = ModelConfig.from_dict(plan["model"])
         training = TrainingConfig.from_dict(plan["training"])
-        corpus = _own_corpus(team, corpus, run, plan["data"], sources, terminal, local)
+        corpus = run_folder.own_corpus(team, corpus, run, plan["data"], sources, terminal, local)
         team.agree_on_drawings(corpus)
 
         # torch loads here, 1.5 s: after everything that can be wrong has been looked at
+        from sketchrnn_cli.cli import training_display
         from sketchrnn_cli.sketches.streams import open_output
         from sketchrnn_cli.training import loop, state
         from sketchrnn_cli.training.log import truncate
@@ -238,7 +234,7 @@ def train(
                 run, corpus, model, training, device=home or _home(team, device), team=team
             )
             if team.is_first:
-                with open_output(run / CONFIG, binary=False) as stream:
+                with open_output(run / run_folder.CONFIG, binary=False) as stream:
                     stream.write(to_toml(model, training, plan["data"]))
             if team.is_first and resuming:
                 saved, complaints = state.load_newest(run, trainer.fault_of)
@@ -247,10 +243,10 @@ def train(
                 if saved is not None:
                     trainer.restore(saved)
                 else:
-                    _refuse_to_forget(run)
+                    run_folder.refuse_to_forget(run)
                 truncate(run, trainer.progress.step)
         team.agree_on_options({"arithmetic": str(trainer.compute)})  # `auto` goes by the machine
-        _announce(terminal, trainer, resuming=resuming)
+        training_display.announce(terminal, trainer, resuming=resuming)
 
         # in a team no signal ends at once: torchrun passes on what the processes may have got
         # already, and ends those that take too long
@@ -261,7 +257,7 @@ def train(
             finished = replace(finished, why="stopped")
         if team.is_first and finished.why != "stopped":
             _fit_latents(trainer, terminal)
-        _conclude(terminal, trainer, finished, as_json=as_json and team.is_first)
+        training_display.conclude(terminal, trainer, finished, as_json=as_json and team.is_first)
         code = 0
         if finished.why == "stopped":
             code = signals.exit_code(stopped[0] if stopped else signal.SIGTERM)
@@ -297,36 +293,6 @@ def _wait_patiently() -> None:
     os.environ.setdefault("KMP_BLOCKTIME", "1")  # torch on macOS and Windows, milliseconds
 
 
-def _run_folder(out: Path | None, sources: list[str], *, may_exist: bool) -> Path:
-    """The folder named, or ``runs/NAME``, with a number where that is taken."""
-    from sketchrnn_cli.sketches import quickdraw
-
-    if out is not None:
-        return out
-    name = "doodles"
-    if sources:
-        first = Path(sources[0].removeprefix(quickdraw.PREFIX))
-        name = first.name.split(".")[0].strip("*?-") or "drawings"
-        if len(sources) > 1:
-            name += f"-and-{len(sources) - 1}-more"
-    run, number = Path("runs") / name, 2
-    while run.exists() and not may_exist:
-        run, number = Path("runs") / f"{name}-{number}", number + 1
-    return run
-
-
-def _refuse_run(run: Path, *, overwrite: bool) -> None:
-    """Keep what is there, unless it is a run (or an empty folder) and may go."""
-    if not run.is_dir():
-        raise BadFile(f"{run}: exists and is not a folder; name another run folder")
-    if not any(run.iterdir()):
-        return
-    if not overwrite:
-        raise BadFile(f"{run}: exists already; give --resume, --overwrite or another -o")
-    if not (run / CONFIG).is_file() and not (run / "model.safetensors").is_file():
-        raise BadFile(f"{run}: does not look like a run, so it is not overwritten; name another")
-
-
 def _home(team: Team, device: str) -> torch.device:
     """The device of this process."""
     from sketchrnn_cli.training.loop import choose_device
@@ -343,227 +309,6 @@ def _check_device(device: str, model: ModelConfig, training: TrainingConfig) -> 
         from sketchrnn_cli.training.precision import products_type
 
         products_type(training.precision, choose_device(device), model)
-
-
-def _refuse_other_model(run: Path, model: ModelConfig, flags: dict[str, Any]) -> None:
-    for name, value in flags.items():
-        if getattr(model, name) != value:
-            raise BadConfig(
-                f"{run}: was begun with {name} = {getattr(model, name)}; it cannot change to "
-                f"{value} on the way"
-            )
-
-
-def _refuse_other_words(run: Path, n_words: int, words: bool | None) -> None:
-    if words is not None and words != (n_words > 0):
-        told = f"was begun with a decoder that is told {n_words or 'no'} words"
-        raise BadConfig(f"{run}: {told}; that cannot change on the way")
-
-
-def _told(model: ModelConfig, corpus: Corpus, words: bool | None) -> ModelConfig:
-    """Sizes with the number of words that the decoder is told; None: where there are several.
-
-    Raises:
-        BadConfig: the sizes name another number than there are words.
-    """
-    there = len(corpus.words)
-    if not words and (words is not None or there < 2):
-        return replace(model, n_words=0)
-    if model.n_words not in (0, there):
-        raise BadConfig(
-            f"n_words is {model.n_words}, and the drawings are of {there}: leave it out"
-        )
-    return replace(model, n_words=there)
-
-
-def _plan(
-    run: Path,
-    model: ModelConfig,
-    training: TrainingConfig,
-    record: dict[str, Any],
-    *,
-    resuming: bool,
-) -> dict[str, Any]:
-    """What a process needs to know of a run that another has opened."""
-    return {
-        "run": str(run),
-        "model": asdict(model),
-        "training": asdict(training),
-        "data": record,
-        "resuming": resuming,
-    }
-
-
-def _old_run(
-    run: Path,
-    sources: list[str],
-    model_flags: dict[str, Any],
-    training_flags: dict[str, Any],
-    team: Team,
-) -> tuple[dict[str, Any], Corpus]:
-    """Open a run again, as it was begun but for the settings that may change."""
-    stored = read_toml(run / CONFIG)
-    record = stored.get("data", {})
-    model = ModelConfig.from_dict(stored.get("model", {}))
-    _refuse_other_model(run, model, model_flags)
-    training = TrainingConfig.from_dict({**stored.get("training", {}), **training_flags})
-    team.check_batch(training.batch_size)
-    corpus = _stored_corpus(run, record, sources)
-    return _plan(run, model, training, record, resuming=True), corpus
-
-
-def _new_run(
-    run: Path,
-    sources: list[str],
-    model: ModelConfig,
-    training: TrainingConfig,
-    terminal: Terminal,
-    *,
-    words: bool | None,
-    local: Local,
-) -> tuple[Corpus, dict[str, Any], ModelConfig]:
-    """Prepare the drawings beside the run, then move the folder to its place.
-
-    So bad drawings leave nothing behind, and a run that is overwritten goes only when the new
-    one's drawings are good.
-    """
-    from sketchrnn_cli.sketches import corpus as corpora
-    from sketchrnn_cli.sketches.streams import open_output, reason
-
-    fresh, old = run.parent / f".{run.name}.new", run.parent / f".{run.name}.old"
-    try:
-        for left in (fresh, old):  # by a process that was killed
-            shutil.rmtree(left, ignore_errors=True)
-        (fresh / CORPUS).parent.mkdir(parents=True)
-        packed = _pack(sources, fresh / CORPUS, terminal, local)
-        n_train = len(packed.indices("train"))
-        if not n_train:
-            raise BadFile(f"{', '.join(sources)}: no drawings to train on")
-        model = _told(model, packed, words)
-        own = packed.path == fresh / CORPUS
-        record = {
-            "sources": sources or ["doodles"],
-            "packed": CORPUS if own else str(packed.path.resolve()),
-            "hash": packed.split_hash("train"),
-        }
-        with open_output(fresh / CONFIG, binary=False) as stream:
-            stream.write(to_toml(model, training, record))
-        del packed
-        if run.exists():
-            run.rename(old)  # at once: half a run looks like none
-        fresh.rename(run)
-        shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise BadFile(f"{run}: cannot be written: {reason(error)}") from None
-    finally:
-        if old.exists() and not run.exists():
-            old.rename(run)
-        shutil.rmtree(fresh, ignore_errors=True)
-    corpus = corpora.Corpus.open(run / CORPUS if own else Path(str(record["packed"])))
-    return corpus, record, model
-
-
-def _refuse_to_forget(run: Path) -> None:
-    """Refuse to begin anew what has been under way, for want of a saved state."""
-    from sketchrnn_cli.training import log, state
-
-    if any(log.Lines(run)):
-        raise BadFile(
-            f"{run / state.FOLDER}: no saved state, but {log.FILE_NAME} tells of steps done; "
-            "put it back, or --overwrite begins anew"
-        )
-
-
-def _is_packed(sources: list[str]) -> bool:
-    """Whether the drawings are one packed set, which is read where it lies."""
-    from sketchrnn_cli.sketches.packed import is_packed
-
-    return len(sources) == 1 and is_packed(sources[0])
-
-
-def _pack(sources: list[str], path: Path, terminal: Terminal, local: Local) -> Corpus:
-    """The drawings of these sources, or practice doodles, packed at a path."""
-    from sketchrnn_cli.sketches import corpus as corpora
-    from sketchrnn_cli.sketches import doodles
-
-    if sources:
-        packed = corpora.open_or_build(local(sources), path)
-        if packed.path != path:  # it was there before
-            packed.check()
-        return packed
-    terminal.say("no DATA: practising on built-in doodles")
-    corpora.build_sketches(doodles.generate(DOODLES_PER_WORD, seed=0), path)
-    return corpora.Corpus.open(path)
-
-
-def _own_corpus(
-    team: Team,
-    corpus: Corpus | None,
-    run: Path,
-    record: dict[str, Any],
-    sources: list[str],
-    terminal: Terminal,
-    local: Local,
-) -> Corpus:
-    """The drawings as this process reads them; the first has them already.
-
-    A packed set is read where this process was told it lies. Anything else was packed in the run
-    folder; a machine that does not see that folder packs its own, in a folder of the same name.
-    """
-    from sketchrnn_cli.sketches.corpus import Corpus
-
-    place = Path(str(record.get("packed", CORPUS)))
-    path = place if place.is_absolute() else run / place
-    with team.together():
-        if corpus is None and _is_packed(sources):
-            corpus = Corpus.open(sources[0])
-        elif team.local_rank == 0 and path == run / CORPUS and not path.is_file():
-            begun = [str(source) for source in record.get("sources", [])]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            named = sources or ([] if begun == ["doodles"] else begun)
-            corpus = _pack(named, path, terminal, local)
-    with team.together():
-        return Corpus.open(path) if corpus is None else corpus
-
-
-def _stored_corpus(run: Path, record: dict[str, Any], sources: list[str]) -> Corpus:
-    """The drawings a run was begun with.
-
-    Raises:
-        BadConfig: other drawings are named, or they have changed.
-    """
-    from sketchrnn_cli.sketches.corpus import Corpus
-
-    begun = [str(source) for source in record.get("sources", [])]
-    if sources and sources != begun:
-        raise BadConfig(f"{run}: trains on {', '.join(begun)}; leave out DATA to go on")
-    packed = Path(str(record.get("packed", CORPUS)))
-    corpus = Corpus.open(packed if packed.is_absolute() else run / packed)
-    if corpus.split_hash("train") != record.get("hash"):
-        raise BadConfig(f"{corpus.path}: the drawings have changed since the run was begun")
-    corpus.check()
-    return corpus
-
-
-def _announce(terminal: Terminal, trainer: Trainer, *, resuming: bool) -> None:
-    config = trainer.network.config
-    size = sum(parameter.numel() for parameter in trainer.network.parameters())
-    kind = "conditional" if config.encoder else "decoder only"
-    kind += f", told {config.n_words} words" if config.n_words else ""
-    terminal.say(
-        f"{trainer.run}: {len(trainer.train_indices):,} training and "
-        f"{len(trainer.valid_indices):,} validation drawings"
-    )
-    corpus, arithmetic = trainer.corpus, str(trainer.compute).removeprefix("torch.")
-    terminal.say(
-        f"{config.cell} {config.decoder_size}, {kind}, {size / 1e6:.2f} M weights, on "
-        f"{trainer.device.type} in {arithmetic}; N_max {corpus.n_max}, "
-        f"scale {corpus.scale_factor:.2f}"
-    )
-    if trainer.team.world > 1:
-        terminal.say(f"{trainer.team.world} processes share a batch of {trainer.config.batch_size}")
-    if resuming:
-        terminal.say(f"going on from step {trainer.progress.step}")
 
 
 def _run(trainer: Trainer, terminal: Terminal, stopped: list[int]) -> Any:
@@ -654,30 +399,3 @@ def _fit_latents(trainer: Trainer, terminal: Terminal) -> None:
         seed=trainer.config.seed,
     )
     checkpoint.save(path, fitted)
-
-
-def _conclude(terminal: Terminal, trainer: Trainer, finished: Any, *, as_json: bool) -> None:
-    """Say how it ended, and what to type next."""
-    progress = trainer.progress
-    why = {
-        "steps": "done",
-        "time": "time is up",
-        "stopped": "stopped and saved; --resume goes on",
-    }[finished.why]
-    command = f"sketchrnn sample --model {shlex.quote(str(trainer.run))} -n 9 -o samples.svg"
-    terminal.say(f"{why}: {progress.step} steps in {progress.seconds:.0f} s of training")
-    if progress.best_step:
-        terminal.say(f"best on validation: loss {progress.best_loss:.4f} at {progress.best_step}")
-    terminal.say(f"try: {command}")
-    if as_json:
-        terminal.answer(
-            {
-                "run": str(trainer.run),
-                "why": finished.why,
-                "step": progress.step,
-                "best_step": progress.best_step,
-                "best_loss": progress.best_loss if progress.best_step else None,
-                "seconds": progress.seconds,
-                "sample": command,
-            }
-        )
