@@ -194,7 +194,7 @@ def draw_map(network: Network, wanted: Wanted, gathered: Gathered, seed: int) ->
         moves = [to_model(to_stroke3(sketch), scale) for sketch in sketches]
         parts = [network.encode(moves[k : k + CHUNK])[0] for k in range(0, len(moves), CHUNK)]
         z = np.concatenate(parts)
-    laid = projection.project(z, method, seed=seed)
+    laid = projection.project(z, method)
     format = format_of("--map", path)
     data, n_shown = latent_map.picture(laid.places, sketches, laid.axes, format)
     _write(path, data)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
-G = 260  # of the heat, along its longer side
+G = 200  # of the heat, along its longer side
 REACH = 4.0  # standard deviations of a Gaussian that are drawn
 LEAST = 0.05  # weight of a Gaussian that has an ellipse
 MARGIN = 0.12  # around the drawing, of its extent
@@ -109,7 +109,7 @@ def picture(expected: Expected, word: str | None, format: str, *, step: int | No
         _weights(weights, expected)
         for axes in (pen, weights):
             axes.set_xlim(0.5, n + 1.5)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
             if step is not None:
                 axes.axvline(step, color=INK, linewidth=1.0, linestyle=(0, (4, 2)))
         weights.set_xlabel(

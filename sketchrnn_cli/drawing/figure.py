@@ -20,6 +20,7 @@ from sketchrnn_cli.sketches.sketch import Sketch
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 Points = npt.NDArray[np.float64]  # (K, 2) x, y
 
@@ -106,15 +107,37 @@ def named(text: str | None, most: int = _SHOWN) -> str:
     return shown if len(shown) <= most else f"{shown[: most - 1].rstrip()}…"
 
 
-def text_width(text: str, size: float) -> float:
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
     """Of a text in the plots' font, in points."""
     from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
+    from matplotlib.textpath import text_to_path
 
-    if not text.strip():
-        return 0.0
-    path = TextPath((0, 0), text, size=size, prop=FontProperties(family="DejaVu Sans"))
-    return float(path.get_extents().width)
+    font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal", size=size)
+    return float(text_to_path.get_text_width_height_descent(text, font, False)[0])
+
+
+def legend(figure: Figure, handles: Sequence[Line2D], *, most: int) -> int:
+    """Put a legend under everything, in as many columns as there is room for.
+
+    Returns:
+        Its lines.
+    """
+    size = 10.0
+    names = [str(handle.get_label()) for handle in handles]
+    widest = max(text_width(name, size) for name in names) + 5.6 * size  # with its line
+    room = 72 * figure.get_figwidth() - 2 * size
+    n_columns = max(min(int(room / widest), most, len(names)), 1)
+    outside = figure.get_layout_engine() is not None
+    figure.legend(
+        handles=list(handles),
+        loc="outside lower center" if outside else "lower center",
+        ncols=n_columns,
+        fontsize=size,
+        handlelength=3.6,
+        handletextpad=0.6,
+        columnspacing=1.4,
+    )
+    return -(-len(names) // n_columns)
 
 
 def shortened(text: str, size: float, width: float) -> str:
@@ -122,9 +145,14 @@ def shortened(text: str, size: float, width: float) -> str:
     text = named(text, 80)
     if text_width(text, size) <= width:
         return text
-    while text and text_width(f"{text}…", size) > width:
-        text = text[:-1]
-    return f"{text.rstrip()}…"
+    low, high = 0, len(text)  # characters that fit, and that do not
+    while high - low > 1:
+        middle = (low + high) // 2
+        if text_width(f"{text[:middle]}…", size) <= width:
+            low = middle
+        else:
+            high = middle
+    return f"{text[:low].rstrip()}…"
 
 
 def blank(axes: Axes, width: float, height: float) -> None:

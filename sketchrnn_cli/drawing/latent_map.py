@@ -5,7 +5,6 @@ Letters: N drawings. Lengths are points, a 72nd of an inch, y downwards.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -31,7 +30,8 @@ LINE = 17.0  # of the legend
 SIZES = (78.0, 64.0, 52.0, 42.0, 34.0, 27.0)  # of thumbnails: the largest of which
 SHOWN = 0.6  # of the drawings have room
 PAD = 3.0  # between two things
-LABEL = 12.0  # font of a word in the middle of its drawings
+LABEL = 12.0  # font of a word under one of its drawings
+TRIES = 60  # drawings of a word that its name is tried under
 MOST_WIDE = 60.0  # room for such a word
 CAPTION = 6.5  # font of a word under a drawing, where there are too many for a legend
 MOST_IN_LEGEND = len(COLORS)
@@ -44,8 +44,8 @@ def picture(
 ) -> tuple[bytes, int]:
     """Draw the map; the same bytes each time.
 
-    A word stands in the middle of its drawings, or beside that where another word is; where there
-    are more words than colours, under each drawing. Drawings whose place is taken are left out.
+    A word stands under the most typical of its drawings that has room; where there are more words
+    than colours, under each drawing. Drawings whose place is taken are left out.
 
     Args:
         places: (N, 2), any units, y upwards.
@@ -68,13 +68,13 @@ def picture(
         for size in SIZES:
             box = (max(size, min(widest, MOST_WIDE)), size + below)
             where = _on_paper(places, box)
-            labels = _labels(named, where, own) if few and len(named) > 1 else {}
-            shown = _choose(where, own, box, list(labels.values()))
+            typical, labels = _labels(named if few else [], where, own, size)
+            shown = _choose(where, own, box, typical, list(labels.values()))
             if len(shown) >= SHOWN * len(sketches):
                 break
         handles = [_handle(word or "no word", color[word], counts[word]) for word in words]
         handles = handles if few and named else []
-        figure, canvas = _canvas(axes, n_lines=-(-len(handles) // IN_A_LINE))
+        figure, canvas = _canvas(axes, handles)
         ink = [color[own[k]] for k in shown]
         centers = [(float(where[k, 0]), float(where[k, 1] - below / 2)) for k in shown]
         chosen = [sketches[k] for k in shown]
@@ -88,9 +88,6 @@ def picture(
             text = figures.shortened(own[k], CAPTION, box[0])
             y += size / 2 + 1.1 * CAPTION
             canvas.text(x, y, text, color=color[own[k]], fontsize=CAPTION, ha="center")
-        if handles:
-            n_columns = min(len(handles), IN_A_LINE)
-            figure.legend(handles=handles, loc="lower center", ncols=n_columns)
         n = len(sketches)
         title = f"{n:,} drawing{'s' * (n != 1)}"
         if len(shown) < n:
@@ -99,12 +96,15 @@ def picture(
         return figures.to_bytes(figure, format), len(shown)
 
 
-def _canvas(names: tuple[str, str], *, n_lines: int) -> tuple[Figure, Axes]:
-    """A figure with the map on it, whose units are points, and room for a legend below."""
-    bottom = BOTTOM + LINE * n_lines + (4 if n_lines else 0)
-    width, height = LEFT + WIDTH + RIGHT, TOP + HEIGHT + bottom
-    figure = figures.new(width / 72, height / 72)
+def _canvas(names: tuple[str, str], handles: Sequence[Line2D]) -> tuple[Figure, Axes]:
+    """A figure with the map on it, whose units are points, and a legend below."""
+    width = LEFT + WIDTH + RIGHT
+    figure = figures.new(width / 72, 1)
     figure.set_layout_engine("none")  # exact
+    n_lines = figures.legend(figure, handles, most=IN_A_LINE) if handles else 0
+    bottom = BOTTOM + LINE * n_lines + (4 if n_lines else 0)
+    height = TOP + HEIGHT + bottom
+    figure.set_figheight(height / 72)
     rectangle = (LEFT / width, bottom / height, WIDTH / width, HEIGHT / height)
     canvas = figure.add_axes(rectangle)
     canvas.set_xlim(0, WIDTH)
@@ -136,22 +136,35 @@ def _on_paper(places: Places, box: tuple[float, float]) -> Places:
     return result
 
 
-def _labels(words: Sequence[str], where: Places, own: Sequence[str]) -> dict[str, Box]:
-    """Boxes of words, each as near to the middle of its drawings as others leave room."""
-    boxes: dict[str, Box] = {}
+def _labels(
+    words: Sequence[str], where: Places, own: Sequence[str], size: float
+) -> tuple[list[int], dict[str, Box]]:
+    """For each word a drawing near the middle of all of it, and the box of its name under that."""
+    if len(words) < 2:
+        return [], {}
+    typical: list[int] = []
+    labels: dict[str, Box] = {}
+    taken: list[Box] = []
     for word in words:
-        x, y = np.median(where[[k for k, each in enumerate(own) if each == word]], axis=0)
-        width = 1.12 * figures.text_width(word, LABEL) + 2 * PAD  # it is bold
-        for step in range(400):  # a spiral
-            angle, reach = 2.4 * step, 4.0 * math.sqrt(step)
-            left = min(max(x + 1.5 * reach * math.cos(angle) - width / 2, 0), WIDTH - width)
-            top = y + reach * math.sin(angle) - LABEL / 2
-            top = min(max(top, 0), HEIGHT - 1.4 * LABEL)
-            box = (left, top, left + width, top + 1.4 * LABEL)
-            if not any(_overlap(box, other) for other in boxes.values()):
-                boxes[word] = box
-                break
-    return boxes
+        numbers = np.array([k for k, each in enumerate(own) if each == word])
+        away = np.linalg.norm(where[numbers] - np.median(where[numbers], axis=0), axis=1)
+        width = figures.text_width(word, LABEL, bold=True) + 2 * PAD
+        for k in numbers[np.argsort(away, kind="stable")[:TRIES]].tolist():
+            x, y = where[k]
+            half = size / 2 + PAD / 2
+            left = min(max(float(x) - width / 2, 0), WIDTH - width)
+            top = float(y) + half
+            if top + 1.4 * LABEL > HEIGHT:  # above it
+                top = float(y) - half - 1.4 * LABEL
+            drawing = float(x) - half, float(y) - half, float(x) + half, float(y) + half
+            name = left, top, left + width, top + 1.4 * LABEL
+            if any(_overlap(box, other) for box in (drawing, name) for other in taken):
+                continue
+            typical.append(k)
+            labels[word] = name
+            taken += [drawing, name]
+            break
+    return typical, labels
 
 
 def _overlap(one: Box, other: Box) -> bool:
@@ -160,11 +173,15 @@ def _overlap(one: Box, other: Box) -> bool:
 
 
 def _choose(
-    where: Places, own: Sequence[str], size: tuple[float, float], taken: Sequence[Box]
+    where: Places,
+    own: Sequence[str],
+    size: tuple[float, float],
+    first: Sequence[int],
+    taken: Sequence[Box],
 ) -> list[int]:
     """Numbers of drawings that have room, every word in its turn, in an order of their own."""
     turns: dict[str, list[int]] = {}
-    for k in np.random.default_rng(0).permutation(len(own)).tolist():
+    for k in [*first, *np.random.default_rng(0).permutation(len(own)).tolist()]:
         turns.setdefault(own[k], []).append(k)
     order = sorted((turn, k) for group in turns.values() for turn, k in enumerate(group))
     box = np.array(size)

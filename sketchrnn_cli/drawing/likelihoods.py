@@ -80,7 +80,7 @@ def _histogram(axes: Axes, values: Values, n_worst: int, n_best: int) -> None:
     room = 0.5 if shown[0] == shown[-1] else 0.0
     edges = np.linspace(shown[0] - room, shown[-1] + room, n_bins + 1)
     axes.hist(shown, edges.tolist(), color="#c9d6df", edgecolor="white", linewidth=0.6)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     n_piled = int((finite < low).sum())
     if n_piled:
         axes.annotate(
@@ -91,7 +91,7 @@ def _histogram(axes: Axes, values: Values, n_worst: int, n_best: int) -> None:
             color=FAINT,
             va="bottom",
         )
-        axes.set_title(axes.get_title("left") + "\n")
+        axes.set_title(axes.get_title("left"), pad=20)
     handles: list[Any] = [
         axes.axvline(float(median), color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
     ]

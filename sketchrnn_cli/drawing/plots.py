@@ -68,10 +68,7 @@ def curves(runs: Sequence[tuple[str, Records]], format: str) -> bytes:
         ):
             _panel(axes, [found for _, found in runs], key, title)
         handles = _legend([name for name, _ in runs])
-        n_columns = len(handles) if len(runs) == 1 else min(len(handles), 2 * len(panels))
-        figure.legend(
-            handles=handles, loc="outside lower center", ncols=n_columns, handlelength=3.6
-        )
+        figures.legend(figure, handles, most=4)
         return figures.to_bytes(figure, format)
 
 

@@ -28,7 +28,7 @@ class Projection:
     axes: tuple[str, str]  # what the two directions are
 
 
-def project(z: Array, method: str, *, seed: int = 0) -> Projection:
+def project(z: Array, method: str) -> Projection:
     """Lay out latents; the same every time.
 
     Args:
@@ -36,7 +36,6 @@ def project(z: Array, method: str, *, seed: int = 0) -> Projection:
         method: ``pca``: the two directions in which they differ most;
             ``tsne``: neighbours stay neighbours, and distances mean little. Of less than
             ``FEWEST`` there is only the first.
-        seed: of t-SNE.
 
     Raises:
         BadConfig: no such method.
@@ -49,7 +48,7 @@ def project(z: Array, method: str, *, seed: int = 0) -> Projection:
         from sklearn.manifold import TSNE  # a second
 
         perplexity = min(PERPLEXITY, (len(z) - 1) / 3)
-        flat = TSNE(init="pca", perplexity=perplexity, random_state=seed % 2**32)
+        flat = TSNE(init="pca", perplexity=perplexity, random_state=0)
         places = np.asarray(flat.fit_transform(z.astype(np.float64)), np.float64)
         return Projection(places, ("t-SNE: neighbours lie together, distances mean little", ""))
     return _principal(z.astype(np.float64))
