@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from networks import tiny
 from typer.testing import CliRunner
 
+from sketchrnn_cli.cli import inspect_pictures
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.inference import score
 from sketchrnn_cli.inference.engine import Engine
@@ -397,3 +399,213 @@ def test_torch_is_not_loaded(place, arguments):
     assert not loads_torch("")
     if arguments == ["run"]:
         assert loads_torch("import torch")  # the check can fail
+
+
+# pictures
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """A model that is told words and knows where their latents lie, and a decoder-only one."""
+    folder = tmp_path_factory.mktemp("told")
+    rng = np.random.default_rng(5)
+    network = tiny(n_words=2, words=("boat", "star"))
+    weights = {
+        "latent.share": np.full(2, 0.5, "f4"),
+        "latent.weight": np.ones((2, 1), "f4"),
+        "latent.mean": rng.normal(size=(2, 1, 8)).astype("f4"),
+        "latent.scale": np.stack([np.eye(8, dtype="f4")] * 2),
+    }
+    checkpoint.save(
+        folder / "told.safetensors", replace(network, weights={**network.weights, **weights})
+    )
+    checkpoint.save(folder / "bare.safetensors", tiny(encoder=False))
+    return folder
+
+
+def made(path, *arguments):
+    """A picture that a command makes, and what it says in JSON; the same each time."""
+    facts = found(*arguments)
+    data = path.read_bytes()
+    assert data.startswith(b"\x89PNG" if path.suffix == ".png" else b"<?xml")
+    path.unlink()
+    again = found(*arguments)
+    assert (again, path.read_bytes()) == (facts, data)
+    return data, facts
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_several_runs_share_a_plot(place, tmp_path, suffix):
+    (tmp_path / "other").mkdir()
+    checkpoint.save(tmp_path / "other" / checkpoint.FILE_NAME, tiny())
+    for k in range(1, 9):
+        line = log.Metrics(5 * k, "valid", 4 / k, 3 / k, 1 / k, 1e-3, 0.01, 100.0, 1.0 * k)
+        log.append(tmp_path / "other", line)
+    target = tmp_path / f"curves.{suffix}"
+    one, _ = made(target, place / "run", "--plot", target)
+    two, _ = made(target, place / "run", tmp_path / "other", "--plot", target)
+    assert one != two
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_a_histogram_of_scores_with_the_worst_and_the_best(place, tmp_path, suffix):
+    target = tmp_path / f"scores.{suffix}"
+    by_data = ("--model", place / "run", "--score", "--plot", target)
+    few, facts = made(target, place / "two.ndjson", *by_data, "-n", 4)
+    assert len(facts["scores"]) == 81
+    more, _ = made(target, place / "two.ndjson", *by_data)
+    assert few != more
+    by_run = ("--evaluate", place / "two.npz", "--split", "train", "--score", "--plot", target)
+    _, facts = made(target, place / "run", *by_run)
+    assert facts["scores"]
+    assert facts["split"] == "train"
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_a_map_of_drawings_and_of_the_models_own(place, told, tmp_path, suffix):
+    target = tmp_path / f"map.{suffix}"
+    model = told / "told.safetensors"
+    _, facts = made(target, place / "two.ndjson", "--model", model, "--map", target)
+    assert facts["map"] == {
+        "file": str(target), "projection": "pca", "n_sketches": 81,
+        "n_shown": facts["map"]["n_shown"],
+    }  # fmt: skip
+    assert 1 < facts["map"]["n_shown"] <= 81
+    _, facts = made(target, model, "--map", target, "-n", 12)
+    assert facts["map"]["n_sketches"] == 12
+    assert facts["kind"] == "model"
+    text = inspect(place / "two.npz", "--model", model, "--map", target, "-n", 30).stdout
+    assert "30 latents by pca" in text
+
+
+def test_a_map_by_neighbours_of_one_split(place, told, tmp_path):
+    target = tmp_path / "map.svg"
+    split = ("--evaluate", place / "two.npz", "--split", "train")
+    arguments = (*split, "--map", target, "--projection", "tsne")
+    _, facts = made(target, told / "told.safetensors", *arguments)
+    assert facts["map"]["projection"] == "tsne"
+    assert facts["map"]["n_sketches"] == facts["n_sketches"]
+    assert "magenta_l_r" in facts
+
+
+def test_drawings_of_a_map_are_a_fair_choice():
+    wanted = inspect_pictures.Wanted(map="x.svg")
+    taken = np.zeros(40)
+    for seed in range(300):
+        gathered = inspect_pictures.Gathered(wanted, 10, seed)
+        sketch = Sketch(())
+        assert sum(1 for _ in gathered.passing((k, sketch) for k in range(40))) == 40
+        numbers = [number for number, _ in gathered.kept]
+        assert len(set(numbers)) == 10
+        taken[numbers] += 1
+    assert taken.min() > 45  # 75 expected
+    assert taken.max() < 110
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_densities_along_a_drawing_of_the_data_or_of_the_models_own(place, told, tmp_path, suffix):
+    target = tmp_path / f"densities.{suffix}"
+    scored = found(place / "two.ndjson", "--model", place / "run", "--score")["scores"]
+    numbered = ("--densities", target, "--drawing", 7)
+    data, facts = made(target, place / "two.ndjson", "--model", place / "run", *numbered)
+    (entry,) = [entry for entry in scored if entry["index"] == 7]
+    assert facts["densities"]["drawing"] == 7
+    assert facts["densities"]["word"] == entry["word"]
+    assert facts["densities"]["n_points"] == entry["n_points"]
+    assert facts["densities"]["log_likelihood"] == pytest.approx(entry["log_likelihood"], rel=1e-4)
+    step = (*numbered, "--step", 2)
+    assert inspect(place / "two.ndjson", "--model", place / "run", *step).exit_code == 0
+    assert target.read_bytes() != data
+    own = ("--densities", target, "--drawing", 3)
+    assert found(told / "told.safetensors", *own)["densities"]["drawing"] == 3
+    text = inspect(place / "run", "--densities", target).stdout
+    assert f"{target}: drawing 0" in text
+
+
+def test_a_drawing_of_one_dot_has_its_pictures(place, tmp_path):
+    (tmp_path / "dot.ndjson").write_text('{"word": "dot", "drawing": [[[5], [5]]]}\n')
+    (tmp_path / "dot.npz").parent.mkdir(exist_ok=True)
+    thing = (tmp_path / "dot.ndjson", "--model", place / "run")
+    for option in ("--map", "--densities", "--grid"):
+        extra = ["--score"] if option == "--grid" else []
+        target = tmp_path / f"{option[2:]}.svg"
+        assert inspect(*thing, *extra, option, target).exit_code == 0
+        assert target.exists()
+    target = tmp_path / "plot.png"
+    assert inspect(*thing, "--score", "--plot", target).exit_code == 0
+    assert target.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "--map", "m.bmp"], "m.bmp: unknown format 'bmp'; known are svg, png"),
+        (["run", "--densities", "d.gif"], "d.gif: unknown format 'gif'; known are svg, png"),
+        (["run", "--map", "-"], "--map -: the report goes to standard output"),
+        (["run", "--map", "two.npz/m.svg"], "is not a folder"),
+        (["run", "--map", "a.svg", "--plot", "./a.svg"], "two pictures of one name"),
+        (["run", "--projection", "tsne"], "--projection is for --map"),
+        (["run", "--map", "m.svg", "--projection", "umap"], "must be one of pca, tsne"),
+        (["run", "--step", "3"], "--step is for --densities"),
+        (["run", "--drawing", "3"], "--drawing is for --densities"),
+        (["two.npz", "--plot", "p.svg"], "--plot draws the losses of a run"),
+        (["run", "no history"], "2 things: one is inspected at a time"),
+        (["run", "two.npz", "--plot", "p.svg"], "two.npz: not a run folder"),
+        (["two.npz", "--grid", "g.svg", "-n", "10001"], "more than 10,000 drawings"),
+        (["two.npz", "--score", "--plot", "p.svg", "-n", "161"], "at most 160 drawings"),
+    ],
+)
+def test_pictures_that_cannot_be_are_refused_before_work_starts(
+    place, monkeypatch, arguments, says
+):
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(checkpoint, "load", None)
+    monkeypatch.setattr(corpus.Corpus, "open", None)
+    before = set(place.iterdir())
+    one_line(inspect(*arguments), says)
+    assert set(place.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["{told}/bare.safetensors", "--map", "m.svg"], "decoder-only and knows no latents"),
+        (["two.npz", "--model", "{told}/bare.safetensors", "--map", "m.svg"], "decoder-only"),
+        (["run", "--map", "m.svg"], "does not know where its latents lie; give drawings"),
+        (["two.npz", "--model", "run", "--densities", "d.svg", "--drawing", "81"], "none of that"),
+        (
+            ["two.npz", "--model", "run", "--densities", "d.svg", "--step", "500"],
+            "and one prediction more; give 1 to",
+        ),
+        (["empty.ndjson", "--model", "run", "--map", "m.svg"], "empty.ndjson"),
+        (["run", *["no history"] * 8, "--plot", "p.svg"], "at most 8 are told apart"),
+        (["run", "no history", "--plot", "p.svg"], "no history: no metrics.jsonl here"),
+    ],
+)
+def test_what_a_picture_lacks_is_one_line(place, told, monkeypatch, arguments, says):
+    monkeypatch.chdir(place)
+    (place / "empty.ndjson").write_bytes(b"")
+    before = set(place.iterdir())
+    one_line(inspect(*(each.format(told=told) for each in arguments)), says)
+    assert set(place.iterdir()) == before
+    (place / "empty.ndjson").unlink()
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["two.npz"], ["run", "--grid", "g.svg", "-n", "1"]])
+def test_libraries_of_plots_are_not_loaded_for_anything_else(place, arguments):
+    def loads(before):
+        code = (
+            f"{before}\nimport sys\nfrom sketchrnn_cli.cli.app import app\n"
+            "try:\n    app(['inspect', *sys.argv[1:]])\n"
+            "except SystemExit as end:\n    assert not end.code, end.code\n"
+            "sys.exit(77 if {'matplotlib', 'sklearn', 'scipy'} & sys.modules.keys() else 0)"
+        )
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, cwd=place, check=False, stdout=subprocess.DEVNULL)
+        assert done.returncode in (0, 77)
+        return done.returncode == 77
+
+    assert not loads("")
+    if arguments == ["run"]:
+        assert loads("import matplotlib")  # the check can fail
+    (place / "g.svg").unlink(missing_ok=True)
