@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 
 import numpy as np
 import pytest
 from drawings import CAT, DOT, EMPTY, LINE, scribble
 
-from sketchrnn_cli.drawing.terminal import braille, grid
+from sketchrnn_cli.drawing.chart import chart
+from sketchrnn_cli.drawing.terminal import (
+    CAPTION,
+    NOTHING,
+    braille,
+    cell_size,
+    grid,
+    grid_runs,
+)
 from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
 
 # Dots of a character by row and column, numbered as in its Unicode name: 1 4, 2 5, 3 6, 7 8.
@@ -99,3 +108,71 @@ def test_a_stream_is_taken_row_by_row() -> None:
 
     next(grid_lines(endless(), 80))
     assert len(taken) == 3
+
+
+@pytest.mark.parametrize("height", [5, 10, 24, 60])
+@pytest.mark.parametrize("width", [8, 20, 40, 80, 200])
+@pytest.mark.parametrize("n", [1, 2, 9, None])
+def test_a_drawing_is_as_large_as_the_window_lets_it_be(width: int, height: int, n: int) -> None:
+    cell = cell_size(width, height, n)
+    assert cell <= width
+    assert cell // 2 + 1 <= height or cell == 4
+    per_row = (width + 2) // (cell + 2)
+    assert n is None or per_row >= min(n, width // 26)  # no smaller than they need to be
+    assert cell >= min(20, width, 2 * (height - 3))
+
+
+def test_each_stroke_is_a_run_of_its_own() -> None:
+    sketch = from_polylines([[[0, 0], [0, 9]], [[9, 0], [9, 9]]])
+    for line in grid_runs([sketch], 10, cell=10):
+        assert [owner for _, owner in line if owner != NOTHING] == [0, 1]
+    *_, caption = grid_runs([CAT], 24)
+    assert caption == [("      cat · seed 7", CAPTION)]
+
+
+def test_ascii_is_ascii_and_in_the_same_places() -> None:
+    sketch = Sketch(CAT.strokes, "猫·cat")
+    *lines, caption = ("".join(t for t, _ in line) for line in grid_runs([sketch], 24, ascii=True))
+    assert "".join(lines).isascii()
+    assert set("".join(lines)) <= set(" '.:")
+    assert caption.split() == ["?-cat"]
+    fine = dots(braille(CAT, 24, 12))
+    coarse = np.array([[c != " " for c in line] for line in lines])
+    blocks = fine.reshape(12, 4, 24, 2).any((1, 3))
+    assert (blocks & coarse).sum() > 0.8 * coarse.sum()  # rounding moves a dot now and then
+
+
+def lines_of(*arguments, **more):
+    return ["".join(text for text, _ in line) for line in chart(*arguments, **more)]
+
+
+TRAINED = [(20 * k, 5.0 / k) for k in range(1, 60)]
+SCORED = [(200 * k, 4.0 / k) for k in range(1, 6)]
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(18, 4), (40, 6), (76, 12), (200, 30)])
+@pytest.mark.parametrize("ascii", [False, True])
+def test_a_chart_has_its_size_and_its_ends(columns: int, rows: int, ascii: bool) -> None:
+    lines = lines_of(TRAINED, SCORED, columns, rows, ascii=ascii)
+    assert len(lines) == rows
+    assert all(len(line) <= columns for line in lines)
+    assert "".join(lines).isascii() == ascii
+    assert lines[-1].endswith("step 1,180")
+    assert sum(line.count("o") for line in lines) == len(SCORED)
+    marks = sorted((x, y) for y, line in enumerate(lines) for x, c in enumerate(line) if c == "o")
+    heights = [y for _, y in marks]
+    assert heights == sorted(heights)  # the loss falls
+
+
+def test_a_chart_of_nothing_is_nothing_and_of_one_value_is_a_point() -> None:
+    assert chart([], [], 80, 10) == []
+    assert chart([(20, math.nan)], [(20, math.inf)], 80, 10) == []
+    assert chart(TRAINED, SCORED, 17, 10) == chart(TRAINED, SCORED, 80, 3) == []
+    (line,) = (line for line in lines_of([], [(5, -2.0)], 40, 6) if "o" in line)
+    assert line.split() == ["o"]
+
+
+def test_wild_first_steps_leave_the_chart_at_the_top() -> None:
+    wild = [(1, 1e6), *((k, 2 + math.sin(k)) for k in range(2, 100))]
+    top, *_ = lines_of(wild, [], 60, 8)
+    assert float(top.split()[0]) < 4

@@ -16,7 +16,7 @@ import typer
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.cli import downloads, inspect_pictures
 from sketchrnn_cli.cli.options import Device, Json, Quiet, Seed, Threads
-from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal
+from sketchrnn_cli.cli.terminal import Terminal, limit_threads, show_drawings, stdout_is_terminal
 from sketchrnn_cli.errors import BadConfig, BadFile, BadSketch
 from sketchrnn_cli.sketches.streams import name_of, open_output
 
@@ -220,7 +220,7 @@ def inspect(
         return
     typer.echo("\n".join(lines))
     if shows and grid is None:
-        _show(examples)
+        show_drawings(examples, n_shown)
 
 
 def _is_model(thing: str) -> bool:
@@ -302,16 +302,6 @@ def _in_a_row() -> int:
     import shutil
 
     return max((shutil.get_terminal_size().columns + 2) // 26, 1)
-
-
-def _show(examples: Iterable[Sketch]) -> None:
-    """Drawings on the terminal."""
-    import shutil
-
-    from sketchrnn_cli.drawing.terminal import grid_lines
-
-    for line in grid_lines(examples, shutil.get_terminal_size().columns):
-        typer.echo(line)
 
 
 def _write_grid(path: str, format: str, examples: Iterable[Sketch]) -> None:

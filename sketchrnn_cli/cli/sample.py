@@ -11,7 +11,13 @@ import typer
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.cli import downloads, wishes
 from sketchrnn_cli.cli.options import Device, Format, Json, Model, Quiet, Seed, Threads
-from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal, work_alone
+from sketchrnn_cli.cli.terminal import (
+    Terminal,
+    limit_threads,
+    show_drawings,
+    stdout_is_terminal,
+    work_alone,
+)
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.sketches import streams
 
@@ -478,21 +484,14 @@ def _show(
     sketches: Iterator[Sketch], n: int, temps: list[float | None], shape: tuple[int, int] | None
 ) -> None:
     """Drawings in characters; each temperature under its name, a grid as wide as it is."""
-    import shutil
     from itertools import islice
 
-    from sketchrnn_cli.drawing import terminal as characters
-
-    width = shutil.get_terminal_size().columns
     labels = _style(temps, shape).labels if n else ()
     for k, label in enumerate(labels):
         typer.echo(f"{label}:" if k == 0 else f"\n{label}:")
-        for line in characters.grid_lines(islice(sketches, n // len(labels)), width):
-            typer.echo(line)
+        show_drawings(islice(sketches, n // len(labels)), n // len(labels))
     if not labels:
-        cell = {} if shape is None else {"cell": min((width + 2) // shape[1] - 2, 24)}
-        for line in characters.grid_lines(sketches, width, **cell):
-            typer.echo(line)
+        show_drawings(sketches, n or None, columns=None if shape is None else shape[1])
 
 
 def _write(
