@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -126,3 +127,32 @@ def test_the_room_is_judged_as_the_picture_turns_out():
         for less in ({"limit": limit - 1, "side": side}, {"limit": limit, "side": side - 1}):
             with pytest.raises(BadConfig):
                 check_room(n, style, **less)
+
+
+@pytest.mark.parametrize(
+    ("word", "size", "expected"),
+    [
+        ("cat", 200, "cat · seed 0 #12"),
+        ("alarm clock", 96, "alarm clock #12"),
+        ("a word with no end to it", 96, "a word … #12"),
+        ("a word with no end to it", 30, "… #12"),
+        (None, 96, "seed 0 #12"),
+    ],
+)
+def test_a_caption_that_is_too_long_keeps_its_number(word, size, expected):
+    sketch = Sketch(CAT.strokes, word, {"seed": 0, "number": 12})
+    text = to_svg([sketch], Style(size=size))
+    shown = ElementTree.fromstring(text).find(".//{http://www.w3.org/2000/svg}text").text
+    assert (shown == expected) or (expected.startswith("a word") and shown.endswith("… #12"))
+    (cell,) = lay_out([sketch], Style(size=size)).cells
+    for room in range(6, 40):
+        fitted = cell.fitted(lambda text, room=room: len(text) <= room)
+        assert len(fitted) <= room
+        assert word is None or fitted.endswith("#12")
+
+
+def test_a_caption_without_a_number_is_cut_at_its_end():
+    (cell,) = lay_out([Sketch(CAT.strokes, "x" * 5000)], Style()).cells
+    assert cell.fitted(lambda text: len(text) <= 10) == "x" * 9 + "…"
+    picture = pixels([Sketch(CAT.strokes, "x" * 5000)], Style(size=96))
+    assert (picture[100:, :3] == 255).all()  # whole, inside

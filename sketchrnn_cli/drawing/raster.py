@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from sketchrnn_cli.drawing.sheet import (
     CAPTION_INK,
+    LONGEST,
     MARK_INK,
     Sheet,
     Style,
@@ -146,19 +147,14 @@ def captions(sheet: Sheet) -> Canvas:
     for cell in sheet.cells:
         if cell.caption:
             font = _font_for(cell.caption, sheet.font_size)
-            text = _shorten(cell.caption, sheet.caption_width, font)
+            text = cell.fitted(partial(_fits, font, sheet.caption_width))
             place = (cell.center, round(cell.baseline))
             pen.text(place, text, fill=round(255 * CAPTION_INK), font=font, anchor="ms")
     return np.array(image)
 
 
-def _shorten(text: str, width: float, font: ImageFont.FreeTypeFont) -> str:
-    text = text[:200]  # measuring costs time, and no cell shows more
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(text + "…") > width:
-        text = text[:-1]
-    return text.rstrip() + "…"
+def _fits(font: ImageFont.FreeTypeFont, width: float, text: str) -> bool:
+    return len(text) <= 2 * LONGEST and font.getlength(text) <= width
 
 
 def _font_for(text: str, size: int) -> ImageFont.FreeTypeFont:

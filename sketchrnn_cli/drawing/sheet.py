@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -27,6 +27,7 @@ CELL_SIZES = (64, 480)  # smallest and largest cell chosen without --size, pixel
 MARGIN = 0.09  # of the cell, on each side
 LINE_WIDTH = 0.17  # times the root of the cell: 1.7 pixels on 96, 2.6 on 240, 3.7 on 480
 CAPTION_INK = 0.6  # captions are this much ink and the rest paper: small and grey
+LONGEST = 200  # characters of a caption; measuring costs time, and no cell shows more
 MARK_INK = 0.07  # the same of the ground of marked drawings
 ROW = 12  # drawings side by side at most where rows are labelled, unless columns say otherwise
 LABEL_SIZE = 13  # font of labels, pixels; of a cell that is smaller, as high as it is
@@ -78,6 +79,22 @@ class Cell:
     caption: str  # whole; whoever sets it fits it into the cell
     center: float  # x of the caption's middle
     baseline: float  # y of the caption
+
+    def fitted(self, fits: Callable[[str], bool]) -> str:
+        """The caption as whole as it fits; of a long one the word is cut, not its number."""
+        if fits(self.caption):
+            return self.caption
+        text, number = self.caption, self.sketch.extras.get("number")
+        end = "…"
+        if text == caption_of(self.sketch) and type(number) is int and self.sketch.word:
+            text, end = printable(self.sketch.word), f"… #{number}"
+            if fits(f"{text} #{number}"):
+                return f"{text} #{number}"
+        low, high = 0, min(len(text), LONGEST)  # characters that fit, and that do not
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits(text[:middle].rstrip() + end) else (low, middle)
+        return text[:low].rstrip() + end
 
 
 @dataclass(frozen=True, slots=True)

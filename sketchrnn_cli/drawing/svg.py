@@ -97,7 +97,8 @@ def _path(line: Line) -> str:
 
 
 def _caption(cell: Cell, sheet: Sheet) -> str:
-    text = escape(_shorten(cell.caption, sheet.caption_width / sheet.font_size))
+    room = sheet.caption_width / sheet.font_size
+    text = escape(cell.fitted(lambda text: _ems(text) <= room))
     return f'<text x="{number(cell.center)}" y="{number(cell.baseline)}">{text}</text>'
 
 
@@ -106,13 +107,10 @@ def _label(label: Label) -> str:
     return f'<text {place} font-size="{label.font_size}">{escape(label.text)}</text>'
 
 
-def _shorten(text: str, ems: float) -> str:
-    """Cut text to a width in font sizes, by a generous guess: which font there is, is unknown."""
-    for k, character in enumerate(text):
-        ems -= 1.0 if unicodedata.east_asian_width(character) in "WF" else 0.6
-        if ems < 0:
-            return text[: max(k - 1, 0)].rstrip() + "…"
-    return text
+def _ems(text: str) -> float:
+    """Width of text in font sizes, by a generous guess: which font there is, is unknown."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return 0.6 * len(text) + 0.4 * wide
 
 
 def number(value: float) -> str:
