@@ -578,6 +578,7 @@ def test_pictures_that_cannot_be_are_refused_before_work_starts(
             "and one prediction more; give 1 to",
         ),
         (["empty.ndjson", "--model", "run", "--map", "m.svg"], "empty.ndjson"),
+        (["long.ndjson", "--model", "run", "--densities", "d.svg"], "has 1,001 points; at most"),
         (["run", *["no history"] * 8, "--plot", "p.svg"], "at most 8 are told apart"),
         (["run", "no history", "--plot", "p.svg"], "no history: no metrics.jsonl here"),
     ],
@@ -585,10 +586,13 @@ def test_pictures_that_cannot_be_are_refused_before_work_starts(
 def test_what_a_picture_lacks_is_one_line(place, told, monkeypatch, arguments, says):
     monkeypatch.chdir(place)
     (place / "empty.ndjson").write_bytes(b"")
+    zigzag = [[[k % 256 for k in range(1001)], [255 * (k % 2) for k in range(1001)]]]
+    (place / "long.ndjson").write_text(json.dumps({"word": "star", "drawing": zigzag}))
     before = set(place.iterdir())
     one_line(inspect(*(each.format(told=told) for each in arguments)), says)
     assert set(place.iterdir()) == before
     (place / "empty.ndjson").unlink()
+    (place / "long.ndjson").unlink()
 
 
 @pytest.mark.parametrize("arguments", [["run"], ["two.npz"], ["run", "--grid", "g.svg", "-n", "1"]])

@@ -232,6 +232,11 @@ def draw_densities(network: Network, wanted: Wanted, gathered: Gathered) -> Fact
             f"--drawing {wanted.drawing}: there is none of that number; --score lists them"
         )
     number, sketch = gathered.one
+    if sketch.n_points > densities.MOST_POINTS:
+        raise BadConfig(
+            f"--densities: drawing {number} has {sketch.n_points:,} points; at most "
+            f"{densities.MOST_POINTS:,} are shown"
+        )
     if wanted.step is not None and wanted.step > sketch.n_points + 1:
         raise BadConfig(
             f"--step {wanted.step}: drawing {number} has {sketch.n_points} points, and one "

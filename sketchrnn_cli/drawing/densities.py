@@ -30,6 +30,7 @@ GAMMA = 0.4  # densities span many powers of ten: their power is what is shown,
 BRIGHTEST = 99.7  # the darkest at this percentile of them
 AROUND = 0.3  # of a drawing is shown around a single step
 PENS = (("down", "#dce6ec", ""), ("up", COLORS[5], "////"), ("end", COLORS[0], ""))
+MOST_POINTS = 1_000  # of a drawing: each takes some milliseconds
 MOST_MARKED = 150  # predictions whose points are marked
 
 
