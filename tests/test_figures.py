@@ -308,12 +308,22 @@ def test_ellipses_are_one_standard_deviation_around_each_mean(shown):
         np.testing.assert_allclose(on_curve[:-1], 1, rtol=1e-2)
 
 
+def test_of_very_many_ellipses_the_heaviest_are_drawn(shown):
+    found = of_model(sketch=scribble(1, 60))
+    assert (found.weight[:-1] > densities.LEAST).sum() > densities.MOST_ELLIPSES
+    densities.picture(found, None, "png")
+    drawn = [patch for patch in shown[0].axes[1].patches if isinstance(patch, Ellipse)]
+    assert densities.MOST_ELLIPSES * 0.9 < len(drawn) <= densities.MOST_ELLIPSES
+
+
 def test_bars_of_the_pen_fill_up_to_one_and_its_lifts_are_marked(shown):
     found = of_model()
     densities.picture(found, "cat", "png")
     axes = shown[0].axes[2]
     heights = np.reshape([patch.get_height() for patch in axes.patches], (3, -1))
     np.testing.assert_allclose(heights.T, found.pen_probability)
+    tops = heights + np.reshape([patch.get_y() for patch in axes.patches], (3, -1))
+    np.testing.assert_allclose(tops, np.cumsum(heights, axis=0))
     lifts = next(line for line in axes.lines if line.get_marker() == "v").get_xdata()
     assert (np.flatnonzero(found.pen == 1) + 1).tolist() == list(lifts)
 

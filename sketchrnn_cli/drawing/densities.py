@@ -31,6 +31,7 @@ BRIGHTEST = 99.7  # the darkest at this percentile of them
 AROUND = 0.3  # of a drawing is shown around a single step
 PENS = (("down", "#dce6ec", ""), ("up", COLORS[5], "////"), ("end", COLORS[0], ""))
 MOST_POINTS = 1_000  # of a drawing: each takes some milliseconds
+MOST_ELLIPSES = 600  # of all steps: those that weigh most
 MOST_MARKED = 150  # predictions whose points are marked
 
 
@@ -228,11 +229,13 @@ def _image(axes: Axes, values: Floats, box: tuple[Floats, Floats]) -> Any:
     )
 
 
-def _ellipses(axes: Axes, expected: Expected, t: int, *, width: float, alpha: float) -> None:
+def _ellipses(
+    axes: Axes, expected: Expected, t: int, *, width: float, alpha: float, least: float = LEAST
+) -> None:
     """One standard deviation of each Gaussian that counts, its line as wide as it weighs."""
     from matplotlib.patches import Ellipse
 
-    for k in np.flatnonzero(expected.weight[t] > LEAST).tolist():
+    for k in np.flatnonzero(expected.weight[t] > least).tolist():
         sx, sy = expected.std[t, k]
         cross = expected.rho[t, k] * sx * sy
         covariance = np.array([[sx * sx, cross], [cross, sy * sy]])
@@ -264,8 +267,12 @@ def _rgb(color: str) -> tuple[float, float, float]:
 def _all_ellipses(axes: Axes, expected: Expected, box: tuple[Floats, Floats]) -> None:
     _plane(axes, box, "the mixture before each point:\nellipses of one σ, as thick as they weigh")
     _ink(axes, _strokes(expected), "#b8b8b8", 0.9)
+    weights = np.sort(expected.weight[:-1], axis=None)
+    least = (
+        max(LEAST, float(weights[-MOST_ELLIPSES - 1])) if len(weights) > MOST_ELLIPSES else LEAST
+    )
     for t in range(len(expected.points)):
-        _ellipses(axes, expected, t, width=1.3, alpha=1.0)
+        _ellipses(axes, expected, t, width=1.3, alpha=1.0, least=least)
     if len(expected.points) <= MOST_MARKED:
         axes.plot(*expected.points.T, ".", color=INK, markersize=3)
 
