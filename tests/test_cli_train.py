@@ -217,6 +217,7 @@ def test_a_signal_saves_first(drawings, tmp_path, name, code):
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == code, stderr
     assert "stopped and saved; --resume goes on" in stderr
+    assert f"go on: sketchrnn train -o {out} --resume\n" in stderr
     assert (out / "model.safetensors").is_file()
     result = run("-o", out, "--resume", "--time-limit", "1s", "--quiet")
     assert result.exit_code == 0, result.stderr
@@ -309,3 +310,167 @@ def test_settings_of_a_run_serve_another_but_not_one_of_other_words(
     result = run(drawings, "-o", tmp_path / "other", "--config", config, *QUICK)
     one_line(result, "n_words is 2, and the drawings are of 1")
     assert not (tmp_path / "other").exists()
+
+
+# metrics.csv, TensorBoard, advice
+
+COLUMNS = "step,split,loss,l_r,l_kl,learning_rate,kl_weight,sketches_per_second,seconds"
+
+
+def same_as_jsonl(out):
+    """Whether metrics.csv says what metrics.jsonl says, line by line."""
+    records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    header, *rows = (out / "metrics.csv").read_text().splitlines()
+    assert header == COLUMNS == ",".join(records[0])
+    found = [dict(zip(COLUMNS.split(","), row.split(","), strict=True)) for row in rows]
+    assert found == [
+        {name: "" if value is None else str(value) for name, value in record.items()}
+        for record in records
+    ]
+    return records
+
+
+def test_a_csv_keeps_step_with_the_metrics(drawings, tmp_path):
+    out, settings = tmp_path / "run", tmp_path / "x.toml"
+    settings.write_text("[training]\nlog_every = 1\nsave_every = 2\nvalid_every = 3\n")
+    common = ["-o", out, "--log-csv", "--config", settings]
+    assert run(drawings, *common, "--steps", 5, *QUICK).exit_code == 0
+    assert len(same_as_jsonl(out)) == 7
+    # what a crash leaves: lines after the saved state, one of them in one file alone, one torn
+    records = (out / "metrics.jsonl").read_text().splitlines()
+    (out / "state" / "step-000000005.safetensors").unlink()
+    with (out / "metrics.csv").open("a") as stream:
+        stream.write("6,train,1.5,1.")
+    result = run("-o", out, "--resume", "--steps", 6, "--quiet")  # it need not be asked for again
+    assert result.exit_code == 0, result.stderr
+    again = same_as_jsonl(out)
+    assert [record["step"] for record in again] == [1, 2, 3, 3, 4, 5, 6, 6]
+    assert [json.dumps(r["loss"]) for r in again[:6]] == [
+        json.dumps(json.loads(line)["loss"]) for line in records[:6]
+    ]
+
+
+def test_a_csv_begun_later_has_all_lines_and_a_rollback_goes_into_it(drawings, tmp_path):
+    from sketchrnn_cli.training import log
+
+    out = tmp_path / "run"
+    assert run(drawings, "-o", out, "--steps", 2, *QUICK).exit_code == 0
+    assert not (out / "metrics.csv").exists()
+    result = run("-o", out, "--resume", "--steps", 3, "--log-csv", "--quiet")
+    assert result.exit_code == 0, result.stderr
+    assert len(same_as_jsonl(out)) == 2  # validations at the ends of both
+    nan = float("nan")
+    log.truncate(out, 2)
+    log.append(out, log.Metrics(2, "rollback", nan, nan, nan, 1e-3, 0.5, 0.0, 1.0))
+    assert [record["split"] for record in same_as_jsonl(out)] == ["valid", "rollback"]
+
+
+def test_tensorboard_without_its_package_is_one_line_before_any_work(
+    drawings, tmp_path, monkeypatch
+):
+    from sketchrnn_cli.training import tensorboard
+
+    find = tensorboard.importlib.util.find_spec
+    monkeypatch.setattr(
+        tensorboard.importlib.util,
+        "find_spec",
+        lambda name, *more: None if name == "tensorboard" else find(name, *more),
+    )
+    result = run(drawings, "-o", tmp_path / "run", "--tensorboard")
+    one_line(result, "pip install 'sketchrnn[tensorboard]'")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("default")  # other people's
+def test_tensorboard_gets_losses_and_sheets_and_forgets_what_is_taken_back(drawings, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    out, settings = tmp_path / "run", tmp_path / "x.toml"
+    settings.write_text("[training]\nlog_every = 1\nsave_every = 2\nvalid_every = 2\n")
+    common = ["-o", out, "--tensorboard", "--quiet"]
+    first = run(drawings, *common, "--config", settings, "--steps", 3, "--preset", "tiny")
+    assert first.exit_code == 0, first.stderr
+    (out / "state" / "step-000000003.safetensors").unlink()
+    result = run(*common, "--resume", "--steps", 4)
+    assert result.exit_code == 0, result.stderr
+    events = EventAccumulator(str(out / "tensorboard"))
+    events.Reload()
+    records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    for name, split in (("loss", "train"), ("l_kl", "train"), ("l_r", "valid")):
+        told = [(each.step, each.value) for each in events.Scalars(f"{name}/{split}")]
+        lines = [(r["step"], pytest.approx(r[name])) for r in records if r["split"] == split]
+        assert told == lines
+    assert [each.step for each in events.Scalars("run/learning_rate")] == [1, 2, 3, 4]
+    sheets = events.Images("samples")
+    assert [sheet.step for sheet in sheets] == [4]  # that of step 3 is hidden: it was taken back
+    assert sheets[-1].encoded_image_string.startswith(b"\x89PNG")
+
+
+def test_no_validation_drawings_is_said_in_words(tmp_path):
+    path, packed = tmp_path / "stars.ndjson", tmp_path / "stars.npz"
+    path.write_bytes(b"".join(ndjson.to_line(doodles.draw("star", 0, k)) for k in range(20)))
+    made = CliRunner().invoke(app, ["preprocess", str(path), "-o", str(packed), "--split", "1,0,0"])
+    assert made.exit_code == 0, made.stderr
+    result = run(packed, "-o", tmp_path / "run", "--steps", 3, *QUICK[:-1])
+    assert result.exit_code == 0, result.stderr
+    assert "no validation drawings" in result.stderr
+    assert "the newest model is kept" in result.stderr
+    assert "nan" not in result.stderr
+    assert "best" not in result.stderr.replace("the best model", "")
+
+
+class Listener:
+    def __init__(self):
+        self.said = []
+
+    def advise(self, text):
+        self.said.append(text)
+
+
+@pytest.fixture(scope="module")
+def trainer(drawings, tmp_path_factory):
+    import torch
+
+    from sketchrnn_cli.model.config import ModelConfig
+    from sketchrnn_cli.sketches.corpus import BuildOptions, Corpus, build
+    from sketchrnn_cli.training import loop
+    from sketchrnn_cli.training.config import TrainingConfig
+
+    folder = tmp_path_factory.mktemp("trainer")
+    build([str(drawings)], folder / "x.npz", BuildOptions())
+    model = ModelConfig(encoder_size=8, decoder_size=12, latent_size=4, n_mixtures=2)
+    config = TrainingConfig(steps=1, batch_size=8)
+    corpus = Corpus.open(folder / "x.npz")
+    return loop.Trainer(folder, corpus, model, config, device=torch.device("cpu"))
+
+
+def test_advice_is_given_once_and_only_where_it_is_due(trainer, monkeypatch):
+    from sketchrnn_cli.cli import training_advice
+    from sketchrnn_cli.training.log import Metrics
+
+    def losses(loss, l_kl, weight, split="valid"):
+        return Metrics(1, split, loss, loss, l_kl, 1e-3, weight, 100.0, 1.0)
+
+    heard = Listener()
+    advice = training_advice.Advice(heard, trainer)
+    assert heard.said == []  # small enough for its drawings
+    for _ in range(9):
+        advice.look(losses(0.5, 0.3, 0.5))
+        advice.look(losses(0.5, 0.2, 0.1))  # the weight is not there yet
+        advice.look(losses(0.5, 0.2, 0.5, "train"))
+    assert heard.said == []
+    for _ in range(training_advice.STUCK - 1):
+        advice.look(losses(0.5, 0.2, 0.5))
+    assert heard.said == []
+    for _ in range(9):
+        advice.look(losses(0.5, 0.2, 0.5))
+    (text,) = heard.said
+    assert "at its floor" in text
+    for _ in range(2):
+        advice.look(losses(-0.1, 0.3, 0.5, "train"))
+    assert len(heard.said) == 2
+    assert "below 0" in heard.said[1]
+    monkeypatch.setattr(training_advice, "WEIGHTS_A_POINT", 0.1)
+    training_advice.Advice(heard, trainer)
+    assert "learn them by heart" in heard.said[2]

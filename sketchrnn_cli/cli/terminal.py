@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -41,6 +41,7 @@ class Terminal:
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
         self.console = _Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+        self.above: Callable[[], None] | None = None  # makes room where a block of lines is live
 
     def say(self, text: str) -> None:
         """One line for a person; silent under ``--quiet``."""
@@ -51,7 +52,14 @@ class Terminal:
         """One line a person should not miss; shown under ``--quiet`` too."""
         self._print(f"warning: {text}")
 
-    def _print(self, text: str) -> None:
+    def show(self, line: Text) -> None:
+        """A line with its styles; silent under ``--quiet``."""
+        if not self.quiet:
+            self._print(line)
+
+    def _print(self, text: str | Text) -> None:
+        if self.above is not None:
+            self.above()
         try:
             self.console.print(text, markup=False)
         except OSError:  # a log on a disk that is full: the work matters more
@@ -95,10 +103,10 @@ def _plain(value: Any) -> object:
     return value.tolist()
 
 
-def knows_braille(stream: TextIO) -> bool:
+def knows_braille(stream: IO[str]) -> bool:
     """Whether braille sent there can be shown: ``LANG=C`` and the Linux console cannot."""
     try:
-        "\u28ff".encode(stream.encoding or "ascii")
+        "\u28ff".encode(getattr(stream, "encoding", None) or "ascii")
     except (UnicodeEncodeError, LookupError):
         return False
     if os.name == "nt":

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 import signal
 import sys
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +26,7 @@ from sketchrnn_cli.cli.options import (
     Threads,
 )
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
-from sketchrnn_cli.errors import BadConfig, BadFile, SketchError
+from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
 from sketchrnn_cli.sketches import locks
 from sketchrnn_cli.training.config import (
@@ -48,10 +46,10 @@ if TYPE_CHECKING:
     from sketchrnn_cli.sketches.corpus import Corpus
     from sketchrnn_cli.training.distributed import Team
     from sketchrnn_cli.training.loop import Trainer
+    from sketchrnn_cli.training.tensorboard import Events
 
 CLASSIC = "magenta"  # the preset whose decoder is told no words
 PICTURES_EVERY = 30.0  # seconds, at least, between sample sheets while training
-PICTURES_SHARE = 0.01  # of the training so far: a hundred in a time, ever fewer, not a folder full
 
 Seed = Annotated[Optional[int], typer.Option("--seed", help="Same seed, same model.")]  # noqa: UP045
 
@@ -115,6 +113,16 @@ def train(
         Optional[Path],  # noqa: UP045
         typer.Option("--config", help="TOML with a model and a training table; flags win."),
     ] = None,
+    tensorboard: Annotated[
+        bool,
+        typer.Option(
+            "--tensorboard",
+            help="Losses and samples for TensorBoard too, in RUN/tensorboard (an extra).",
+        ),
+    ] = False,
+    log_csv: Annotated[
+        bool, typer.Option("--log-csv", help="metrics.csv beside metrics.jsonl.")
+    ] = False,
     quickdraw_url: QuickdrawUrl = None,
     offline: Offline = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
@@ -132,6 +140,7 @@ def train(
     """
     from sketchrnn_cli.sketches import quickdraw
     from sketchrnn_cli.training import distributed
+    from sketchrnn_cli.training import tensorboard as event_files
 
     limit_threads(distributed.threads_each() if threads is None else threads)
     _wait_patiently()
@@ -163,6 +172,8 @@ def train(
                 raise BadConfig(
                     "--resume goes on with a run and --overwrite removes it: give one of them"
                 )
+            if tensorboard:
+                event_files.check()
             sources = quickdraw.named(sources)
             settings = read_toml(config) if config else {}
         alike = {"preset": preset, "resume": resume, "overwrite": overwrite, "settings": settings}
@@ -174,6 +185,7 @@ def train(
 
         plan: dict[str, Any] = {}
         corpus: Corpus | None = None
+        events: Events | None = None
         with team.together():
             if team.is_first:
                 begun = team.begun()  # by this launch, which was restarted since
@@ -225,8 +237,7 @@ def train(
         # torch loads here, 1.5 s: after everything that can be wrong has been looked at
         from sketchrnn_cli.cli import training_display
         from sketchrnn_cli.sketches.streams import open_output
-        from sketchrnn_cli.training import loop, state
-        from sketchrnn_cli.training.log import truncate
+        from sketchrnn_cli.training import log, loop, state
 
         loop.set_threads(threads, model, training, world=team.world)
         with team.together():
@@ -244,14 +255,19 @@ def train(
                     trainer.restore(saved)
                 else:
                     run_folder.refuse_to_forget(run)
-                truncate(run, trainer.progress.step)
+                log.truncate(run, trainer.progress.step)
+            if team.is_first and log_csv:
+                log.write_csv(run)
+            if team.is_first and tensorboard:
+                events = event_files.Events(run, trainer.progress.step)
+                held.callback(events.close)
         team.agree_on_options({"arithmetic": str(trainer.compute)})  # `auto` goes by the machine
         training_display.announce(terminal, trainer, resuming=resuming)
 
         # in a team no signal ends at once: torchrun passes on what the processes may have got
         # already, and ends those that take too long
         with signals.noted(ends=team.world == 1) as stopped:
-            finished = _run(trainer, terminal, stopped)
+            finished = _run(trainer, terminal, stopped, events)
             team.close()
         if stopped:  # perhaps only after the last step
             finished = replace(finished, why="stopped")
@@ -311,34 +327,46 @@ def _check_device(device: str, model: ModelConfig, training: TrainingConfig) -> 
         products_type(training.precision, choose_device(device), model)
 
 
-def _run(trainer: Trainer, terminal: Terminal, stopped: list[int]) -> Any:
+def _run(trainer: Trainer, terminal: Terminal, stopped: list[int], events: Events | None) -> Any:
     """Follow the events of a run: show them, and draw its pictures now and then."""
+    from sketchrnn_cli.cli.training_advice import Advice
     from sketchrnn_cli.cli.training_display import TrainingDisplay
-    from sketchrnn_cli.training import loop
+    from sketchrnn_cli.cli.training_pictures import Pictures
+    from sketchrnn_cli.training import log, loop
 
     last_step = None if trainer.last_step == sys.maxsize else trainer.last_step
-    drawn_at, first = time.monotonic(), trainer.team.is_first
+    first = trainer.team.is_first
+    advice = Advice(terminal, trainer)
     with TrainingDisplay(
         terminal,
         last_step=last_step,
         time_limit=trainer.config.time_limit,
         first_step=trainer.progress.step,
+        before=log.Lines(trainer.run),
     ) as display:
+        pictures = Pictures(trainer, terminal, display, events, every=PICTURES_EVERY)
         for event in trainer.events(should_stop=lambda: bool(stopped)):
             if isinstance(event, loop.Stepped):
                 display.stepped(event.step)
             elif isinstance(event, loop.Reported):
+                if events is not None:
+                    events.add(event.metrics)
+                advice.look(event.metrics)
                 display.reported(event.metrics)
             elif isinstance(event, loop.Validated):
+                if events is not None:
+                    events.add(event.metrics)
+                advice.look(event.metrics)
                 display.validated(event.metrics, best=event.best)
-                rest = max(PICTURES_EVERY, PICTURES_SHARE * trainer.progress.seconds)
-                if first and time.monotonic() - drawn_at > rest:
-                    _draw_pictures(trainer, terminal)
-                    drawn_at = time.monotonic()
+                if first:
+                    pictures.after_validation()
             elif isinstance(event, loop.ModelMended):
                 if first:
                     terminal.warn(f"{event.complaint}; written anew, of this step")
             elif isinstance(event, loop.RolledBack):
+                if events is not None:
+                    events.go_back(event.to)
+                display.went_back(event.to)
                 if first:
                     for complaint in event.complaints:
                         terminal.warn(f"{complaint}; going back to the state before it")
@@ -349,33 +377,8 @@ def _run(trainer: Trainer, terminal: Terminal, stopped: list[int]) -> Any:
             else:
                 finished = event
         if first:
-            _draw_pictures(trainer, terminal)
+            pictures.draw()
     return finished
-
-
-def _draw_pictures(trainer: Trainer, terminal: Terminal) -> None:
-    """loss.png, and a sheet of samples of this step. A picture that fails does not stop a run."""
-    from sketchrnn_cli.drawing import plots
-    from sketchrnn_cli.drawing.raster import to_png
-    from sketchrnn_cli.drawing.sheet import Style
-    from sketchrnn_cli.inference import plan, sampler
-    from sketchrnn_cli.inference.engine import Engine
-    from sketchrnn_cli.model.checkpoint import write_atomic
-    from sketchrnn_cli.training import log
-
-    step = trainer.progress.step
-    with trainer.averaged():
-        model = trainer.model({"step": step})
-    settings = plan.Settings(seed=trainer.config.seed)
-    try:
-        sketches = list(sampler.draw(Engine(model), 9, settings=settings))
-        folder = trainer.run / "samples"
-        folder.mkdir(exist_ok=True)
-        write_atomic(folder / f"step-{step:06d}.png", to_png(sketches, Style()))
-        write_atomic(trainer.run / "loss.png", plots.loss_png(log.Lines(trainer.run)))
-        gc.collect()  # figures are rings, which pile up for many minutes where nobody looks
-    except (SketchError, OSError) as error:
-        terminal.warn(f"no pictures at step {step}: {error}")
 
 
 def _fit_latents(trainer: Trainer, terminal: Terminal) -> None:

@@ -1,24 +1,33 @@
-"""What a person sees while a model trains: a live line on a terminal, plain lines in a log."""
+"""What a person sees while a model trains: a live block on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
+import math
 import shlex
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group
-from rich.live import Live
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from sketchrnn_cli.cli.terminal import Terminal
+from sketchrnn_cli.cli.live import Live
+from sketchrnn_cli.cli.terminal import Terminal, inked, knows_braille
 
 if TYPE_CHECKING:
+    from sketchrnn_cli.sketches.sketch import Sketch
     from sketchrnn_cli.training.log import Metrics
     from sketchrnn_cli.training.loop import Trainer
 
 PLAIN_SECONDS = 10.0  # between lines where stderr is no terminal
+TICK = 0.25  # seconds between looks at the clock,
+REDRAW = 1.0  # and, at least, between drawings of the whole block,
+REDRAW_SHARE = 0.004  # which take no more of the time than this
+MOST_POINTS = 4000  # of a curve that are kept; beyond, neighbours become one
+BESIDE = 100  # columns from which samples stand beside the curve, not under it
+HIGHEST = 14  # lines of a curve or of samples
+BAR = 40  # columns of the bar, at most
+TRAIN_STYLE, VALID_STYLE = "color(33)", "bold color(208)"
 
 
 def clock(seconds: float) -> str:
@@ -29,28 +38,49 @@ def clock(seconds: float) -> str:
 
 
 class TrainingDisplay:
-    """Progress of a run towards its last step or its time limit, whichever comes first."""
+    """Progress of a run towards its last step or its time limit, whichever comes first.
+
+    Curves and samples are drawn at reports and validations, not at steps.
+    """
 
     def __init__(
-        self, terminal: Terminal, *, last_step: int | None, time_limit: float, first_step: int
+        self,
+        terminal: Terminal,
+        *,
+        last_step: int | None,
+        time_limit: float,
+        first_step: int,
+        before: Iterable[Mapping[str, Any]] = (),
     ) -> None:
         self.terminal = terminal
         self.last_step, self.time_limit, self.first_step = last_step, time_limit, first_step
         self.started = time.monotonic()
         self.train: Metrics | None = None
         self.valid: Metrics | None = None
-        self.said_at = 0.0
+        self.said_at = self.drawn_at = self.ticked_at = self.rest = 0.0
+        self.step = first_step
         console = terminal.console
-        live = console.is_terminal and not console.is_dumb_terminal and not terminal.quiet
-        self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(None), TextColumn("{task.fields[left]}")
-        )
-        self.task = self.bar.add_task("step 0", total=1.0, left="")
-        self.live = Live(console=console, refresh_per_second=4, transient=True) if live else None
+        self.live: Live | None = None
+        if console.is_terminal and not console.is_dumb_terminal and not terminal.quiet:
+            self.live = Live(console)
+        self.ascii = not knows_braille(console.file)
+        self.curves: dict[str, list[tuple[int, float]]] = {"train": [], "valid": []}
+        self.samples: tuple[int, list[Sketch]] = (0, [])
+        self.size = (0, 0)  # of the window when the block was drawn
+        if self.live:
+            for record in before:
+                step, value = record.get("step"), record.get("l_r")
+                if isinstance(step, int) and isinstance(value, int | float):
+                    self._add(str(record.get("split")), step, value)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether samples are shown as they come."""
+        return self.live is not None
 
     def __enter__(self) -> TrainingDisplay:
         if self.live:
-            self.live.start()
+            self.terminal.above = self.live.clear
         return self
 
     def __exit__(
@@ -60,56 +90,180 @@ class TrainingDisplay:
         trace: TracebackType | None,
     ) -> None:
         if self.live:
-            self.live.update(Text(""))
-            self.live.stop()
+            self.terminal.above = None
+            self.live.clear()
+            if error is None:  # what was last seen stays
+                columns, rows = self.live.size()
+                for line in self._pictures(columns, rows - 5):
+                    self.terminal.show(line)
 
     def stepped(self, step: int) -> None:
         """Move the bar."""
-        if not self.live:
-            return
-        share, left = self._share(step)
-        of = f" of {self.last_step}" if self.last_step else ""
-        self.bar.update(self.task, completed=share, description=f"step {step}{of}", left=left)
-        lines = [Text(line, overflow="ellipsis", no_wrap=True) for line in self._lines()]
-        self.live.update(Group(self.bar, *lines))
-
-    def _share(self, step: int) -> tuple[float, str]:
-        elapsed = time.monotonic() - self.started
-        share = elapsed / self.time_limit if self.time_limit else 0.0
-        if self.last_step and self.last_step > self.first_step:
-            share = max(share, (step - self.first_step) / (self.last_step - self.first_step))
-        share = min(share, 1.0)
-        left = clock(elapsed / share - elapsed) + " left" if share > 0.002 else ""
-        return share, left
-
-    def _lines(self) -> list[str]:
-        return [describe(metrics) for metrics in (self.train, self.valid) if metrics is not None]
+        self.step = step
+        now = time.monotonic()
+        if self.live and now - self.ticked_at >= TICK:
+            self.ticked_at = now
+            if not self.live.widths or self.size != self.live.size():
+                self._draw()
+            else:
+                self.live.draw_last(self._bar(self.size[0]))
 
     def reported(self, metrics: Metrics) -> None:
         """New training losses."""
         self.train = metrics
         now = time.monotonic()
-        if not self.live and now - self.said_at >= PLAIN_SECONDS:
+        if self.live:
+            self._add("train", metrics.step, metrics.l_r)
+            if now - self.drawn_at >= self.rest:
+                self._draw()
+        elif now - self.said_at >= PLAIN_SECONDS:
             self.said_at = now
-            _, left = self._share(metrics.step)
+            _, left = self._share()
             self.terminal.say(f"step {metrics.step}  {describe(metrics)}  {left}".rstrip())
 
     def validated(self, metrics: Metrics, *, best: bool) -> None:
-        """New validation losses."""
+        """New validation losses; not finite where there are no validation drawings."""
+        if not math.isfinite(metrics.loss):
+            return
         self.valid = metrics
-        if not self.live:
+        if self.live:
+            self._add("valid", metrics.step, metrics.l_r)
+            self._draw()
+        else:
             mark = "  best so far" if best else ""
             self.terminal.say(f"step {metrics.step}  {describe(metrics)}{mark}")
 
+    def went_back(self, step: int) -> None:
+        """Forget what was seen after a step."""
+        for split, points in self.curves.items():
+            self.curves[split] = [point for point in points if point[0] <= step]
+        self.step = step
 
-def describe(metrics: Metrics) -> str:
-    """One line of losses."""
-    parts = [f"{metrics.split:5}  loss {metrics.loss:7.4f}  L_R {metrics.l_r:7.4f}"]
+    def sampled(self, step: int, sketches: Sequence[Sketch]) -> None:
+        """Newest samples."""
+        from sketchrnn_cli.sketches.sketch import Sketch
+
+        self.samples = step, [Sketch(sketch.strokes, sketch.word) for sketch in sketches]
+        if self.live:
+            self._draw()
+
+    def _add(self, split: str, step: int, value: float) -> None:
+        points = self.curves.get(split)
+        if points is None or not math.isfinite(value):
+            return
+        points.append((step, value))
+        if len(points) > MOST_POINTS:
+            pairs = zip(points[::2], points[1::2], strict=False)
+            self.curves[split] = [(b[0], (a[1] + b[1]) / 2) for a, b in pairs]
+
+    def _share(self) -> tuple[float, str]:
+        """Of the work that is done, and how much time is left."""
+        elapsed = time.monotonic() - self.started
+        share = elapsed / self.time_limit if self.time_limit else 0.0
+        if self.last_step and self.last_step > self.first_step:
+            share = max(share, (self.step - self.first_step) / (self.last_step - self.first_step))
+        share = min(share, 1.0)
+        left = clock(elapsed / share - elapsed) + " left" if share > 0.002 else ""
+        return share, left
+
+    # the block
+
+    def _draw(self) -> None:
+        if self.live is None:
+            return
+        begun = time.monotonic()
+        self.size = columns, rows = self.live.size()
+        losses = []
+        for metrics, style in ((self.train, TRAIN_STYLE), (self.valid, VALID_STYLE)):
+            if metrics is not None:
+                losses.append(Text(describe(metrics, columns), style))
+        pictures = self._pictures(columns, rows - len(losses) - 1)
+        self.live.draw([*pictures, *losses, self._bar(columns)])
+        self.drawn_at = time.monotonic()
+        self.rest = max(REDRAW, (self.drawn_at - begun) / REDRAW_SHARE)
+
+    def _bar(self, columns: int) -> Text:
+        share, left = self._share()
+        of = f" of {self.last_step:,}" if self.last_step else ""
+        text = Text(f"step {self.step:,}{of}")
+        room = min(columns - len(text) - len(left) - 3, BAR)
+        if room >= 8:
+            full = round(share * room)
+            done, rest = "=-" if self.ascii else "━─"
+            text.append(" ").append(done * full, TRAIN_STYLE).append(rest * (room - full), "dim")
+        elif len(text) + 1 + len(left) > columns:
+            text = Text(f"step {self.step:,}")
+        return text.append(f" {left}") if len(text) + 1 + len(left) <= columns else text
+
+    def _pictures(self, columns: int, rows: int) -> list[Text]:
+        """The curve and the newest samples, as far as there is room for them."""
+        has_samples = bool(self.samples[1])
+        if columns >= BESIDE and rows >= 6 and has_samples:
+            left = columns // 2 - 2
+            rows = min(rows, HIGHEST + 2)
+            curve, samples = self._curve(left, rows), self._samples(columns - left - 4, rows)
+            if not curve:
+                return samples
+            height = max(len(curve), len(samples))
+            lines = []
+            for number in range(height):
+                line = curve[number] if number < len(curve) else Text()
+                line.truncate(left, pad=True)
+                lines.append(line.append("    ").append_text(_or_nothing(samples, number)))
+            return lines
+        if rows < 14 or not has_samples:
+            return self._curve(columns, min(rows, HIGHEST)) or self._samples(columns, rows)
+        curve = self._curve(columns, min(rows // 2, HIGHEST))
+        return [*curve, *self._samples(columns, min(rows - len(curve), HIGHEST + 2))]
+
+    def _curve(self, columns: int, rows: int) -> list[Text]:
+        from sketchrnn_cli.drawing import chart
+
+        train, valid = self.curves["train"], self.curves["valid"]
+        lines = chart.chart(train, valid, columns, rows - 1, ascii=self.ascii)
+        if not lines:
+            return []
+        title = Text("L_R: " if columns >= 24 else "", "dim")
+        title.append("training" if columns >= 40 else "train", TRAIN_STYLE)
+        if valid:
+            title.append(", " if columns >= 24 else " ", "dim").append(
+                "o validation" if columns >= 40 else "o valid", VALID_STYLE
+            )
+        styles = {chart.TRAIN: TRAIN_STYLE, chart.VALID: VALID_STYLE, chart.AXIS: "dim"}
+        shown = [Text.assemble(*((t, styles.get(o, "")) for t, o in line)) for line in lines]
+        return [title, *shown]
+
+    def _samples(self, columns: int, rows: int) -> list[Text]:
+        from sketchrnn_cli.drawing import terminal as characters
+
+        step, sketches = self.samples
+        captions = any(sketch.word for sketch in sketches)
+        cell = min(2 * (rows - 1 - captions), columns, 2 * HIGHEST)
+        if not sketches or cell < 8:
+            return []
+        cell = min(cell, columns // 2 - 1) if columns >= 40 else cell  # two at least
+        n = max((columns + 2) // (cell + 2), 1)
+        lines = characters.grid_runs(sketches[:n], columns, cell=cell, ascii=self.ascii)
+        return [Text(f"samples of step {step:,}", "dim"), *map(inked, lines)]
+
+
+def _or_nothing(lines: Sequence[Text], number: int) -> Text:
+    return lines[number] if number < len(lines) else Text()
+
+
+def describe(metrics: Metrics, columns: int | None = None) -> str:
+    """One line of losses; parts at its end are left out where columns are few."""
+    parts = [f"{metrics.split:5}  loss {metrics.loss:7.4f}", f"L_R {metrics.l_r:7.4f}"]
     if metrics.kl_weight:
         parts.append(f"KL {metrics.l_kl:.4f} x {metrics.kl_weight:.3f}")
     if metrics.split == "train":
         parts.append(f"{metrics.sketches_per_second:.0f} drawings/s")
-    return "  ".join(parts)
+    while columns is not None and len(parts) > 1 and len("  ".join(parts)) > columns:
+        parts.pop()
+    line = "  ".join(parts)
+    if columns is not None and len(line) > columns:
+        return f"{metrics.split} {metrics.loss:.4f}"
+    return line
 
 
 def announce(terminal: Terminal, trainer: Trainer, *, resuming: bool) -> None:
@@ -146,6 +300,11 @@ def conclude(terminal: Terminal, trainer: Trainer, finished: Any, *, as_json: bo
     terminal.say(f"{why}: {progress.step} steps in {progress.seconds:.0f} s of training")
     if progress.best_step:
         terminal.say(f"best on validation: loss {progress.best_loss:.4f} at {progress.best_step}")
+    elif not len(trainer.valid_indices):
+        terminal.say("no validation drawings to choose by: the newest model is kept")
+    if finished.why == "stopped":
+        run = shlex.quote(str(trainer.run))
+        terminal.say(f"go on: sketchrnn train -o {run} --resume")
     terminal.say(f"try: {command}")
     if as_json:
         terminal.answer(

@@ -1,15 +1,22 @@
-"""metrics.jsonl: one line a report, kept in step with the saved states."""
+"""metrics.jsonl: one line a report, kept in step with the saved states.
+
+And metrics.csv, for those who asked for it: the same lines, a column for each key. It is made of
+the other, so it is right again whenever a run goes on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.model.checkpoint import write_atomic
 
 FILE_NAME = "metrics.jsonl"
+CSV_NAME = "metrics.csv"
 MAX_LINE = 1 << 16  # bytes; what is longer is no line of ours
 
 
@@ -30,19 +37,39 @@ class Metrics:
 
 
 def append(run: Path, metrics: Metrics) -> None:
-    """Add a line.
+    """Add a line, to metrics.csv too where there is one.
 
     Raises:
         BadFile: it cannot be written.
     """
     import orjson
 
+    line = orjson.dumps(asdict(metrics)) + b"\n"
     path = run / FILE_NAME
     try:
         with path.open("ab") as stream:
-            stream.write(orjson.dumps(asdict(metrics)) + b"\n")
+            stream.write(line)
+        path = run / CSV_NAME
+        if path.is_file():
+            with path.open("ab") as stream:
+                stream.write(_rows([orjson.loads(line)]))
     except OSError as error:
         raise BadFile(f"{path}: cannot be written: {(error.strerror or '').lower()}") from None
+
+
+def write_csv(run: Path) -> None:
+    """Write metrics.csv of all lines there are; from now on it is kept."""
+    header = ",".join(field.name for field in fields(Metrics)) + "\n"
+    write_atomic(run / CSV_NAME, header.encode() + _rows(Lines(run)))
+
+
+def _rows(records: Iterable[Mapping[str, object]]) -> bytes:
+    """Lines of metrics.csv; a value that is not finite is left empty."""
+    names = [field.name for field in fields(Metrics)]
+    stream = io.StringIO()
+    rows = csv.writer(stream, lineterminator="\n")
+    rows.writerows([record.get(name) for name in names] for record in records)
+    return stream.getvalue().encode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +111,5 @@ def truncate(run: Path, step: int) -> None:
     if path.is_file():
         kept = [r for r in Lines(run) if isinstance(n := r.get("step"), int) and n <= step]
         write_atomic(path, b"".join(orjson.dumps(record) + b"\n" for record in kept))
+    if (run / CSV_NAME).is_file():
+        write_csv(run)

@@ -1,0 +1,89 @@
+"""Pictures of a run under way: its loss curves, and what the model draws by now."""
+
+from __future__ import annotations
+
+import gc
+import time
+from typing import TYPE_CHECKING
+
+from sketchrnn_cli.cli.terminal import Terminal
+from sketchrnn_cli.errors import SketchError
+
+if TYPE_CHECKING:
+    from sketchrnn_cli.cli.training_display import TrainingDisplay
+    from sketchrnn_cli.sketches.sketch import Sketch
+    from sketchrnn_cli.training.loop import Trainer
+    from sketchrnn_cli.training.tensorboard import Events
+
+N_SAMPLES = 9
+SHARE = 0.01  # of the training so far: a hundred in a time, ever fewer, not a folder full
+LIVE_SHARE = 0.005  # of the time goes into samples that are shown only
+
+
+class Pictures:
+    """Draws them after a validation, now and then, and at the end of a session."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        terminal: Terminal,
+        display: TrainingDisplay,
+        events: Events | None,
+        *,
+        every: float,
+    ) -> None:
+        self.trainer, self.terminal, self.display = trainer, terminal, display
+        self.events, self.every = events, every
+        self.drawn_at = time.monotonic()
+        self.sample_at = 0.0  # not before
+
+    def after_validation(self) -> None:
+        """Draw what is due; samples for a person's eyes cost a small share of the time."""
+        now = time.monotonic()
+        if now - self.drawn_at > max(self.every, SHARE * self.trainer.progress.seconds):
+            self.draw()
+        elif self.display.is_live and now >= self.sample_at:
+            try:
+                self._samples()
+            except (SketchError, OSError) as error:
+                self._complain(error)
+
+    def draw(self) -> None:
+        """loss.png, and a sheet of samples of this step. One that fails does not stop a run."""
+        from sketchrnn_cli.drawing import plots
+        from sketchrnn_cli.drawing.raster import to_png
+        from sketchrnn_cli.drawing.sheet import Style
+        from sketchrnn_cli.model.checkpoint import write_atomic
+        from sketchrnn_cli.training import log
+
+        run, step = self.trainer.run, self.trainer.progress.step
+        try:
+            sheet = to_png(self._samples(), Style())
+            folder = run / "samples"
+            folder.mkdir(exist_ok=True)
+            write_atomic(folder / f"step-{step:06d}.png", sheet)
+            if self.events is not None:
+                self.events.add_sheet(step, sheet)
+            write_atomic(run / "loss.png", plots.loss_png(log.Lines(run)))
+            gc.collect()  # figures are rings, which pile up for many minutes where nobody looks
+        except (SketchError, OSError) as error:
+            self._complain(error)
+        self.drawn_at = time.monotonic()
+
+    def _samples(self) -> list[Sketch]:
+        """Drawings by the model as it stands."""
+        from sketchrnn_cli.inference import plan, sampler
+        from sketchrnn_cli.inference.engine import Engine
+
+        begun, step = time.monotonic(), self.trainer.progress.step
+        with self.trainer.averaged():
+            model = self.trainer.model({"step": step})
+        settings = plan.Settings(seed=self.trainer.config.seed)
+        sketches = list(sampler.draw(Engine(model), N_SAMPLES, settings=settings))
+        now = time.monotonic()
+        self.sample_at = now + (now - begun) / LIVE_SHARE
+        self.display.sampled(step, sketches)
+        return sketches
+
+    def _complain(self, error: Exception) -> None:
+        self.terminal.warn(f"no pictures at step {self.trainer.progress.step}: {error}")
