@@ -26,7 +26,7 @@ class TrainingConfig:
 
     Defaults: magenta sketch_rnn, get_default_hparams, but for batch_size (100 there),
     learning_rate (1e-3), kl_weight_decay (0.99995) and average (none): these reach a lower
-    held-out loss in the same time on a CPU, see tests/bench/README.md.
+    held-out loss in the same time on a CPU, see tests/bench/likelihood/README.md.
     """
 
     seed: int = 0
@@ -38,7 +38,7 @@ class TrainingConfig:
     # and 1e-6 added to densities inside their logarithm
     loss: str = "exact"
     batch_size: int = 32
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     schedule: str = "exponential"  # or cosine, down to min_learning_rate at the last step
     learning_rate_decay: float = 0.9999  # a step, of the exponential schedule
     min_learning_rate: float = 1e-5

@@ -111,7 +111,10 @@ def _run(corpus, arm, kl_weight, seed, options):
         return
     more = {} if kl_weight is None else {"kl_weight": kl_weight}
     if ARMS[arm].training.get("schedule") == "cosine":
-        more["steps"] = _steps_of(corpus, arm, options)
+        if options.at_steps:
+            more["steps"] = int(options.at_steps[-1])
+        else:
+            more["steps"] = _steps_of(corpus, arm, options)
         wanted = wanted[-1:]
     else:
         more["steps"] = STEPS
