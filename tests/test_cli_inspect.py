@@ -1,6 +1,8 @@
 """``sketchrnn inspect`` as a person runs it."""
 
 import json
+import shlex
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,7 +13,7 @@ import pytest
 from networks import tiny
 from typer.testing import CliRunner
 
-from sketchrnn_cli.cli import inspect_pictures
+from sketchrnn_cli.cli import inspect_pictures, inspect_text
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.inference import score
 from sketchrnn_cli.inference.engine import Engine
@@ -613,3 +615,143 @@ def test_libraries_of_plots_are_not_loaded_for_anything_else(place, arguments):
     if arguments == ["run"]:
         assert loads("import matplotlib")  # the check can fail
     (place / "g.svg").unlink(missing_ok=True)
+
+
+# how far a run is, and two of them
+
+
+@pytest.fixture
+def half(place, tmp_path):
+    """A run that was stopped on its way."""
+    run = tmp_path / "half"
+    (run / "state").mkdir(parents=True)
+    model = checkpoint.load(place / "run")
+    training = {**model.training, "n_train": 72, "counts": [36, 36]}
+    checkpoint.save(run / checkpoint.FILE_NAME, replace(model, training=training))
+    (run / "state" / "step-000000055.safetensors").write_bytes(b"")
+    (run / "config.toml").write_text(
+        "[model]\ndecoder_size = 12\n[training]\nsteps = 200\nbatch_size = 8\n[data]\n"
+        'sources = ["two words.ndjson"]\npacked = "state/corpus.npz"\nhash = "abc"\n'
+    )
+    for k in range(1, 6):
+        for split in ("train", "valid"):
+            loss = abs(k - 4) + 1.0  # best at 40
+            log.append(run, log.Metrics(10 * k, split, loss, loss, 0.3, 1e-3, 0.5, 80.0, 2.0 * k))
+    return run
+
+
+def test_a_run_tells_how_far_it_is_and_how_to_go_on(half):
+    facts = found(half)
+    assert (facts["state"], facts["step"], facts["last_step"]) == ("stopped", 55, 200)
+    assert (facts["best"]["step"], facts["best"]["loss"]) == (40, 1.0)
+    assert (facts["seconds"], facts["sketches_per_second"]) == (10.0, 80.0)
+    assert facts["steps_per_second"] == pytest.approx(5.0)
+    assert facts["seconds_left"] == pytest.approx(145 / 5)
+    assert facts["commands"]["go on"] == f"sketchrnn train -o {half} --resume"
+    text = inspect(half).stdout
+    assert "stopped, step 55 of 200, 10 s of training" in text
+    assert "80 drawings a second, 5 steps; 29 s left" in text
+    assert "two words.ndjson" in text
+    config = half / "config.toml"
+    config.write_text(config.read_text().replace("steps = 200", "epochs = 5.0"))
+    assert found(half)["last_step"] == 45  # 5 x 72 / 8
+    assert found(half)["state"] == "done"
+    assert "go on" not in found(half)["commands"]
+    config.write_text("not [ toml")
+    assert found(half)["last_step"] is None
+    config.write_text("[data]\nsources = 3\npacked = 4\n[training]\nsteps = 'many'\n")
+    assert found(half)["sources"] == []
+    assert inspect(half).exit_code == inspect(half, half).exit_code == 0
+
+
+def test_a_run_that_is_trained_just_now_is_running(half):
+    from sketchrnn_cli.sketches import locks
+
+    with locks.alone(half):
+        facts = found(half)
+    assert facts["state"] == "running"
+    assert "go on" not in facts["commands"]
+    assert found(half)["state"] == "stopped"
+
+
+def test_the_commands_a_model_is_told_with_work_as_printed(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "drawings.ndjson").write_bytes((place / "two.ndjson").read_bytes())
+    commands = found(place / "run")["commands"]
+    assert set(commands) == {"evaluate", "encode", "export", "go on"}
+    for what in ("evaluate", "encode", "export"):
+        arguments = shlex.split(commands[what])[1:]
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, f"{what}: {result.stderr}"
+    assert {path.name for path in tmp_path.iterdir()} == {"drawings.ndjson", "z.npz", "page.html"}
+    assert "commands" not in found()
+
+
+def test_two_runs_are_compared(half, tmp_path):
+    other = shutil.copytree(half, tmp_path / "other")
+    same = found(half, other)
+    assert (same["kind"], same["differences"], same["same_data"]) == ("comparison", {}, True)
+    config = other / "config.toml"
+    config.write_text(config.read_text().replace("batch_size = 8", "batch_size = 16"))
+    log.append(other, log.Metrics(60, "valid", 0.5, 0.4, 0.2, 1e-3, 0.5, 80.0, 12.0))
+    facts = found(half, other)
+    assert facts["differences"] == {"training.batch_size": [8, 16]}
+    assert facts["figures"]["best_loss"] == [1.0, 0.5]
+    assert facts["figures"]["step"] == [55, 60]
+    assert [run["path"] for run in facts["runs"]] == facts["paths"] == [str(half), str(other)]
+    text = inspect(half, other).stdout
+    assert [line.split() for line in text.splitlines() if line.startswith("batch_size")] == [
+        ["batch_size", "8", "16"]
+    ]
+    assert "best loss" in text
+    assert "compare losses on the same drawings only" not in text
+    config.write_text(config.read_text().replace('hash = "abc"', 'hash = "abd"'))
+    assert "compare losses on the same drawings only" in inspect(half, other).stdout
+
+
+@pytest.mark.parametrize("width", [20, 40])
+def test_a_comparison_fits_a_narrow_window(half, tmp_path, width):
+    other = shutil.copytree(half, tmp_path / "other")
+    facts = found(half, other)
+    lines = inspect_text.comparison(facts, width)
+    table = lines[: lines.index("")]
+    assert max(map(len, table)) <= max(width, 31)
+    assert "step" in lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "two.npz"], "only runs and models are compared"),
+        (["run", "run", "--score"], "one is inspected at a time"),
+        (["run", "run", "--grid", "x.svg"], "one is inspected at a time"),
+        (["run", "run", "--map", "x.svg"], "one is inspected at a time"),
+    ],
+)
+def test_what_is_not_compared_is_one_line(place, monkeypatch, arguments, says):
+    monkeypatch.chdir(place)
+    one_line(inspect(*arguments), says)
+
+
+def test_equal_drawings_are_found_in_files_too(place, tmp_path):
+    facts = found(place / "two.ndjson")
+    assert facts["duplicates"] == {"unsplit": 1}
+    assert "duplicates  1\n" in inspect(place / "two.ndjson").stdout
+    rows = [to_stroke3(doodles.draw("star", 0, k)).astype(np.int16) for k in range(6)]
+    parts = {"train": [0, 1, 1, 2, 2, 2], "valid": [1, 3, 3], "test": [1, 3, 4]}
+    arrays = {}
+    for name, numbers in parts.items():
+        arrays[name] = np.empty(len(numbers), object)
+        arrays[name][:] = [rows[k] for k in numbers]
+    np.savez(tmp_path / "star.npz", **arrays)
+    facts = found(tmp_path / "star.npz")
+    assert facts["duplicates"] == {"train": 3, "valid": 1, "test": 0}
+    assert facts["leakage"] == {"valid_in_train": 1, "test_in_train": 1, "test_in_valid": 2}
+    text = inspect(tmp_path / "star.npz").stdout
+    assert "leakage     1 valid in train, 1 test in train, 2 test in valid" in text
+
+
+def test_equal_drawings_are_not_looked_for_among_too_many(place, monkeypatch):
+    monkeypatch.setattr(statistics, "MOST_COMPARED", 80)
+    assert found(place / "two.ndjson")["duplicates"] is None
+    assert "not looked for" in inspect(place / "two.ndjson").stdout

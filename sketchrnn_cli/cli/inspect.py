@@ -39,7 +39,7 @@ def inspect(
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
             metavar="[THING]",
-            help="Drawings (- for ndjson), a model, or a run folder; several runs with --plot. "
+            help="Drawings (- for ndjson), a model, or a run folder; several runs are compared. "
             "\\[default: the built-in model]",
         ),
     ] = None,
@@ -142,7 +142,10 @@ def inspect(
     thing, *others = runs
     is_model = _is_model(thing)
     if others:
-        _refuse_others(runs, plot=plot, evaluate=evaluate, score=score)
+        _refuse_others(runs, wanted, evaluate=evaluate, score=score)
+        if plot is None:
+            _compare(runs, terminal, as_json=as_json)
+            return
     _refuse_nonsense(is_model=is_model, wanted=wanted, evaluate=evaluate, score=score, model=model)
     if samples is not None and evaluate is None:
         raise BadConfig("--samples goes with --evaluate DATA")
@@ -242,20 +245,38 @@ def _name(model: str) -> str:
     return pretrained.NAME if model == str(pretrained.FILE) else model
 
 
-def _refuse_others(runs: list[str], *, plot: str | None, evaluate: str | None, score: bool) -> None:
+def _refuse_others(
+    runs: list[str], wanted: inspect_pictures.Wanted, *, evaluate: str | None, score: bool
+) -> None:
     """More than one thing, where one is inspected.
 
     Raises:
         BadConfig: says what several are for.
     """
-    if plot is None or evaluate is not None or score:
+    one = evaluate is not None or score or wanted.of_latents
+    if one or (wanted.grid is not None and wanted.plot is None):
         raise BadConfig(
-            f"{len(runs)} things: one is inspected at a time; for the curves of several runs "
-            "sketchrnn inspect RUN RUN --plot FILE"
+            f"{len(runs)} things: one is inspected at a time; several runs are compared by "
+            "sketchrnn inspect RUN RUN, and their curves drawn with --plot FILE"
         )
     for run in runs:
         if not _is_model(run):
-            raise BadConfig(f"{run}: not a run folder, and --plot draws the losses of runs")
+            raise BadConfig(f"{run}: not a run folder, and only runs and models are compared")
+
+
+def _compare(runs: list[str], terminal: Terminal, *, as_json: bool) -> None:
+    """How runs or models differ: settings and figures."""
+    import shutil
+
+    from sketchrnn_cli.cli import inspect_runs, inspect_text
+    from sketchrnn_cli.model import checkpoint
+
+    facts = inspect_runs.compare([_model_facts(run, checkpoint.load(run)) for run in runs])
+    if as_json:
+        terminal.answer(facts)
+        return
+    width = shutil.get_terminal_size().columns if stdout_is_terminal() else None
+    typer.echo("\n".join(inspect_text.comparison(facts, width)))
 
 
 def _refuse_nonsense(
@@ -370,7 +391,14 @@ def _data_facts(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Ske
         found, examples = statistics.of_blocks(blocks, n_examples=n_examples, seed=seed)
         if not found.n_sketches:
             raise BadFile(faults[0] if faults else f"{name_of(thing)}: no drawings in it")
-        extra = {"packed": False, "notes": notes, "n_faulty": n_faulty, "faults": faults}
+        extra = {
+            "packed": False,
+            "notes": notes,
+            "n_faulty": n_faulty,
+            "faults": faults,
+            "duplicates": found.duplicates,
+            "leakage": found.leakage,
+        }
     return {"path": thing, "kind": "drawings", **found.to_dict(), **extra}, examples
 
 
@@ -380,6 +408,8 @@ def _data_facts(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Ske
 def _model_facts(thing: str, checkpoint: Checkpoint) -> Facts:
     """What a checkpoint says of itself, and what its run has written down."""
     from dataclasses import asdict
+
+    from sketchrnn_cli.cli import inspect_runs
 
     path = Path(thing)
     built_in = _name(thing) == pretrained.NAME
@@ -399,12 +429,10 @@ def _model_facts(thing: str, checkpoint: Checkpoint) -> Facts:
         "sample": f"sketchrnn sample{what}{option} -n 9 -o samples.svg",
     }
     if path.is_dir():
-        from sketchrnn_cli.training import log
-
-        records = log.read(path)
-        for split in ("train", "valid"):
-            of_split = [record for record in records if record.get("split") == split]
-            facts[f"last_{split}"] = of_split[-1] if of_split else None
+        n_train = checkpoint.training.get("n_train")
+        facts |= inspect_runs.facts_of(path, n_train if isinstance(n_train, int) else None)
+    if not built_in:
+        facts["commands"] = inspect_runs.commands_of(thing, facts)
     return facts
 
 

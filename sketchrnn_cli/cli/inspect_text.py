@@ -43,6 +43,8 @@ def drawings(facts: Facts) -> list[str]:
     if facts["packed"]:
         _preparation_line(lines, facts["preparation"])
         _report_lines(lines, facts["report"])
+    else:
+        _equal_lines(lines, facts)
     for note in facts.get("notes", ()):
         _row(lines, "note", note)
     if facts.get("n_faulty"):
@@ -65,8 +67,22 @@ def _report_lines(lines: list[str], report: Facts) -> None:
     """What `preprocess` found out: what it dropped, duplicates, leakage between splits."""
     dropped = ", ".join(f"{n:,} {why}" for why, n in report.get("dropped", {}).items())
     _row(lines, "made of", f"{_n(report.get('read', 0), 'drawing')}; dropped {dropped or 'none'}")
-    same = [f"{n:,} in {split}" for split, n in report.get("duplicates", {}).items() if n]
+    _equal_lines(lines, report)
+
+
+def _equal_lines(lines: list[str], report: Facts) -> None:
+    """Equal drawings, within a split and between them."""
+    if report.get("duplicates", {}) is None:
+        _row(lines, "duplicates", "not looked for among so many")
+        return
+    same = [
+        f"{n:,}" if split == "unsplit" else f"{n:,} in {split}"
+        for split, n in report.get("duplicates", {}).items()
+        if n
+    ]
     _row(lines, "duplicates", ", ".join(same) or "none")
+    if "unsplit" in report.get("duplicates", {}):
+        return
     leaks = report.get("leakage", {}).items()
     leaked = [f"{n:,} {where.replace('_', ' ')}" for where, n in leaks if n]
     _row(lines, "leakage", ", ".join(leaked) or "none between the splits")
@@ -101,8 +117,110 @@ def model(facts: Facts) -> list[str]:
     for split in ("train", "valid"):
         if last := facts.get(f"last_{split}"):
             _row(lines, f"last {split}", f"step {_step(last.get('step', 0))}{_losses(last)}")
+    if "state" in facts:
+        _state_lines(lines, facts)
     _row(lines, "try", printable(facts["sample"]))
+    for what, command in facts.get("commands", {}).items():
+        _row(lines, what, printable(command))
     return lines
+
+
+def _state_lines(lines: list[str], facts: Facts) -> None:
+    """How far a run is, how fast, and how long it will take."""
+    of = f" of {facts['last_step']:,}" if facts["last_step"] is not None else ""
+    state = f"{facts['state']}, step {facts['step']:,}{of}"
+    if facts["seconds"] is not None:
+        state += f", {_duration(facts['seconds'])} of training"
+    if facts["rollbacks"]:
+        state += f", {_n(facts['rollbacks'], 'rollback')}"
+    _row(lines, "state", state)
+    if facts["sketches_per_second"] is not None:
+        speed = f"{facts['sketches_per_second']:,.0f} drawings a second"
+        if facts["steps_per_second"] is not None:
+            speed += f", {facts['steps_per_second']:.3g} steps"
+        if facts["seconds_left"] is not None:
+            speed += f"; {_duration(facts['seconds_left'])} left"
+        _row(lines, "speed", speed)
+    if facts["sources"]:
+        named = [_named(name_of(str(source))) for source in facts["sources"][:WORDS_SHOWN]]
+        _row(lines, "data", ", ".join(named))
+
+
+def _duration(seconds: float) -> str:
+    """``45 s``, ``3 min`` or ``2 h 05 min``."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours:,} h {minutes:02} min" if hours else f"{minutes} min"
+
+
+NAMES = {
+    "best_step": "best step", "best_loss": "best loss", "best_l_r": "L_R there",
+    "best_l_kl": "L_KL there", "parameters": "weights", "n_train": "drawings",
+    "sketches_per_second": "drawings/s", "seconds": "training time",
+}  # fmt: skip
+COLUMN = 28  # characters of what a run says of one thing
+
+
+def comparison(facts: Facts, width: int | None) -> list[str]:
+    """Runs side by side; under one another where the window is too narrow.
+
+    Args:
+        facts: of ``inspect_runs.compare``.
+        width: of the window; None: as wide as it gets.
+    """
+    table = [["", *(_tail(path) for path in facts["paths"])]]
+    for name, values in facts["figures"].items():
+        if any(value is not None for value in values):
+            table.append([NAMES.get(name, name), *(_figure(name, value) for value in values)])
+    settings = [
+        [name.removeprefix("training."), *(_figure("", value) for value in values)]
+        for name, values in facts["differences"].items()
+        if name not in ("data.hash", "data.packed")
+    ]
+    widths = [max(len(row[k]) for row in [*table, *settings]) for k in range(len(table[0]))]
+    side_by_side = width is None or sum(widths) + 2 * len(widths) <= width
+    lines: list[str] = []
+
+    def add(row: list[str]) -> None:
+        if side_by_side:
+            cells = [cell.ljust(w) for cell, w in zip(row, widths, strict=True)]
+            lines.append("  ".join(cells).rstrip())
+        else:
+            lines.extend([row[0], *(f"  {cell}" for cell in row[1:])][not row[0] :])
+
+    for row in table:
+        add(row)
+    lines.append("")
+    if settings:
+        lines.append("settings that differ:")
+        for row in settings:
+            add(row)
+    else:
+        lines.append("no settings differ")
+    if not facts["same_data"]:
+        lines.append("their drawings differ: compare losses on the same drawings only")
+    return lines
+
+
+def _figure(name: str, value: object) -> str:
+    """One cell of the table."""
+    if value is None:
+        return "-"
+    if name == "seconds" and isinstance(value, int | float):
+        return _duration(value)
+    if isinstance(value, float):
+        return f"{value:.4f}" if name.startswith("best") else f"{value:.6g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return _tail(text)
+
+
+def _tail(text: str) -> str:
+    """How a long text ends."""
+    text = printable(text)
+    return text if len(text) <= COLUMN else f"...{text[3 - COLUMN :]}"
 
 
 def _step(value: object) -> str:

@@ -22,6 +22,7 @@ from sketchrnn_cli.sketches.blocks import (
     to_moves,
 )
 from sketchrnn_cli.sketches.packed import SPLITS, Corpus
+from sketchrnn_cli.sketches.scratch import fingerprints
 from sketchrnn_cli.sketches.sketch import Sketch
 
 Ints = npt.NDArray[np.int64]
@@ -32,6 +33,7 @@ _SPLIT_OF = {
 }  # fmt: skip
 CLIP = 1000.0  # offsets beyond are cut before the scale factor is taken (magenta)
 PIECE = 1 << 14  # drawings of a packed set looked at together
+MOST_COMPARED = 2_000_000  # drawings; beyond, equal ones are not looked for
 
 
 @dataclass(slots=True)
@@ -44,6 +46,8 @@ class Statistics:
     scale_factor: float = 0.0  # deviation of the offsets of the train split, or of all if unsplit
     whole: bool = True  # all offsets are whole numbers
     extent: tuple[float, float] | None = None  # mean and largest larger side of the boxes
+    duplicates: dict[str, int] | None = None  # more of the same drawing, by split
+    leakage: dict[str, int] | None = None  # drawings of one split that another has too
 
     @property
     def n_sketches(self) -> int:
@@ -132,6 +136,8 @@ def of_blocks(
     result = Statistics()
     moments = np.zeros(3)  # count, sum, sum of squares of the offsets
     side = np.zeros(2)  # sum and maximum of the larger sides
+    prints: list[npt.NDArray[np.uint64]] = []
+    origins: list[int] = []  # of each piece of them
     rng = np.random.default_rng(seed)
     kept: list[tuple[float, int, Sketch]] = []  # the smallest of one random number a drawing
     seen = 0
@@ -143,7 +149,11 @@ def of_blocks(
         for word in block.words:
             counts = result.words.setdefault(word or "", {})
             counts[split] = counts.get(split, 0) + 1
-        moves = np.clip(to_moves(block)[:, :2].astype(np.float64), -CLIP, CLIP)
+        rows = to_moves(block)
+        if seen + len(block) <= MOST_COMPARED:
+            prints.append(fingerprints(rows, block.bounds))
+            origins.append((*SPLITS, "unsplit").index(split))
+        moves = np.clip(rows[:, :2].astype(np.float64), -CLIP, CLIP)
         result.whole = result.whole and bool((moves == np.rint(moves)).all())
         if split in ("train", "unsplit"):
             moments += moves.size, moves.sum(), (moves * moves).sum()
@@ -161,7 +171,33 @@ def of_blocks(
         result.scale_factor = float(np.sqrt(max(moments[2] / moments[0] - mean * mean, 0.0)))
     if seen:
         result.extent = (float(side[0] / seen), float(side[1]))
+    if seen <= MOST_COMPARED:
+        result.duplicates, result.leakage = _equals(prints, origins)
     return result, [sketch for _, _, sketch in sorted(kept, key=lambda entry: entry[1])]
+
+
+def _equals(
+    prints: list[npt.NDArray[np.uint64]], origins: list[int]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Equal drawings within a split and between splits, as the report of ``building`` has them."""
+    names = (*SPLITS, "unsplit")
+    each = np.repeat(origins, [len(part) for part in prints]).astype(np.int64)
+    distinct, which = np.unique(
+        np.concatenate([*prints, np.zeros(0, np.uint64)]), return_inverse=True
+    )
+    table = np.bincount(len(names) * which + each, minlength=len(names) * len(distinct))
+    train, valid, test, unsplit = table.reshape(-1, len(names)).T
+    same = {
+        name: int(np.maximum(n - 1, 0).sum())
+        for name, n in zip(names, (train, valid, test, unsplit), strict=True)
+        if n.any()
+    }
+    leaks = {
+        "valid_in_train": int(valid[train > 0].sum()),
+        "test_in_train": int(test[train > 0].sum()),
+        "test_in_valid": int(test[valid > 0].sum()),
+    }
+    return same, leaks
 
 
 def of_corpus(

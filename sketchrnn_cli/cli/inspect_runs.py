@@ -1,0 +1,197 @@
+"""What the folder of a run tells: how far it is, how fast, and how two of them differ."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import shlex
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from sketchrnn_cli.cli.run_folder import CONFIG, CORPUS
+from sketchrnn_cli.errors import SketchError
+
+Facts = dict[str, Any]
+RECENT = 50  # lines of training that tell the speed
+FIGURES = (
+    "state", "step", "best_step", "best_loss", "best_l_r", "best_l_kl", "parameters", "n_train",
+    "sketches_per_second", "seconds",
+)  # fmt: skip
+
+
+def facts_of(run: Path, n_train: int | None) -> Facts:
+    """How far a run is, from its settings and metrics.jsonl; torch is not needed.
+
+    Args:
+        run: the folder.
+        n_train: training drawings, where that is known.
+    """
+    from sketchrnn_cli.training import log
+
+    settings = _settings(run)
+    last: dict[str, Facts | None] = {"train": None, "valid": None}
+    best: Facts | None = None
+    recent: deque[tuple[float, float]] = deque(maxlen=RECENT)
+    rollbacks = 0
+    for record in log.Lines(run):
+        split = record.get("split")
+        if split in last:
+            last[str(split)] = record
+        rollbacks += split == "rollback"
+        step, seconds = _number(record.get("step")), _number(record.get("seconds"))
+        if split == "train" and step is not None and seconds is not None:
+            recent.append((step, seconds))
+        loss = _number(record.get("loss"))
+        if split == "valid" and loss is not None:
+            known = None if best is None else _number(best.get("loss"))
+            best = record if known is None or loss < known else best
+    ends = [_number(each.get("step")) for each in last.values() if each is not None]
+    step = max((int(end) for end in ends if end is not None), default=0)
+    step = max(step, _saved_step(run))
+    told = [_number(each.get("seconds")) for each in last.values() if each is not None]
+    rate = _number((last["train"] or {}).get("sketches_per_second"))
+    pace = None  # steps a second
+    if len(recent) > 1 and recent[-1][1] > recent[0][1]:
+        pace = (recent[-1][0] - recent[0][0]) / (recent[-1][1] - recent[0][1])
+    elif recent and recent[0][1] > 0:
+        pace = recent[0][0] / recent[0][1]
+    last_step = _last_step(settings["training"], n_train) if "training" in settings else None
+    done = last_step is not None and step >= last_step
+    state = "running" if _is_running(run) else "done" if done else "stopped"
+    left = None
+    if state != "done" and last_step is not None and pace is not None and pace > 0:
+        left = (last_step - step) / pace
+    data = settings.get("data", {})
+    sources = data.get("sources")
+    return {
+        "last_train": last["train"],
+        "last_valid": last["valid"],
+        "state": state,
+        "step": step,
+        "last_step": last_step,
+        "time_limit": _number(settings.get("training", {}).get("time_limit")) or None,
+        "best": best,
+        "rollbacks": rollbacks,
+        "seconds": max((each for each in told if each is not None), default=None),
+        "sketches_per_second": rate,
+        "steps_per_second": pace,
+        "seconds_left": left,
+        "sources": sources if isinstance(sources, list) else [],
+        "data": _data_of(run, data),
+        "settings": settings,
+    }
+
+
+def commands_of(name: str, facts: Facts) -> dict[str, str]:
+    """What can be done with a model or a run, as it is typed."""
+    option, path = f" --model {shlex.quote(name)}", shlex.quote(name)
+    data = shlex.quote(str(facts.get("data") or "drawings.ndjson"))
+    commands = {"evaluate": f"sketchrnn inspect {path} --evaluate {data}"}
+    if facts["config"]["encoder"]:
+        commands["encode"] = f"sketchrnn encode {data}{option} -o z.npz"
+    commands["export"] = f"sketchrnn export{option} -o page.html"
+    if facts.get("state") == "stopped":
+        commands["go on"] = f"sketchrnn train -o {path} --resume"
+    return commands
+
+
+def compare(runs: list[Facts]) -> Facts:
+    """The settings in which runs differ, and the figures of each."""
+    tables = [
+        {
+            f"{table}.{key}": value
+            for table in ("model", "training", "data")
+            for key, value in run.get("settings", {}).get(table, {}).items()
+        }
+        for run in runs
+    ]
+    names = dict.fromkeys(name for table in tables for name in table)
+    differences = {
+        name: [table.get(name) for table in tables]
+        for name in names
+        if any(table.get(name) != tables[0].get(name) for table in tables)
+    }
+    figures: dict[str, list[Any]] = {name: [] for name in FIGURES}
+    for run in runs:
+        training = run.get("training", {})
+        best = run.get("best") or training.get("valid")
+        best = best if isinstance(best, dict) else {}
+        values = {
+            **{name: run.get(name) for name in FIGURES},
+            "best_step": training.get("step"),
+            "n_train": training.get("n_train"),
+            **{f"best_{key}": best.get(key) for key in ("loss", "l_r", "l_kl")},
+        }
+        for name in FIGURES:
+            figures[name].append(values[name])
+    hashes = {str(table.get("data.hash")) for table in tables}
+    return {
+        "kind": "comparison",
+        "paths": [run["path"] for run in runs],
+        "same_data": len(hashes) == 1 and hashes != {"None"},
+        "differences": differences,
+        "figures": figures,
+        "runs": runs,
+    }
+
+
+def _settings(run: Path) -> Facts:
+    """config.toml; nothing where it is not there or not whole."""
+    from sketchrnn_cli.training.config import read_toml
+
+    with contextlib.suppress(SketchError):
+        return dict(read_toml(run / CONFIG))
+    return {}
+
+
+def _last_step(training: Facts, n_train: int | None) -> int | None:
+    import sys
+
+    from sketchrnn_cli.training.config import TrainingConfig
+
+    try:
+        config = TrainingConfig.from_dict(training)
+    except SketchError:
+        return None
+    if config.epochs and n_train is None:
+        return config.steps or None
+    last = config.last_step(n_train or 0)
+    return None if last == sys.maxsize else last
+
+
+def _data_of(run: Path, data: Facts) -> str | None:
+    """The packed set a run trains on."""
+    if not data:
+        return None
+    packed = Path(str(data.get("packed", CORPUS)))
+    return str(packed if packed.is_absolute() else run / packed)
+
+
+def _saved_step(run: Path) -> int:
+    """The step of the newest saved state, by its name."""
+    steps = [
+        int(path.stem.removeprefix("step-"))
+        for path in (run / "state").glob("step-*.safetensors")
+        if path.stem.removeprefix("step-").isdecimal()
+    ]
+    return max(steps, default=0)
+
+
+def _is_running(run: Path) -> bool:
+    """Whether a process has the run for itself, see ``sketches.locks``."""
+    from sketchrnn_cli import files
+
+    run = run.absolute()
+    beside = run.parent / f".{run.name}.lock"
+    try:
+        with beside.open("r+b") as stream:
+            return files.lock(stream.fileno()) is False
+    except OSError:
+        return False
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return value
