@@ -359,3 +359,19 @@ def test_packing_needs_no_torch(tmp_path, cats):
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_drawings_that_are_too_long_are_told_with_the_way_to_keep_them(tmp_path):
+    lines = []
+    for n in (5, 5, 30, 40):
+        points = list(range(n))
+        lines.append(
+            json.dumps({"word": "cat", "drawing": [[points, [k * k % 7 for k in points]]]})
+        )
+    (tmp_path / "cats.ndjson").write_text("\n".join(lines) + "\n", "utf-8")
+    arguments = ["preprocess", str(tmp_path / "cats.ndjson"), "--no-simplify", "--overwrite", "-o"]
+    some = CliRunner().invoke(app, [*arguments, str(tmp_path / "a.npz"), "--max-points", "20"])
+    assert "note: 2 of 4 drawings have over 20 points and are left out, not cut" in some.stderr
+    every = CliRunner().invoke(app, [*arguments, str(tmp_path / "a.npz")])
+    assert every.exit_code == some.exit_code == 0
+    assert "note:" not in every.stderr

@@ -172,6 +172,12 @@ def _warn(terminal: Terminal, report: dict[str, Any]) -> None:
         terminal.warn(f"left out: {n_faulty - len(faults):,} more faulty drawings")
     for note in report["notes"]:
         terminal.say(note)
+    for why, n in report["dropped"].items():
+        if n and why.startswith("over ") and why.endswith(" points"):
+            terminal.advise(
+                f"{n:,} of {report['read']:,} drawings have {why} and are left out, not cut; "
+                "a higher --max-points keeps them"
+            )
     leaks = [
         f"{n:,} of {pair.replace('_in_', ' also in ')}"
         for pair, n in report.get("leakage", {}).items()

@@ -285,7 +285,8 @@ def sample(
     if tally.n_cut:
         limit = settings.max_points
         terminal.say(
-            f"{tally.n_cut} of {tally.n} had not ended after {limit} points (--max-points)"
+            f"{tally.n_cut} of {tally.n} had not ended after {limit} points (--max-points) and are "
+            "cut there: raise it, or warm the pen (--pen-temp 1), which then ends sooner"
         )
     if target != streams.STDIO:
         noun = "drawing" if tally.n == 1 else "drawings"
