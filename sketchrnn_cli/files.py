@@ -8,6 +8,7 @@ behind, unlocked, and the next one that writes the same target removes it.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import glob
 import os
 import sys
@@ -18,6 +19,8 @@ from typing import BinaryIO
 
 _FAR = 1 << 40  # a byte that is never there
 _RANDOM = "[a-z0-9_]" * 8  # of tempfile
+_LOOKED_AT = 2_000  # names of a folder, for one that is nearly another
+_ALIKE = 0.7  # share of letters in common
 
 
 def lock(descriptor: int) -> bool | None:
@@ -44,6 +47,19 @@ def lock(descriptor: int) -> bool | None:
     except OSError:
         return None
     return True
+
+
+def missing(path: str | Path, what: str = "file") -> str:
+    """A message that says what is not there, and what is in that folder of nearly that name."""
+    wanted = Path(path)
+    try:
+        with os.scandir(wanted.parent) as entries:
+            names = [entry.name for _, entry in zip(range(_LOOKED_AT), entries, strict=False)]
+    except (OSError, ValueError):  # no such folder either, or a NUL in the name
+        names = []
+    near = difflib.get_close_matches(wanted.name, sorted(names), 1, _ALIKE)
+    hint = f"; did you mean {wanted.with_name(near[0])}?" if near else ""
+    return f"{path}: no such {what}{hint}"
 
 
 def open_part(path: Path) -> BinaryIO:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -12,7 +13,9 @@ from sketchrnn_cli import __version__
 from sketchrnn_cli.cli import (
     animate,
     encode,
+    examples,
     export,
+    help,
     inspect,
     pipes,
     preprocess,
@@ -24,10 +27,49 @@ from sketchrnn_cli.errors import BadFile, SketchError
 from sketchrnn_cli.sketches.streams import reason
 
 MAX_MESSAGE = 4000  # characters
+OTHER_NAMES = {  # of commands, in other programs
+    "convert": "preprocess",
+    "prepare": "preprocess",
+    "fit": "train",
+    "draw": "sample",
+    "generate": "sample",
+    "decode": "sample",
+    "complete": "sample",
+    "gif": "animate",
+    "morph": "animate",
+    "evaluate": "inspect",
+    "info": "inspect",
+    "plot": "inspect",
+    "score": "inspect",
+}
 
 
 class Commands(TyperGroup):
     """Turns a SketchError into one line and its exit code; a bug keeps its traceback."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Those of the program as a whole."""
+        parameters = super().get_params(ctx)
+        for parameter in parameters:
+            help.name_no_value(parameter)
+        return parameters
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """As typer does, and names the option that is most like one that there is not."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            help.name_nearest(error)
+            raise
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As typer does; what is no command gets what may have been meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except typer.TyperException as error:
+            if "Did you mean" not in error.message:
+                error.message = f"{error.message} {_meant(args[0])}".strip()
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen subcommand."""
@@ -52,6 +94,15 @@ class Commands(TyperGroup):
             # a name that is too long, a folder that may not be looked into: asking is a fault then
             _tell(BadFile(f"{error.filename}: {reason(error)}"))
             raise typer.Exit(BadFile.exit_code) from error
+
+
+def _meant(typed: str) -> str:
+    """What somebody may have meant who typed no command."""
+    if command := OTHER_NAMES.get(typed.lower()):
+        return f"Did you mean {command!r}?"
+    if re.fullmatch(r"[\w ,:+.>-]{1,60}", typed) and not typed.startswith("-"):
+        return f'To have it drawn: sketchrnn sample "{typed}"'
+    return ""
 
 
 def _tell(error: SketchError) -> None:
@@ -83,7 +134,7 @@ def _spelling(name: str) -> str:
 app = typer.Typer(
     name="sketchrnn",
     cls=Commands,
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"token_normalize_func": _spelling, "help_option_names": ["--help", "-h"]},
     help="Learn to draw: train Sketch-RNN models on pen strokes, and draw with them.",
@@ -96,14 +147,28 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+def _welcome() -> None:
+    """What somebody sees who has typed the name alone: what to type first."""
+    lines = "\n".join(f"  {line}" for line in examples.beside(examples.FIRST))
+    typer.echo(
+        "sketchrnn draws what you type, and learns to draw what you show it. Begin with one of\n\n"
+        f"{lines}\n\n"
+        "sketchrnn --help lists the commands, sketchrnn COMMAND --help what each one can do.\n"
+        "sketchrnn --install-completion lets the Tab key finish commands, words and files."
+    )
+
+
+@app.callback(epilog=help.epilog(examples.FIRST))
 def common(
+    context: typer.Context,
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
     ),
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
 ) -> None:
     """Learn to draw: train Sketch-RNN models on pen strokes, and draw with them."""
+    if context.invoked_subcommand is None:
+        _welcome()
 
 
 for command in (
@@ -115,7 +180,7 @@ for command in (
     inspect.inspect,
     export.export,
 ):
-    app.command()(command)
+    app.command(cls=help.Command)(command)
 
 
 def main() -> None:

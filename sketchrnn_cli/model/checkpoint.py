@@ -237,7 +237,7 @@ def load(source: str | Path) -> Checkpoint:
         if not path.is_file():
             raise BadFile(f"{run}: no {FILE_NAME} in this folder; is it a run of `train`?")
     if not path.is_file():
-        raise BadFile(f"{path}: no such checkpoint")
+        raise BadFile(files.missing(path, "checkpoint"))
     if path.suffix != ".safetensors":
         from sketchrnn_cli.model import sketch_rnn_js
 

@@ -42,7 +42,7 @@ def open_input(path: str | Path) -> Iterator[BinaryIO]:
     try:
         stream = Path(path).open("rb")  # noqa: SIM115 (closed by the block below)
     except FileNotFoundError:
-        raise BadFile(f"{path}: no such file") from None
+        raise BadFile(files.missing(path)) from None
     except OSError as error:
         raise BadFile(f"{path}: cannot be read: {reason(error)}") from None
     with stream:

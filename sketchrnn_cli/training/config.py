@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from sketchrnn_cli import files
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.model.config import ModelConfig, refuse_unknown
 
@@ -184,7 +185,7 @@ def read_toml(path: Path) -> dict[str, dict[str, Any]]:
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise BadFile(f"{path}: no such file") from None
+        raise BadFile(files.missing(path)) from None
     except OSError as error:
         raise BadFile(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
     except (ValueError, RecursionError) as error:  # also of a number of too many digits

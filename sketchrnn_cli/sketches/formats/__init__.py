@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.files import missing
 from sketchrnn_cli.sketches.sketch import Sketch
 from sketchrnn_cli.sketches.streams import STDIO
 
@@ -108,12 +109,12 @@ def expand(sources: Iterable[str]) -> list[File]:
                 elif match.lower().endswith(KNOWN):
                     found.append(File(match, word_of(match)))
             if len(found) == before and not set(source) & {"*", "?"}:  # [x].npz may be a name
-                raise BadFile(f"{source}: no such file")
+                raise BadFile(missing(source))
             if len(found) == before:
                 raise BadFile(f"{source}: no file of a known format matches this pattern")
         else:
             format_of(source)
-            raise BadFile(f"{source}: no such file")
+            raise BadFile(missing(source))
     return found
 
 

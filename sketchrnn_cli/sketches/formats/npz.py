@@ -21,6 +21,7 @@ from typing import IO, Any, BinaryIO, cast
 import numpy as np
 import numpy.typing as npt
 
+from sketchrnn_cli import files
 from sketchrnn_cli.errors import BadFile, BadSketch
 from sketchrnn_cli.sketches.blocks import (
     NO_TEST,
@@ -144,7 +145,7 @@ def open_zip(source: str) -> Iterator[zipfile.ZipFile]:
         with path.open("rb") as stream:
             head = stream.read(512)
     except FileNotFoundError:
-        raise BadFile(f"{source}: no such file") from None
+        raise BadFile(files.missing(source)) from None
     except OSError as error:
         raise BadFile(f"{source}: cannot be read: {reason(error)}") from None
     say_what_it_is(head, source)

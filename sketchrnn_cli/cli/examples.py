@@ -1,0 +1,78 @@
+"""Three examples of every command: what its --help, the man page and the tests show and run.
+
+Together they are one story: run in this order in an empty folder, each finds what it takes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Example(NamedTuple):
+    """One line to type, and what comes of it."""
+
+    line: str
+    what: str
+
+
+FIRST = (
+    Example('sketchrnn sample "three cats"', "three cats, in this terminal"),
+    Example("sketchrnn sample owl -n 16 -o owls.svg", "sixteen owls, as a picture"),
+    Example("sketchrnn train --preset tiny --no-encoder --time-limit 2m", "learn doodles"),
+)
+
+EXAMPLES: dict[str, tuple[Example, ...]] = {
+    "sample": (
+        Example('sketchrnn sample "three cats, an owl and a pig"', "in this terminal"),
+        Example("sketchrnn sample cat -n 16 --temp 0.2 -o cats.svg", "sixteen careful cats"),
+        Example("sketchrnn sample cat -n 60 --seed 7 -o cats.ndjson", "sixty, for what follows"),
+    ),
+    "animate": (
+        Example("sketchrnn animate cats.ndjson -n 4 -o cats.gif", "the pen draws four cats"),
+        Example("sketchrnn sample owl -n 3 | sketchrnn animate --in-turn -o owls.gif", "a pipe"),
+        Example('sketchrnn sample "cat -> pig" | sketchrnn animate --morph -o m.gif', "a morph"),
+    ),
+    "encode": (
+        Example("sketchrnn encode cats.ndjson -o latents.npz", "mu and sigma, as arrays"),
+        Example("sketchrnn encode cats.ndjson -o z.ndjson", "the same, beside each drawing"),
+        Example(
+            "sketchrnn sample pig -n 3 | sketchrnn encode | sketchrnn sample --latents -",
+            "three pigs, drawn again from their latents",
+        ),
+    ),
+    "inspect": (
+        Example("sketchrnn inspect", "the built-in model"),
+        Example("sketchrnn inspect cats.ndjson --grid sheet.png", "what is in a file, on a sheet"),
+        Example("sketchrnn inspect cats.ndjson --score", "how likely each is, the worst first"),
+    ),
+    "preprocess": (
+        Example("sketchrnn preprocess cats.ndjson -o cats.npz", "a set to train on"),
+        Example(
+            'sketchrnn preprocess quickdraw:"ice cream" --per-word 200 -o ice.npz', "downloaded"
+        ),
+        Example("sketchrnn preprocess cats.npz ice.npz -o two.npz", "two words in one set"),
+    ),
+    "train": (
+        Example(
+            "sketchrnn train --preset tiny --no-encoder --time-limit 2m",
+            "on doodles, to see it work",
+        ),
+        Example(
+            "sketchrnn train cats.npz -o runs/cats --preset tiny --steps 20", "on your drawings"
+        ),
+        Example("sketchrnn train --resume -o runs/cats --steps 30", "it goes on from there"),
+    ),
+    "export": (
+        Example("sketchrnn export -o draw.html", "a page on which the model draws with you"),
+        Example("sketchrnn export --word owl -o owl.vae.json", "for Google's sketch-rnn-js"),
+        Example(
+            "sketchrnn export --model runs/cats --half -o cats.safetensors", "a model to pass on"
+        ),
+    ),
+}
+
+
+def beside(examples: tuple[Example, ...]) -> list[str]:
+    """Each line with what comes of it beside it."""
+    width = max(len(example.line) for example in examples)
+    return [f"{example.line:{width}}  # {example.what}" for example in examples]

@@ -1,0 +1,129 @@
+"""--help, and what somebody sees who has typed too little or something else."""
+
+import re
+
+import pytest
+import shell_lines
+import typer
+from typer.testing import CliRunner
+
+from sketchrnn_cli.cli import help
+from sketchrnn_cli.cli.app import app
+from sketchrnn_cli.cli.examples import EXAMPLES, FIRST
+
+COMMANDS = list(EXAMPLES)
+SCREEN = 24  # rows of a terminal
+
+
+def command(name):
+    return typer.main.get_command(app).commands[name]
+
+
+def test_every_command_has_three_examples_that_fit_a_line():
+    group = typer.main.get_command(app)
+    assert group.commands.keys() == EXAMPLES.keys() == help.PANELS.keys()
+    for name, examples in EXAMPLES.items():
+        assert len(examples) == 3
+        for example in examples:
+            assert f"sketchrnn {name}" in example.line
+            assert len(example.line) <= 78
+            assert len(example.what) <= 76
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_panel_of_a_help_fits_a_screen(name, width):
+    told = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": str(width)})
+    assert told.exit_code == 0
+    lines = told.stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    tops = [k for k, line in enumerate(lines) if line.startswith("╭")]
+    ends = [k for k, line in enumerate(lines) if line.startswith("╰")]
+    assert len(tops) == len(ends) >= 2
+    for top, end in zip(tops, ends, strict=True):
+        assert end - top < SCREEN, lines[top]
+    assert "<bool>" not in told.stdout
+    for example in EXAMPLES[name]:
+        assert f" {example.line}" in [line.rstrip() for line in lines]
+
+
+@pytest.mark.parametrize("width", [20, 40])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_help_fits_a_narrow_window(name, width):
+    told = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": str(width)})
+    lines = told.stdout.splitlines()
+    examples = [example.line for example in EXAMPLES[name]]
+    assert max(len(line) for line in lines if line not in examples) <= width
+    assert set(examples) <= set(lines)
+    words = " ".join(lines)
+    for parameter in command(name).params:
+        for option in parameter.opts:
+            assert option.startswith("-") is False or option in words
+
+
+def test_the_panels_name_only_options_that_there_are():
+    for name, panels in help.PANELS.items():
+        known = {parameter.name for parameter in command(name).params}
+        named = [each for names in panels.values() for each in names]
+        assert set(named) <= known, name
+        assert len(named) == len(set(named)), name
+    everywhere = {parameter.name for name in COMMANDS for parameter in command(name).params}
+    assert help.VALUES.keys() | help.COMPLETIONS.keys() <= everywhere
+
+
+def test_the_name_alone_says_what_to_type_first():
+    told = CliRunner().invoke(app, [])
+    assert told.exit_code == 0
+    assert len(told.stdout.splitlines()) < 10
+    assert max(map(len, told.stdout.splitlines())) <= 88
+    for example in FIRST:
+        assert f"  {example.line}" in told.stdout
+    for name in ("--help", "--install-completion"):
+        assert name in told.stdout
+    assert CliRunner().invoke(app, ["--debug"]).stdout == told.stdout
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """What became of every example, run in their order in one folder."""
+    folder = tmp_path_factory.mktemp("examples")
+    with shell_lines.server(("ice cream",)) as environment:
+        story = ("sample", "animate", "encode", "inspect", "preprocess", "train", "export")
+        assert sorted(story) == sorted(EXAMPLES)
+        lines = [example.line for name in story for example in EXAMPLES[name]]
+        lines += [example.line for example in FIRST]
+        return folder, {
+            line: shell_lines.run(line, folder, environment) for line in dict.fromkeys(lines)
+        }
+
+
+@pytest.mark.parametrize(
+    "line", dict.fromkeys(e.line for each in (*EXAMPLES.values(), FIRST) for e in each)
+)
+def test_an_example_works_as_typed(line, told):
+    folder, results = told
+    result = results[line]
+    assert result.exit_code == 0, result.stderr
+    assert "warning" not in result.stderr or "train" in line
+    out = re.search(r"(?:-o|--grid) (\S+)", line)
+    if out:
+        assert (folder / out[1]).exists()
+    else:
+        assert result.stdout or "train" in line
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        (["sampel", "cat"], "Did you mean 'sample'?"),
+        (["sample", "--tempp", "1"], "Did you mean --temp?"),
+        (["train", "--step", "1"], "Did you mean --steps?"),
+        (["three cats"], 'sketchrnn sample "three cats"'),
+        (["cat"], 'sketchrnn sample "cat"'),
+        (["evaluate", "x"], "'inspect'"),
+    ],
+)
+def test_what_is_misspelled_gets_the_nearest(typed, hint):
+    told = CliRunner().invoke(app, typed, env={"COLUMNS": "200"})
+    assert told.exit_code == 2
+    assert hint in told.stderr
