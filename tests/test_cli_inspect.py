@@ -551,7 +551,7 @@ def test_a_drawing_of_one_dot_has_its_pictures(place, tmp_path):
         (["run", "--step", "3"], "--step is for --densities"),
         (["run", "--drawing", "3"], "--drawing is for --densities"),
         (["two.npz", "--plot", "p.svg"], "--plot draws the losses of a run"),
-        (["run", "no history"], "2 things: one is inspected at a time"),
+        (["run", "no history", "--map", "m.svg"], "2 things: one is inspected at a time"),
         (["run", "two.npz", "--plot", "p.svg"], "two.npz: not a run folder"),
         (["two.npz", "--grid", "g.svg", "-n", "10001"], "more than 10,000 drawings"),
         (["two.npz", "--score", "--plot", "p.svg", "-n", "161"], "at most 160 drawings"),
