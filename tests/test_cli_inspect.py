@@ -664,6 +664,17 @@ def test_a_run_tells_how_far_it_is_and_how_to_go_on(half):
     assert inspect(half).exit_code == inspect(half, half).exit_code == 0
 
 
+def test_a_run_without_a_model_yet_tells_how_far_it_is(half):
+    (half / checkpoint.FILE_NAME).unlink()
+    facts = found(half)
+    assert (facts["kind"], facts["state"], facts["step"]) == ("run", "stopped", 55)
+    text = inspect(half).stdout
+    assert "a run without a model" in text
+    assert f"go on       sketchrnn train -o {half} --resume" in text
+    one_line(inspect(half, "--grid", "x.svg"), "no model.safetensors")
+    one_line(inspect(half, half), "no model.safetensors")
+
+
 def test_a_run_that_is_trained_just_now_is_running(half):
     from sketchrnn_cli.sketches import locks
 

@@ -157,8 +157,9 @@ def inspect(
     inspect_pictures.check_number(wanted, n_shown, histogram=score)
     shows = grid is not None or (stdout_is_terminal() and not as_json)
     examples: Iterable[Sketch] = ()
-    from sketchrnn_cli.cli import inspect_text
+    from sketchrnn_cli.cli import inspect_runs, inspect_text
 
+    asked = any(each is not None for each in (grid, plot, map, densities))
     reads = wanted.of_latents and not is_model
     if evaluate is not None or score or reads:
         judge = thing if is_model else model or str(pretrained.FILE)
@@ -189,6 +190,9 @@ def inspect(
                 lines += inspect_text.scores(facts["scores"])
             elif wanted.of_latents and not sum(1 for _ in passing):
                 raise BadFile(f"{name_of(evaluate or thing)}: no drawings in it")
+    elif is_model and not asked and inspect_runs.is_young(Path(thing)):
+        facts, shows = inspect_runs.young_facts(thing), False
+        lines = inspect_text.young(facts)
     elif is_model:
         network = _network(thing, device)
         inspect_pictures.check_model(wanted, network, has_drawings=False)

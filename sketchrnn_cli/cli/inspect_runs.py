@@ -83,6 +83,20 @@ def facts_of(run: Path, n_train: int | None) -> Facts:
     }
 
 
+def is_young(run: Path) -> bool:
+    """Whether it is a run that has no model yet."""
+    from sketchrnn_cli.model.checkpoint import FILE_NAME
+
+    return (run / CONFIG).is_file() and not (run / FILE_NAME).exists()
+
+
+def young_facts(name: str) -> Facts:
+    """Of a run that has no model yet."""
+    facts = {"path": name, "kind": "run", **facts_of(Path(name), None)}
+    on = f"sketchrnn train -o {shlex.quote(name)} --resume"
+    return {**facts, "commands": {} if facts["state"] == "running" else {"go on": on}}
+
+
 def commands_of(name: str, facts: Facts) -> dict[str, str]:
     """What can be done with a model or a run, as it is typed."""
     option, path = f" --model {shlex.quote(name)}", shlex.quote(name)

@@ -125,6 +125,15 @@ def model(facts: Facts) -> list[str]:
     return lines
 
 
+def young(facts: Facts) -> list[str]:
+    """A run that has no model yet."""
+    lines = [f"{printable(facts['path'])}: a run without a model: the first validation writes it"]
+    _state_lines(lines, facts)
+    for what, command in facts["commands"].items():
+        _row(lines, what, printable(command))
+    return lines
+
+
 def _state_lines(lines: list[str], facts: Facts) -> None:
     """How far a run is, how fast, and how long it will take."""
     of = f" of {facts['last_step']:,}" if facts["last_step"] is not None else ""
