@@ -16,8 +16,8 @@ class Example(NamedTuple):
 
 
 FIRST = (
-    Example('sketchrnn sample "three cats"', "three cats, in this terminal"),
-    Example("sketchrnn sample owl -n 16 -o owls.svg", "sixteen owls, as a picture"),
+    Example('sketchrnn sample "three cats"', "in the terminal"),
+    Example("sketchrnn sample owl -n 16 -o owls.svg", "as a picture"),
     Example("sketchrnn train --preset tiny --no-encoder --time-limit 2m", "learn doodles"),
 )
 

@@ -1,0 +1,123 @@
+"""What the docs say can be typed: every line, option and link of them, and nothing left unsaid."""
+
+import re
+from pathlib import Path
+
+import pytest
+import shell_lines
+import typer
+
+from sketchrnn_cli.cli.app import app
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+GROUP = typer.main.get_command(app)
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+FOREIGN = {  # options of other programs that the README names by themselves
+    "--max-restarts",
+    "--nproc-per-node",
+    "--require-hashes",
+}
+
+
+def blocks(text):
+    """Code in a Markdown text: fenced, or indented by four."""
+    fenced = re.findall(r"^```(?:sh|console)?\n(.*?)^```$", text, re.M | re.S)
+    indented = re.findall(
+        r"(?:^    .*\n?)+", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S), re.M
+    )
+    return [*fenced, *(re.sub(r"^    ", "", block, flags=re.M) for block in indented)]
+
+
+def commands(text):
+    """Pipes with sketchrnn in them, as one line each."""
+    for block in blocks(text):
+        joined = re.sub(r"\s*(\\\n|(?<=\|)\n|(?<=&&)\n)\s*", " ", block)
+        for line in joined.splitlines():
+            for part in re.split(r"&&", re.sub(r"(?:^|\s)#(?: [^\"]*)?$", "", line)):
+                if re.match(r"\s*(head|[./\w]*sketchrnn)\s", part):
+                    yield part.strip()
+
+
+def parse(line):
+    """Refuse what no command would take."""
+    n = 0
+    for name, *arguments in shell_lines.stages(line):
+        if not name.endswith("sketchrnn"):
+            continue
+        context = GROUP.make_context("sketchrnn", list(arguments), resilient_parsing=True)
+        command, *rest = (*context._protected_args, *context.args)
+        assert command in GROUP.commands, line
+        GROUP.commands[command].make_context(command, rest, parent=context)
+        n += 1
+    return n
+
+
+LINES = [
+    pytest.param(line, id=f"{path.name}: {line}")
+    for path in (README, *EXAMPLES)
+    for line in commands(path.read_text("utf-8"))
+    if " COMMAND" not in line
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_of_the_docs_is_understood(line):
+    assert parse(line)
+
+
+def test_a_line_that_no_command_takes_is_found():
+    assert len(LINES) > 20
+    (line,) = commands('```sh\npip install x &&\nsketchrnn sample "a # b" --tempp 1 # so\n```\n')
+    assert line == 'sketchrnn sample "a # b" --tempp 1'
+    with pytest.raises(typer.TyperException, match="No such option: --tempp"):
+        parse(line)
+    with pytest.raises(AssertionError):
+        parse("sketchrnn paint")
+
+
+def options(command):
+    """Every spelling with two dashes, and the spellings of each."""
+    long, each_one = set(), []
+    for parameter in command.params:
+        spelled = [each for each in (*parameter.opts, *parameter.secondary_opts) if "--" in each]
+        long.update(spelled)
+        each_one += [spelled] if spelled else []
+    return long | {"--help"}, each_one
+
+
+def test_every_option_that_the_readme_names_exists():
+    text = README.read_text("utf-8")
+    known = set.union(*(options(each)[0] for each in GROUP.commands.values()), options(GROUP)[0])
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+    inline = [each.replace("_", "-") for each in re.findall(r"`(--[a-z][a-z_-]+)", prose)]
+    assert len(inline) > 30
+    assert set(inline) - known - FOREIGN == set()
+    rows = re.findall(r"^\| `(\w+)[^`]*` \| (.*)$", text, re.M)
+    assert {name for name, _ in rows} >= GROUP.commands.keys()
+    for name, row in rows:
+        if name in GROUP.commands:
+            named = set(re.findall(r"`(--[a-z][a-z-]+)", row))
+            assert named <= options(GROUP.commands[name])[0], name
+
+
+def test_every_command_and_option_is_named_in_the_readme_or_tested():
+    here = Path(__file__)
+    tests = [path for path in here.parent.rglob("*.py") if path != here]
+    text = "\n".join(path.read_text("utf-8") for path in (README, *tests, *EXAMPLES))
+    unnamed = [
+        f"{name} {'/'.join(spelled)}"
+        for name, command in GROUP.commands.items()
+        for spelled in options(command)[1]
+        if not any(re.search(rf"{each}(?![a-z-])", text) for each in spelled)
+    ]
+    assert unnamed == []
+    for name in GROUP.commands:
+        assert re.search(rf"sketchrnn {name}\b", text)
+
+
+def test_every_link_of_the_readme_leads_somewhere():
+    links = re.findall(r"\]\(([^)#]+)", README.read_text("utf-8"))
+    here = [link for link in links if "://" not in link]
+    assert here
+    assert [link for link in here if not (ROOT / link).exists()] == []
