@@ -75,7 +75,7 @@ def test_the_name_alone_says_what_to_type_first():
     told = CliRunner().invoke(app, [])
     assert told.exit_code == 0
     assert len(told.stdout.splitlines()) < 10
-    assert max(map(len, told.stdout.splitlines())) <= 81
+    assert max(map(len, told.stdout.splitlines())) <= 80
     for example in FIRST:
         assert f"  {example.line}" in told.stdout
     for name in ("--help", "--install-completion"):

@@ -151,10 +151,10 @@ def _welcome() -> None:
     """What somebody sees who has typed the name alone: what to type first."""
     lines = "\n".join(f"  {line}" for line in examples.beside(examples.FIRST))
     typer.echo(
-        "sketchrnn draws what you type, and learns to draw what you show it. Begin with one of\n\n"
+        "sketchrnn draws what you type, and learns to draw. Begin with one of these:\n\n"
         f"{lines}\n\n"
-        "sketchrnn --help lists the commands, sketchrnn COMMAND --help what each one can do.\n"
-        "sketchrnn --install-completion lets the Tab key finish commands, words and files."
+        "sketchrnn --help lists the commands, sketchrnn COMMAND --help their options.\n"
+        "sketchrnn --install-completion lets the Tab key finish commands and words."
     )
 
 
