@@ -67,6 +67,9 @@ def facts(run):
     assert not complaints, complaints
     lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
     metrics = [json.loads(line) for line in lines]
+    rows = (run / "metrics.csv").read_text("utf-8").splitlines()
+    for record, row in zip(metrics, rows[1:], strict=True):
+        assert row == ",".join("" if v is None else str(v) for v in record.values()), run
     for record in metrics:
         for name in CLOCKS:
             del record[name]
@@ -103,7 +106,8 @@ class Count:
 def prepare(folder):
     """Drawings and settings, and an undisturbed run: what it left, and how long it took."""
     (folder / "config.toml").write_text(CONFIG, "utf-8")
-    first = command("train", "-o", folder / "whole", "--config", folder / "config.toml")
+    config = ("--config", folder / "config.toml", "--log-csv")
+    first = command("train", "-o", folder / "whole", *config)
     begun = time.perf_counter()
     subprocess.run([*first, "--quiet"], check=True, env=settings())
     return facts(folder / "whole"), time.perf_counter() - begun
@@ -112,11 +116,11 @@ def prepare(folder):
 def disturbed(folder, rng, seconds, count, most):
     """A run that is killed until it ends all the same, or has been killed often enough."""
     run = folder / f"killed-{count.runs}"
-    config = ("--config", folder / "config.toml")
+    config = ("--config", folder / "config.toml", "--log-csv")
     count.runs += 1
     while True:
         begun = (run / "config.toml").is_file()
-        more = ("--resume",) if begun else config
+        more = ("--resume", "--log-csv") if begun else config
         child = subprocess.Popen(
             command("train", "-o", run, "--quiet", *more),
             env=settings(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -176,7 +180,9 @@ sys.argv += ["--resume"] if begun else ["--config", "../config.toml", "../doodle
 
 def train_job(folder, **more):
     folder.mkdir(exist_ok=True)
-    return moments.Job(str(folder), ["train", "-o", "run"], watched=TRAINS, patch=PATCH, **more)
+    return moments.Job(
+        str(folder), ["train", "-o", "run", "--log-csv"], watched=TRAINS, patch=PATCH, **more
+    )
 
 
 @functools.cache

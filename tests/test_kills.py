@@ -7,6 +7,8 @@ import shutil
 import kills
 import pytest
 
+from sketchrnn_cli.training import log
+
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_as_one_that_is_not(tmp_path):
@@ -25,5 +27,6 @@ def test_the_comparison_sees_a_difference(tmp_path):
     record = json.loads(lines[3])
     record["l_r"] += 1e-12
     path.write_text("\n".join([*lines[:3], json.dumps(record), *lines[4:]]) + "\n", "utf-8")
+    log.write_csv(run)
     found = kills.facts(run)
     assert [name for name in wanted if found[name] != wanted[name]] == ["metrics"]
