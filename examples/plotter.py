@@ -6,7 +6,7 @@
 installed (`pip install vpype`), `plotted.svg` is an A5 page in millimetres with the pen's way in
 the air made short, and how far it still goes is printed. The same in a shell:
 
-    sketchrnn sample "three cats, two owls and a pig" --seed 1 -o plotter.svg
+    sketchrnn sample "three cats, two owls and a pig" --temp 0.2 -o plotter.svg
 
 and then `vpype read plotter.svg linemerge linesort layout -l -m 1cm a5 write plotted.svg`.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 from sketchrnn_cli.cli import sample
 
 prompt = sys.argv[1] if len(sys.argv) > 1 else "three cats, two owls and a pig"
-sample.sample([prompt], out="plotter.svg", seed=1)
+sample.sample([prompt], temp="0.2", out="plotter.svg")
 
 beside = Path(sysconfig.get_path("scripts"))  # of this Python, which may not be on the PATH
 vpype = shutil.which("vpype", path=str(beside)) or shutil.which("vpype")

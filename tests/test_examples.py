@@ -1,10 +1,12 @@
 """Every example runs as it stands."""
 
+import re
 import subprocess
 import sys
 
 import nbformat
 import notebooks
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -15,7 +17,18 @@ FILMS = {
     "drawing_page.py": "own.gif",
     "text_to_sketch.py": "morph.gif",
     "notebook.py": "way.gif",
+    "banner.py": "banner.gif",
 }
+PICTURES = {  # what is kept of a script beside it, under its name: what it makes
+    "first_sketch.py": "first_sketch.svg",
+    "text_to_sketch.py": "drawings.svg",
+    "svg_folder.py": "own.svg",
+    "drawing_page.py": "own.svg",
+    "plotter.py": "plotter.svg",
+    "browser.py": "browser.svg",
+    "banner.py": "banner.gif",
+}
+RULED = {"first_sketch.py"}  # no model draws, so every machine makes the same bytes
 OF = {"svg_folder.py": "house", "drawing_page.py": "boat"}  # what the trained models draw
 
 
@@ -34,12 +47,18 @@ def test_an_example_runs(script, tmp_path):
     if film := FILMS.get(script.name):
         with Image.open(tmp_path / film) as image:
             assert image.n_frames > 20
+    if picture := PICTURES.get(script.name):
+        made = tmp_path / picture
+        kept = script.with_suffix(made.suffix)
+        assert kept.stat().st_size < 50_000
+        assert content(made) == content(kept), f"{script.name} makes another picture than {kept}"
+        assert script.name not in RULED or made.read_bytes() == kept.read_bytes()
     if word := OF.get(script.name):
         assert (tmp_path / "own.svg").read_text("utf-8").count(f'data-word="{word}"') == 9
 
 
 def test_every_film_is_of_an_example():
-    assert FILMS.keys() | OF.keys() <= {script.name for script in EXAMPLES}
+    assert FILMS.keys() | OF.keys() | PICTURES.keys() <= {script.name for script in EXAMPLES}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
@@ -55,6 +74,32 @@ def test_a_notebook_runs_and_shows_what_it_has_been_showing(path, tmp_path, monk
     fresh = notebooks.run(notebooks.notebook(path.with_suffix(".py")), tmp_path / "work")
     assert shown(fresh) == shown(kept)
     assert any("image/svg+xml" in kinds for kinds, _ in shown(fresh))
+
+
+def content(picture):
+    """What is the same on every machine, whose arithmetic may move a point: words and places."""
+    if picture.suffix == ".gif":
+        with Image.open(picture) as image:
+            return image.size, image.n_frames
+    text = picture.read_text("utf-8")
+    return [re.findall(rf'{name}="([^"]*)"', text) for name in ("viewBox", "data-word")]
+
+
+def test_other_drawings_are_other_content(tmp_path):
+    kept = notebooks.EXAMPLES / "plotter.svg"
+    other = tmp_path / "other.svg"
+    other.write_text(kept.read_text("utf-8").replace('data-word="owl"', 'data-word="pig"'), "utf-8")
+    assert content(other) != content(kept)
+
+
+def test_the_banner_is_seen_on_white_and_on_black():
+    with Image.open(notebooks.EXAMPLES / "banner.gif") as image:
+        image.seek(image.n_frames - 1)
+        pixels = np.asarray(image.convert("RGBA")).reshape(-1, 4)
+    assert (pixels[:, 3] == 0).mean() > 0.5  # no paper
+    ink = pixels[pixels[:, 3] > 0][:, :3].mean()
+    assert 60 < ink < 200
+    assert (notebooks.EXAMPLES / "banner.gif").stat().st_size < 500_000
 
 
 def shown(book):
