@@ -127,3 +127,24 @@ def test_what_is_misspelled_gets_the_nearest(typed, hint):
     told = CliRunner().invoke(app, typed, env={"COLUMNS": "200"})
     assert told.exit_code == 2
     assert hint in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        (["inspect", "cat.ndjson"], "cat.ndjson: no such file; did you mean cats.ndjson?"),
+        (["inspect", "cat.npz"], "cat.npz: no such file; did you mean cats.npz?"),
+        (["sample", "-m", "runs/cat"], "no such checkpoint; did you mean"),
+        (["train", "--config", "confg.toml"], "did you mean config.toml?"),
+        (["inspect", "nothing-like-it.svg"], "nothing-like-it.svg: no such file\n"),
+        (["sample", "otl"], "closest: owl"),
+    ],
+)
+def test_a_file_that_is_not_there_gets_the_nearest_name(typed, hint, tmp_path, monkeypatch):
+    (tmp_path / "runs" / "cats").mkdir(parents=True)
+    for name in ("cats.ndjson", "cats.npz", "config.toml"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    told = CliRunner().invoke(app, typed)
+    assert told.exit_code == 1
+    assert hint in told.stderr
