@@ -126,7 +126,7 @@ def test_a_block_fits_the_window_and_nothing_is_left_of_it(now, columns, rows):
     assert not terminal.above
 
 
-@pytest.mark.parametrize("widths", [(200, 120), (90, 60, 25)])
+@pytest.mark.parametrize("widths", [(200, 120), (90, 60, 45)])
 def test_a_window_that_becomes_narrower_leaves_nothing_behind(now, widths):
     screen = Screen(widths[0], 60)
     terminal = terminal_of(screen)

@@ -36,8 +36,8 @@ def facts_of(run: Path, n_train: int | None) -> Facts:
     rollbacks = 0
     for record in log.Lines(run):
         split = record.get("split")
-        if split in last:
-            last[str(split)] = record
+        if isinstance(split, str) and split in last:
+            last[split] = record
         rollbacks += split == "rollback"
         step, seconds = _number(record.get("step")), _number(record.get("seconds"))
         if split == "train" and step is not None and seconds is not None:
@@ -199,7 +199,7 @@ def _is_running(run: Path) -> bool:
     run = run.absolute()
     beside = run.parent / f".{run.name}.lock"
     try:
-        with beside.open("r+b") as stream:
+        with beside.open("rb") as stream:
             return files.lock(stream.fileno()) is False
     except OSError:
         return False

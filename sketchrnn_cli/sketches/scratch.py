@@ -35,7 +35,7 @@ def fingerprints(moves: Moves, bounds: Ints) -> npt.NDArray[np.uint64]:
     if (rows != np.rint(rows)).any():
         largest = np.abs(rows[:, :2]).max(axis=1)
         largest = per_drawing(np.maximum.reduceat, largest, bounds, empty=1.0)
-        step = np.exp2(np.minimum(np.frexp(largest)[1] - 11, 0)).astype(np.float32)
+        step = np.exp2(np.clip(np.frexp(largest)[1] - 11, -126, 0)).astype(np.float32)  # not 0
         rows[:, :2] = np.rint(rows[:, :2] / np.repeat(step, np.diff(bounds))[:, None])
     data = memoryview(np.ascontiguousarray(rows + 0.0, "<f4").tobytes())
     cuts = (bounds * 12).tolist()
