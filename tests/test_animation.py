@@ -12,8 +12,9 @@ import pytest
 from drawings import CAT, DOT, EMPTY, LINE, scribble
 from PIL import Image
 
-from sketchrnn_cli.drawing import animation, pictures
-from sketchrnn_cli.drawing.animation import LEVELS, Timing, schedule, shoot
+from sketchrnn_cli.drawing import gif, pictures
+from sketchrnn_cli.drawing.animation import schedule, shoot
+from sketchrnn_cli.drawing.film import LEVELS, Timing
 from sketchrnn_cli.drawing.raster import to_png
 from sketchrnn_cli.drawing.sheet import Style, lay_out
 from sketchrnn_cli.errors import BadConfig, BadSketch
@@ -184,7 +185,7 @@ def test_no_frame_is_kept() -> None:
         film = shoot([CAT, scribble(1)], Style(size=200), Timing(duration=duration))
         sink = Nowhere()
         tracemalloc.start()
-        animation.write_gif(sink, film)
+        gif.write(sink, film)
         top = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert sink.size > 1000
@@ -232,7 +233,9 @@ def test_wrong_timing_dies_at_birth(wrong: Callable[[], object], message: str) -
 
 
 def test_every_format_writes_a_sheet() -> None:
-    starts = {"svg": b"<svg", "png": b"\x89PNG", "gif": b"GIF89a"}
+    png = b"\x89PNG"
+    starts = {"svg": b"<svg", "png": png, "gif": b"GIF89a", "apng": png, "webp": b"RIFF"}
+    starts["mp4"] = b"\0\0\0\x20ftyp"
     assert set(starts) == set(pictures.FORMATS)
     for format, start in starts.items():
         assert encoded(CAT, format=format, size=32).startswith(start)

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from sketchrnn_cli.cli import animate as command
 from sketchrnn_cli.cli.app import app
-from sketchrnn_cli.drawing import animation, pictures
-from sketchrnn_cli.drawing.sheet import Style
+from sketchrnn_cli.drawing import animation, film, morphing, pictures
+from sketchrnn_cli.drawing.sheet import DARK, Style
 
 CAT = {"word": "cat", "drawing": [[[0, 200, 255], [0, 30, 255]], [[50], [60]]], "seed": 3}
 DOG = {"word": "dog", "drawing": [[[9, 200], [0, 30]], [[50, 70], [60, 2]]]}
@@ -41,6 +41,10 @@ def run(*arguments: object, stdin: bytes = LINES):  # noqa: ANN201
         (["--morph"], "e.gif"),
         (["--morph", "-n", 2, "--background", "none", "--line-width", 2, "--hold", 0], "f.gif"),
         (["--morph", "--no-captions", "--color", "navy"], "g.gif"),
+        (["--dark", "--color-by", "stroke", "--pen-tip"], "h.webp"),
+        (["--color-by", "time", "--background", "none"], "i.apng"),
+        (["--format", "apng", "--in-turn", "--pen-tip"], "j.png"),
+        (["--morph", "--dark"], "k.webp"),
     ],
 )
 def test_every_option_makes_its_file(arguments: list[object], name: str, tmp_path: Path) -> None:
@@ -51,6 +55,42 @@ def test_every_option_makes_its_file(arguments: list[object], name: str, tmp_pat
     with Image.open(out) as image:
         assert image.n_frames > 1
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [out]
+
+
+def test_an_animated_svg_goes_into_a_pipe_as_text() -> None:
+    result = run("--format", "svg", *QUICK)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith("<svg")
+    assert "stroke-dashoffset" in result.stdout
+
+
+def test_dark_gives_way_to_a_colour_that_is_given() -> None:
+    dark = run("--format", "svg", "--dark", *QUICK).stdout
+    red = run("--format", "svg", "--dark", "--color", "#ff0000", *QUICK).stdout
+    assert f"background:{DARK['background']}" in dark
+    assert f"background:{DARK['background']}" in red
+    assert f'stroke="{DARK["color"]}"' in dark
+    assert 'stroke="#ff0000"' in red
+
+
+def test_without_the_extra_there_is_one_line_before_anything_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sketchrnn_cli.drawing.mp4.find_spec", lambda name: None)
+    result = run("missing.ndjson", "-o", tmp_path / "a.mp4")
+    assert result.exit_code == 1
+    assert "pip install 'sketchrnn[video]'" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_mp4(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    out = tmp_path / "a.mp4"
+    result = run("-o", out, *QUICK, "--hold", "0.5")
+    assert result.exit_code == 0, result.stderr
+    with av.open(str(out)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 10
 
 
 def test_a_file_is_read_and_the_facts_told(tmp_path: Path) -> None:
@@ -110,9 +150,11 @@ def test_a_morph_tells_its_facts_and_is_the_same_twice(tmp_path: Path) -> None:
         (["-o", "a.gif"], b"", 1, "standard input: no drawings came in"),
         (["-o", "a.gif"], b" ", 1, "standard input: no drawings"),
         (["-o", "a.gif"], b"\n\n", 1, "standard input: no drawings"),
-        (["-o", "a.png"], LINES, 1, "a.png: unknown format 'png'; known are gif"),
-        (["-o", "a.svg"], LINES, 1, "unknown format 'svg'; known are gif"),
-        (["-o", "a.mp4"], LINES, 1, "unknown format 'mp4'"),
+        (["-o", "a.png"], LINES, 1, "a.png: unknown format 'png'; known are gif, apng, webp, svg"),
+        (["-o", "a.bmp"], b"", 1, "unknown format 'bmp'; known are gif, apng, webp, svg, mp4"),
+        (["-o", "a.gif", "--color-by", "mood"], b"", 1, "color-by is stroke or time, not 'mood'"),
+        (["-o", "a.gif", "--morph", "--pen-tip"], LINES, 1, "--pen-tip is of a pen that draws"),
+        (["-o", "a.gif", "--morph", "--color-by", "time"], LINES, 1, "--color-by is of a pen"),
         (["-o", "a"], LINES, 1, "a: no format"),
         ([], LINES, 1, "standard output: no format; give --format, one of gif"),
         (["-o", "a.gif", "--fps", "0"], LINES, 1, "fps must be from 1 to 50, not 0"),
@@ -168,9 +210,9 @@ def test_a_terminal_is_refused_before_anything_is_read(monkeypatch: pytest.Monke
 
 
 def test_help_names_the_real_defaults_and_formats() -> None:
-    assert command.KNOWN == pictures.ANIMATIONS
+    assert tuple(pictures.ANIMATIONS) == command.KNOWN
     parameters = inspect.signature(command.animate, eval_str=True).parameters
-    style, timing = Style(), animation.Timing()
+    style, timing = Style(), film.Timing()
     defaults = {
         "fps": f"{timing.fps:g}",
         "hold": f"{timing.hold:g}",
@@ -186,7 +228,7 @@ def test_help_names_the_real_defaults_and_formats() -> None:
 def test_help_names_how_long_a_morph_lasts() -> None:
     parameters = inspect.signature(command.animate, eval_str=True).parameters
     (option,) = parameters["morph"].annotation.__metadata__
-    least, most = animation.SECONDS_MORPH
+    least, most = morphing.SECONDS_MORPH
     assert f"{least:g} to {most:g} seconds" in option.help
 
 

@@ -11,9 +11,10 @@ import pytest
 from drawings import CAT, DOT, EMPTY, LINE, scribble
 from PIL import Image
 
-from sketchrnn_cli.drawing import animation, morph
-from sketchrnn_cli.drawing.animation import LEVELS, Timing, progress, shoot_morph
+from sketchrnn_cli.drawing import gif, morph, morphing
+from sketchrnn_cli.drawing.film import LEVELS, Timing
 from sketchrnn_cli.drawing.morph import match
+from sketchrnn_cli.drawing.morphing import progress, shoot_morph
 from sketchrnn_cli.drawing.raster import draw, to_png
 from sketchrnn_cli.drawing.sheet import Style, lay_out
 from sketchrnn_cli.errors import BadConfig, BadSketch
@@ -48,7 +49,7 @@ def ink(lines: tuple[np.ndarray, ...]) -> np.ndarray:
 
 def frames_of(*sketches: Sketch, timing: Timing = QUICK, mode: str = "RGB", **style: object):  # noqa: ANN201
     stream = io.BytesIO()
-    animation.write_gif(stream, shoot_morph(sketches, Style(**style), timing))
+    gif.write(stream, shoot_morph(sketches, Style(**style), timing))
     frames, durations = [], []
     with Image.open(stream) as image:
         for k in range(image.n_frames):
@@ -228,7 +229,7 @@ def test_without_a_duration_it_depends_on_the_change() -> None:
     def seconds(*sketches: Sketch) -> float:
         return shoot_morph(sketches, Style(size=40), Timing(hold=0)).seconds
 
-    least, most = animation.SECONDS_MORPH
+    least, most = morphing.SECONDS_MORPH
     assert seconds(CAT, CAT) == seconds(*[CAT] * 9) == least
     assert seconds(*[CAT, scribble(3)] * 9) == most
     assert least < seconds(CAT, scribble(3)) < most
@@ -290,7 +291,7 @@ def test_no_frame_is_kept() -> None:
     def peak(duration: float) -> int:
         film = shoot_morph([CAT, scribble(1)], Style(size=200), Timing(duration=duration))
         tracemalloc.start()
-        animation.write_gif(Nowhere(), film)
+        gif.write(Nowhere(), film)
         top = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return top

@@ -4,9 +4,7 @@ import base64
 import dataclasses
 import json
 import math
-import os
 import re
-import shutil
 from collections import Counter
 from importlib import resources
 
@@ -31,27 +29,6 @@ from sketchrnn_cli.sketches.sketch import from_polylines
 
 FITTED = {"fit": True, "simplified": True, "epsilon": 2.0, "max_points": 120, "min_points": 1}
 WORDS = ("ant", "bee", "cow")
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-
-
-def missing(what):
-    """Skip for want of it; in CI, where .ci/run installs it, fail."""
-    if os.environ.get("CI"):
-        pytest.fail(f"no {what}, and .ci/run should have installed it")
-    pytest.skip(f"no {what} on this machine")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if found is None:
-        missing("Chromium")
-    with playwright.sync_playwright() as driver:
-        arguments = ["--no-sandbox"] if hasattr(os, "geteuid") and not os.geteuid() else []
-        opened = driver.chromium.launch(executable_path=found, args=arguments)
-        yield opened
-        opened.close()
 
 
 def knowing(model, seed=3):

@@ -19,14 +19,21 @@ if TYPE_CHECKING:
 
 MAX_ROOM = 10_000_000  # points of all drawings; a stroke takes room too
 PER_STROKE = 20  # points
-KNOWN = ("gif",)  # drawing.pictures.ANIMATIONS, without importing numpy
+KNOWN = ("gif", "apng", "webp", "svg", "mp4")  # drawing.pictures.ANIMATIONS, without numpy
 
 
 def animate(
     sketches: Annotated[
         str, typer.Argument(help="Drawings in any format `preprocess` reads; - is NDJSON.")
     ] = streams.STDIO,
-    out: Annotated[str, typer.Option("--out", "-o", help="FILE.gif; - is a pipe.")] = streams.STDIO,
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out",
+            "-o",
+            help="FILE.gif, .apng, .webp, .svg or .mp4 (the extra `video`); - is a pipe.",
+        ),
+    ] = streams.STDIO,
     format: Format = None,
     count: Annotated[
         Optional[int],  # noqa: UP045
@@ -75,36 +82,51 @@ def animate(
         Optional[str],  # noqa: UP045
         typer.Option(help="Of the paper: a color, or none.", show_default="#ffffff"),
     ] = None,
+    dark: Annotated[
+        bool, typer.Option("--dark", help="Light ink on dark paper, unless a color is given.")
+    ] = False,
+    color_by: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Ink by stroke, or by time: how late it is in its drawing."),
+    ] = None,
+    pen_tip: Annotated[
+        bool, typer.Option("--pen-tip", help="Show where the pen is, on the paper and lifted.")
+    ] = False,
     captions: Annotated[
         bool, typer.Option("--captions/--no-captions", help="Word and seed under each drawing.")
     ] = True,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Show the pen drawing, stroke by stroke, or with --morph the drawings turning, as a GIF."""
+    """Show the pen drawing, stroke by stroke, or with --morph the drawings turning into others."""
     kind = streams.suffix_of(out, format, KNOWN)
-    streams.check_output(out, binary=True)
+    streams.check_output(out, binary=kind != "svg")
     if json and out == streams.STDIO:
         raise BadConfig("--json and the animation both want standard output: give -o FILE")
     if morph and in_turn:
         raise BadConfig("--in-turn is for a pen that draws, and with --morph none does; drop one")
     if morph and columns is not None:
         raise BadConfig("--columns lays drawings side by side, --morph shows one; drop one")
+    if morph and (pen_tip or color_by is not None):
+        option = "--pen-tip" if pen_tip else "--color-by"
+        raise BadConfig(f"{option} is of a pen that draws, and with --morph none does; drop one")
     terminal = Terminal(quiet=quiet)
-    sketches = downloads.local([sketches], terminal)[0]
 
     from dataclasses import replace
 
-    from sketchrnn_cli.drawing import animation
-    from sketchrnn_cli.drawing.sheet import MAX_DRAWINGS, Style
-    from sketchrnn_cli.sketches.formats import read_sketches
+    from sketchrnn_cli.drawing import animation, film, morphing, pictures
+    from sketchrnn_cli.drawing.sheet import DARK, MAX_DRAWINGS, Style
 
     look = _given(
         size=size, columns=columns, line_width=line_width, color=color, background=background
     )
-    style = Style(captions=captions, **look)
-    pace = _given(fps=fps, duration=duration, hold=hold)
-    timing = animation.Timing(in_turn=in_turn, **pace)
+    style = Style(captions=captions, **(DARK if dark else {}) | look)
+    timing = film.Timing(in_turn=in_turn, **_given(fps=fps, duration=duration, hold=hold))
+    pen = film.Pen(color_by=color_by, tip=pen_tip)
+    pictures.check(kind, style)
+    sketches = downloads.local([sketches], terminal)[0]
+
+    from sketchrnn_cli.sketches.formats import read_sketches
 
     drawings: list[Sketch] = []
     room = MAX_ROOM
@@ -121,25 +143,27 @@ def animate(
     if morph and len(drawings) == 1:
         found = "-n 1 takes one" if count == 1 else f"{streams.name_of(sketches)} has one"
         raise BadFile(f"--morph needs at least two drawings: {found}")
-    shoot = animation.shoot_morph if morph else animation.shoot
-    film = shoot(drawings, style, timing)
-    frames = terminal.track(film.frames, what="drawing", total=film.n_frames)
-    with streams.open_output(out, binary=True) as stream:
-        animation.write_gif(stream, replace(film, frames=iter(frames)))
+    if morph:
+        shot = morphing.shoot_morph(drawings, style, timing)
+    else:
+        shot = animation.shoot(drawings, style, timing, pen)
+    frames = terminal.track(shot.frames, what="drawing", total=shot.n_frames)
+    with streams.open_output(out, binary=pictures.is_binary(kind)) as stream:
+        pictures.write_film(stream, replace(shot, frames=iter(frames)), kind, timing)
 
     where = "standard output" if out == streams.STDIO else out
-    facts = f"{film.width} x {film.height} pixels, {film.seconds:g} s"
-    noun = "drawing" if film.n_drawings == 1 else "drawings"
-    terminal.say(f"{where}: {film.n_drawings} {noun}, {facts}")
+    facts = f"{shot.width} x {shot.height} pixels, {shot.seconds:g} s"
+    noun = "drawing" if shot.n_drawings == 1 else "drawings"
+    terminal.say(f"{where}: {shot.n_drawings} {noun}, {facts}")
     if json:
         terminal.answer(
             {
                 "file": out,
                 "format": kind,
-                "n_drawings": film.n_drawings,
-                "width": film.width,
-                "height": film.height,
-                "seconds": film.seconds,
+                "n_drawings": shot.n_drawings,
+                "width": shot.width,
+                "height": shot.height,
+                "seconds": shot.seconds,
                 "bytes": Path(out).stat().st_size,
             }
         )

@@ -29,7 +29,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "animate": (
         Example("sketchrnn animate cats.ndjson -n 4 -o cats.gif", "the pen draws four cats"),
-        Example("sketchrnn sample owl -n 3 | sketchrnn animate --in-turn -o owls.gif", "a pipe"),
+        Example(
+            "sketchrnn sample owl -n 3 | sketchrnn animate --in-turn --pen-tip -o owls.svg",
+            "a pipe; small enough for any page",
+        ),
         Example('sketchrnn sample "cat -> pig" | sketchrnn animate --morph -o m.gif', "a morph"),
     ),
     "encode": (

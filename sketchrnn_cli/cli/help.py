@@ -50,7 +50,10 @@ PANELS: dict[str, dict[str, tuple[str, ...]]] = {  # of a command; what is not n
     "encode": {},
     "animate": {
         "Time": ("fps", "duration", "hold", "in_turn"),
-        "Look": (*("size", "columns", "line_width", "color", "background", "captions"),),
+        "Look": (
+            *("size", "columns", "line_width", "color", "background", "dark"),
+            *("color_by", "pen_tip", "captions"),
+        ),
     },
     "inspect": {
         "Pictures": ("grid", "plot", "map", "projection", "densities", "drawing", "step"),
@@ -107,6 +110,7 @@ VALUES = {  # what stands for the value of an option, or of an argument
     "threads": "N",
     "time_limit": "TIME",
     "color": "COLOR",
+    "color_by": "WHAT",
     "background": "COLOR",
     "word": "WORD",
 }
@@ -129,6 +133,7 @@ COMPLETIONS: dict[str, completion.Complete] = {
     "device": completion.choice(("auto", "cpu", "cuda", "mps")),
     "on_error": completion.choice(("fail", "skip")),
     "projection": completion.choice(("pca", "tsne")),
+    "color_by": completion.choice(("stroke", "time")),
     "grid": completion.output(("svg", "png")),
     "plot": completion.output(("svg", "png")),
     "map": completion.output(("svg", "png")),

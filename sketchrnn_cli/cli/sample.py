@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sketchrnn_cli.inference.prompt import Prompt
     from sketchrnn_cli.sketches.sketch import Sketch
 
-KNOWN = ("ndjson", "npz", "svg", "png", "gif")
+KNOWN = ("ndjson", "npz", "svg", "png", "gif", "apng", "webp", "mp4")
 SHOWN = "terminal"  # no file at all: drawings in characters
 
 
@@ -162,7 +162,7 @@ def sample(
         typer.Option(
             "--out",
             "-o",
-            help="FILE.ndjson, .npz, .svg, .png or .gif; - is a pipe. "
+            help="FILE.ndjson, .npz, .svg, .png, .gif, .apng, .webp or .mp4; - is a pipe. "
             "\\[default: shown in a terminal, NDJSON into a pipe]",
         ),
     ] = None,
@@ -417,6 +417,7 @@ def _check_room(
         return
     from sketchrnn_cli.drawing import pictures
 
+    pictures.check(kind, _style(temps, shape))
     pictures.check_room(n, kind, _style(temps, shape))
 
 

@@ -22,6 +22,7 @@ from sketchrnn_cli.drawing.sheet import (
     CAPTION_INK,
     LONGEST,
     MARK_INK,
+    Color,
     Sheet,
     Style,
     check_pixels,
@@ -62,10 +63,10 @@ def to_png(sketches: Iterable[Sketch], style: Style) -> bytes:
     return stream.getvalue()
 
 
-def ramp(style: Style, n_levels: int) -> tuple[Canvas, Canvas]:
-    """Colours (n_levels, 3) and alphas (n_levels,) from paper to ink."""
+def ramp(style: Style, n_levels: int, ink: Color | None = None) -> tuple[Canvas, Canvas]:
+    """Colours (n_levels, 3) and alphas (n_levels,) from paper to ink, the style's or another."""
     amounts = np.linspace(0, 1, n_levels)
-    ink, paper = style.ink(), style.paper()
+    ink, paper = ink or style.ink(), style.paper()
     colors = [mix(ink, ink if paper is None else paper, float(amount)) for amount in amounts]
     alphas = np.full(n_levels, 255) if paper is not None else np.rint(255 * amounts)
     return np.array(colors, np.uint8), alphas.astype(np.uint8)

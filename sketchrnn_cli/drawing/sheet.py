@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ MARK_INK = 0.07  # the same of the ground of marked drawings
 ROW = 12  # drawings side by side at most where rows are labelled, unless columns say otherwise
 LABEL_SIZE = 13  # font of labels, pixels; of a cell that is smaller, as high as it is
 NONE = ("none", "transparent")
+DARK: dict[str, Any] = {"color": "#e8e8e8", "background": "#17191c"}  # a Style for dark pages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

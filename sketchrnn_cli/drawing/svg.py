@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sketchrnn_cli.drawing.sheet import (
     CAPTION_INK,
@@ -38,34 +38,56 @@ def to_svg(sketches: Iterable[Sketch], style: Style) -> str:
         BadSketch: no drawings.
     """
     sheet = lay_out(sketches, style)
-    ink, paper = style.ink(), style.paper()
+    return document(sheet, style, [part for cell in sheet.cells for part in _drawing(cell)])
+
+
+def document(
+    sheet: Sheet,
+    style: Style,
+    body: Iterable[str],
+    *,
+    ink: str = "",
+    captions: Sequence[str] | None = None,
+    after: Iterable[str] = (),
+) -> str:
+    """A page of what is drawn.
+
+    Args:
+        sheet: where everything goes.
+        style: how it looks.
+        body: elements that are stroked with ink.
+        ink: attributes of the group of these.
+        captions: text elements; None: those of the sheet.
+        after: elements in front of everything.
+    """
+    color, paper = style.ink(), style.paper()
     size = f'width="{sheet.width}" height="{sheet.height}"'
-    layers = [*_marks(sheet, mix(ink, paper or (255, 255, 255), MARK_INK))]
-    layers += [_hex(paper)] if paper else []
+    layers = [*_marks(sheet, mix(color, paper or (255, 255, 255), MARK_INK))]
+    layers += [hexadecimal(paper)] if paper else []
     ground = f' style="background:{",".join(layers)}"' if layers else ""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} '
         f'viewBox="0 0 {sheet.width} {sheet.height}"{ground}>',
-        f'<g data-drawings="{len(sheet.cells)}" fill="none" stroke="{_hex(ink)}" '
+        f'<g data-drawings="{len(sheet.cells)}" fill="none" stroke="{hexadecimal(color)}" '
         f'stroke-width="{number(sheet.line_width)}" '
-        'stroke-linecap="round" stroke-linejoin="round">',
+        f'stroke-linecap="round" stroke-linejoin="round"{ink}>',
+        *body,
+        "</g>",
     ]
-    for cell in sheet.cells:
-        parts += _drawing(cell)
-    parts.append("</g>")
-    if any(cell.caption for cell in sheet.cells):
-        grey = _hex(mix(ink, paper or (255, 255, 255), CAPTION_INK))
+    if captions is None:
+        captions = [caption_line(cell, sheet) for cell in sheet.cells if cell.caption]
+    if captions:
+        grey = hexadecimal(mix(color, paper or (255, 255, 255), CAPTION_INK))
         parts.append(
             f'<g fill="{grey}" font-family="sans-serif" font-size="{sheet.font_size}" '
             'text-anchor="middle">'
         )
-        parts += [_caption(cell, sheet) for cell in sheet.cells if cell.caption]
-        parts.append("</g>")
+        parts += [*captions, "</g>"]
     if sheet.labels:
-        parts.append(f'<g fill="{_hex(ink)}" font-family="sans-serif">')
+        parts.append(f'<g fill="{hexadecimal(color)}" font-family="sans-serif">')
         parts += map(_label, sheet.labels)
         parts.append("</g>")
-    return "\n".join([*parts, "</svg>", ""])
+    return "\n".join([*parts, *after, "</svg>", ""])
 
 
 def _marks(sheet: Sheet, tint: Color) -> list[str]:
@@ -76,7 +98,7 @@ def _marks(sheet: Sheet, tint: Color) -> list[str]:
         x = 100 * left / max(sheet.width - width, 1)  # in CSS, of the room that is left over
         y = 100 * top / max(sheet.height - height, 1)
         share = f"{100 * width / sheet.width:.4g}% {100 * height / sheet.height:.4g}%"
-        color = _hex(tint)
+        color = hexadecimal(tint)
         layers.append(f"linear-gradient({color},{color}) {x:.4g}% {y:.4g}%/{share} no-repeat")
     return layers
 
@@ -89,17 +111,25 @@ def _drawing(cell: Cell) -> list[str]:
 
 
 def _path(line: Line) -> str:
+    return f'<path d="{path_data(line)}"/>'
+
+
+def path_data(line: Line) -> str:
+    """Points (K, 2) as a path; a dot is a hundredth of a pixel long."""
     x0, y0, *rest = (number(value) for value in line.ravel().tolist())
     if set(rest[::2]) <= {x0} and set(rest[1::2]) <= {y0}:
-        rest = [number(float(x0) + 0.01), y0]
+        rest = [*rest[:-2], number(float(x0) + 0.01), y0]
     pairs = " ".join(f"{x} {y}" for x, y in zip(rest[::2], rest[1::2], strict=True))
-    return f'<path d="M{x0} {y0}L{pairs}"/>'
+    return f"M{x0} {y0}L{pairs}"
 
 
-def _caption(cell: Cell, sheet: Sheet) -> str:
+def caption_line(cell: Cell, sheet: Sheet, visibility: str = "", animation: str = "") -> str:
+    """A text element, with what animates it."""
     room = sheet.caption_width / sheet.font_size
     text = escape(cell.fitted(lambda text: _ems(text) <= room))
-    return f'<text x="{number(cell.center)}" y="{number(cell.baseline)}">{text}</text>'
+    place = f'x="{number(cell.center)}" y="{number(cell.baseline)}"'
+    seen = f' visibility="{visibility}"' if visibility else ""
+    return f"<text {place}{seen}>{text}{animation}</text>"
 
 
 def _label(label: Label) -> str:
@@ -125,5 +155,6 @@ def escape(text: str) -> str:
     return legal.replace("\t", "&#9;").replace("\n", "&#10;").replace("\r", "&#13;")
 
 
-def _hex(color: tuple[int, int, int]) -> str:
+def hexadecimal(color: tuple[int, int, int]) -> str:
+    """#rrggbb."""
     return "#{:02x}{:02x}{:02x}".format(*color)

@@ -9,12 +9,13 @@ import html
 import math
 import warnings
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +25,14 @@ from sketchrnn_cli.notebook.given import numbers, whole
 from sketchrnn_cli.sketches import streams
 from sketchrnn_cli.sketches.sketch import Sketch
 
+if TYPE_CHECKING:
+    from sketchrnn_cli.drawing.film import Film, Pen, Timing
+    from sketchrnn_cli.drawing.sheet import Style
+
 Array = npt.NDArray[np.float32]
 
-FORMATS = ("ndjson", "npz", "svg", "png", "gif")
+FORMATS = ("ndjson", "npz", "svg", "png", "gif", "apng", "webp", "mp4")
+MOVING = ("gif", "apng", "webp", "svg", "mp4")
 SHOWN, SHOWN_POINTS = 99, 200_000  # on a sheet in a notebook, at most; then how many more
 SHEET_WIDTH, CELL = 640, 240  # pixels: a notebook is narrower than a page
 LISTED = 5  # words that a repr names
@@ -70,9 +76,13 @@ class Drawing:
         duration: float | None = None,
         hold: float | None = None,
         size: int | None = None,
+        dark: bool = False,
+        color_by: str | None = None,
+        pen_tip: bool = False,
     ) -> Animation:
         """As ``Drawings.animate``."""
-        return Drawings(self).animate(fps=fps, duration=duration, hold=hold, size=size)
+        look: Any = {"size": size, "dark": dark, "color_by": color_by, "pen_tip": pen_tip}
+        return Drawings(self).animate(fps=fps, duration=duration, hold=hold, **look)
 
     def __repr__(self) -> str:
         n = self.sketch.n_points
@@ -132,19 +142,23 @@ class Drawings:
         return tuple(sketch.word for sketch in self.sketches)
 
     def save(self, path: str | Path) -> None:
-        """Write them into a file, by its suffix: .ndjson, .npz, .svg, .png or .gif.
+        """Write them into a file, by its suffix: .ndjson, .npz, .svg, .png, .gif, .webp ...
 
         The file is the one that `sketchrnn sample -o` writes, and appears whole or not at all.
 
         Raises:
             BadFile: another suffix, or a file that cannot be written.
             BadSketch: no drawings.
+            BadConfig: .mp4 without the extra ``video``.
         """
-        kind = Path(path).suffix.lower().lstrip(".")
-        if kind not in FORMATS:
-            raise BadFile(f"{path}: end the name in one of .{', .'.join(FORMATS)}")
+        kind = _kind(path, FORMATS)
         if not self.sketches:
             raise BadSketch(f"{path}: no drawings to save")
+        if kind in MOVING:
+            from sketchrnn_cli.drawing import pictures
+            from sketchrnn_cli.drawing.sheet import Style
+
+            pictures.check(kind, Style())
         with streams.open_output(path, binary=True) as stream:
             if kind == "ndjson":
                 from sketchrnn_cli.sketches.formats import ndjson
@@ -169,6 +183,9 @@ class Drawings:
         duration: float | None = None,
         hold: float | None = None,
         size: int | None = None,
+        dark: bool = False,
+        color_by: str | None = None,
+        pen_tip: bool = False,
     ) -> Animation:
         """Let the pen draw them; or, with ``morph``, let each turn into the next.
 
@@ -182,23 +199,32 @@ class Drawings:
             duration: seconds of drawing; None: 4, or 2 a drawing in turn, or by what changes.
             hold: seconds the finished picture stays; None: 1.5.
             size: pixels of one drawing; None: by the number of drawings.
+            dark: light ink on dark paper.
+            color_by: ink by ``stroke``, or by ``time``; None: all of one colour.
+            pen_tip: show where the pen is.
 
         Raises:
             BadSketch: no drawings, or a single one to morph.
             BadConfig: a number out of range, or more pixels than an animation should have.
         """
-        from sketchrnn_cli.drawing import animation
-        from sketchrnn_cli.drawing.sheet import Style
+        from sketchrnn_cli.drawing.film import Pen, Timing
+        from sketchrnn_cli.drawing.sheet import DARK, Style
 
-        if morph and in_turn:
-            raise BadConfig("in_turn is for a pen that draws, and with morph none does; drop one")
+        for name, given in (
+            ("in_turn", in_turn),
+            ("pen_tip", pen_tip),
+            ("color_by", color_by is not None),
+        ):
+            if morph and given:
+                raise BadConfig(
+                    f"{name} is for a pen that draws, and with morph none does; drop one"
+                )
         pace: dict[str, Any] = {"fps": fps, "duration": duration, "hold": hold}
         pace = {name: value for name, value in pace.items() if value is not None}
-        shoot = animation.shoot_morph if morph else animation.shoot
-        film = shoot(self.sketches, Style(size=size), animation.Timing(in_turn=in_turn, **pace))
-        stream = BytesIO()
-        animation.write_gif(stream, film)
-        return Animation(stream.getvalue(), film.width, film.height, film.seconds, len(self))
+        timing = Timing(in_turn=in_turn, **pace)
+        style = Style(size=size, **(DARK if dark else {}))
+        pen = None if morph else Pen(color_by=color_by, tip=pen_tip)
+        return Animation.of(self.sketches, style, timing, pen)
 
     def __repr__(self) -> str:
         words = listed(self.words)
@@ -236,17 +262,47 @@ class Animation:
     height: int
     seconds: float
     n_drawings: int
+    shoot: Callable[[], Film]  # once more, for another format
+    timing: Timing
+
+    @classmethod
+    def of(
+        cls, sketches: tuple[Sketch, ...], style: Style, timing: Timing, pen: Pen | None
+    ) -> Animation:
+        """Of a pen that draws, or without one of a morph."""
+        from sketchrnn_cli.drawing.animation import shoot
+        from sketchrnn_cli.drawing.morphing import shoot_morph
+        from sketchrnn_cli.drawing.pictures import write_film
+
+        again: Callable[[], Film]
+        if pen is None:
+            again = partial(shoot_morph, sketches, style, timing)
+        else:
+            again = partial(shoot, sketches, style, timing, pen)
+        film, stream = again(), BytesIO()
+        write_film(stream, film, "gif", timing)
+        facts = film.width, film.height, film.seconds, len(sketches)
+        return cls(stream.getvalue(), *facts, again, timing)
 
     def save(self, path: str | Path) -> None:
-        """Write it into a .gif file, whole or not at all.
+        """Write it into a file, by its suffix: .gif, .apng, .webp, .svg or .mp4.
+
+        The file appears whole or not at all.
 
         Raises:
             BadFile: another suffix, or a file that cannot be written.
+            BadConfig: .mp4 without the extra ``video``.
         """
-        if Path(path).suffix.lower() != ".gif":
-            raise BadFile(f"{path}: an animation is a GIF; end the name in .gif")
+        from sketchrnn_cli.drawing import pictures
+
+        kind = _kind(path, MOVING)
+        film = self.shoot()
+        pictures.check(kind, film.style)
         with streams.open_output(path, binary=True) as stream:
-            stream.write(self.gif)
+            if kind == "gif":
+                stream.write(self.gif)
+            else:
+                pictures.write_film(stream, film, kind, self.timing)
 
     def __repr__(self) -> str:
         return (
@@ -345,6 +401,14 @@ def _sketches(drawings: AnyDrawings) -> tuple[Sketch, ...]:
             raise BadSketch(f"drawings hold {type(drawing).__name__}; see from_strokes(...)")
         found.append(drawing.sketch if isinstance(drawing, Drawing) else drawing)
     return tuple(found)
+
+
+def _kind(path: str | Path, known: tuple[str, ...]) -> str:
+    """The format of a file by its suffix."""
+    kind = Path(path).suffix.lower().lstrip(".")
+    if kind not in known:
+        raise BadFile(f"{path}: end the name in one of .{', .'.join(known)}")
+    return kind
 
 
 def _count(n: int) -> str:

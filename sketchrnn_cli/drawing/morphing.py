@@ -1,0 +1,143 @@
+"""One drawing turns into the next, there and back: an animation of morphs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn_cli.drawing.film import (
+    MAX_PIXELS,
+    MAX_SIDE,
+    Film,
+    Frame,
+    Paper,
+    Screen,
+    Timing,
+    Turned,
+)
+from sketchrnn_cli.drawing.morph import match
+from sketchrnn_cli.drawing.raster import captions, segments
+from sketchrnn_cli.drawing.sheet import Style, check_pixels, lay_out
+from sketchrnn_cli.errors import BadSketch
+from sketchrnn_cli.sketches.sketch import Sketch
+
+FAR = 0.15  # ink that moves this much of a cell has become another drawing:
+SECONDS_FAR = 1.2  # a morph without --duration takes that time for it, each way,
+SECONDS_MORPH = (4.0, 10.0)  # but at least and at most this in all
+MAX_KEYFRAMES = 1000
+
+
+def shoot_morph(sketches: Iterable[Sketch], style: Style, timing: Timing) -> Film:
+    """Plan an animation in which every drawing turns into the next, and all the way back.
+
+    The drawings share one place, each fitted into it as its still picture is. Ink moves at one
+    speed, so drawings that differ more take longer; it comes to rest at the first and the last
+    drawing, each held for ``timing.hold``, and slows down at those between that differ much.
+
+    Raises:
+        BadSketch: fewer than two drawings, or more than ``MAX_KEYFRAMES``.
+        BadConfig: more pixels than an animation should have.
+    """
+    drawings = [Sketch(s.strokes, s.word) for s in islice(sketches, MAX_KEYFRAMES + 1)]
+    if len(drawings) < 2:
+        raise BadSketch(f"a morph needs at least two drawings, not {len(drawings)}")
+    if len(drawings) > MAX_KEYFRAMES:
+        raise BadSketch(f"more than {MAX_KEYFRAMES} drawings for one morph; take fewer with -n")
+    sheets = [lay_out([drawing], style) for drawing in drawings]  # the word alone is the caption
+    height = max(sheet.height for sheet in sheets)
+    sheets = [replace(sheet, height=height) for sheet in sheets]
+    check_pixels(sheets[0], limit=MAX_PIXELS, side=MAX_SIDE)
+    lines = [sheet.cells[0].lines for sheet in sheets]
+    morphs = [match(old, new) for old, new in zip(lines, lines[1:], strict=False)]
+    ways = np.array([morph.way() for morph in morphs]) / (FAR * sheets[0].cell_size)
+    least, most = SECONDS_MORPH
+    by_change = min(max(2 * SECONDS_FAR * float(ways.sum()), least), most)
+    seconds = by_change if timing.duration is None else timing.duration
+    half = max(int(seconds * timing.fps / 2 + 1e-9), 1)  # frames of one way
+    moments = np.rint(np.linspace(0, round(100 * seconds), 2 * half + 1)).astype(np.int64)
+    ticks = np.diff(moments)
+    ticks[[0, half]] += round(100 * timing.hold)
+    clock, speeds = pace(ways)
+    scene = Turned(
+        tuple(sheets), tuple(morphs), clock / clock[-1], speeds, seconds, hold=timing.hold
+    )
+    erases = style.paper() is None
+    there = progress(ways, half)
+    return Film(
+        sheets[0].width,
+        height,
+        len(sheets),
+        2 * half,
+        int(ticks.sum()) / 100,
+        style,
+        (style.ink(),),
+        scene,
+        _turn(scene, [*there, *there[-2:0:-1]], ticks, erases=erases),
+        erases,
+    )
+
+
+def pace(
+    ways: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """When each drawing is reached, and how fast the ink is there, (drawings,) each.
+
+    Args:
+        ways: how far each drawing is from the next; 1 is far.
+    """
+    times = ways + 0.1 * ways.mean() + 1e-9  # even equal drawings take their moment
+    between = 1 - np.minimum((ways[1:] + ways[:-1]) / 2, 1)
+    speeds = np.concatenate([[0.0], between, [0.0]])  # 1 is that of the whole
+    return np.concatenate([[0.0], np.cumsum(times)]), speeds
+
+
+def eased(
+    x: npt.NDArray[np.float64],
+    begin: float | npt.NDArray[np.float64],
+    end: float | npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Part of the way after this part of the time, with these speeds at its ends: cubic Hermite."""
+    part = x * (begin + x * (3 - 2 * begin - end + x * (begin + end - 2)))
+    return np.clip(part, 0, 1)
+
+
+def progress(ways: npt.NDArray[np.float64], n_steps: int) -> list[tuple[int, float]]:
+    """Where a morph is at ``n_steps`` + 1 moments: number of the drawing left, part of the way.
+
+    Args:
+        ways: how far each drawing is from the next; 1 is far.
+        n_steps: from the first drawing, (0, 0.0), to the last, (drawings - 2, 1.0).
+    """
+    clock, speeds = pace(ways)
+    now = clock[-1] * np.arange(n_steps + 1) / n_steps
+    k = np.minimum(np.searchsorted(clock, now, "right") - 1, len(ways) - 1)
+    x = np.minimum((now - clock[k]) / np.diff(clock)[k], 1)
+    part = eased(x, speeds[k], speeds[k + 1])
+    part[-1] = 1.0
+    return list(zip(k.tolist(), part.tolist(), strict=True))
+
+
+def _turn(
+    scene: Turned,
+    places: Sequence[tuple[int, float]],
+    ticks: npt.NDArray[np.int64],
+    *,
+    erases: bool,
+) -> Iterator[Frame]:
+    """Draw every frame of a morph: the whole picture, of which the changes are kept."""
+    screen = Screen(erases=erases)
+    blank = np.zeros((0, 0), np.uint8)
+    caption: str | None = None
+    for (k, part), duration in zip(places, ticks.tolist(), strict=True):
+        nearer = scene.sheets[k + round(part)]
+        if nearer.cells[0].caption != caption:
+            caption, blank = nearer.cells[0].caption, captions(nearer)
+        paper = Paper(blank.copy(), 1)
+        start, end = segments(nearer)[:2] if part in (0, 1) else scene.morphs[k].at(part)
+        paper.add(start, end, np.zeros(len(start), np.int64), nearer.line_width)
+        height, width = blank.shape
+        yield screen.show(paper.pixels(slice(0, height), slice(0, width)), 0, 0, duration)

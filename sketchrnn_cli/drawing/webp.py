@@ -1,0 +1,63 @@
+"""Animated WebP, lossless, by Pillow, which is handed one picture after the other."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from sketchrnn_cli.drawing.film import Film
+
+QUALITY, METHOD = 20, 2  # of the search for a small file, of 100 and of 6; below 1 no palette
+NEVER = 1 << 16  # frames between two that need none before them
+
+
+def write(stream: BinaryIO, film: Film) -> None:
+    """Pillow and libwebp find what changed; memory is that of one picture and of the file."""
+    reel = _Reel(film)
+    reel.save(
+        stream,
+        "WEBP",
+        save_all=True,
+        duration=reel.durations,
+        loop=0,
+        lossless=True,
+        quality=QUALITY,
+        method=METHOD,
+        kmin=NEVER,
+        kmax=NEVER + 1,
+    )
+
+
+class _Reel(Image.Image):
+    """A picture of many frames, as Pillow's own of a file are: each exists when it is sought."""
+
+    def __init__(self, film: Film) -> None:
+        super().__init__()
+        colors, alphas = film.palette()
+        transparent = film.style.paper() is None
+        self._colors = np.column_stack([colors, alphas]) if transparent else colors
+        self._mode = "RGBA" if transparent else "RGB"
+        self._size = film.width, film.height
+        self._frames = iter(film.frames)
+        self._screen = np.zeros((film.height, film.width), np.uint8)
+        self._number = -1
+        self.n_frames = film.n_frames
+        self.durations: list[int] = []  # milliseconds of the frames so far
+        self.seek(0)
+
+    def tell(self) -> int:
+        """Number of the frame that it is now."""
+        return self._number
+
+    def seek(self, frame: int) -> None:
+        """Become the next frame; there is no way back, so an earlier one leaves it as it is."""
+        if frame <= self._number:
+            return
+        new = next(self._frames)
+        self._number += 1
+        self.durations.append(10 * new.ticks)
+        height, width = new.pixels.shape
+        self._screen[new.top : new.top + height, new.left : new.left + width] = new.pixels
+        self.im = Image.fromarray(self._colors[self._screen]).im
