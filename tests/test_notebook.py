@@ -336,6 +336,20 @@ def test_an_animation_plays_in_a_notebook_and_is_saved(built_in, tmp_path):
     assert (tmp_path / "b.gif").read_bytes() == morph.gif
 
 
+@pytest.mark.parametrize("kind", ["gif", "apng", "webp", "svg", "mp4"])
+def test_an_animation_is_saved_as_the_command_line_writes_it(tmp_path, kind):
+    if kind == "mp4":
+        pytest.importorskip("av")
+    drawings = sk.from_strokes(HALF, "cat")
+    film = drawings.animate(size=48, fps=10, duration=1, dark=True, color_by="time", pen_tip=True)
+    film.save(tmp_path / f"a.{kind}")
+    drawings.save(tmp_path / "cat.ndjson")
+    options = ["--size", 48, "--fps", 10, "--duration", 1, "--dark", "--color-by", "time"]
+    out = tmp_path / f"b.{kind}"
+    run("animate", tmp_path / "cat.ndjson", *options, "--pen-tip", "-o", out)
+    assert (tmp_path / f"a.{kind}").read_bytes() == out.read_bytes()
+
+
 # From files and points
 
 
@@ -441,7 +455,9 @@ REFUSED = [
     (lambda m: m.sample("cat", n=1).animate(morph=True), BadSketch, "at least two"),
     (lambda m: m.sample("cat", n=2).animate(morph=True, in_turn=True), BadConfig, "drop one"),
     (lambda m: m.sample("cat", n=1).animate(fps=99), BadConfig, "fps"),
-    (lambda m: m.sample("cat", n=1).animate(duration=1).save("a.mp4"), BadFile, "a GIF"),
+    (lambda m: m.sample("cat", n=1).animate(duration=1).save("a.bmp"), BadFile, "one of .gif"),
+    (lambda m: m.sample("cat", n=2).animate(morph=True, pen_tip=True), BadConfig, "pen_tip"),
+    (lambda m: m.sample("cat", n=1).animate(color_by="mood"), BadConfig, "color-by"),
 ]  # fmt: skip
 
 
