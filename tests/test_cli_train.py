@@ -388,11 +388,12 @@ def test_tensorboard_gets_losses_and_sheets_and_forgets_what_is_taken_back(drawi
 
     out, settings = tmp_path / "run", tmp_path / "x.toml"
     settings.write_text("[training]\nlog_every = 1\nsave_every = 2\nvalid_every = 2\n")
-    common = ["-o", out, "--tensorboard", "--quiet"]
-    first = run(drawings, *common, "--config", settings, "--steps", 3, "--preset", "tiny")
+    common = ["-o", out, "--quiet"]
+    more = ["--tensorboard", "--config", settings, "--preset", "tiny"]
+    first = run(drawings, *common, *more, "--steps", 3)
     assert first.exit_code == 0, first.stderr
     (out / "state" / "step-000000003.safetensors").unlink()
-    result = run(*common, "--resume", "--steps", 4)
+    result = run(*common, "--resume", "--steps", 4)  # which remembers TensorBoard
     assert result.exit_code == 0, result.stderr
     events = EventAccumulator(str(out / "tensorboard"))
     events.Reload()

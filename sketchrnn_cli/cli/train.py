@@ -258,7 +258,7 @@ def train(
                 log.truncate(run, trainer.progress.step)
             if team.is_first and log_csv:
                 log.write_csv(run)
-            if team.is_first and tensorboard:
+            if team.is_first and (tensorboard or (resuming and event_files.is_kept(run))):
                 events = event_files.Events(run, trainer.progress.step)
                 held.callback(events.close)
         team.agree_on_options({"arithmetic": str(trainer.compute)})  # `auto` goes by the machine

@@ -34,6 +34,11 @@ def check() -> None:
         raise BadConfig(f"--tensorboard: TensorBoard is not installed; {INSTALL}")
 
 
+def is_kept(run: Path) -> bool:
+    """Whether a run that goes on has told TensorBoard so far, and can go on doing so."""
+    return (run / FOLDER).is_dir() and importlib.util.find_spec("tensorboard") is not None
+
+
 class Events:
     """Writes event files. Each session begins one, and hides what was told of later steps.
 
