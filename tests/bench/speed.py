@@ -3,8 +3,8 @@
     python tests/bench/speed.py [DRAWINGS.ndjson ...] [--raw RAW.ndjson ...] [--only training,...]
 
 Without drawings it draws its own doodles. Prints a table of figures and ratios; nothing here is a
-test, and nothing is judged. The sections ``cells`` and ``memory`` (many minutes) run
-where they are named.
+test, and nothing is judged. The sections ``animating``, ``cells`` and ``memory`` (many
+minutes) run where they are named.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import animating
 import cells
 import drawings
 import memory
@@ -24,7 +25,7 @@ import training
 from measuring import sketchrnn
 
 USUAL = ("starting", "sampling", "preparing", "training")
-SECTIONS = (*USUAL, "cells", "memory")
+SECTIONS = (*USUAL, "animating", "cells", "memory")
 
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as `train` has it; read when torch comes in
@@ -46,6 +47,7 @@ def main():
         sections = {
             "starting": lambda: starting.rows(ndjson, folder),
             "sampling": sampling.rows,
+            "animating": lambda: animating.rows(ndjson),
             "preparing": lambda: preparing.rows(ndjson, packed, folder, options.raw),
             "training": lambda: training.rows(packed, folder),
             "cells": lambda: cells.rows(packed),

@@ -1,0 +1,78 @@
+"""Sixteen drawings as an animation, each format beside the same frames as Pillow writes them."""
+
+from __future__ import annotations
+
+import io
+import time
+from itertools import islice
+
+import numpy as np
+from measuring import Row
+from PIL import Image
+
+from sketchrnn_cli.drawing import pictures
+from sketchrnn_cli.drawing.animation import shoot
+from sketchrnn_cli.drawing.film import Pen, Timing
+from sketchrnn_cli.drawing.morphing import shoot_morph
+from sketchrnn_cli.drawing.sheet import Style
+from sketchrnn_cli.errors import SketchError
+from sketchrnn_cli.sketches.formats import read_sketches
+
+DRAWINGS = 16
+TIMES = 3
+
+
+def rows(ndjson):
+    sketches = list(islice(read_sketches(str(ndjson)), DRAWINGS))
+    timing = Timing()
+    films = {
+        "": lambda: shoot(sketches, Style(), timing),
+        ", pen tip": lambda: shoot(sketches, Style(), timing, Pen(tip=True)),
+        ", colour by stroke": lambda: shoot(sketches, Style(), timing, Pen(color_by="stroke")),
+        ", morph of four": lambda: shoot_morph(sketches[:4], Style(), timing),
+    }
+    slow, large = _best(lambda: _whole_pictures(films[""]()))
+    yield Row("16 drawings, 30 fps, by Pillow, whole pictures", f"{slow:.2f} s", f"{large:.0f} kB")
+    for what, shot in films.items():
+        for format in pictures.ANIMATIONS:
+            seconds, size = _best(lambda shot=shot, format=format: _written(shot(), format, timing))
+            if size:
+                ratio = f"{size:.0f} kB" + (f"; {slow / seconds:.1f} times Pillow" * (not what))
+                yield Row(f"{format}{what}", f"{seconds:.2f} s", ratio)
+
+
+def _best(work):
+    """Seconds of the fastest of some runs, and kB."""
+    seconds, size = [], 0.0
+    for _ in range(TIMES):
+        started = time.perf_counter()
+        size = work() / 1000
+        seconds.append(time.perf_counter() - started)
+    return min(seconds), size
+
+
+def _written(film, format, timing):
+    stream = io.BytesIO()
+    try:
+        pictures.check(format, film.style)
+        pictures.write_film(stream, film, format, timing)
+    except SketchError:  # MP4 without its extra
+        return 0
+    return len(stream.getvalue())
+
+
+def _whole_pictures(film):
+    """A GIF of the same frames, each a whole picture that Pillow compares and packs."""
+    colors, _ = film.palette()
+    screen, pictures_, milliseconds = np.zeros((film.height, film.width), np.uint8), [], []
+    for frame in film.frames:
+        height, width = frame.pixels.shape
+        screen[frame.top : frame.top + height, frame.left : frame.left + width] = frame.pixels
+        picture = Image.fromarray(screen.copy(), "P")
+        picture.putpalette(colors.tobytes())
+        pictures_.append(picture)
+        milliseconds.append(10 * frame.ticks)
+    stream = io.BytesIO()
+    first, *others = pictures_
+    first.save(stream, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
+    return len(stream.getvalue())
