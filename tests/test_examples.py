@@ -27,6 +27,7 @@ PICTURES = {  # what is kept of a script beside it, under its name: what it make
     "plotter.py": "plotter.svg",
     "browser.py": "browser.svg",
     "banner.py": "banner.gif",
+    "moving.py": "moving.svg",
 }
 RULED = {"first_sketch.py"}  # no model draws, so every machine makes the same bytes
 OF = {"svg_folder.py": "house", "drawing_page.py": "boat"}  # what the trained models draw

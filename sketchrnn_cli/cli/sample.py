@@ -92,7 +92,7 @@ def sample(
         typer.Option(
             "--guidance",
             help="How much the word counts, 0 to 4: 1 as the model learned it, more exaggerates. "
-            "\\[default: 1.5; 1 with --latents and --complete]",
+            "\\[default: 2; 1 with --latents and --complete]",
         ),
     ] = None,
     greedy: Annotated[

@@ -57,14 +57,14 @@ def shoot(sketches: Iterable[Sketch], style: Style, timing: Timing, pen: Pen | N
     ticks[-1] += round(100 * timing.hold)
     begins, ends = schedule(sheet, in_turn=timing.in_turn)
     speed = (float(ends.max(initial=0.0)) or 1.0) / seconds  # pixels a second
+    inks = inks_of(style, pen)
     hues = np.zeros(len(begins), np.int64)
     if pen.color_by == "stroke":
+        n_colors = len(inks) - 1 - pen.tip
+        each = [np.arange(len(cell.lines)) % n_colors for cell in sheet.cells]  # of its strokes
         counts = [_n_segments(cell) for cell in sheet.cells]
-        n_colors = len(inks_of(style, pen)) - 1 - pen.tip
-        hues = 1 + np.concatenate([np.repeat(np.arange(len(each)), each) for each in counts])
-        hues = 1 + (hues - 1) % n_colors
+        hues = 1 + np.repeat(np.concatenate(each), np.concatenate(counts).astype(np.int64))
     scene = Drawn(sheet, begins / speed, ends / speed, hues, seconds, pen)
-    inks = inks_of(style, pen)
     erases = pen.tip and style.paper() is None  # what has no colour covers no tip
     return Film(
         sheet.width,

@@ -22,7 +22,7 @@ Array = npt.NDArray[np.float32]
 TEMPERATURES = (0.01, 2.0)  # lowest and highest that make sense
 LATENT_TEMPERATURES = (0.0, 4.0)  # at 0 the means of the mixture
 GUIDANCES = (0.0, 4.0)
-GUIDANCE = 1.5  # where latents are drawn, too; see tests/bench/recognisability
+GUIDANCE = 2.0  # where latents are drawn, too; see tests/bench/recognisability
 MAX_POINTS = 10_000  # of one drawing: memory is kept for every live sketch
 WORD, COMPONENT, BEGINNING = 1, 2, 3  # what is chosen besides moves
 

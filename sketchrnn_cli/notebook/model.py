@@ -99,7 +99,7 @@ class Model:
             temperature: how far chance goes, 0.01 to 2: the paper's tau, for moves.
             pen_temperature: the same for lifting the pen and ending; None: 0.5 + 0.5 tau.
             latent_temperature: the same for latents, 0 to 4; None: tau squared.
-            guidance: how much the word counts, 0 to 4; None: 1.5.
+            guidance: how much the word counts, 0 to 4; None: 2.
             greedy: no chance: always the likeliest move.
             prior: latents from N(0, I), not from where the drawings lie.
             most_likely: always the most probable latent of the word.
