@@ -9,7 +9,7 @@
 const DOWN = 0, UP = 1, END = 2;
 const CLIP = 1000; // of an offset, data units
 const CANDIDATES = 32; // latents that a beginning is tried with
-const A_WORD = 3; // as many for each, where it may be of any word
+const A_WORD = 8; // as many for each, where it may be of any word
 const STEPS = 6000; // of candidates in all, so that a long beginning is tried with fewer
 const TOGETHER = 4; // sketches that one pass over the weights serves
 
@@ -392,7 +392,8 @@ function* explain(decoder, beginning, ask, chance) {
   const known = model.latent_size > 0 || (model.n_words > 0 && open);
   const wanted = known ? Math.max(CANDIDATES, open ? A_WORD * model.words.length : 0) : 1;
   const many = Math.max(Math.min(wanted, 4), Math.min(wanted, Math.floor(STEPS / (beginning.length + 1))));
-  const words = open ? chance.spread(model.counts, many) : new Array(many).fill(ask.word);
+  // every word as often, however many drawings of it there were: none must lack a fitting latent
+  const words = open ? chance.spread(model.words.map(() => 1), many) : new Array(many).fill(ask.word);
   const candidates = words.map((word) => begin(decoder, word, chance, 1, 1));
   for (const move of [null, ...beginning]) {
     for (let first = 0; first < candidates.length; first += TOGETHER) {
