@@ -17,6 +17,7 @@ from test_cli_prompts import told
 from typer.testing import CliRunner
 
 import sketchrnn_cli as sk
+from sketchrnn_cli.cli import animate
 from sketchrnn_cli.cli import sample as command
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile, BadSketch
@@ -302,6 +303,7 @@ def test_every_format_is_saved_as_the_command_writes_it(saved, model, tmp_path, 
 
 def test_the_formats_are_those_of_the_command():
     assert command.KNOWN == notebook.FORMATS
+    assert animate.KNOWN == notebook.MOVING
 
 
 def test_an_npz_has_no_date_and_no_offset_that_does_not_fit(tmp_path):
