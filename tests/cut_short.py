@@ -51,7 +51,7 @@ WATCHED = [
 ]  # fmt: skip
 LOADED = [
     "sketchrnn_cli.cli.app", "sketchrnn_cli.inference.sampler", "sketchrnn_cli.inference.latents",
-    "sketchrnn_cli.drawing.pictures", "sketchrnn_cli.drawing.animation",
+    "sketchrnn_cli.drawing.outputs", "sketchrnn_cli.drawing.film.animation",
     "sketchrnn_cli.sketches.corpus",
 ]  # fmt: skip
 OLD = b"what was there before\n"

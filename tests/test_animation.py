@@ -12,9 +12,10 @@ import pytest
 from drawings import CAT, DOT, EMPTY, LINE, scribble
 from PIL import Image
 
-from sketchrnn_cli.drawing import gif, pictures
-from sketchrnn_cli.drawing.animation import schedule, shoot
-from sketchrnn_cli.drawing.film import LEVELS, Timing
+from sketchrnn_cli.drawing import outputs as pictures
+from sketchrnn_cli.drawing.film import gif
+from sketchrnn_cli.drawing.film.animation import schedule, shoot
+from sketchrnn_cli.drawing.film.frames import LEVELS, Timing
 from sketchrnn_cli.drawing.raster import to_png
 from sketchrnn_cli.drawing.sheet import Style, lay_out
 from sketchrnn_cli.errors import BadConfig, BadSketch

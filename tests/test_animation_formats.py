@@ -12,8 +12,11 @@ import pytest
 from drawings import CAT, DOT, EMPTY, LINE, scribble
 from PIL import Image
 
-from sketchrnn_cli.drawing import animation, apng, film, morphing, pictures
-from sketchrnn_cli.drawing.film import COLOR_BY, LEVELS, TIP, Film, Pen, Timing
+from sketchrnn_cli.drawing import outputs as pictures
+from sketchrnn_cli.drawing.film import animation, apng
+from sketchrnn_cli.drawing.film import frames as film
+from sketchrnn_cli.drawing.film import morph as morphing
+from sketchrnn_cli.drawing.film.frames import COLOR_BY, LEVELS, TIP, Film, Pen, Timing
 from sketchrnn_cli.drawing.raster import to_png
 from sketchrnn_cli.drawing.sheet import DARK, Style, rgb
 from sketchrnn_cli.errors import BadConfig
@@ -146,7 +149,7 @@ def test_mp4_shows_the_film() -> None:
 
 
 def test_the_extra_is_named_before_work_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sketchrnn_cli.drawing.mp4.find_spec", lambda name: None)
+    monkeypatch.setattr("sketchrnn_cli.drawing.film.mp4.find_spec", lambda name: None)
     with pytest.raises(BadConfig, match=r"pip install 'sketchrnn\[video\]'"):
         pictures.check("mp4", Style())
     pictures.check("webp", Style())

@@ -8,8 +8,8 @@ import pytest
 
 from sketchrnn_cli.inference import mixture
 from sketchrnn_cli.inference.beginnings import TRUST, Guesses, guess
+from sketchrnn_cli.inference.conditioning import Settings, to_model
 from sketchrnn_cli.inference.engine import Engine, condition, label_rows
-from sketchrnn_cli.inference.plan import Settings, to_model
 from sketchrnn_cli.inference.sampler import draw
 from sketchrnn_cli.sketches.sketch import to_stroke3
 

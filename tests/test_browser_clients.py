@@ -14,7 +14,8 @@ import pytest
 import reference
 
 from sketchrnn_cli.inference.engine import Engine, condition, decoder_input, label_rows
-from sketchrnn_cli.model import checkpoint, one_word, sketch_rnn_js
+from sketchrnn_cli.model import checkpoint, sketch_rnn_js
+from sketchrnn_cli.model import single_word as one_word
 
 N_STEPS = 12
 KEYS = ("pi", "muX", "muY", "sigmaX", "sigmaY", "corr", "pen")

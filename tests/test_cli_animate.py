@@ -16,7 +16,10 @@ from typer.testing import CliRunner
 
 from sketchrnn_cli.cli import animate as command
 from sketchrnn_cli.cli.app import app
-from sketchrnn_cli.drawing import animation, film, morphing, pictures
+from sketchrnn_cli.drawing import outputs as pictures
+from sketchrnn_cli.drawing.film import animation
+from sketchrnn_cli.drawing.film import frames as film
+from sketchrnn_cli.drawing.film import morph as morphing
 from sketchrnn_cli.drawing.sheet import DARK, Style
 
 CAT = {"word": "cat", "drawing": [[[0, 200, 255], [0, 30, 255]], [[50], [60]]], "seed": 3}
@@ -76,7 +79,7 @@ def test_dark_gives_way_to_a_colour_that_is_given() -> None:
 def test_without_the_extra_there_is_one_line_before_anything_is_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("sketchrnn_cli.drawing.mp4.find_spec", lambda name: None)
+    monkeypatch.setattr("sketchrnn_cli.drawing.film.mp4.find_spec", lambda name: None)
     result = run("missing.ndjson", "-o", tmp_path / "a.mp4")
     assert result.exit_code == 1
     assert "pip install 'sketchrnn[video]'" in result.stderr

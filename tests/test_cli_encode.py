@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.inference import latents
 from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus, doodles, streams
 from sketchrnn_cli.sketches.formats import ndjson
 from sketchrnn_cli.sketches.preparation import Preparation
@@ -284,7 +285,7 @@ def test_fit_puts_the_latents_of_every_word_into_the_model(worded):
 
 
 def test_fit_of_a_packed_set_takes_its_training_split_and_another_file(worded):
-    corpus.build([str(worded / "two.ndjson")], worded / "two.npz", corpus.BuildOptions())
+    building.build([str(worded / "two.ndjson")], worded / "two.npz", building.BuildOptions())
     before = (worded / "run" / "model.safetensors").read_bytes()
     out = worded / "new.safetensors"
     assert run(worded / "two.npz", "--model", worded / "run", "--fit", "-o", out).exit_code == 0

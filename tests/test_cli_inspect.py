@@ -18,10 +18,11 @@ from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.inference import score
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus, doodles, statistics
 from sketchrnn_cli.sketches.formats import ndjson
 from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
-from sketchrnn_cli.training import log
+from sketchrnn_cli.training import metrics as log
 
 KEYS = (
     "magenta_l_r", "magenta_l_kl", "nats_per_sketch", "kl_nats_per_sketch", "nats_per_point",
@@ -55,7 +56,7 @@ def place(tmp_path_factory):
     sketches = [doodles.draw(word, 0, k) for k in range(40) for word in ("star", "boat")]
     sketches[4] = Sketch((*sketches[4].strokes, *sketches[0].strokes), "star")  # the longest
     (folder / "two.ndjson").write_bytes(b"".join(map(ndjson.to_line, [*sketches, sketches[0]])))
-    corpus.build([str(folder / "two.ndjson")], folder / "two.npz", corpus.BuildOptions())
+    building.build([str(folder / "two.ndjson")], folder / "two.npz", building.BuildOptions())
     packed = corpus.Corpus.open(folder / "two.npz")
     model = tiny(
         words=("boat", "star"),
@@ -114,7 +115,7 @@ def test_a_packed_set_tells_splits_preparation_and_duplicates(place):
 
 def test_splits_of_a_sketch_rnn_file_and_its_stray_arrays_are_told(place, tmp_path):
     path = tmp_path / "cat.npz"
-    corpus.build_sketch_rnn([str(place / "two.npz")], path, corpus.BuildOptions())
+    building.build_sketch_rnn([str(place / "two.npz")], path, building.BuildOptions())
     with zipfile.ZipFile(path, "a") as archive, archive.open("odd.npy", "w") as odd:
         np.lib.format.write_array(odd, np.arange(3.0))
     facts = found(path)

@@ -18,8 +18,9 @@ from typer.testing import CliRunner
 
 from sketchrnn_cli.cli import sample as command
 from sketchrnn_cli.cli.app import app
-from sketchrnn_cli.drawing import pictures
-from sketchrnn_cli.inference import latents, plan, prompt, sampler
+from sketchrnn_cli.drawing import outputs as pictures
+from sketchrnn_cli.inference import conditioning as plan
+from sketchrnn_cli.inference import latents, prompt, sampler
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches import streams

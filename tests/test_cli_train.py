@@ -351,7 +351,7 @@ def test_a_csv_keeps_step_with_the_metrics(drawings, tmp_path):
 
 
 def test_a_csv_begun_later_has_all_lines_and_a_rollback_goes_into_it(drawings, tmp_path):
-    from sketchrnn_cli.training import log
+    from sketchrnn_cli.training import metrics as log
 
     out = tmp_path / "run"
     assert run(drawings, "-o", out, "--steps", 2, *QUICK).exit_code == 0
@@ -434,7 +434,8 @@ def trainer(drawings, tmp_path_factory):
     import torch
 
     from sketchrnn_cli.model.config import ModelConfig
-    from sketchrnn_cli.sketches.corpus import BuildOptions, Corpus, build
+    from sketchrnn_cli.sketches.build import BuildOptions, build
+    from sketchrnn_cli.sketches.corpus import Corpus
     from sketchrnn_cli.training import loop
     from sketchrnn_cli.training.config import TrainingConfig
 
@@ -448,7 +449,7 @@ def trainer(drawings, tmp_path_factory):
 
 def test_advice_is_given_once_and_only_where_it_is_due(trainer, monkeypatch):
     from sketchrnn_cli.cli import training_advice
-    from sketchrnn_cli.training.log import Metrics
+    from sketchrnn_cli.training.metrics import Metrics
 
     def losses(loss, l_kl, weight, split="valid"):
         return Metrics(1, split, loss, loss, l_kl, 1e-3, weight, 100.0, 1.0)

@@ -14,15 +14,8 @@ from datafiles import QUICKDRAW, stroke3, write_npz
 
 from sketchrnn_cli.errors import BadConfig, BadFile, BadSketch
 from sketchrnn_cli.sketches import scratch, splitting, statistics
-from sketchrnn_cli.sketches.corpus import (
-    BuildOptions,
-    Corpus,
-    build,
-    build_sketches,
-    is_packed,
-    open_or_build,
-)
-from sketchrnn_cli.sketches.packed import write_sketch_rnn
+from sketchrnn_cli.sketches.build import BuildOptions, build, build_sketches, open_or_build
+from sketchrnn_cli.sketches.corpus import Corpus, is_packed, write_sketch_rnn
 from sketchrnn_cli.sketches.sketch import from_polylines, to_stroke3
 
 

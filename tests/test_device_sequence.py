@@ -12,8 +12,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sketchrnn_cli.model import device_sequence, recurrent
 from sketchrnn_cli.model.device_sequence import Constant, Layer
 from sketchrnn_cli.model.lstm_sequence import LSTMSequence
-from sketchrnn_cli.model.packed import Packing, Workspace
+from sketchrnn_cli.model.packing import Packing, Workspace
 from sketchrnn_cli.model.sketch_rnn import SketchRNN
+from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus as corpora
 from sketchrnn_cli.sketches import doodles
 from sketchrnn_cli.training import batches, loop
@@ -256,7 +257,7 @@ def test_noise_on_a_device_does_not_depend_on_the_dealing():
 @pytest.fixture(scope="module")
 def small_corpus(tmp_path_factory):
     path = tmp_path_factory.mktemp("drawings") / "doodles.npz"
-    corpora.build_sketches(doodles.generate(12, seed=1), path, split=(50, 50, 0))
+    building.build_sketches(doodles.generate(12, seed=1), path, split=(50, 50, 0))
     return corpora.Corpus.open(path)
 
 

@@ -18,12 +18,15 @@ from typer.testing import CliRunner
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.errors import BadConfig, SketchError
 from sketchrnn_cli.model.config import ModelConfig
+from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus as corpora
 from sketchrnn_cli.sketches import doodles
 from sketchrnn_cli.sketches.formats import ndjson
-from sketchrnn_cli.training import batches, distributed, log, loop, state
+from sketchrnn_cli.training import batches, loop, state
+from sketchrnn_cli.training import metrics as log
+from sketchrnn_cli.training import process_group as distributed
 from sketchrnn_cli.training.config import TrainingConfig, to_toml
-from sketchrnn_cli.training.distributed import FaultElsewhere, Team
+from sketchrnn_cli.training.process_group import FaultElsewhere, Team
 
 CPU = torch.device("cpu")
 SMALL = ModelConfig(encoder_size=12, latent_size=6, decoder_size=24, n_mixtures=3)
@@ -37,7 +40,7 @@ PATIENCE = 300  # seconds until a test that hangs fails: cores may be busy
 @pytest.fixture(scope="module")
 def drawings(tmp_path_factory):
     path = tmp_path_factory.mktemp("drawings") / "doodles.npz"
-    corpora.build_sketches(doodles.generate(12, seed=1), path, split=(50, 50, 0))
+    building.build_sketches(doodles.generate(12, seed=1), path, split=(50, 50, 0))
     return path
 
 
@@ -307,7 +310,7 @@ def test_a_state_in_float64_is_read_back_bit_by_bit(tmp_path, corpus):
 
 def test_one_process_never_loads_what_a_team_needs():
     code = (
-        "import sys, sketchrnn_cli.training.distributed as d; d.Team.from_environment(); "
+        "import sys, sketchrnn_cli.training.process_group as d; d.Team.from_environment(); "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,9 +7,9 @@ import reference
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference import engine as engines
-from sketchrnn_cli.inference.cuda import TorchEngine, pick_device
 from sketchrnn_cli.inference.devices import open_engine
 from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.torch_engine import TorchEngine, pick_device
 
 
 def some_moves(seed, lengths):

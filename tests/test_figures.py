@@ -18,11 +18,14 @@ from matplotlib.patches import Ellipse
 from PIL import Image
 from readable import complaints, texts
 
-from sketchrnn_cli.drawing import densities, figure, latent_map, likelihoods, plots
+from sketchrnn_cli.drawing.plots import curves as plots
+from sketchrnn_cli.drawing.plots import densities, figure, likelihoods
+from sketchrnn_cli.drawing.plots import latents as latent_map
 from sketchrnn_cli.errors import BadConfig
-from sketchrnn_cli.inference import expectations, mixture, projection, score
+from sketchrnn_cli.inference import mixture, projection, score
+from sketchrnn_cli.inference import predictions as expectations
+from sketchrnn_cli.inference.conditioning import to_model
 from sketchrnn_cli.inference.engine import Engine
-from sketchrnn_cli.inference.plan import to_model
 from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
 
 LONG = "a word so long that no picture on any paper has enough room for it"

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sketchrnn_cli.errors import BadFile, BadSketch
-from sketchrnn_cli.sketches.blocks import from_sketches, take
+from sketchrnn_cli.sketches.block import from_sketches, take
 from sketchrnn_cli.sketches.formats import ndjson, read_sketches
 from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
 

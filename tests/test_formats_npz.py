@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
-from sketchrnn_cli.sketches.blocks import NO_TEST, NO_VALID, TEST, TRAIN, UNSPLIT, VALID, to_moves
+from sketchrnn_cli.sketches.block import NO_TEST, NO_VALID, TEST, TRAIN, UNSPLIT, VALID, to_moves
 from sketchrnn_cli.sketches.formats import npz, read_sketches
 
 

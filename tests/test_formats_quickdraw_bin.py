@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sketchrnn_cli.errors import BadFile
-from sketchrnn_cli.sketches.corpus import BuildOptions, Corpus, build, build_ndjson
+from sketchrnn_cli.sketches.build import BuildOptions, build, build_ndjson
+from sketchrnn_cli.sketches.corpus import Corpus
 from sketchrnn_cli.sketches.formats import ndjson, quickdraw_bin, read_sketches
 
 CAT = [[[0, 0], [255, 40], [130, 72]], [[10, 5]], [[20, 6], [30, 7]]]

@@ -20,9 +20,12 @@ from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.drawing.sheet import Style
 from sketchrnn_cli.drawing.svg import to_svg
 from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
-from sketchrnn_cli.sketches.corpus import BuildOptions, Corpus, build, build_ndjson
+from sketchrnn_cli.sketches.build import BuildOptions, build, build_ndjson
+from sketchrnn_cli.sketches.corpus import Corpus
 from sketchrnn_cli.sketches.formats import expand, read_sketches, svg
-from sketchrnn_cli.sketches.formats.svg import curves, document, drawn, frames, path
+from sketchrnn_cli.sketches.formats.svg import curves, document, path
+from sketchrnn_cli.sketches.formats.svg import transforms as frames
+from sketchrnn_cli.sketches.formats.svg import walk as drawn
 from sketchrnn_cli.sketches.simplify import fit, simplify
 from sketchrnn_cli.sketches.sketch import Sketch
 
@@ -444,7 +447,7 @@ def test_drawings_without_words_and_strokes_keep_their_places(read, tmp_path: Pa
 
 
 def test_simplified_drawings_come_back_from_a_sheet_point_for_point(tmp_path: Path) -> None:
-    from sketchrnn_cli.sketches.blocks import from_sketches
+    from sketchrnn_cli.sketches.block import from_sketches
     from sketchrnn_cli.sketches.doodles import draw
 
     sheet = [draw("snail", 0, k) for k in range(20)] + [draw("house", 0, k) for k in range(20)]

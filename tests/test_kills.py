@@ -7,7 +7,7 @@ import shutil
 import kills
 import pytest
 
-from sketchrnn_cli.training import log
+from sketchrnn_cli.training import metrics as log
 
 
 @pytest.mark.slow

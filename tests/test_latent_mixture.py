@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sketchrnn_cli.errors import BadCheckpoint, BadFile
-from sketchrnn_cli.inference import latent_mixture
+from sketchrnn_cli.inference import latent_prior as latent_mixture
 from sketchrnn_cli.inference.engine import Engine
 
 

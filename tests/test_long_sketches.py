@@ -13,8 +13,10 @@ from sketchrnn_cli.inference import score
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import ModelConfig
+from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus as corpora
-from sketchrnn_cli.training import log, loop
+from sketchrnn_cli.training import loop
+from sketchrnn_cli.training import metrics as log
 from sketchrnn_cli.training.config import TrainingConfig
 
 POINTS = 500
@@ -35,8 +37,8 @@ def corpus(tmp_path_factory):
         for _ in range(24)
     ]
     (folder / "spirals.ndjson").write_text("\n".join(lines) + "\n")
-    options = corpora.BuildOptions(max_points=POINTS, simplify=False, split=(70, 15, 15))
-    corpora.build([str(folder / "spirals.ndjson")], folder / "spirals.npz", options)
+    options = building.BuildOptions(max_points=POINTS, simplify=False, split=(70, 15, 15))
+    building.build([str(folder / "spirals.ndjson")], folder / "spirals.npz", options)
     return corpora.Corpus.open(folder / "spirals.npz")
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from sketchrnn_cli.model.config import PRESETS, ModelConfig
-from sketchrnn_cli.sketches import corpus as corpora
+from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import doodles
 from sketchrnn_cli.sketches.formats import ndjson
 from sketchrnn_cli.training import batches, loop, schedules
@@ -27,7 +27,7 @@ def corpus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("doodles")
     lines = [ndjson.to_line(doodles.draw("star", 0, k)) for k in range(30)]
     (folder / "stars.ndjson").write_bytes(b"".join(lines))
-    return corpora.open_or_build([str(folder / "stars.ndjson")], folder / "stars.npz")
+    return building.open_or_build([str(folder / "stars.ndjson")], folder / "stars.npz")
 
 
 def padded(sketches, n_max):

@@ -19,7 +19,7 @@ from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
 from sketchrnn_cli.model.loss import BLOCK, OutputNats, kl_nats, reconstruction_nats
 from sketchrnn_cli.model.lstm_sequence import LSTMSequence
 from sketchrnn_cli.model.mixture import log_density, mixture_of
-from sketchrnn_cli.model.packed import Packing, Workspace
+from sketchrnn_cli.model.packing import Packing, Workspace
 from sketchrnn_cli.model.sketch_rnn import Noise, SketchRNN
 from sketchrnn_cli.training.batches import FlatSketches, noise_of, pack
 

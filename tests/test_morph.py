@@ -11,10 +11,12 @@ import pytest
 from drawings import CAT, DOT, EMPTY, LINE, scribble
 from PIL import Image
 
-from sketchrnn_cli.drawing import gif, morph, morphing
-from sketchrnn_cli.drawing.film import LEVELS, Timing
-from sketchrnn_cli.drawing.morph import match
-from sketchrnn_cli.drawing.morphing import progress, shoot_morph
+from sketchrnn_cli.drawing.film import gif
+from sketchrnn_cli.drawing.film import matching as morph
+from sketchrnn_cli.drawing.film import morph as morphing
+from sketchrnn_cli.drawing.film.frames import LEVELS, Timing
+from sketchrnn_cli.drawing.film.matching import match
+from sketchrnn_cli.drawing.film.morph import progress, shoot_morph
 from sketchrnn_cli.drawing.raster import draw, to_png
 from sketchrnn_cli.drawing.sheet import Style, lay_out
 from sketchrnn_cli.errors import BadConfig, BadSketch

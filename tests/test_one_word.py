@@ -4,9 +4,10 @@ import networks
 import numpy as np
 import pytest
 
+from sketchrnn_cli.inference.conditioning import Plan, Settings
 from sketchrnn_cli.inference.engine import Engine, condition, decoder_input, label_rows
-from sketchrnn_cli.inference.plan import Plan, Settings
-from sketchrnn_cli.model import checkpoint, one_word
+from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.model import single_word as one_word
 
 WORDS = ("ant", "bee", "cow")
 

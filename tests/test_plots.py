@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
-from sketchrnn_cli.drawing.plots import _curve, _thinned, loss_png
+from sketchrnn_cli.drawing.plots.curves import _curve, _thinned, loss_png
 
 
 def records(n: int, kl: float = 1.0) -> list[dict[str, object]]:
@@ -66,7 +66,7 @@ def test_long_curves_are_averaged() -> None:
 
 def test_pyplot_is_never_loaded() -> None:
     code = (
-        "import sys; from sketchrnn_cli.drawing.plots import loss_png; loss_png([]);"
+        "import sys; from sketchrnn_cli.drawing.plots.curves import loss_png; loss_png([]);"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,11 +8,13 @@ from typer.testing import CliRunner
 
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.errors import BadConfig
-from sketchrnn_cli.model import products
+from sketchrnn_cli.model import onednn as products
 from sketchrnn_cli.model.config import ModelConfig
+from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus as corpora
 from sketchrnn_cli.sketches import doodles
-from sketchrnn_cli.training import loop, precision
+from sketchrnn_cli.training import device as precision
+from sketchrnn_cli.training import loop
 from sketchrnn_cli.training.config import TrainingConfig
 
 CPU = torch.device("cpu")
@@ -69,7 +71,7 @@ def test_an_unknown_precision_is_one_line():
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     path = tmp_path_factory.mktemp("corpus") / "doodles.npz"
-    corpora.build_sketches(doodles.generate(8, seed=1), path)
+    building.build_sketches(doodles.generate(8, seed=1), path)
     return corpora.Corpus.open(path)
 
 

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from quickdraw_server import drawings, serving
 
 from sketchrnn_cli.errors import BadConfig, BadFile, SketchError
+from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus, quickdraw
 from sketchrnn_cli.sketches.quickdraw import fetching
 from sketchrnn_cli.sketches.quickdraw.fetching import Patience
@@ -258,9 +259,9 @@ def test_real_drawings_by_name_are_those_of_the_file(server, cache, shared_data,
     packed = shared_data / "quickdraw" / "simplified" / "cat.ndjson.gz"
     server.files["cat"] = gzip.decompress(packed.read_bytes())
     server.script = [("cut", 1_000_000)]
-    options = corpus.BuildOptions(per_word=500)
-    corpus.build(get(server), tmp_path / "name.npz", options)
-    corpus.build([str(packed)], tmp_path / "file.npz", options)
+    options = building.BuildOptions(per_word=500)
+    building.build(get(server), tmp_path / "name.npz", options)
+    building.build([str(packed)], tmp_path / "file.npz", options)
     name, file = (corpus.Corpus.open(tmp_path / f"{kind}.npz") for kind in ("name", "file"))
     np.testing.assert_array_equal(name.hashes, file.hashes)
     np.testing.assert_array_equal(name.splits, file.splits)

@@ -12,7 +12,8 @@ from networks import tiny
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.model import checkpoint
-from sketchrnn_cli.sketches.corpus import Corpus, build_sketches
+from sketchrnn_cli.sketches.build import build_sketches
+from sketchrnn_cli.sketches.corpus import Corpus
 from sketchrnn_cli.sketches.sketch import from_polylines
 
 FOLDER = Path(__file__).parent / "bench" / "recognisability"

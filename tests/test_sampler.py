@@ -12,12 +12,13 @@ import pytest
 import reference
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
-from sketchrnn_cli.inference import plan, sampler
-from sketchrnn_cli.inference.cuda import TorchEngine
+from sketchrnn_cli.inference import conditioning as plan
+from sketchrnn_cli.inference import sampler
+from sketchrnn_cli.inference.conditioning import GUIDANCE, Settings, random_numbers, to_model
 from sketchrnn_cli.inference.engine import Engine
-from sketchrnn_cli.inference.plan import GUIDANCE, Settings, random_numbers, to_model
 from sketchrnn_cli.inference.sampler import Chooser, draw
 from sketchrnn_cli.inference.score import log_likelihood
+from sketchrnn_cli.inference.torch_engine import TorchEngine
 from sketchrnn_cli.sketches.sketch import to_stroke3
 
 WARM = Settings(temperature=1.0, max_points=40)

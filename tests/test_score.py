@@ -9,8 +9,8 @@ import reference
 
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import mixture, score
+from sketchrnn_cli.inference.conditioning import random_numbers
 from sketchrnn_cli.inference.engine import Engine
-from sketchrnn_cli.inference.plan import random_numbers
 from sketchrnn_cli.model import sketch_rnn_js
 from sketchrnn_cli.sketches.preparation import Preparation
 
@@ -174,7 +174,7 @@ def test_a_split_that_is_empty_or_unknown_is_a_fault():
 
 def test_golden_weights_like_their_own_drawings_best(shared_data):
     """Google's three decoders each find their own drawings likelier than the others do."""
-    from sketchrnn_cli.inference.plan import Settings, to_model
+    from sketchrnn_cli.inference.conditioning import Settings, to_model
     from sketchrnn_cli.inference.sampler import draw
     from sketchrnn_cli.sketches.sketch import to_stroke3
 

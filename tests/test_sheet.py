@@ -9,7 +9,7 @@ import pytest
 from drawings import CAT, DOT, EMPTY, scribble
 from PIL import Image
 
-from sketchrnn_cli.drawing import pictures
+from sketchrnn_cli.drawing import outputs as pictures
 from sketchrnn_cli.drawing.raster import to_png
 from sketchrnn_cli.drawing.sheet import MAX_DRAWINGS, Style, check_room, lay_out
 from sketchrnn_cli.drawing.svg import to_svg

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sketchrnn_cli.sketches import simplify
-from sketchrnn_cli.sketches.blocks import from_sketches
+from sketchrnn_cli.sketches.block import from_sketches
 from sketchrnn_cli.sketches.formats import ndjson
 from sketchrnn_cli.sketches.preparation import Preparation, moves_like, prepare_like
 from sketchrnn_cli.sketches.sketch import from_polylines, to_stroke3

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sketchrnn_cli.errors import BadSketch
-from sketchrnn_cli.sketches.blocks import from_moves, from_sketches, take, to_moves
+from sketchrnn_cli.sketches.block import from_moves, from_sketches, take, to_moves
 from sketchrnn_cli.sketches.sketch import (
     Sketch,
     from_polylines,

@@ -185,7 +185,7 @@ def test_a_truncated_download_says_so(shared_data):
 
 @pytest.mark.parametrize(("word", "scale"), [("bird", 71.3754), ("bear", 62.4323)])
 def test_googles_decoders_load_and_end_their_drawings(shared_data, word, scale):
-    from sketchrnn_cli.inference.plan import Settings
+    from sketchrnn_cli.inference.conditioning import Settings
     from sketchrnn_cli.inference.sampler import draw
 
     model = checkpoint.load(shared_data / "sketch-rnn-js" / f"{word}.gen.json")

@@ -10,14 +10,15 @@ import torch
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 from sketchrnn_cli.inference import score
+from sketchrnn_cli.inference.conditioning import to_model
 from sketchrnn_cli.inference.engine import Engine
-from sketchrnn_cli.inference.plan import to_model
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import ModelConfig
-from sketchrnn_cli.sketches import corpus as corpora
+from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import doodles
 from sketchrnn_cli.sketches.formats import ndjson
-from sketchrnn_cli.training import batches, latents, log, loop, schedules, state
+from sketchrnn_cli.training import batches, latents, loop, schedules, state
+from sketchrnn_cli.training import metrics as log
 from sketchrnn_cli.training.config import (
     DEFAULT_STEPS,
     TrainingConfig,
@@ -36,7 +37,7 @@ def corpus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus")
     lines = [ndjson.to_line(sketch) for sketch in doodles.generate(6, seed=1)]
     (folder / "doodles.ndjson").write_bytes(b"".join(lines))
-    return corpora.open_or_build([str(folder / "doodles.ndjson")], folder / "doodles.npz")
+    return building.open_or_build([str(folder / "doodles.ndjson")], folder / "doodles.npz")
 
 
 def trainer_of(run, corpus, config=QUICK, model=SMALL):
@@ -381,7 +382,7 @@ def test_a_file_that_is_not_toml(tmp_path):
 def test_two_hundred_steps_on_twenty_drawings_halve_the_loss(tmp_path):
     lines = [ndjson.to_line(doodles.draw("star", 0, k)) for k in range(20)]
     (tmp_path / "stars.ndjson").write_bytes(b"".join(lines))
-    stars = corpora.open_or_build([str(tmp_path / "stars.ndjson")], tmp_path / "stars.npz")
+    stars = building.open_or_build([str(tmp_path / "stars.ndjson")], tmp_path / "stars.npz")
     config = TrainingConfig(
         batch_size=20, steps=200, log_every=1, valid_every=200, learning_rate=0.004
     )

@@ -11,7 +11,7 @@ from sketchrnn_cli.cli.live import SPARE, Live
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.cli.training_display import TrainingDisplay
 from sketchrnn_cli.sketches import doodles
-from sketchrnn_cli.training.log import Metrics
+from sketchrnn_cli.training.metrics import Metrics
 
 
 class Screen(io.StringIO):

@@ -114,7 +114,10 @@ def animate(
 
     from dataclasses import replace
 
-    from sketchrnn_cli.drawing import animation, film, morphing, pictures
+    from sketchrnn_cli.drawing import outputs as pictures
+    from sketchrnn_cli.drawing.film import animation
+    from sketchrnn_cli.drawing.film import frames as film
+    from sketchrnn_cli.drawing.film import morph as morphing
     from sketchrnn_cli.drawing.sheet import DARK, MAX_DRAWINGS, Style
 
     look = _given(

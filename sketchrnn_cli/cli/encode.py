@@ -149,7 +149,7 @@ def _fit(
     json: bool,
 ) -> None:
     """Fit the latents of the model's words to drawings, and write the model."""
-    from sketchrnn_cli.inference import latent_mixture
+    from sketchrnn_cli.inference import latent_prior as latent_mixture
     from sketchrnn_cli.model import checkpoint
     from sketchrnn_cli.sketches.words import visible
 
@@ -241,7 +241,7 @@ def _of_some_length(
     Raises:
         BadSketch: one that would take the model minutes, unless these are skipped.
     """
-    from sketchrnn_cli.inference.plan import MAX_POINTS
+    from sketchrnn_cli.inference.conditioning import MAX_POINTS
     from sketchrnn_cli.sketches.preparation import prepare_like
     from sketchrnn_cli.sketches.sketch import to_stroke3
 
@@ -259,7 +259,7 @@ def _of_some_length(
 
 def _encode(network: Network, sketches: Iterator[tuple[Sketch, Array]], size: int) -> Encoded:
     """Every drawing with its mean and sigma, (Z,) each."""
-    from sketchrnn_cli.inference.plan import to_model
+    from sketchrnn_cli.inference.conditioning import to_model
 
     scale = network.checkpoint.scale_factor
     while batch := list(islice(sketches, size)):

@@ -138,7 +138,8 @@ def _browser_model(
         BadCheckpoint: the format cannot hold this model.
         BadConfig: no word, or one that the model does not know.
     """
-    from sketchrnn_cli.model import one_word, sketch_rnn_js
+    from sketchrnn_cli.model import single_word as one_word
+    from sketchrnn_cli.model import sketch_rnn_js
 
     has_encoder = found.config.encoder
     label = _word(found, name, word)

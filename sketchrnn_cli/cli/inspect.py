@@ -23,7 +23,7 @@ from sketchrnn_cli.sketches.streams import name_of, open_output
 if TYPE_CHECKING:
     from sketchrnn_cli.inference.engine import Network
     from sketchrnn_cli.model.checkpoint import Checkpoint
-    from sketchrnn_cli.sketches.blocks import Block
+    from sketchrnn_cli.sketches.block import Block
     from sketchrnn_cli.sketches.corpus import Corpus
     from sketchrnn_cli.sketches.sketch import Sketch
 
@@ -205,7 +205,7 @@ def inspect(
         lines = inspect_text.drawings(facts)
     if is_model and shows and not score:
         from sketchrnn_cli.inference import sampler
-        from sketchrnn_cli.inference.plan import Settings
+        from sketchrnn_cli.inference.conditioning import Settings
 
         settings = Settings(seed=seed)
         examples = sampler.draw(network, n_shown, settings=settings)
@@ -330,7 +330,7 @@ def _in_a_row() -> int:
 
 
 def _write_grid(path: str, format: str, examples: Iterable[Sketch]) -> None:
-    from sketchrnn_cli.drawing import pictures
+    from sketchrnn_cli.drawing import outputs as pictures
     from sketchrnn_cli.drawing.sheet import Style
 
     with open_output(path, binary=pictures.is_binary(format)) as stream:
@@ -449,7 +449,7 @@ def _scorable(drawings: Iterable[tuple[int, Sketch]], source: str) -> Iterator[t
     Raises:
         BadSketch: one that would take the model minutes.
     """
-    from sketchrnn_cli.inference.plan import MAX_POINTS
+    from sketchrnn_cli.inference.conditioning import MAX_POINTS
 
     for index, sketch in drawings:
         if sketch.n_points > MAX_POINTS:
@@ -470,7 +470,8 @@ def _drawings(
     """
     import tempfile
 
-    from sketchrnn_cli.sketches import corpus as corpora
+    from sketchrnn_cli.sketches import build as corpora
+    from sketchrnn_cli.sketches import corpus as corpus_file
     from sketchrnn_cli.sketches.formats import read_sketches
     from sketchrnn_cli.sketches.preparation import Preparation, moves_like, prepare_like
     from sketchrnn_cli.sketches.sketch import from_stroke3
@@ -480,8 +481,8 @@ def _drawings(
         yield None, enumerate(prepare_like(sketch, stored) for sketch in read_sketches(thing))
         return
     with tempfile.TemporaryDirectory(prefix="sketchrnn-", ignore_cleanup_errors=True) as folder:
-        if corpora.is_packed(evaluate):
-            corpus = corpora.Corpus.open(evaluate)
+        if corpus_file.is_packed(evaluate):
+            corpus = corpus_file.Corpus.open(evaluate)
             if stored and corpus.preparation.fit != stored.get("fit"):
                 terminal.warn(
                     f"{evaluate}: its drawings were prepared otherwise than those of the model; "
@@ -500,7 +501,7 @@ def _drawings(
                 )
             packed = Path(folder) / "packed.npz"
             corpora.build([evaluate], packed, options)
-            corpus = corpora.Corpus.open(packed)
+            corpus = corpus_file.Corpus.open(packed)
 
         def drawing(i: int) -> tuple[int, Sketch]:
             moves = moves_like(corpus.moves_of(i), corpus.preparation, stored)

@@ -81,12 +81,12 @@ def check_number(wanted: Wanted, n: int, *, histogram: bool) -> None:
         BadConfig, BadSketch: says so.
     """
     if wanted.grid is not None:
-        from sketchrnn_cli.drawing import pictures
+        from sketchrnn_cli.drawing import outputs as pictures
         from sketchrnn_cli.drawing.sheet import Style
 
         pictures.check_room(n, format_of("--grid", wanted.grid), Style())
     if wanted.plot is not None and histogram:
-        from sketchrnn_cli.drawing.likelihoods import MOST
+        from sketchrnn_cli.drawing.plots.likelihoods import MOST
 
         if n > 2 * MOST:
             raise BadConfig(f"-n {n}: at most {2 * MOST} drawings go under a plot")
@@ -157,8 +157,8 @@ def gather(wanted: Wanted, count: int | None, seed: int) -> Gathered:
 
 def own(network: Network, wanted: Wanted, count: int | None, seed: int) -> Gathered:
     """The same of drawings by the model itself, from where its latents lie."""
-    from sketchrnn_cli.inference import wish
-    from sketchrnn_cli.inference.plan import Settings
+    from sketchrnn_cli.inference import request as wish
+    from sketchrnn_cli.inference.conditioning import Settings
 
     gathered = gather(wanted, count, seed)
     if wanted.densities is not None:
@@ -180,9 +180,9 @@ def draw_map(network: Network, wanted: Wanted, gathered: Gathered, seed: int) ->
     """
     import numpy as np
 
-    from sketchrnn_cli.drawing import latent_map
+    from sketchrnn_cli.drawing.plots import latents as latent_map
     from sketchrnn_cli.inference import projection
-    from sketchrnn_cli.inference.plan import to_model
+    from sketchrnn_cli.inference.conditioning import to_model
     from sketchrnn_cli.sketches.sketch import to_stroke3
 
     path, method = str(wanted.map), wanted.projection or projection.METHODS[0]
@@ -208,8 +208,9 @@ def draw_map(network: Network, wanted: Wanted, gathered: Gathered, seed: int) ->
 
 def _own_latents(network: Network, n: int, seed: int) -> tuple[list[Sketch], Any]:
     """Drawings by a model at the latents it would draw from, as widely as they lie."""
-    from sketchrnn_cli.inference import interpolation, wish
-    from sketchrnn_cli.inference.plan import Settings
+    from sketchrnn_cli.inference import interpolation
+    from sketchrnn_cli.inference import request as wish
+    from sketchrnn_cli.inference.conditioning import Settings
 
     settings = Settings(seed=seed, latent_temperature=1.0)
     asked = wish.of_anything(min(n, SAMPLES))
@@ -223,8 +224,8 @@ def draw_densities(network: Network, wanted: Wanted, gathered: Gathered) -> Fact
     Raises:
         BadConfig: no such drawing, or no such step of it.
     """
-    from sketchrnn_cli.drawing import densities
-    from sketchrnn_cli.inference import expectations
+    from sketchrnn_cli.drawing.plots import densities
+    from sketchrnn_cli.inference import predictions as expectations
 
     path = str(wanted.densities)
     if gathered.one is None:
@@ -272,7 +273,7 @@ def densities_line(facts: Facts) -> str:
 
 def draw_histogram(path: str, scores: Sequence[Facts], examples: Sequence[Sketch]) -> None:
     """Likelihoods of all drawings, and the worst and the best of them."""
-    from sketchrnn_cli.drawing import likelihoods
+    from sketchrnn_cli.drawing.plots import likelihoods
 
     n_worst = -(-len(examples) // 2)
     values = [score["per_prediction"] for score in scores]
@@ -287,8 +288,8 @@ def draw_curves(path: str, runs: Sequence[str]) -> None:
         BadConfig: more runs than are told apart in print.
         BadFile: one of them has no losses.
     """
-    from sketchrnn_cli.drawing import plots
-    from sketchrnn_cli.training import log
+    from sketchrnn_cli.drawing.plots import curves as plots
+    from sketchrnn_cli.training import metrics as log
 
     if len(runs) > plots.MAX_RUNS:
         raise BadConfig(f"{len(runs)} runs: at most {plots.MAX_RUNS} are told apart in one plot")

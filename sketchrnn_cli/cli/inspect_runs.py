@@ -27,7 +27,7 @@ def facts_of(run: Path, n_train: int | None) -> Facts:
         run: the folder.
         n_train: training drawings, where that is known.
     """
-    from sketchrnn_cli.training import log
+    from sketchrnn_cli.training import metrics as log
 
     settings = _settings(run)
     last: dict[str, Facts | None] = {"train": None, "valid": None}

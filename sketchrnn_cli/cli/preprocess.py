@@ -92,7 +92,7 @@ def preprocess(
     if Path(out).is_file() and not overwrite:
         raise BadFile(f"{out}: exists; give --overwrite to replace it")
 
-    from sketchrnn_cli.sketches import corpus
+    from sketchrnn_cli.sketches import build as corpus
 
     options = corpus.BuildOptions(
         fit=fit,

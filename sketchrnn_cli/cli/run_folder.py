@@ -15,7 +15,7 @@ from sketchrnn_cli.training.config import TrainingConfig, read_toml, to_toml
 
 if TYPE_CHECKING:
     from sketchrnn_cli.sketches.corpus import Corpus
-    from sketchrnn_cli.training.distributed import Team
+    from sketchrnn_cli.training.process_group import Team
 
 DOODLES_PER_WORD = 1000
 CORPUS = "state/corpus.npz"  # in a run folder: the drawings, unless a packed set was given
@@ -137,7 +137,7 @@ def begin(
     So bad drawings leave nothing behind, and a run that is overwritten goes only when the new
     one's drawings are good.
     """
-    from sketchrnn_cli.sketches import corpus as corpora
+    from sketchrnn_cli.sketches import corpus as corpus_file
     from sketchrnn_cli.sketches.streams import open_output, reason
 
     fresh, old = run.parent / f".{run.name}.new", run.parent / f".{run.name}.old"
@@ -169,13 +169,14 @@ def begin(
         if old.exists() and not run.exists():
             old.rename(run)
         shutil.rmtree(fresh, ignore_errors=True)
-    corpus = corpora.Corpus.open(run / CORPUS if own else Path(str(record["packed"])))
+    corpus = corpus_file.Corpus.open(run / CORPUS if own else Path(str(record["packed"])))
     return corpus, record, model
 
 
 def refuse_to_forget(run: Path) -> None:
     """Refuse to begin anew what has been under way, for want of a saved state."""
-    from sketchrnn_cli.training import log, state
+    from sketchrnn_cli.training import metrics as log
+    from sketchrnn_cli.training import state
 
     if any(log.Lines(run)):
         raise BadFile(
@@ -186,14 +187,15 @@ def refuse_to_forget(run: Path) -> None:
 
 def is_packed_set(sources: list[str]) -> bool:
     """Whether the drawings are one packed set, which is read where it lies."""
-    from sketchrnn_cli.sketches.packed import is_packed
+    from sketchrnn_cli.sketches.corpus import is_packed
 
     return len(sources) == 1 and is_packed(sources[0])
 
 
 def _pack(sources: list[str], path: Path, terminal: Terminal, local: Local) -> Corpus:
     """The drawings of these sources, or practice doodles, packed at a path."""
-    from sketchrnn_cli.sketches import corpus as corpora
+    from sketchrnn_cli.sketches import build as corpora
+    from sketchrnn_cli.sketches import corpus as corpus_file
     from sketchrnn_cli.sketches import doodles
 
     if sources:
@@ -203,7 +205,7 @@ def _pack(sources: list[str], path: Path, terminal: Terminal, local: Local) -> C
         return packed
     terminal.say("no DATA: practising on built-in doodles")
     corpora.build_sketches(doodles.generate(DOODLES_PER_WORD, seed=0), path)
-    return corpora.Corpus.open(path)
+    return corpus_file.Corpus.open(path)
 
 
 def own_corpus(

@@ -23,7 +23,7 @@ from sketchrnn_cli.sketches import streams
 
 if TYPE_CHECKING:
     from sketchrnn_cli.drawing.sheet import Style
-    from sketchrnn_cli.inference.plan import Settings
+    from sketchrnn_cli.inference.conditioning import Settings
     from sketchrnn_cli.inference.prompt import Prompt
     from sketchrnn_cli.sketches.sketch import Sketch
 
@@ -210,7 +210,7 @@ def sample(
         complete = downloads.local([complete], terminal)[0]
 
     from sketchrnn_cli.inference import devices, interpolation
-    from sketchrnn_cli.inference.wish import grant
+    from sketchrnn_cli.inference.request import grant
     from sketchrnn_cli.model import checkpoint
 
     devices.check(device)
@@ -389,7 +389,7 @@ def _corners(asked: Prompt | None, count: int | None, latents: str | None) -> in
 
 def _latent_temperature() -> float:
     """That of all rows: the latents of a drawing at the default temperature."""
-    from sketchrnn_cli.inference.plan import Settings
+    from sketchrnn_cli.inference.conditioning import Settings
 
     return Settings().temperature ** 2
 
@@ -415,7 +415,7 @@ def _check_room(
     """
     if kind in ("ndjson", "npz", SHOWN):
         return
-    from sketchrnn_cli.drawing import pictures
+    from sketchrnn_cli.drawing import outputs as pictures
 
     pictures.check(kind, _style(temps, shape))
     pictures.check_room(n, kind, _style(temps, shape))
@@ -442,7 +442,7 @@ def _settings(
     seed: int,
     max_points: int | None,
 ) -> Settings:
-    from sketchrnn_cli.inference.plan import (
+    from sketchrnn_cli.inference.conditioning import (
         GUIDANCES,
         LATENT_TEMPERATURES,
         TEMPERATURES,
@@ -520,6 +520,6 @@ def _write(
 
             write_sketches(stream, sketches, n)
         else:
-            from sketchrnn_cli.drawing import pictures
+            from sketchrnn_cli.drawing import outputs as pictures
 
             pictures.write(stream, sketches, kind, _style(temps, shape))

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     import torch
 
     from sketchrnn_cli.sketches.corpus import Corpus
-    from sketchrnn_cli.training.distributed import Team
     from sketchrnn_cli.training.loop import Trainer
+    from sketchrnn_cli.training.process_group import Team
     from sketchrnn_cli.training.tensorboard import Events
 
 CLASSIC = "magenta"  # the preset whose decoder is told no words
@@ -139,7 +139,7 @@ def train(
     that torchrun started share every batch.
     """
     from sketchrnn_cli.sketches import quickdraw
-    from sketchrnn_cli.training import distributed
+    from sketchrnn_cli.training import process_group as distributed
     from sketchrnn_cli.training import tensorboard as event_files
 
     limit_threads(distributed.threads_each() if threads is None else threads)
@@ -237,7 +237,8 @@ def train(
         # torch loads here, 1.5 s: after everything that can be wrong has been looked at
         from sketchrnn_cli.cli import training_display
         from sketchrnn_cli.sketches.streams import open_output
-        from sketchrnn_cli.training import log, loop, state
+        from sketchrnn_cli.training import loop, state
+        from sketchrnn_cli.training import metrics as log
 
         loop.set_threads(threads, model, training, world=team.world)
         with team.together():
@@ -321,8 +322,8 @@ def _home(team: Team, device: str) -> torch.device:
 def _check_device(device: str, model: ModelConfig, training: TrainingConfig) -> None:
     """Refuse what is not there before anything is prepared; the usual devices are."""
     if device not in ("auto", "cpu") or training.precision == "bfloat16":
+        from sketchrnn_cli.training.device import products_type
         from sketchrnn_cli.training.loop import choose_device
-        from sketchrnn_cli.training.precision import products_type
 
         products_type(training.precision, choose_device(device), model)
 
@@ -332,7 +333,8 @@ def _run(trainer: Trainer, terminal: Terminal, stopped: list[int], events: Event
     from sketchrnn_cli.cli.training_advice import Advice
     from sketchrnn_cli.cli.training_display import TrainingDisplay
     from sketchrnn_cli.cli.training_pictures import Pictures
-    from sketchrnn_cli.training import log, loop
+    from sketchrnn_cli.training import loop
+    from sketchrnn_cli.training import metrics as log
 
     last_step = None if trainer.last_step == sys.maxsize else trainer.last_step
     first = trainer.team.is_first
@@ -386,7 +388,7 @@ def _fit_latents(trainer: Trainer, terminal: Terminal) -> None:
 
     While training, one Gaussian a word does; what a model ends with is a mixture of them.
     """
-    from sketchrnn_cli.inference import latent_mixture
+    from sketchrnn_cli.inference import latent_prior as latent_mixture
     from sketchrnn_cli.inference.engine import Engine
     from sketchrnn_cli.model import checkpoint
 

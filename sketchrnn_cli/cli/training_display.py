@@ -16,8 +16,8 @@ from sketchrnn_cli.cli.terminal import Terminal, inked, knows_braille
 
 if TYPE_CHECKING:
     from sketchrnn_cli.sketches.sketch import Sketch
-    from sketchrnn_cli.training.log import Metrics
     from sketchrnn_cli.training.loop import Trainer
+    from sketchrnn_cli.training.metrics import Metrics
 
 PLAIN_SECONDS = 10.0  # between lines where stderr is no terminal
 TICK = 0.25  # seconds between looks at the clock,

@@ -50,11 +50,11 @@ class Pictures:
 
     def draw(self) -> None:
         """loss.png, and a sheet of samples of this step. One that fails does not stop a run."""
-        from sketchrnn_cli.drawing import plots
+        from sketchrnn_cli.drawing.plots import curves as plots
         from sketchrnn_cli.drawing.raster import to_png
         from sketchrnn_cli.drawing.sheet import Style
         from sketchrnn_cli.model.checkpoint import write_atomic
-        from sketchrnn_cli.training import log
+        from sketchrnn_cli.training import metrics as log
 
         run, step = self.trainer.run, self.trainer.progress.step
         try:
@@ -72,7 +72,8 @@ class Pictures:
 
     def _samples(self) -> list[Sketch]:
         """Drawings by the model as it stands."""
-        from sketchrnn_cli.inference import plan, sampler
+        from sketchrnn_cli.inference import conditioning as plan
+        from sketchrnn_cli.inference import sampler
         from sketchrnn_cli.inference.engine import Engine
 
         begun, step = time.monotonic(), self.trainer.progress.step

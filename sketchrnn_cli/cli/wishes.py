@@ -12,11 +12,11 @@ from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 from sketchrnn_cli.sketches import streams
 
 if TYPE_CHECKING:
+    from sketchrnn_cli.inference.conditioning import Settings
     from sketchrnn_cli.inference.engine import Network
     from sketchrnn_cli.inference.latents import Latents
-    from sketchrnn_cli.inference.plan import Settings
     from sketchrnn_cli.inference.prompt import Prompt, Thing
-    from sketchrnn_cli.inference.wish import Wish
+    from sketchrnn_cli.inference.request import Wish
     from sketchrnn_cli.model.checkpoint import Checkpoint
     from sketchrnn_cli.sketches.sketch import Sketch
 
@@ -42,7 +42,7 @@ def understand(checkpoint: Checkpoint, text: str, name: str, *, strict: bool) ->
         BadConfig: it cannot be understood.
         BadCheckpoint: the model is told no words, and knows more than one.
     """
-    from sketchrnn_cli.inference import wish
+    from sketchrnn_cli.inference import request as wish
 
     try:
         return wish.understand(checkpoint, text, name, strict=strict)
@@ -59,7 +59,7 @@ def of(checkpoint: Checkpoint, settings: Settings, options: Options) -> Wish:
         BadConfig: options that do not go together, or with this model.
         BadFile: latents or beginnings that cannot be read.
     """
-    from sketchrnn_cli.inference import wish
+    from sketchrnn_cli.inference import request as wish
 
     prompt = options.prompt
     if options.latents is not None or options.complete is not None:
@@ -87,7 +87,8 @@ def one_by_one(network: Network, settings: Settings, options: Options) -> Iterat
     Raises:
         BadConfig, BadFile: as ``of``.
     """
-    from sketchrnn_cli.inference import latents, wish
+    from sketchrnn_cli.inference import latents
+    from sketchrnn_cli.inference import request as wish
     from sketchrnn_cli.sketches.formats import read_sketches
 
     checkpoint = network.checkpoint
@@ -122,7 +123,7 @@ def _told(options: Options) -> tuple[Thing | None, int]:
 
 
 def _only_thing(prompt: Prompt, option: str) -> Thing:
-    from sketchrnn_cli.inference import wish
+    from sketchrnn_cli.inference import request as wish
 
     thing = wish.only_thing(prompt)
     if thing is None:
@@ -145,7 +146,7 @@ def _check_encoder(checkpoint: Checkpoint, options: Options) -> None:
 
 
 def _of_latents(checkpoint: Checkpoint, found: Latents, options: Options, count: int) -> Wish:
-    from sketchrnn_cli.inference import wish
+    from sketchrnn_cli.inference import request as wish
 
     try:
         return wish.of_latents(checkpoint, found, frames=options.frames, count=count)
@@ -175,7 +176,7 @@ def _of_beginnings(
     first: int,
 ) -> Wish:
     """Beginnings, of which the first is number ``first`` of its source."""
-    from sketchrnn_cli.inference import wish
+    from sketchrnn_cli.inference import request as wish
 
     asked = wish.of_beginnings(checkpoint, begun, count=count)
     for number, moves in enumerate((asked.prefixes or [])[::count], start=first):

@@ -31,6 +31,6 @@ def open_engine(checkpoint: Checkpoint, device: str = "auto") -> Network:
     check(device)
     if device in ("auto", "cpu"):
         return Engine(checkpoint)
-    from sketchrnn_cli.inference.cuda import TorchEngine  # torch loads here
+    from sketchrnn_cli.inference.torch_engine import TorchEngine  # torch loads here
 
     return TorchEngine(checkpoint, device)

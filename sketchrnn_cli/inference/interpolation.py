@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.inference.conditioning import GUIDANCE, Plan, Settings
 from sketchrnn_cli.inference.engine import Network, label_rows
 from sketchrnn_cli.inference.latents import lerp, slerp
-from sketchrnn_cli.inference.plan import GUIDANCE, Plan, Settings
-from sketchrnn_cli.inference.wish import Wish
+from sketchrnn_cli.inference.request import Wish
 
 Array = npt.NDArray[np.float32]
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference.beginnings import TRUST
+from sketchrnn_cli.inference.conditioning import GUIDANCE, Settings
 from sketchrnn_cli.inference.engine import Engine
-from sketchrnn_cli.inference.plan import GUIDANCE, Settings
 from sketchrnn_cli.inference.sampler import draw
 from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.sketches.preparation import Preparation

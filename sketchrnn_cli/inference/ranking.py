@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Any
 
 from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.inference.conditioning import to_model
 from sketchrnn_cli.inference.engine import Network
-from sketchrnn_cli.inference.plan import to_model
 from sketchrnn_cli.inference.score import log_likelihood
 from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
 

@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference import mixture
+from sketchrnn_cli.inference.conditioning import Plan, Settings, to_model
 from sketchrnn_cli.inference.engine import Decoding, Network, check_latents, label_rows
-from sketchrnn_cli.inference.plan import Plan, Settings, to_model
 from sketchrnn_cli.sketches.sketch import START, Sketch
 
 Array = npt.NDArray[np.float32]

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import mixture
+from sketchrnn_cli.inference.conditioning import random_numbers, to_model
 from sketchrnn_cli.inference.engine import Network, condition, decoder_input, label_rows
-from sketchrnn_cli.inference.plan import random_numbers, to_model
 from sketchrnn_cli.sketches.preparation import Preparation, moves_like
 
 Array = npt.NDArray[np.float32]

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from sketchrnn_cli.model import recurrent
 from sketchrnn_cli.model.config import ModelConfig
-from sketchrnn_cli.model.packed import Packing
+from sketchrnn_cli.model.packing import Packing
 from sketchrnn_cli.model.recurrent import glorot
 
 

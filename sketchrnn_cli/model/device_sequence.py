@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, split_with_sizes
 
-from sketchrnn_cli.model.packed import Packing, copied, steps_and_ranks
+from sketchrnn_cli.model.packing import Packing, copied, steps_and_ranks
 
 
 class Layer(NamedTuple):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sketchrnn_cli.model import recurrent
 from sketchrnn_cli.model.config import ModelConfig
-from sketchrnn_cli.model.packed import Packing
+from sketchrnn_cli.model.packing import Packing
 
 
 class Encoder(nn.Module):

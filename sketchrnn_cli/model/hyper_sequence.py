@@ -18,8 +18,7 @@ import torch
 from torch import Tensor, split_with_sizes
 
 from sketchrnn_cli.model.normalised import Normalised, Norms, scaled
-from sketchrnn_cli.model.packed import Packing, Workspace
-from sketchrnn_cli.model.products import (
+from sketchrnn_cli.model.onednn import (
     PADDED_TO,
     ROWS_PADDED_TO,
     StepWeights,
@@ -27,6 +26,7 @@ from sketchrnn_cli.model.products import (
     planned,
     weight_gradient,
 )
+from sketchrnn_cli.model.packing import Packing, Workspace
 
 SCALES = 8  # embeddings that scale: four gates of x, four of h; then come four that shift
 EMBEDDINGS = 12

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, split_with_sizes
 
 from sketchrnn_cli.model.normalised import Normalised, Norms, scaled
-from sketchrnn_cli.model.packed import Packing, Workspace
-from sketchrnn_cli.model.products import (
+from sketchrnn_cli.model.onednn import (
     PADDED_TO,
     ROWS_PADDED_TO,
     StepWeights,
@@ -24,6 +23,7 @@ from sketchrnn_cli.model.products import (
     planned,
     weight_gradient,
 )
+from sketchrnn_cli.model.packing import Packing, Workspace
 
 PARTS = 7  # tensors of a layer
 

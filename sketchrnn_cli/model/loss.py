@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sketchrnn_cli.model.mixture import log_density, mixture_of
-from sketchrnn_cli.model.products import StepWeights
+from sketchrnn_cli.model.onednn import StepWeights
 
 END = 2  # pen class
 BLOCK = 2048  # rows whose loss is worked out together on a CPU

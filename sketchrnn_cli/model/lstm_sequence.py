@@ -16,8 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, split_with_sizes
 
-from sketchrnn_cli.model.packed import Packing, Workspace
-from sketchrnn_cli.model.products import (
+from sketchrnn_cli.model.onednn import (
     PADDED_TO,
     ROWS_PADDED_TO,
     StepWeights,
@@ -25,6 +24,7 @@ from sketchrnn_cli.model.products import (
     planned,
     weight_gradient,
 )
+from sketchrnn_cli.model.packing import Packing, Workspace
 
 
 def _laid_out(w_x: Tensor, w_h: Tensor, b: Tensor, width: int, dtype: torch.dtype) -> Tensor:

@@ -19,7 +19,7 @@ from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.hyper_sequence import EMBEDDINGS, SCALES, HyperSequence, HyperWeights
 from sketchrnn_cli.model.layer_norm_sequence import LayerNormSequence
 from sketchrnn_cli.model.lstm_sequence import LSTMSequence
-from sketchrnn_cli.model.packed import Packing, Workspace
+from sketchrnn_cli.model.packing import Packing, Workspace
 from sketchrnn_cli.model.step import step
 
 BY_HAND = ("cpu",)  # devices on which a kernel more costs nothing

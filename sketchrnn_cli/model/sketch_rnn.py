@@ -16,7 +16,7 @@ from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.decoder import Decoder
 from sketchrnn_cli.model.encoder import Encoder
 from sketchrnn_cli.model.loss import OutputNats, kl_nats
-from sketchrnn_cli.model.packed import Packing
+from sketchrnn_cli.model.packing import Packing
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from sketchrnn_cli.sketches import streams
 from sketchrnn_cli.sketches.sketch import Sketch
 
 if TYPE_CHECKING:
-    from sketchrnn_cli.drawing.film import Film, Pen, Timing
+    from sketchrnn_cli.drawing.film.frames import Film, Pen, Timing
     from sketchrnn_cli.drawing.sheet import Style
 
 Array = npt.NDArray[np.float32]
@@ -155,7 +155,7 @@ class Drawings:
         if not self.sketches:
             raise BadSketch(f"{path}: no drawings to save")
         if kind in MOVING:
-            from sketchrnn_cli.drawing import pictures
+            from sketchrnn_cli.drawing import outputs as pictures
             from sketchrnn_cli.drawing.sheet import Style
 
             pictures.check(kind, Style())
@@ -169,7 +169,7 @@ class Drawings:
 
                 write_sketches(stream, self.sketches, len(self))
             else:
-                from sketchrnn_cli.drawing import pictures
+                from sketchrnn_cli.drawing import outputs as pictures
                 from sketchrnn_cli.drawing.sheet import Style
 
                 pictures.write(stream, self.sketches, kind, Style())
@@ -207,7 +207,7 @@ class Drawings:
             BadSketch: no drawings, or a single one to morph.
             BadConfig: a number out of range, or more pixels than an animation should have.
         """
-        from sketchrnn_cli.drawing.film import Pen, Timing
+        from sketchrnn_cli.drawing.film.frames import Pen, Timing
         from sketchrnn_cli.drawing.sheet import DARK, Style
 
         for name, given in (
@@ -270,9 +270,9 @@ class Animation:
         cls, sketches: tuple[Sketch, ...], style: Style, timing: Timing, pen: Pen | None
     ) -> Animation:
         """Of a pen that draws, or without one of a morph."""
-        from sketchrnn_cli.drawing.animation import shoot
-        from sketchrnn_cli.drawing.morphing import shoot_morph
-        from sketchrnn_cli.drawing.pictures import write_film
+        from sketchrnn_cli.drawing.film.animation import shoot
+        from sketchrnn_cli.drawing.film.morph import shoot_morph
+        from sketchrnn_cli.drawing.outputs import write_film
 
         again: Callable[[], Film]
         if pen is None:
@@ -293,7 +293,7 @@ class Animation:
             BadFile: another suffix, or a file that cannot be written.
             BadConfig: .mp4 without the extra ``video``.
         """
-        from sketchrnn_cli.drawing import pictures
+        from sketchrnn_cli.drawing import outputs as pictures
 
         kind = _kind(path, MOVING)
         film = self.shoot()

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.sketches import simplify
-from sketchrnn_cli.sketches.blocks import Block, Moves, from_sketches
+from sketchrnn_cli.sketches.block import Block, Moves, from_sketches
 from sketchrnn_cli.sketches.sketch import BOX, Sketch
 
 LARGEST = 1e10  # pixels, data units; nothing is as large

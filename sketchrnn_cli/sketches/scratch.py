@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from sketchrnn_cli import files
 from sketchrnn_cli.errors import BadFile
-from sketchrnn_cli.sketches.blocks import Block, Ints, Moves, per_drawing, to_moves
+from sketchrnn_cli.sketches.block import Block, Ints, Moves, per_drawing, to_moves
 from sketchrnn_cli.sketches.streams import STDIO, reason
 
 NAME = "sketchrnn"  # of scratch folders

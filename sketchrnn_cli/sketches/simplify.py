@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sketchrnn_cli.sketches.blocks import (
+from sketchrnn_cli.sketches.block import (
     Block,
     Bools,
     Floats,

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig
-from sketchrnn_cli.sketches.blocks import NO_TEST, NO_VALID, TEST, TRAIN, UNSPLIT, VALID
+from sketchrnn_cli.sketches.block import NO_TEST, NO_VALID, TEST, TRAIN, UNSPLIT, VALID
 
 BUCKET = 250_000  # distinct drawings compared at once, or somewhat more
 PIECE = 1 << 18  # drawings looked at together

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.sketches import formats
-from sketchrnn_cli.sketches.blocks import (
+from sketchrnn_cli.sketches.block import (
     NO_TEST,
     NO_VALID,
     TEST,
@@ -21,7 +21,7 @@ from sketchrnn_cli.sketches.blocks import (
     boxes,
     to_moves,
 )
-from sketchrnn_cli.sketches.packed import SPLITS, Corpus
+from sketchrnn_cli.sketches.corpus import SPLITS, Corpus
 from sketchrnn_cli.sketches.scratch import fingerprints
 from sketchrnn_cli.sketches.sketch import Sketch
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from sketchrnn_cli.model.config import ModelConfig
-from sketchrnn_cli.model.packed import Packing, copied, steps_and_ranks
+from sketchrnn_cli.model.packing import Packing, copied, steps_and_ranks
 from sketchrnn_cli.model.sketch_rnn import Noise, PackedBatch
 from sketchrnn_cli.sketches.sketch import START
 from sketchrnn_cli.training.config import TrainingConfig

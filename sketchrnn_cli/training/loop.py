@@ -23,10 +23,12 @@ from sketchrnn_cli.errors import BadCheckpoint, BadConfig, SketchError
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.sketch_rnn import SketchRNN
-from sketchrnn_cli.training import batches, latents, log, precision, schedules, state
+from sketchrnn_cli.training import batches, latents, schedules, state
+from sketchrnn_cli.training import device as precision
+from sketchrnn_cli.training import metrics as log
 from sketchrnn_cli.training.config import TrainingConfig
-from sketchrnn_cli.training.distributed import Team
-from sketchrnn_cli.training.log import Metrics
+from sketchrnn_cli.training.metrics import Metrics
+from sketchrnn_cli.training.process_group import Team
 from sketchrnn_cli.training.state import Arrays, Progress
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from sketchrnn_cli.errors import BadConfig, BadFile
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-    from sketchrnn_cli.training.log import Metrics
+    from sketchrnn_cli.training.metrics import Metrics
 
 FOLDER = "tensorboard"
 INSTALL = "pip install 'sketchrnn[tensorboard]'"

@@ -23,7 +23,7 @@ from attack import (
 )
 from datafiles import QUICKDRAW, member, stroke3, write_npz
 
-from sketchrnn_cli.sketches import packed
+from sketchrnn_cli.sketches import corpus as packed
 
 
 def _good() -> bytes:

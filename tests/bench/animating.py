@@ -10,10 +10,10 @@ import numpy as np
 from measuring import Row
 from PIL import Image
 
-from sketchrnn_cli.drawing import pictures
-from sketchrnn_cli.drawing.animation import shoot
-from sketchrnn_cli.drawing.film import Pen, Timing
-from sketchrnn_cli.drawing.morphing import shoot_morph
+from sketchrnn_cli.drawing import outputs as pictures
+from sketchrnn_cli.drawing.film.animation import shoot
+from sketchrnn_cli.drawing.film.frames import Pen, Timing
+from sketchrnn_cli.drawing.film.morph import shoot_morph
 from sketchrnn_cli.drawing.sheet import Style
 from sketchrnn_cli.errors import SketchError
 from sketchrnn_cli.sketches.formats import read_sketches

@@ -16,8 +16,8 @@ import numpy as np
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.inference import mixture
 from sketchrnn_cli.inference.beginnings import TRUST
+from sketchrnn_cli.inference.conditioning import Plan, Settings, to_model
 from sketchrnn_cli.inference.engine import Engine, condition, label_rows
-from sketchrnn_cli.inference.plan import Plan, Settings, to_model
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches.corpus import Corpus
 

@@ -37,7 +37,7 @@ def network(preset="base", mean=None, **sizes):
 
 def draw(engine, n, max_points=250):
     from sketchrnn_cli.inference import sampler
-    from sketchrnn_cli.inference.plan import Settings
+    from sketchrnn_cli.inference.conditioning import Settings
 
     return list(sampler.draw(engine, n, settings=Settings(seed=1, max_points=max_points)))
 
@@ -75,8 +75,8 @@ def one():
 def rows():
     import peer
 
+    from sketchrnn_cli.inference.conditioning import to_model
     from sketchrnn_cli.inference.engine import Engine
-    from sketchrnn_cli.inference.plan import to_model
     from sketchrnn_cli.sketches.sketch import to_stroke3
 
     found = (

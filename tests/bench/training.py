@@ -27,7 +27,8 @@ def mean_points(corpus):
 
 
 def subset(corpus, chosen, path):
-    from sketchrnn_cli.sketches.corpus import Corpus, build_sketches
+    from sketchrnn_cli.sketches.build import build_sketches
+    from sketchrnn_cli.sketches.corpus import Corpus
 
     build_sketches((corpus.sketch(int(i)) for i in chosen), path, split=(98, 1, 1))
     return Corpus.open(path)
@@ -60,7 +61,7 @@ def precisions():
     """Those that this processor multiplies in."""
     import torch
 
-    from sketchrnn_cli.training.precision import bfloat16_there
+    from sketchrnn_cli.training.device import bfloat16_there
 
     both = bfloat16_there(torch.device("cpu"))
     return ("float32", "bfloat16") if both else ("float32",)

@@ -26,7 +26,7 @@ from mutators import TEXTS
 
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.model import checkpoint, sketch_rnn_js
-from sketchrnn_cli.sketches import corpus
+from sketchrnn_cli.sketches import build as building
 
 PATIENCE = 20  # seconds of processor time; a command that asks for much is given up then
 LATIN1 = "caf\udce9.ndjson"  # as Python has a name that is not UTF-8
@@ -121,7 +121,8 @@ def check(ended: Ended) -> None:
 
 def fill(folder: Path) -> None:
     """Small files of every kind that a command takes."""
-    from sketchrnn_cli.training import log, state
+    from sketchrnn_cli.training import metrics as log
+    from sketchrnn_cli.training import state
 
     cat = datafiles.QUICKDRAW
     (folder / "d.ndjson").write_bytes(cat * 3 + cat.replace(b"cat", b"dog") * 2)
@@ -133,7 +134,7 @@ def fill(folder: Path) -> None:
         valid=datafiles.stroke3(2, 1),
         test=datafiles.stroke3(2, 2),
     )
-    corpus.build([str(folder / "d.ndjson")], folder / "p.npz", corpus.BuildOptions(threads=1))
+    building.build([str(folder / "d.ndjson")], folder / "p.npz", building.BuildOptions(threads=1))
     record = b"\1\0\0\0\0\0\0\0US\1\0\0\0\1\1\0\3\0\0\x20\xff\0\x40\xff"
     (folder / "d.bin").write_bytes(record * 3)
     path = "M0 0L90 10C20 30 40 50 60 70zm5 5h3v3a4 4 0 1 0 3 3"

@@ -33,20 +33,24 @@ from sketchrnn_cli.drawing.svg import to_svg
 from sketchrnn_cli.errors import SketchError
 from sketchrnn_cli.inference import latents as latent_files
 from sketchrnn_cli.inference import prompt as prompts
-from sketchrnn_cli.inference import sampler, wish
+from sketchrnn_cli.inference import request as wish
+from sketchrnn_cli.inference import sampler
+from sketchrnn_cli.inference.conditioning import Settings
 from sketchrnn_cli.inference.engine import Engine
-from sketchrnn_cli.inference.plan import Settings
 from sketchrnn_cli.model import checkpoint, sketch_rnn_js
 from sketchrnn_cli.model.config import ModelConfig
+from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus, formats, statistics
-from sketchrnn_cli.sketches.blocks import to_moves
-from sketchrnn_cli.sketches.formats import ndjson, npz, unpickled
+from sketchrnn_cli.sketches.block import to_moves
+from sketchrnn_cli.sketches.formats import ndjson, npz
+from sketchrnn_cli.sketches.formats import pickled_arrays as unpickled
 from sketchrnn_cli.sketches.formats.svg import path as svg_path
 from sketchrnn_cli.sketches.preparation import prepare_like
 from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
 from sketchrnn_cli.sketches.words import clashes, closest, fold, forms, visible
 from sketchrnn_cli.training import config as training_config
-from sketchrnn_cli.training import log, state
+from sketchrnn_cli.training import metrics as log
+from sketchrnn_cli.training import state
 
 MOST = 2000  # drawings of a file that are looked at
 LONGEST = 4000  # bytes of plain inputs
@@ -540,11 +544,11 @@ def _packed_seeds() -> list[bytes]:
     lines = datafiles.QUICKDRAW * 2 + datafiles.QUICKDRAW.replace(b"cat", b"dog")
     raw = b'{"word":"cat","drawing":[[[0.5,90.25,30],[3,9.5,200]]]}\n'
     for text, options in (
-        (lines, corpus.BuildOptions(threads=1)),
-        (raw * 3, corpus.BuildOptions(threads=1, fit=False, simplify=False)),
+        (lines, building.BuildOptions(threads=1)),
+        (raw * 3, building.BuildOptions(threads=1, fit=False, simplify=False)),
     ):
         source.write_bytes(text)
-        corpus.build([str(source)], out, options)
+        building.build([str(source)], out, options)
         made.append(out.read_bytes())
     return made
 

@@ -25,7 +25,9 @@ from sketchrnn_cli.errors import BadConfig, BadSketch, SketchError
 from sketchrnn_cli.inference import latents, prompt
 from sketchrnn_cli.model import checkpoint, sketch_rnn_js
 from sketchrnn_cli.model.config import ModelConfig
-from sketchrnn_cli.sketches import blocks, corpus, formats
+from sketchrnn_cli.sketches import block as blocks
+from sketchrnn_cli.sketches import build as building
+from sketchrnn_cli.sketches import corpus, formats
 from sketchrnn_cli.sketches.formats import ndjson, npz
 from sketchrnn_cli.sketches.sketch import (
     Sketch,
@@ -34,7 +36,8 @@ from sketchrnn_cli.sketches.sketch import (
     to_stroke3,
     to_stroke5,
 )
-from sketchrnn_cli.training import config, log, state
+from sketchrnn_cli.training import config, state
+from sketchrnn_cli.training import metrics as log
 
 pytestmark = pytest.mark.filterwarnings("error")
 few = settings(max_examples=25, deadline=None, derandomize=True)
@@ -161,11 +164,11 @@ def test_a_packed_set_holds_what_it_was_made_of(drawings):
     source = targets.file("set.ndjson", b"".join(map(ndjson.to_line, drawings)))
     out = targets.folder() / "set.npz"
     out.unlink(missing_ok=True)
-    options = corpus.BuildOptions(threads=1, fit=False, simplify=False)
+    options = building.BuildOptions(threads=1, fit=False, simplify=False)
     if all(_reads_both_ways(a) for a in drawings):
         return
     with suppress(BadSketch):
-        report = corpus.build([source], out, options)
+        report = building.build([source], out, options)
         packed = corpus.Corpus.open(out)
         assert len(packed) == report["kept"]
         kept = sorted(packed.sketch(i).n_points for i in range(len(packed)))

@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 
 from sketchrnn_cli.errors import BadConfig
-from sketchrnn_cli.sketches.blocks import offsets
+from sketchrnn_cli.sketches.block import offsets
 from sketchrnn_cli.sketches.doodles.pen import Pen, Points
 from sketchrnn_cli.sketches.doodles.words import DRAWERS, MIRRORED, TURNS
 from sketchrnn_cli.sketches.simplify import EPSILON, douglas_peucker

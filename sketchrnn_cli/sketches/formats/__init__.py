@@ -16,7 +16,7 @@ from sketchrnn_cli.sketches.sketch import Sketch
 from sketchrnn_cli.sketches.streams import STDIO
 
 if TYPE_CHECKING:
-    from sketchrnn_cli.sketches.blocks import Block
+    from sketchrnn_cli.sketches.block import Block
 
 NDJSON = (".ndjson.gz", ".ndjson", ".jsonl.gz", ".jsonl")
 SVG = (".svg.gz", ".svgz", ".svg")
@@ -188,7 +188,7 @@ def read_blocks(
         from sketchrnn_cli.sketches.formats import quickdraw_bin
 
         return quickdraw_bin.read_blocks(source, word=word, extras=extras)
-    from sketchrnn_cli.sketches import packed
+    from sketchrnn_cli.sketches import corpus as packed
     from sketchrnn_cli.sketches.formats import npz
 
     if packed.is_packed(source):

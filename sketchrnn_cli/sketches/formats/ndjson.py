@@ -21,7 +21,7 @@ import numpy.typing as npt
 import orjson
 
 from sketchrnn_cli.errors import BadFile, BadSketch
-from sketchrnn_cli.sketches.blocks import Block, offsets, per_drawing, take
+from sketchrnn_cli.sketches.block import Block, offsets, per_drawing, take
 from sketchrnn_cli.sketches.formats.npz import say_what_it_is
 from sketchrnn_cli.sketches.sketch import Sketch
 from sketchrnn_cli.sketches.streams import STDIO, name_of, open_input

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from sketchrnn_cli import files
 from sketchrnn_cli.errors import BadFile, BadSketch
-from sketchrnn_cli.sketches.blocks import (
+from sketchrnn_cli.sketches.block import (
     NO_TEST,
     NO_VALID,
     TEST,
@@ -36,7 +36,7 @@ from sketchrnn_cli.sketches.blocks import (
     offsets,
     per_drawing,
 )
-from sketchrnn_cli.sketches.formats.unpickled import Item, items, used_memos
+from sketchrnn_cli.sketches.formats.pickled_arrays import Item, items, used_memos
 from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
 from sketchrnn_cli.sketches.streams import reason
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from sketchrnn_cli.errors import BadFile
-from sketchrnn_cli.sketches.blocks import Block, offsets, ranges
+from sketchrnn_cli.sketches.block import Block, offsets, ranges
 from sketchrnn_cli.sketches.formats.ndjson import unpacked
 from sketchrnn_cli.sketches.formats.npz import say_what_it_is
 from sketchrnn_cli.sketches.streams import name_of, open_input

@@ -22,7 +22,7 @@ import torch
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.errors import SketchError
 from sketchrnn_cli.inference import devices
-from sketchrnn_cli.inference.plan import Settings
+from sketchrnn_cli.inference.conditioning import Settings
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches.corpus import Corpus
 

@@ -13,7 +13,7 @@ from judges import N_STORED
 
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import sampler
-from sketchrnn_cli.inference.plan import Settings, to_model
+from sketchrnn_cli.inference.conditioning import Settings, to_model
 from sketchrnn_cli.sketches.sketch import Sketch
 
 REBUILT = 0.2  # temperature of reconstructions

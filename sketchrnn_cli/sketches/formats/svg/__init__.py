@@ -22,10 +22,10 @@ import numpy as np
 
 from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
 from sketchrnn_cli.sketches import simplify
-from sketchrnn_cli.sketches.blocks import Block, Bools, Floats, Ints, offsets, take
+from sketchrnn_cli.sketches.block import Block, Bools, Floats, Ints, offsets, take
 from sketchrnn_cli.sketches.formats.svg.curves import extent, flatten
 from sketchrnn_cli.sketches.formats.svg.document import MAX_BYTES, parse
-from sketchrnn_cli.sketches.formats.svg.drawn import Drawing, Drawn, follow
+from sketchrnn_cli.sketches.formats.svg.walk import Drawing, Drawn, follow
 from sketchrnn_cli.sketches.streams import open_input
 
 TOLERANCE = 1 / 5000  # of a curve, times the drawing: 0.05 pixels of 255

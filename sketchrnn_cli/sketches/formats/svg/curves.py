@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sketchrnn_cli.errors import BadSketch
-from sketchrnn_cli.sketches.blocks import Floats, Ints, offsets, ranges
+from sketchrnn_cli.sketches.block import Floats, Ints, offsets, ranges
 from sketchrnn_cli.sketches.formats.svg.path import Nodes
 
 MAX_POINTS = 200_000  # of one drawing

@@ -7,8 +7,8 @@ import re
 
 from sketchrnn_cli.errors import BadSketch
 from sketchrnn_cli.sketches.formats.svg.document import Node
-from sketchrnn_cli.sketches.formats.svg.frames import length
 from sketchrnn_cli.sketches.formats.svg.path import FAR
+from sketchrnn_cli.sketches.formats.svg.transforms import length
 
 _COMMAND = re.compile(r"[A-DF-Za-df-z]")  # a letter, but for the e of numbers
 

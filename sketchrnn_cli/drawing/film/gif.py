@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.GifImagePlugin import getdata
 
-from sketchrnn_cli.drawing.film import LEVELS, Film, merged, palette
+from sketchrnn_cli.drawing.film.frames import LEVELS, Film, merged, palette
 from sketchrnn_cli.drawing.raster import Canvas
 
 MAX_TICKS = 65_535  # of one frame; longer holds are repeated

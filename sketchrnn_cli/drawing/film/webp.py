@@ -7,7 +7,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from sketchrnn_cli.drawing.film import Film
+from sketchrnn_cli.drawing.film.frames import Film
 
 QUALITY, METHOD = 20, 2  # of the search for a small file, of 100 and of 6; below 1 no palette
 NEVER = 1 << 16  # frames between two that need none before them

@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.drawing.film import (
+from sketchrnn_cli.drawing.film.frames import (
     MAX_PIXELS,
     MAX_SIDE,
     Film,
@@ -19,7 +19,7 @@ from sketchrnn_cli.drawing.film import (
     Timing,
     Turned,
 )
-from sketchrnn_cli.drawing.morph import match
+from sketchrnn_cli.drawing.film.matching import match
 from sketchrnn_cli.drawing.raster import captions, segments
 from sketchrnn_cli.drawing.sheet import Style, check_pixels, lay_out
 from sketchrnn_cli.errors import BadSketch

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.inference.conditioning import to_model
 from sketchrnn_cli.inference.engine import Network
-from sketchrnn_cli.inference.plan import to_model
 from sketchrnn_cli.model.checkpoint import Checkpoint, Weights
 
 if TYPE_CHECKING:

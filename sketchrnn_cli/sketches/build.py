@@ -20,7 +20,7 @@ import numpy as np
 
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.sketches import formats, splitting
-from sketchrnn_cli.sketches.blocks import (
+from sketchrnn_cli.sketches.block import (
     UNSPLIT,
     Block,
     Bools,
@@ -29,8 +29,7 @@ from sketchrnn_cli.sketches.blocks import (
     take,
     to_moves,
 )
-from sketchrnn_cli.sketches.formats.ndjson import to_lines
-from sketchrnn_cli.sketches.packed import (
+from sketchrnn_cli.sketches.corpus import (
     SPLITS,
     Corpus,
     Writer,
@@ -38,6 +37,7 @@ from sketchrnn_cli.sketches.packed import (
     write_about,
     write_sketch_rnn,
 )
+from sketchrnn_cli.sketches.formats.ndjson import to_lines
 from sketchrnn_cli.sketches.preparation import Preparation, prepare
 from sketchrnn_cli.sketches.scratch import UNNAMED, Scratch, scratch_folder
 from sketchrnn_cli.sketches.simplify import EPSILON, LONGEST, lengths, looks_raw

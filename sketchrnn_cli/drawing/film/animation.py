@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.drawing.film import (
+from sketchrnn_cli.drawing.film.frames import (
     MAX_PIXELS,
     MAX_SIDE,
     TIP_SIZE,

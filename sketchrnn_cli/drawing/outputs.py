@@ -9,7 +9,7 @@ from sketchrnn_cli.drawing.sheet import Style
 from sketchrnn_cli.sketches.sketch import Sketch
 
 if TYPE_CHECKING:
-    from sketchrnn_cli.drawing.film import Film, Timing
+    from sketchrnn_cli.drawing.film.frames import Film, Timing
 
 Writer = Callable[[BinaryIO, Iterable[Sketch], Style], None]
 FilmWriter = Callable[[BinaryIO, "Film", float], None]
@@ -28,31 +28,31 @@ def _png(stream: BinaryIO, sketches: Iterable[Sketch], style: Style) -> None:
 
 
 def _gif(stream: BinaryIO, film: Film, fps: float) -> None:
-    from sketchrnn_cli.drawing import gif
+    from sketchrnn_cli.drawing.film import gif
 
     gif.write(stream, film)
 
 
 def _apng(stream: BinaryIO, film: Film, fps: float) -> None:
-    from sketchrnn_cli.drawing import apng
+    from sketchrnn_cli.drawing.film import apng
 
     apng.write(stream, film)
 
 
 def _webp(stream: BinaryIO, film: Film, fps: float) -> None:
-    from sketchrnn_cli.drawing import webp
+    from sketchrnn_cli.drawing.film import webp
 
     webp.write(stream, film)
 
 
 def _animated_svg(stream: BinaryIO, film: Film, fps: float) -> None:
-    from sketchrnn_cli.drawing import animated_svg
+    from sketchrnn_cli.drawing.film import animated_svg
 
     animated_svg.write(stream, film)
 
 
 def _mp4(stream: BinaryIO, film: Film, fps: float) -> None:
-    from sketchrnn_cli.drawing import mp4
+    from sketchrnn_cli.drawing.film import mp4
 
     mp4.write(stream, film, fps)
 
@@ -80,7 +80,7 @@ def check(format: str, style: Style) -> None:
         BadConfig: an extra is not installed, or the format cannot look like this.
     """
     if format == "mp4":
-        from sketchrnn_cli.drawing import mp4
+        from sketchrnn_cli.drawing.film import mp4
 
         mp4.check(transparent=style.paper() is None)
 
@@ -92,7 +92,8 @@ def check_room(n: int, format: str, style: Style) -> None:
         BadSketch: more than a sheet takes.
         BadConfig: more pixels than a picture should have.
     """
-    from sketchrnn_cli.drawing import film, raster, sheet
+    from sketchrnn_cli.drawing import raster, sheet
+    from sketchrnn_cli.drawing.film import frames as film
 
     if format == "svg":
         sheet.check_number(n)
@@ -120,8 +121,8 @@ def write(
     if format in STILLS:
         STILLS[format](stream, sketches, style)
         return
-    from sketchrnn_cli.drawing.animation import shoot
-    from sketchrnn_cli.drawing.film import Timing
+    from sketchrnn_cli.drawing.film.animation import shoot
+    from sketchrnn_cli.drawing.film.frames import Timing
 
     timing = timing or Timing()
     write_film(stream, shoot(sketches, style, timing), format, timing)

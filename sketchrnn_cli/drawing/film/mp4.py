@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.drawing.film import Film
+from sketchrnn_cli.drawing.film.frames import Film
 from sketchrnn_cli.drawing.raster import Canvas
 from sketchrnn_cli.errors import BadConfig
 

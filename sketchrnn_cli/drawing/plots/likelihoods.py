@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.drawing import figure as figures
-from sketchrnn_cli.drawing.figure import COLORS, FAINT, INK
+from sketchrnn_cli.drawing.plots import figure as figures
+from sketchrnn_cli.drawing.plots.figure import COLORS, FAINT, INK
 from sketchrnn_cli.sketches.sketch import Sketch
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.drawing.animation import hues_of, path_of_pen
-from sketchrnn_cli.drawing.film import TIP_SIZE, Drawn, Film, Turned
-from sketchrnn_cli.drawing.morph import Morph
-from sketchrnn_cli.drawing.morphing import eased
+from sketchrnn_cli.drawing.film.animation import hues_of, path_of_pen
+from sketchrnn_cli.drawing.film.frames import TIP_SIZE, Drawn, Film, Turned
+from sketchrnn_cli.drawing.film.matching import Morph
+from sketchrnn_cli.drawing.film.morph import eased
 from sketchrnn_cli.drawing.raster import Points
 from sketchrnn_cli.drawing.svg import caption_line, document, escape, hexadecimal, number, path_data
 

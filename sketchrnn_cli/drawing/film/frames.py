@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.drawing.figure import COLORS
-from sketchrnn_cli.drawing.morph import Morph
+from sketchrnn_cli.drawing.film.matching import Morph
+from sketchrnn_cli.drawing.plots.figure import COLORS
 from sketchrnn_cli.drawing.raster import Canvas, Points, draw, ramp
 from sketchrnn_cli.drawing.sheet import Color, Sheet, Style, rgb
 from sketchrnn_cli.errors import BadConfig

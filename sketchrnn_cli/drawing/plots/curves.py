@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.drawing import figure as figures
-from sketchrnn_cli.drawing.figure import COLORS, DASHES, FAINT, MARKERS
+from sketchrnn_cli.drawing.plots import figure as figures
+from sketchrnn_cli.drawing.plots.figure import COLORS, DASHES, FAINT, MARKERS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

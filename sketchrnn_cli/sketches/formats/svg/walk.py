@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sketchrnn_cli.errors import BadSketch
-from sketchrnn_cli.sketches.formats.svg import frames, style
+from sketchrnn_cli.sketches.formats.svg import style
+from sketchrnn_cli.sketches.formats.svg import transforms as frames
 from sketchrnn_cli.sketches.formats.svg.document import (
     MAX_DEPTH,
     MAX_ELEMENTS,

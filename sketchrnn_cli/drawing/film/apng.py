@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from sketchrnn_cli.drawing.film import Film, whole_boxes
+from sketchrnn_cli.drawing.film.frames import Film, whole_boxes
 from sketchrnn_cli.drawing.raster import Canvas
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

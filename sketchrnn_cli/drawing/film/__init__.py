@@ -1,0 +1,1 @@
+"""Animations: what is on each frame, and the formats they are written in."""

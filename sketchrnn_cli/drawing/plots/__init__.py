@@ -1,0 +1,1 @@
+"""Plots of matplotlib: curves, densities, latents, likelihoods."""
