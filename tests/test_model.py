@@ -526,6 +526,21 @@ def test_a_bad_checkpoint_says_what_it_is(tmp_path, what, says):
     assert "\n" not in str(error.value)
 
 
+def test_a_newer_model_is_told_from_a_corrupt_one(tmp_path):
+    good = tmp_path / "model.safetensors"
+    checkpoint.save(
+        good, Checkpoint(config=SMALL, weights=SketchRNN(SMALL).weights(), scale_factor=1.0)
+    )
+    data = good.read_bytes()
+    good.write_bytes(corrupt(data, "newer"))
+    with pytest.raises(checkpoint.NewerModel, match="format version 9.*update sketchrnn"):
+        checkpoint.load(good)
+    good.write_bytes(corrupt(data, "truncated"))
+    with pytest.raises(BadCheckpoint) as error:
+        checkpoint.load(good)
+    assert not isinstance(error.value, checkpoint.NewerModel)
+
+
 def test_a_missing_checkpoint_and_an_empty_run_say_so(tmp_path):
     with pytest.raises(BadFile, match="no such checkpoint"):
         checkpoint.load(tmp_path / "none.safetensors")

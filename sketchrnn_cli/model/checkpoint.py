@@ -56,6 +56,10 @@ LARGEST_SCALE = 1e9  # data units a model unit; the smallest is one by it
 Weights = dict[str, npt.NDArray[np.float32]]
 
 
+class NewerModel(BadCheckpoint):
+    """A model that a later version of this program wrote: not corrupt, and never overwritten."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
     """A trained network and what is needed to use it."""
@@ -229,7 +233,8 @@ def load(source: str | Path) -> Checkpoint:
 
     Raises:
         BadFile: no such file or folder.
-        BadCheckpoint: not a sketchrnn checkpoint, of a newer version, or damaged.
+        BadCheckpoint: not a sketchrnn checkpoint, or damaged.
+        NewerModel: of a newer version.
     """
     path = Path(source)
     if path.is_dir():
@@ -305,7 +310,7 @@ def _metadata(data: bytes, name: str) -> dict[str, str]:
     if not re.fullmatch(r"[0-9]{1,9}", version):
         raise BadCheckpoint(f"{name}: damaged checkpoint: format version {version[:40]!r}")
     if int(version) > FORMAT_VERSION:
-        raise BadCheckpoint(
+        raise NewerModel(
             f"{name}: format version {version}, and this program reads up to {FORMAT_VERSION}; "
             "update sketchrnn"
         )
