@@ -50,7 +50,8 @@ WATCHED = [
     "cli/animate.py", "cli/export.py", "cli/inspect.py",
 ]  # fmt: skip
 LOADED = [
-    "sketchrnn_cli.cli.app", "sketchrnn_cli.inference.sampler", "sketchrnn_cli.inference.latents",
+    "sketchrnn_cli.cli.app", "sketchrnn_cli.inference.sampler",
+    "sketchrnn_cli.sketches.formats.latents",
     "sketchrnn_cli.drawing.outputs", "sketchrnn_cli.drawing.film.animation",
     "sketchrnn_cli.sketches.corpus",
 ]  # fmt: skip

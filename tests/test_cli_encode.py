@@ -15,11 +15,10 @@ import reference
 from typer.testing import CliRunner
 
 from sketchrnn_cli.cli.app import app
-from sketchrnn_cli.inference import latents
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus, doodles, streams
-from sketchrnn_cli.sketches.formats import ndjson
+from sketchrnn_cli.sketches.formats import latents, ndjson
 from sketchrnn_cli.sketches.preparation import Preparation
 
 CAT = {"word": "cat", "drawing": [[[0, 200, 255], [0, 30, 255]], [[50], [60]]], "key_id": "7"}

@@ -13,10 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from sketchrnn_cli.cli.app import app
-from sketchrnn_cli.inference import latents, sampler
+from sketchrnn_cli.inference import sampler
 from sketchrnn_cli.inference.conditioning import Settings
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.sketches.formats import latents
 from sketchrnn_cli.sketches.preparation import Preparation
 
 WORDS = ("cat", "ice cream", "pig")

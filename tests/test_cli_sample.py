@@ -20,11 +20,12 @@ from sketchrnn_cli.cli import sample as command
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.drawing import outputs as pictures
 from sketchrnn_cli.inference import conditioning as plan
-from sketchrnn_cli.inference import latents, prompt, sampler
+from sketchrnn_cli.inference import prompt, sampler
 from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.latents import slerp
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches import streams
-from sketchrnn_cli.sketches.formats import read_sketches
+from sketchrnn_cli.sketches.formats import latents, read_sketches
 from sketchrnn_cli.sketches.preparation import Preparation
 
 FITTED = Preparation(fit=True, simplified=True).to_dict()
@@ -467,8 +468,8 @@ def test_a_grid_between_latents_goes_around_the_origin(models, tmp_path, monkeyp
     records = drawings(run(*arguments, "--interpolate", "3x3"))
     grid = seen[-1]
     np.testing.assert_allclose(grid[[0, 2, 6, 8]], z, rtol=1e-6)
-    np.testing.assert_allclose(grid[1], latents.slerp(z[0], z[1], 0.5), rtol=1e-5)
-    left, right = latents.slerp(z[0], z[2], 0.5), latents.slerp(z[1], z[3], 0.5)
+    np.testing.assert_allclose(grid[1], slerp(z[0], z[1], 0.5), rtol=1e-5)
+    left, right = slerp(z[0], z[2], 0.5), slerp(z[1], z[3], 0.5)
     np.testing.assert_allclose(grid[3], left, rtol=1e-5)
     np.testing.assert_allclose(grid[5], right, rtol=1e-5)
     assert len(records) == 9

@@ -19,8 +19,8 @@ from sketchrnn_cli.sketches import streams
 
 if TYPE_CHECKING:
     from sketchrnn_cli.inference.engine import Network
-    from sketchrnn_cli.inference.latents import Array
     from sketchrnn_cli.model.checkpoint import Checkpoint
+    from sketchrnn_cli.sketches.formats.latents import Array
     from sketchrnn_cli.sketches.sketch import Sketch
 
 KNOWN = ("ndjson", "npz")
@@ -108,7 +108,7 @@ def encode(
                 if size == 1 or n % BATCH == 0:
                     stream.flush()
         else:
-            from sketchrnn_cli.inference import latents
+            from sketchrnn_cli.sketches.formats import latents
             from sketchrnn_cli.sketches.scratch import scratch_folder
 
             rows = ((mu, sigma, sketch.word) for sketch, mu, sigma in encoded)

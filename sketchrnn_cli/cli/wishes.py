@@ -14,10 +14,10 @@ from sketchrnn_cli.sketches import streams
 if TYPE_CHECKING:
     from sketchrnn_cli.inference.conditioning import Settings
     from sketchrnn_cli.inference.engine import Network
-    from sketchrnn_cli.inference.latents import Latents
     from sketchrnn_cli.inference.prompt import Prompt, Thing
     from sketchrnn_cli.inference.request import Wish
     from sketchrnn_cli.model.checkpoint import Checkpoint
+    from sketchrnn_cli.sketches.formats.latents import Latents
     from sketchrnn_cli.sketches.sketch import Sketch
 
 
@@ -87,9 +87,8 @@ def one_by_one(network: Network, settings: Settings, options: Options) -> Iterat
     Raises:
         BadConfig, BadFile: as ``of``.
     """
-    from sketchrnn_cli.inference import latents
     from sketchrnn_cli.inference import request as wish
-    from sketchrnn_cli.sketches.formats import read_sketches
+    from sketchrnn_cli.sketches.formats import latents, read_sketches
 
     checkpoint = network.checkpoint
     told, count = _told(options)
@@ -132,7 +131,7 @@ def _only_thing(prompt: Prompt, option: str) -> Thing:
 
 
 def _from_latents(checkpoint: Checkpoint, options: Options, count: int) -> Wish:
-    from sketchrnn_cli.inference import latents
+    from sketchrnn_cli.sketches.formats import latents
 
     _check_encoder(checkpoint, options)
     return _of_latents(checkpoint, latents.read(str(options.latents)), options, count)

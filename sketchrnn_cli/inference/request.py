@@ -17,9 +17,9 @@ from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference import latents, prompt, sampler
 from sketchrnn_cli.inference.conditioning import Settings
 from sketchrnn_cli.inference.engine import Network, check_latents, label_rows, no_encoder
-from sketchrnn_cli.inference.latents import Latents
 from sketchrnn_cli.inference.prompt import COUNT, FRAMES, Prompt, Thing, Way
 from sketchrnn_cli.model.checkpoint import Checkpoint
+from sketchrnn_cli.sketches.formats.latents import Latents
 from sketchrnn_cli.sketches.preparation import prepare_like
 from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
 

@@ -21,13 +21,13 @@ from sketchrnn_cli.errors import BadConfig, BadSketch
 from sketchrnn_cli.inference import request as wish
 from sketchrnn_cli.inference.conditioning import Settings, to_model
 from sketchrnn_cli.inference.engine import Engine
-from sketchrnn_cli.inference.latents import Latents
 from sketchrnn_cli.inference.prompt import COUNT, FEW, FRAMES, LIST_WORDS, Prompt
 from sketchrnn_cli.inference.ranking import worst_first
 from sketchrnn_cli.inference.request import Wish
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.notebook.drawings import AnyDrawings, Drawing, Drawings, listed
 from sketchrnn_cli.notebook.given import numbers, whole
+from sketchrnn_cli.sketches.formats.latents import Latents
 from sketchrnn_cli.sketches.preparation import prepare_like
 from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
 

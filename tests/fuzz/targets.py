@@ -31,7 +31,6 @@ from mutators import Mutator
 from sketchrnn_cli.drawing.sheet import Style
 from sketchrnn_cli.drawing.svg import to_svg
 from sketchrnn_cli.errors import SketchError
-from sketchrnn_cli.inference import latents as latent_files
 from sketchrnn_cli.inference import prompt as prompts
 from sketchrnn_cli.inference import request as wish
 from sketchrnn_cli.inference import sampler
@@ -42,6 +41,7 @@ from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus, formats, statistics
 from sketchrnn_cli.sketches.block import to_moves
+from sketchrnn_cli.sketches.formats import latents as latent_files
 from sketchrnn_cli.sketches.formats import ndjson, npz
 from sketchrnn_cli.sketches.formats import pickled_arrays as unpickled
 from sketchrnn_cli.sketches.formats.svg import path as svg_path

@@ -22,13 +22,13 @@ from hypothesis import strategies as st
 from sketchrnn_cli.drawing.sheet import Style
 from sketchrnn_cli.drawing.svg import to_svg
 from sketchrnn_cli.errors import BadConfig, BadSketch, SketchError
-from sketchrnn_cli.inference import latents, prompt
+from sketchrnn_cli.inference import prompt
 from sketchrnn_cli.model import checkpoint, sketch_rnn_js
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.sketches import block as blocks
 from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus, formats
-from sketchrnn_cli.sketches.formats import ndjson, npz
+from sketchrnn_cli.sketches.formats import latents, ndjson, npz
 from sketchrnn_cli.sketches.sketch import (
     Sketch,
     from_stroke3,

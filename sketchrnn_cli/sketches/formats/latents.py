@@ -1,0 +1,277 @@
+"""Files of latents: npz with mu, sigma and words, or NDJSON with z.
+
+Symbols: N latents, Z latent size.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn_cli.errors import BadFile, BadSketch
+from sketchrnn_cli.sketches.corpus import Writer
+from sketchrnn_cli.sketches.formats.npz import check_packing, read_header, zip_of
+from sketchrnn_cli.sketches.streams import name_of, open_input
+
+Array = npt.NDArray[np.float32]
+Encoded = Iterable[tuple[Array, Array, str | None]]
+
+MAX_BYTES = 2**27  # of an npz, of one array in it, of one line
+MAX_RATIO = 100  # unpacked to packed, of arrays above a megabyte; latents have 1 to 3
+MAX_LINE = 1 << 24  # bytes
+MAX_WORD = 256  # characters
+PIECE = 1 << 18  # bytes copied at once
+_DESCR = re.compile(r"[<>|=]?(?:f[248]|U[1-9][0-9]{0,8})")
+MAGIC = b"PK\x03\x04"  # a zip
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, UnicodeDecodeError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Latents:
+    """Latents of N sketches, and what the sketches are called."""
+
+    mu: Array  # (N, Z)
+    sigma: Array | None = None  # (N, Z)
+    words: tuple[str | None, ...] | None = None
+
+
+def read(source: str) -> Latents:
+    """Read latents as ``encode`` writes them: npz with ``mu`` (or ``z``), or NDJSON with ``z``.
+
+    Raises:
+        BadFile: it is neither, holds no latents, or latents of several sizes or not finite.
+    """
+    name = name_of(source)
+    with open_input(source) as stream:
+        head = stream.read(len(MAGIC))
+        if head == MAGIC:
+            return _from_npz(_whole(head, stream, name), name)
+        return _from_lines(head, stream, name)
+
+
+def read_each(source: str) -> Iterator[Latents]:
+    """Read latents: those of NDJSON one by one, as they come in; those of an npz all together.
+
+    Raises:
+        BadFile: as ``read``.
+    """
+    name = name_of(source)
+    with open_input(source) as stream:
+        head = stream.read(len(MAGIC))
+        if head == MAGIC:
+            yield _from_npz(_whole(head, stream, name), name)
+            return
+        for mu, _, word in _each_line(head, stream, name):
+            yield Latents(mu[None], None, (word,))
+
+
+def _whole(head: bytes, stream: BinaryIO, name: str) -> bytes:
+    """All of an npz."""
+    data = head + stream.read(MAX_BYTES)
+    if len(data) > MAX_BYTES:
+        raise BadFile(f"{name}: over {MAX_BYTES >> 20} MiB of latents; give fewer at once")
+    return data
+
+
+def write_npz(stream: BinaryIO, latents: Latents) -> None:
+    """Write mu, sigma, and words ("" where there is none), as plain arrays."""
+    words = latents.words
+    with Writer(stream) as writer:
+        writer.add("mu", "<f4", latents.mu.shape, iter([latents.mu]))
+        if latents.sigma is not None:
+            writer.add("sigma", "<f4", latents.sigma.shape, iter([latents.sigma]))
+        if words is not None:
+            texts = np.array([word or "" for word in words], np.str_)
+            writer.add("words", f"<U{max(texts.itemsize // 4, 1)}", texts.shape, iter([texts]))
+
+
+def write_npz_of(stream: BinaryIO, encoded: Encoded, folder: Path) -> int:
+    """The same of latents that come one by one, and are never all in memory.
+
+    Args:
+        stream: written to.
+        encoded: mu and sigma, (Z,), and word of each.
+        folder: for files in between.
+
+    Returns:
+        How many there were. Of none, nothing is written.
+
+    Raises:
+        BadSketch: a word that is a text.
+    """
+    numbers: dict[str, int] = {}
+    n = size = 0
+    with (
+        TemporaryFile(dir=folder) as mus,
+        TemporaryFile(dir=folder) as sigmas,
+        TemporaryFile(dir=folder) as words,
+    ):
+        for mu, sigma, word in encoded:
+            if word and len(word) > MAX_WORD:
+                raise BadSketch(
+                    f"drawing {n + 1}: a word of {len(word)} characters, which an npz would have "
+                    "room for in every row; write NDJSON"
+                )
+            n, size = n + 1, len(mu)
+            mus.write(np.asarray(mu, "<f4").tobytes())
+            sigmas.write(np.asarray(sigma, "<f4").tobytes())
+            number = numbers.setdefault(word or "", len(numbers))
+            words.write(number.to_bytes(4, "little"))
+        if not n:
+            return 0
+        with Writer(stream) as writer:
+            writer.add("mu", "<f4", (n, size), _pieces(mus, "<f4"))
+            writer.add("sigma", "<f4", (n, size), _pieces(sigmas, "<f4"))
+            texts = np.array(list(numbers), np.str_)
+            kind = f"<U{max(texts.itemsize // 4, 1)}"
+            writer.add("words", kind, (n,), (texts[part] for part in _pieces(words, "<i4")))
+    return n
+
+
+def _pieces(file: IO[bytes], kind: str) -> Iterator[npt.NDArray[Any]]:
+    """What is in a file, from its beginning."""
+    file.seek(0)
+    while data := file.read(PIECE):
+        yield np.frombuffer(data, kind)
+
+
+def _from_npz(data: bytes, name: str) -> Latents:
+    try:
+        with zip_of(io.BytesIO(data)) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            for each, info in members.items():
+                packed = max(1 << 20, MAX_RATIO * info.compress_size)
+                if info.file_size > min(MAX_BYTES, packed):
+                    raise BadFile(f"{name}: {each} says it has {info.file_size} bytes; too many")
+            key = next((key for key in ("mu", "z") if key in members), None)
+            if key is None:
+                held = ", ".join(list(members)[:5]) or "nothing"
+                raise BadFile(f"{name}: no latents (mu or z) in it, but {held}; see `encode -o`")
+            mu = _checked(_array(archive, members[key], name), f"{name}: {key}")
+            sigma = None
+            if "sigma" in members:
+                sigma = _checked(_array(archive, members["sigma"], name), f"{name}: sigma")
+            words = _words(archive, members["words"], name) if "words" in members else None
+    except _DAMAGE as error:
+        raise BadFile(f"{name}: damaged npz: {error}; write it again with `encode`") from None
+    if sigma is not None and sigma.shape != mu.shape:
+        raise BadFile(f"{name}: sigma has shape {sigma.shape}, and {key} {mu.shape}")
+    if words is not None and len(words) != len(mu):
+        raise BadFile(f"{name}: {len(words)} words for {len(mu)} latents")
+    return Latents(mu, sigma, words)
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> npt.NDArray[Any]:
+    """A member as it stands there, never unpickled, once its size has been found to be true."""
+    where = f"{name}: {info.filename}"
+    check_packing(info, where)
+    with archive.open(info) as member:
+        descr, fortran, shape = read_header(member, where)
+        if not _DESCR.fullmatch(descr):
+            raise BadFile(f"{where} is of type {descr[:20]!r}, and latents are plain numbers")
+        data = member.read()
+    dtype = np.dtype(descr)
+    if math.prod(shape) * dtype.itemsize != len(data):
+        raise BadFile(f"{where} has {len(data)} bytes, and shape {shape} says otherwise")
+    flat = np.frombuffer(data, dtype)
+    return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+
+
+def _words(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> tuple[str | None, ...]:
+    words = np.ascontiguousarray(_array(archive, info, name)).ravel()
+    try:
+        if words.dtype.kind == "U" and (words.view(f"{words.dtype.byteorder}u4") > 0x10FFFF).any():
+            raise ValueError
+        return tuple(str(word).encode().decode() or None for word in words)
+    except ValueError:  # half a surrogate pair, or no character at all
+        raise BadFile(f"{name}: {info.filename} holds a word that is no text") from None
+
+
+def _from_lines(head: bytes, stream: BinaryIO, name: str) -> Latents:
+    """Every line's z; sigma too if every line has one."""
+    rows: list[Array] = []
+    sigmas: list[Array] = []
+    words: list[str | None] = []
+    size = 0
+    for mu, sigma, word in _each_line(head, stream, name):
+        rows.append(mu)
+        words.append(word)
+        size += mu.nbytes
+        if sigma is not None:
+            sigmas.append(sigma)
+            size += sigma.nbytes
+        if size > MAX_BYTES:
+            raise BadFile(f"{name}: over {MAX_BYTES >> 20} MiB of latents; give fewer at once")
+    sigma = np.stack(sigmas) if len(sigmas) == len(rows) else None
+    return Latents(np.stack(rows), sigma, tuple(words))
+
+
+def _each_line(
+    head: bytes, stream: BinaryIO, name: str
+) -> Iterator[tuple[Array, Array | None, str | None]]:
+    """Latent, sigma and word of every line, as it comes in."""
+    import orjson
+
+    first: Array | None = None
+    for number, line in enumerate(_lines(head, stream), start=1):
+        if not line.strip():
+            continue
+        where = f"{name}: line {number}"
+        try:
+            record = orjson.loads(line.removeprefix(b"\xef\xbb\xbf"))
+        except orjson.JSONDecodeError as error:
+            raise BadFile(f"{where}: not JSON ({error}); latents are NDJSON or npz") from None
+        if not isinstance(record, dict) or "z" not in record:
+            raise BadFile(f"{where}: no latent in it; pass the drawings through `encode` first")
+        mu = _vector(record["z"], f"{where}: z", first)
+        first = mu if first is None else first
+        sigma = _vector(record["sigma"], f"{where}: sigma", first) if "sigma" in record else None
+        word = record.get("word")
+        yield mu, sigma, word if isinstance(word, str) else None
+    if first is None:
+        raise BadFile(f"{name}: empty: no latents")
+
+
+def _lines(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
+    """Lines of a stream whose first bytes have been read."""
+    yield from (head + stream.readline(MAX_LINE)).splitlines(keepends=True)
+    while line := stream.readline(MAX_LINE):
+        yield line
+
+
+def _vector(values: object, where: str, first: Array | None) -> Array:
+    try:
+        with np.errstate(over="ignore"):  # infinite then, and refused below
+            vector = np.asarray(values, np.float32)
+    except (ValueError, TypeError, OverflowError):
+        vector = np.zeros(0, np.float32)
+    if vector.ndim != 1 or not len(vector) or not np.isfinite(vector).all():
+        raise BadFile(f"{where} is not a list of numbers")
+    if first is not None and len(vector) != len(first):
+        raise BadFile(f"{where} has {len(vector)} numbers, and the first one {len(first)}")
+    return vector
+
+
+def _checked(values: npt.NDArray[Any], where: str) -> Array:
+    if values.dtype.kind != "f" or values.ndim != 2 or not values.size:
+        raise BadFile(
+            f"{where}: latents have shape (sketches, size), not {values.shape} of {values.dtype}"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):  # refused below
+        single = np.asarray(values, np.float32)
+    if not np.isfinite(single).all():
+        raise BadFile(f"{where}: a latent is not a finite number")
+    return single
