@@ -50,7 +50,7 @@ LEFT_BEHIND = (
 def copy_tree(target, *, mode, time, backwards=False):
     """The project in another folder, as another person's checkout has it."""
     ours = [ROOT / name for name in SHIPPED]
-    for folder in (PACKAGE, ".ci", "tests", "examples"):
+    for folder in (PACKAGE, ".ci", "tests", "examples", "docs"):
         ours += [path for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts]
     for path in sorted((p for p in ours if p.is_file()), reverse=backwards):
         copy = target / path.relative_to(ROOT)
@@ -107,7 +107,7 @@ def test_the_sdist_contains_the_project_and_nothing_that_lay_about(built):
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {*SHIPPED, "PKG-INFO", f"{PACKAGE}/py.typed", "tests/test_supply.py"} <= names
     shipped = {name.partition("/")[0] for name in names} - {*SHIPPED, "PKG-INFO"}
-    assert shipped == {PACKAGE, ".ci", "tests", "examples"}
+    assert shipped == {PACKAGE, ".ci", "tests", "examples", "docs"}
     assert not names & set(LEFT_BEHIND)
 
 

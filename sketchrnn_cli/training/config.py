@@ -27,7 +27,7 @@ class TrainingConfig:
 
     Defaults: magenta sketch_rnn, get_default_hparams, but for batch_size (100 there),
     learning_rate (1e-3), kl_weight_decay (0.99995) and average (none): these reach a lower
-    held-out loss in the same time on a CPU, see tests/bench/likelihood/README.md.
+    held-out loss in the same time on a CPU, see docs/log.md.
     """
 
     seed: int = 0

@@ -1,4 +1,4 @@
-"""What is compared: settings by name, each with its prediction in README.md.
+"""What is compared: settings by name, each with its prediction in docs/log.md.
 
 An arm is settings of a model and of its training, over those of a preset.
 """
