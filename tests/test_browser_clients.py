@@ -14,8 +14,8 @@ import pytest
 import reference
 
 from sketchrnn_cli.inference.engine import Engine, condition, decoder_input, label_rows
-from sketchrnn_cli.model import checkpoint, sketch_rnn_js
-from sketchrnn_cli.model import single_word as one_word
+from sketchrnn_cli.model import single_word, sketch_rnn_js
+from sketchrnn_cli.model.load import open_model
 
 N_STEPS = 12
 KEYS = ("pi", "muX", "muY", "sigmaX", "sigmaY", "corr", "pen")
@@ -68,7 +68,7 @@ def test_the_client_expects_what_the_exported_model_expects(tmp_path):
     moves = some_moves(model.scale_factor)
     found = client_pdf(path, moves, tmp_path, pixel_factor=2)
     inputs = in_model_units(moves, model.scale_factor)
-    for ours in (model, checkpoint.load(path)):
+    for ours in (model, open_model(path)):
         (raw,) = Engine(ours).unroll([inputs], None)
         assert_alike(found, pdf(raw))
 
@@ -78,7 +78,7 @@ def test_the_client_expects_what_a_model_expects_that_is_told_the_word(tmp_path)
     model = networks.tiny(encoder=False, n_mixtures=20, n_words=3, words=("ant", "bee", "cow"))
     for name in ("decoder.start_w", "decoder.start_b"):
         model.weights[name][:] = 0
-    path = exported(one_word.of(model, "bee", guidance=guidance), tmp_path / "bee.gen.json")
+    path = exported(single_word.of(model, "bee", guidance=guidance), tmp_path / "bee.gen.json")
     moves = some_moves(model.scale_factor)
     labels = label_rows(model, ["bee"]) * np.float32(guidance)
     labels[:, -1] += np.float32(1 - guidance)
@@ -99,7 +99,7 @@ def test_the_check_of_the_client_can_fail(tmp_path):
 
 def test_googles_model_means_the_same_to_us_and_to_the_client(shared_data, tmp_path):
     path = shared_data / "sketch-rnn-js" / "bird.gen.json"
-    model = checkpoint.load(path)
+    model = open_model(path)
     moves = some_moves(model.scale_factor)
     (raw,) = Engine(model).unroll([in_model_units(moves, model.scale_factor)], None)
     assert_alike(client_pdf(path, moves, tmp_path), pdf(raw))
@@ -162,7 +162,7 @@ def test_a_model_with_encoder_means_the_same_by_the_book(tmp_path):
     np.testing.assert_allclose(found_mu, mu, atol=2e-3)
     np.testing.assert_allclose(found_sigma, sigma, atol=2e-3)
     found = pdf(book_decode(w, decoder_input(moves), mu))
-    for ours, rtol in ((model, 1e-3), (checkpoint.load(path), 0.0)):
+    for ours, rtol in ((model, 1e-3), (open_model(path), 0.0)):
         (raw,) = Engine(ours).unroll([decoder_input(moves)], mu[None])
         assert_alike(found, pdf(raw), rtol=rtol)
 
@@ -170,7 +170,7 @@ def test_a_model_with_encoder_means_the_same_by_the_book(tmp_path):
 @pytest.mark.parametrize("encoder", [True, False])
 def test_a_word_with_a_start_of_its_own_means_the_same_by_the_book(tmp_path, encoder):
     model = networks.tiny(encoder=encoder, n_mixtures=20, n_words=2, words=("ant", "bee"))
-    _, w = by_the_book(exported(one_word.of(model, "bee"), tmp_path / "bee.vae.json"))
+    _, w = by_the_book(exported(single_word.of(model, "bee"), tmp_path / "bee.vae.json"))
     moves = networks.random_moves(np.random.default_rng(0), N_STEPS - 1)
     z = np.random.default_rng(1).normal(size=(1, 8 if encoder else 1)).astype("f4")
     labels = label_rows(model, ["bee"])

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.inference.engine import Engine, condition, label_rows
 from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.model.load import open_model
 from sketchrnn_cli.sketches.preparation import Preparation
 
 FITTED = Preparation(fit=True, simplified=True).to_dict()
@@ -82,7 +83,7 @@ def test_a_browser_model_is_written_and_read(models, tmp_path, model, kind, word
     assert facts["saturated"] == {}
     assert "warning" not in result.stderr
     wanted = {"bee": "bee", "Ice_Creams": "ice cream", None: "cat"}[word]
-    assert checkpoint.load(out).words[0].startswith(wanted)
+    assert open_model(out).words[0].startswith(wanted)
     found = json.loads(run("inspect", out, "--json").stdout)
     assert found["config"]["encoder"] == (kind == "vae.json")
     assert found["preparation"] == FITTED
@@ -161,7 +162,7 @@ def test_the_word_counts_as_much_as_guidance_says(models, tmp_path):
     for guidance in (0, 1, 2):
         out = tmp_path / f"{guidance}.vae.json"
         run("export", *source, "--guidance", guidance, "-o", out)
-        biases.append(checkpoint.load(out).weights["decoder.cell.b"])
+        biases.append(open_model(out).weights["decoder.cell.b"])
     np.testing.assert_allclose(biases[2] - biases[1], biases[1] - biases[0], atol=1e-3)
     assert np.abs(biases[2] - biases[1]).max() > 0.1
     run("export", *source, "-o", tmp_path / "plain.vae.json")
@@ -215,7 +216,7 @@ def test_an_existing_file_stays_unless_told_otherwise(models, tmp_path):
     assert out.read_text() == "mine"
     run("export", *source, "--overwrite")
     assert list(tmp_path.iterdir()) == [out]
-    assert checkpoint.load(out).words == ("cat",)
+    assert open_model(out).words == ("cat",)
 
 
 @pytest.mark.parametrize("kind", ["gen.json", "npz", "safetensors"])
@@ -314,7 +315,7 @@ def test_a_model_of_two_words_without_encoder_becomes_a_browser_model_of_one(tmp
     for word in ("ant", "bee"):
         out = tmp_path / f"{word}.gen.json"
         run("export", "--model", tmp_path / "run", "--word", word, "-o", out)
-        again = checkpoint.load(out)
+        again = open_model(out)
         assert again.words == (word,)
         labels = label_rows(model, [word])
         wanted = Engine(model).forward(moves, condition(model, 1, labels=labels))

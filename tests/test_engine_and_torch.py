@@ -8,8 +8,8 @@ import torch
 
 from sketchrnn_cli.inference.engine import Engine, condition, label_rows
 from sketchrnn_cli.inference.score import log_likelihood
-from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
+from sketchrnn_cli.model.load import open_model
 from sketchrnn_cli.model.loss import reconstruction_nats
 from sketchrnn_cli.model.sketch_rnn import SketchRNN
 from sketchrnn_cli.training.batches import FlatSketches, pack
@@ -61,7 +61,7 @@ def test_numpy_and_torch_agree_within_1e_5(preset, encoder, n_words, cell):
 
 @pytest.mark.parametrize("word", ["bird", "bicycle", "bear"])
 def test_googles_decoders_score_a_drawing_alike_three_ways(shared_data, word):
-    model = checkpoint.load(shared_data / "sketch-rnn-js" / f"{word}.gen.json")
+    model = open_model(shared_data / "sketch-rnn-js" / f"{word}.gen.json")
     rng = np.random.default_rng(0)
     sketch = networks.random_moves(rng, 30)
     slow = reference.sketch_nats(networks.exact(model), sketch.astype(np.float64))

@@ -1,20 +1,15 @@
 """The torch network against the slow float64 reference."""
 
 import dataclasses
-import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import reference
-import safetensors.numpy
 import torch
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
-from sketchrnn_cli.model import checkpoint, recurrent
-from sketchrnn_cli.model.checkpoint import Checkpoint
+from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.model import recurrent
 from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
 from sketchrnn_cli.model.loss import BLOCK, OutputNats, kl_nats, reconstruction_nats
 from sketchrnn_cli.model.lstm_sequence import LSTMSequence
@@ -400,161 +395,6 @@ def test_same_seed_same_weights_and_another_seed_others():
     a, b, c = (SketchRNN(SMALL, seed=seed).weights() for seed in (1, 1, 2))
     assert all((a[name] == b[name]).all() for name in a)
     assert any((a[name] != c[name]).any() for name in a)
-
-
-@pytest.mark.parametrize("n_words", [0, 2])
-@pytest.mark.parametrize("encoder", [True, False])
-def test_checkpoint_round_trip(tmp_path, encoder, n_words):
-    config = dataclasses.replace(SMALL, encoder=encoder, n_words=n_words)
-    network = SketchRNN(config, seed=4)
-    assert {n: v.shape for n, v in network.weights().items()} == checkpoint.shapes(config)
-    weights = network.weights()
-    if encoder:
-        weights |= {
-            "latent.share": np.array([0.25, 0.75], np.float32),
-            "latent.weight": np.full((2, 3), 1 / 3, np.float32),
-            "latent.mean": np.ones((2, 3, 4), np.float32),
-            "latent.scale": np.tile(np.eye(4, dtype=np.float32), (2, 1, 1)),
-        }
-    saved = Checkpoint(
-        config=config,
-        weights=weights,
-        scale_factor=31.25,
-        words=("cat", "ice cream"),
-        n_max=77,
-        preparation={"fit": True},
-        training={"step": 3},
-    )
-    checkpoint.save(tmp_path / "model.safetensors", saved)
-    for source in (tmp_path, tmp_path / "model.safetensors"):
-        back = checkpoint.load(source)
-        assert dataclasses.replace(back, weights={}) == dataclasses.replace(saved, weights={})
-        assert all((back.weights[n] == v).all() for n, v in saved.weights.items())
-    again = SketchRNN(config, seed=9)
-    again.load_weights(back.weights)
-    assert all((v == saved.weights[n]).all() for n, v in again.weights().items())
-
-
-def test_the_same_model_is_the_same_bytes_in_another_process():
-    code = (
-        "import sys, numpy as np; from sketchrnn_cli.model.checkpoint import to_bytes;"
-        "arrays = {name: np.ones(3, np.float32) for name in 'acb'};"
-        "metadata = {name: name for name in 'stuvwxyz'};"
-        "sys.stdout.buffer.write(to_bytes(arrays, metadata))"
-    )
-    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True) for _ in range(3)]
-    assert runs[0].stdout == runs[1].stdout == runs[2].stdout
-    assert (safetensors.numpy.load(runs[0].stdout)["b"] == 1).all()
-    header = json.loads(runs[0].stdout[8 : 8 + int.from_bytes(runs[0].stdout[:8], "little")])
-    assert header["__metadata__"] == {name: name for name in "stuvwxyz"}
-
-
-def test_a_model_of_format_version_1_reads_as_one_of_today(tmp_path):
-    config = dataclasses.replace(SMALL)
-    latent = {
-        "latent.share": np.array([0.25, 0.75], np.float32),
-        "latent.mean": np.arange(8, dtype=np.float32).reshape(2, 4),
-        "latent.scale": np.tril(np.arange(16, dtype=np.float32).reshape(4, 4)),
-    }
-    metadata = {
-        "format": "sketchrnn",
-        "format_version": "1",
-        "config": json.dumps(
-            {"encoder_size": 5, "latent_size": 4, "decoder_size": 7, "n_mixtures": 3}
-        ),
-        "scale_factor": "2.5",
-        "words": '["ant", "bee"]',
-        "n_max": "9",
-        "preparation": "{}",
-        "training": "{}",
-    }
-    weights = SketchRNN(config).weights() | latent
-    (tmp_path / "old.safetensors").write_bytes(checkpoint.to_bytes(weights, metadata))
-    old = checkpoint.load(tmp_path / "old.safetensors")
-    assert old.config == dataclasses.replace(config, hyper_size=256, hyper_embedding=32)
-    assert old.weights["latent.weight"].tolist() == [[1], [1]]
-    np.testing.assert_array_equal(old.weights["latent.mean"][:, 0], latent["latent.mean"])
-    for word in range(2):
-        np.testing.assert_array_equal(old.weights["latent.scale"][word], latent["latent.scale"])
-
-
-def test_a_decoder_told_other_words_than_there_are_is_damaged(tmp_path):
-    config = dataclasses.replace(SMALL, n_words=3)
-    saved = Checkpoint(
-        config=config, weights=SketchRNN(config).weights(), scale_factor=1.0, words=("a", "b")
-    )
-    checkpoint.save(tmp_path / "odd.safetensors", saved)
-    with pytest.raises(BadCheckpoint, match="2 words, and its decoder is told 3 apart"):
-        checkpoint.load(tmp_path / "odd.safetensors")
-
-
-def corrupt(data, what):
-    if what == "empty":
-        return b""
-    if what == "text":
-        return b"<!DOCTYPE html><html></html>"
-    if what == "truncated":
-        return data[: len(data) // 2]
-    if what == "header":
-        return data[:8] + b"{" + b"\xff" * 20 + data[29:]
-    if what == "newer":
-        return data.replace(b'"format_version":"2"', b'"format_version":"9"')
-    return data.replace(b'"format":"sketchrnn"', b'"format":"something"'[:21])
-
-
-@pytest.mark.parametrize(
-    ("what", "says"),
-    [
-        ("empty", "not a sketchrnn checkpoint"),
-        ("text", "not a sketchrnn checkpoint"),
-        ("truncated", "damaged checkpoint"),
-        ("header", "damaged checkpoint"),
-        ("newer", "update sketchrnn"),
-    ],
-)
-def test_a_bad_checkpoint_says_what_it_is(tmp_path, what, says):
-    good = tmp_path / "good.safetensors"
-    network = SketchRNN(SMALL)
-    saved = Checkpoint(config=SMALL, weights=network.weights(), scale_factor=1.0)
-    checkpoint.save(good, saved)
-    bad = tmp_path / "bad.safetensors"
-    bad.write_bytes(corrupt(good.read_bytes(), what))
-    assert bad.read_bytes() != good.read_bytes()
-    with pytest.raises(BadCheckpoint, match=says) as error:
-        checkpoint.load(bad)
-    assert "bad.safetensors" in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-def test_a_newer_model_is_told_from_a_corrupt_one(tmp_path):
-    good = tmp_path / "model.safetensors"
-    checkpoint.save(
-        good, Checkpoint(config=SMALL, weights=SketchRNN(SMALL).weights(), scale_factor=1.0)
-    )
-    data = good.read_bytes()
-    good.write_bytes(corrupt(data, "newer"))
-    with pytest.raises(checkpoint.NewerModel, match="format version 9.*update sketchrnn"):
-        checkpoint.load(good)
-    good.write_bytes(corrupt(data, "truncated"))
-    with pytest.raises(BadCheckpoint) as error:
-        checkpoint.load(good)
-    assert not isinstance(error.value, checkpoint.NewerModel)
-
-
-def test_a_missing_checkpoint_and_an_empty_run_say_so(tmp_path):
-    with pytest.raises(BadFile, match="no such checkpoint"):
-        checkpoint.load(tmp_path / "none.safetensors")
-    with pytest.raises(BadFile, match="no model.safetensors in this folder"):
-        checkpoint.load(tmp_path)
-
-
-def test_weights_that_are_not_finite_are_refused(tmp_path):
-    weights = SketchRNN(SMALL).weights()
-    weights["decoder.out_b"][0] = np.nan
-    saved = Checkpoint(config=SMALL, weights=weights, scale_factor=1.0)
-    checkpoint.save(tmp_path / "model.safetensors", saved)
-    with pytest.raises(BadCheckpoint, match="decoder.out_b holds a number that is not finite"):
-        checkpoint.load(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies
 
 from sketchrnn_cli.errors import BadCheckpoint, BadFile
 from sketchrnn_cli.inference.engine import Engine, condition, decoder_input
-from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.model.load import open_model
 from sketchrnn_cli.model.sketch_rnn_js import LARGEST, STEP, file_of, load
 
 H, E, Z = 6, 4, 3
@@ -95,13 +95,13 @@ def test_a_model_is_known_by_its_suffix_or_its_first_bytes(tmp_path, name):
     path = tmp_path / name
     browser_model(path, DECODER)
     path.write_bytes(b"\xef\xbb\xbf \n" + path.read_bytes())
-    assert checkpoint.load(path).words == ("bird",)
+    assert open_model(path).words == ("bird",)
 
 
 def test_a_checkpoint_is_loaded_by_its_suffix_and_old_files_name_their_mode(tmp_path):
     path = tmp_path / "bear.gen.json"
     browser_model(path, DECODER, info={**INFO, "mode": "gen", "version": 2})
-    assert not checkpoint.load(path).config.encoder
+    assert not open_model(path).config.encoder
 
 
 SMALL = [(H, 63), (63,), (5, 4 * H), (H, 4 * H), (4 * H,)]
@@ -180,7 +180,7 @@ def test_a_truncated_download_says_so(shared_data):
     with pytest.raises(
         BadCheckpoint, match="truncated-cat.gen.json: .*cut short, after 200000 bytes;"
     ):
-        checkpoint.load(shared_data / "odd" / "truncated-cat.gen.json")
+        open_model(shared_data / "odd" / "truncated-cat.gen.json")
 
 
 @pytest.mark.parametrize(("word", "scale"), [("bird", 71.3754), ("bear", 62.4323)])
@@ -188,7 +188,7 @@ def test_googles_decoders_load_and_end_their_drawings(shared_data, word, scale):
     from sketchrnn_cli.inference.conditioning import Settings
     from sketchrnn_cli.inference.sampler import draw
 
-    model = checkpoint.load(shared_data / "sketch-rnn-js" / f"{word}.gen.json")
+    model = open_model(shared_data / "sketch-rnn-js" / f"{word}.gen.json")
     assert (model.words, model.scale_factor) == ((word,), scale)
     sketches = list(draw(Engine(model), 8, settings=Settings(temperature=0.25)))
     assert sum(bool(s.extras["finished"]) for s in sketches) >= 7

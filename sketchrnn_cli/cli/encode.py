@@ -129,10 +129,10 @@ def encode(
 def _open(model: str | None, device: str) -> Network:
     """A model with an encoder, in use."""
     from sketchrnn_cli.inference import devices
-    from sketchrnn_cli.model import checkpoint
+    from sketchrnn_cli.model.load import open_model
 
     devices.check(device)
-    network = devices.open_engine(checkpoint.load(model or pretrained.FILE), device)
+    network = devices.open_engine(open_model(model or pretrained.FILE), device)
     if not network.checkpoint.config.encoder:
         raise BadCheckpoint(f"{model}: decoder-only, so it knows no latents; train with an encoder")
     return network

@@ -80,9 +80,10 @@ def export(
     terminal = Terminal(quiet=quiet)
 
     from sketchrnn_cli.model import checkpoint
+    from sketchrnn_cli.model.load import open_model
 
     name = model or pretrained.NAME
-    found = checkpoint.load(model or pretrained.FILE)
+    found = open_model(model or pretrained.FILE)
     cut: dict[str, int] = {}
     _refuse_other_cells(found, name, kind)
     if kind in BROWSER:
@@ -138,13 +139,15 @@ def _browser_model(
         BadCheckpoint: the format cannot hold this model.
         BadConfig: no word, or one that the model does not know.
     """
-    from sketchrnn_cli.model import single_word as one_word
-    from sketchrnn_cli.model import sketch_rnn_js
+    from sketchrnn_cli.model import single_word, sketch_rnn_js
 
     has_encoder = found.config.encoder
     label = _word(found, name, word)
     if label is not None:
-        found = one_word.of(found, label, guidance=guidance)
+        try:
+            found = single_word.of(found, label, guidance=guidance)
+        except BadCheckpoint as error:
+            raise BadCheckpoint(f"{name}: {error}") from None
     if kind == "gen.json" and found.config.encoder:
         why = "it has an encoder" if has_encoder else "its words start from states of their own"
         raise BadCheckpoint(f"{name}: {why}, and a .gen.json has no place for it: write .vae.json")

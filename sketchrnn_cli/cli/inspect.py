@@ -273,9 +273,9 @@ def _compare(runs: list[str], terminal: Terminal, *, as_json: bool) -> None:
     import shutil
 
     from sketchrnn_cli.cli import inspect_runs, inspect_text
-    from sketchrnn_cli.model import checkpoint
+    from sketchrnn_cli.model.load import open_model
 
-    facts = inspect_runs.compare([_model_facts(run, checkpoint.load(run)) for run in runs])
+    facts = inspect_runs.compare([_model_facts(run, open_model(run)) for run in runs])
     if as_json:
         terminal.answer(facts)
         return
@@ -316,10 +316,10 @@ def _refuse_nonsense(
 def _network(model: str, device: str) -> Network:
     """A model in use."""
     from sketchrnn_cli.inference import devices
-    from sketchrnn_cli.model import checkpoint
+    from sketchrnn_cli.model.load import open_model
 
     devices.check(device)
-    return devices.open_engine(checkpoint.load(model), device)
+    return devices.open_engine(open_model(model), device)
 
 
 def _in_a_row() -> int:

@@ -211,7 +211,7 @@ def sample(
 
     from sketchrnn_cli.inference import devices, interpolation
     from sketchrnn_cli.inference.request import grant
-    from sketchrnn_cli.model import checkpoint
+    from sketchrnn_cli.model.load import open_model
 
     devices.check(device)
     if len(temps) > 1 and latent_temp is None and complete is None:
@@ -231,7 +231,7 @@ def sample(
         for temperature in temps
     ]
     settings = rows[0]
-    loaded = checkpoint.load(model or pretrained.FILE)
+    loaded = open_model(model or pretrained.FILE)
     asked = None
     if text is not None:
         asked = wishes.understand(loaded, text, model or pretrained.NAME, strict=strict)
@@ -472,9 +472,9 @@ def _settings(
 def _list_words(model: str | None, *, json: bool) -> None:
     """The words of a model on stdout, one a line."""
     from sketchrnn_cli.drawing.sheet import printable
-    from sketchrnn_cli.model import checkpoint
+    from sketchrnn_cli.model.load import open_model
 
-    words = checkpoint.load(model or pretrained.FILE).words
+    words = open_model(model or pretrained.FILE).words
     if json:
         Terminal().answer({"words": list(words)})
         return

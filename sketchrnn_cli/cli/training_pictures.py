@@ -53,7 +53,7 @@ class Pictures:
         from sketchrnn_cli.drawing.plots import curves as plots
         from sketchrnn_cli.drawing.raster import to_png
         from sketchrnn_cli.drawing.sheet import Style
-        from sketchrnn_cli.model.checkpoint import write_atomic
+        from sketchrnn_cli.model import tensor_file
         from sketchrnn_cli.training import metrics as log
 
         run, step = self.trainer.run, self.trainer.progress.step
@@ -61,10 +61,10 @@ class Pictures:
             sheet = to_png(self._samples(), Style())
             folder = run / "samples"
             folder.mkdir(exist_ok=True)
-            write_atomic(folder / f"step-{step:06d}.png", sheet)
+            tensor_file.write(folder / f"step-{step:06d}.png", sheet)
             if self.events is not None:
                 self.events.add_sheet(step, sheet)
-            write_atomic(run / "loss.png", plots.loss_png(log.Lines(run)))
+            tensor_file.write(run / "loss.png", plots.loss_png(log.Lines(run)))
             gc.collect()  # figures are rings, which pile up for many minutes where nobody looks
         except (SketchError, OSError) as error:
             self._complain(error)

@@ -1,40 +1,37 @@
 """One self-describing safetensors file: weights, and in its metadata all a user of them needs.
 
-Weights by name; letters: H decoder size, E encoder size, Z latent size, W words, D numbers a
-word, C = Z + D (either alone where a model has but one), K components, M mixtures. A vector
-stands left of its matrix, ``x @ w``. Columns of the 4H (4E) gates: i, f, o, j; the forget bias
-of 1 is inside ``b``.
+Weights by name. Symbols: H decoder size, E encoder size, Z latent size, V vocabulary size, D label
+embedding size, C = Z + D (either alone where a model has but one), K and M mixture components. A
+vector stands left of its matrix, ``x @ w``. Columns of the 4H (4E) gates: i, f, o, j; the forget
+bias of 1 is inside ``b``.
 
     encoder.fw.w_x (5, 4E)   encoder.fw.w_h (E, 4E)   encoder.fw.b (4E)     and encoder.bw.*
     encoder.mu_w (2E, Z)  encoder.mu_b (Z)  encoder.presig_w (2E, Z)  encoder.presig_b (Z)
-    decoder.words (W + 1, D): what stands for each word, and last for none
+    decoder.words (V + 1, D): the label embedding; the last row is the null label (unconditional)
     decoder.start_w (C, 2H)  decoder.start_b (2H): tanh of it is c, then h
-    decoder.cell.w_x (5, 4H)  decoder.cell.w_const (C, 4H): of z and the word, the same all along
+    decoder.cell.w_x (5, 4H)  decoder.cell.w_const (C, 4H): of the conditioning vector
     decoder.cell.w_h (H, 4H)  decoder.cell.b (4H)
     decoder.out_w (H, 3 + 6M)  decoder.out_b (3 + 6M): 3 pen logits (down, up, end), then M each
         of mixture logits, mean x, mean y, log sigma x, log sigma y, atanh rho
 
 A cell with layer normalisation has ``gain`` (4H), ``cell_gain`` (H) and ``cell_b`` (H) besides,
 and ``b`` and ``gain`` come after the gates are normalised. A hyper cell has in addition what
-``hyper_sequence.HyperWeights`` lists (Y hidden units, D numbers an embedding), and its start state
-is c, h, and those of its small network: ``decoder.start_w`` (C, 2H + 2Y).
+``gates.HyperWeights`` lists (Y hidden units, D numbers per embedding), and its start state is c, h,
+and those of its small network: ``decoder.start_w`` (C, 2H + 2Y).
 
-A model of ``train`` with an encoder also knows where the latents of its words lie, a mixture of
-Gaussians a word: ``latent.share`` (W), ``latent.weight`` (W, K), ``latent.mean`` (W, K, Z) and
-``latent.scale`` (W, Z, Z), lower triangular. A drawing is of word w with probability share[w],
-and z = mean[w, k] + scale[w] e with probability weight[w, k], e from N(0, I).
-A decoder-only model has no ``encoder.*``, one that is told no words no ``decoder.words``; one that
-is neither has no ``decoder.start_*`` and no ``decoder.cell.w_const``, and starts from zeros.
+A model of ``train`` with an encoder also has a latent prior, a Gaussian mixture per label (a model
+without words has one): ``latent.share`` (V), ``latent.weight`` (V, K), ``latent.mean`` (V, K, Z)
+and ``latent.scale`` (V, Z, Z), lower triangular. A drawing is of label w with probability
+share[w], and z = mean[w, k] + scale[w] e with probability weight[w, k], e from N(0, I).
+A decoder-only model has no ``encoder.*``, an unconditional one no ``decoder.words``; one that is
+both has no ``decoder.start_*`` and no ``decoder.cell.w_const``, and starts from zeros.
 The metadata ends in a checksum of all the rest, which the first files do not have. Torch-free.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -43,21 +40,26 @@ import numpy.typing as npt
 
 from sketchrnn_cli import files
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
+from sketchrnn_cli.model import tensor_file
 from sketchrnn_cli.model.config import ModelConfig
 
 # 1: no decoder.words; of latents nothing, or latent.mean (Z) and latent.scale (Z, Z), or one
-# Gaussian a word with one latent.scale; before `train` was there, no "cell" in names
+# Gaussian per word with one latent.scale; before `train` was there, no "cell" in names
 FORMAT_VERSION = 2
 FILE_NAME = "model.safetensors"
-MOST_LATENTS = 1 << 26  # numbers of latent.scale, where it is told once and stands for every word
+MAX_LATENT_NUMBERS = 1 << 26  # of latent.scale, where one stands for every word
 LARGEST_WEIGHT = 1e6  # trained ones are below 100; products of larger ones overflow
-LARGEST_SCALE = 1e9  # data units a model unit; the smallest is one by it
+LARGEST_SCALE = 1e9  # data units per model unit; the smallest is one by it
+MAX_POINTS = 10**9  # of a drawing
 
 Weights = dict[str, npt.NDArray[np.float32]]
 
 
 class NewerModel(BadCheckpoint):
     """A model that a later version of this program wrote: not corrupt, and never overwritten."""
+
+
+KIND = tensor_file.Kind("sketchrnn", FORMAT_VERSION, "checkpoint", "`train`", NewerModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +117,7 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 def _cell_shapes(
     cell: str, config: ModelConfig, h: int, constant: int
 ) -> dict[str, tuple[int, ...]]:
-    """Weights of a recurrent cell of h hidden units that hears so many constant inputs."""
+    """Weights of a recurrent cell of h hidden units and so many constant inputs."""
     result: dict[str, tuple[int, ...]] = {"w_const": (constant, 4 * h)} if constant else {}
     result |= {"w_x": (5, 4 * h), "w_h": (h, 4 * h), "b": (4 * h,)}
     if cell != "lstm":
@@ -141,10 +143,10 @@ def _cell_shapes(
 
 
 def latent_shapes(config: ModelConfig, n_words: int, k: int) -> dict[str, tuple[int, ...]]:
-    """Name and shape of what a model with an encoder may have besides, for k components a word."""
+    """Name and shape of a latent prior of k components per word; a wordless model has one row."""
     if not config.encoder:
         return {}
-    w, z = n_words, config.latent_size
+    w, z = max(n_words, 1), config.latent_size
     return {
         "latent.share": (w,),
         "latent.weight": (w, k),
@@ -164,14 +166,16 @@ def save(path: Path, checkpoint: Checkpoint, *, half: bool = False) -> None:
     Raises:
         BadFile: it cannot be written.
         BadConfig: a number is too large for float16.
+        BadCheckpoint: ``load`` would refuse the file.
     """
-    write_atomic(path, file_of(checkpoint, half=half))
+    tensor_file.write(path, file_of(checkpoint, half=half, name=str(path)))
 
 
-def file_of(checkpoint: Checkpoint, *, half: bool = False) -> bytes:
-    """What ``save`` writes."""
+def file_of(checkpoint: Checkpoint, *, half: bool = False, name: str = "the model") -> bytes:
+    """What ``save`` writes; the name is for messages."""
+    _check(checkpoint, name)
     metadata = {
-        "format": "sketchrnn",
+        "format": KIND.format,
         "format_version": str(FORMAT_VERSION),
         "config": json.dumps(asdict(checkpoint.config)),
         "scale_factor": repr(float(checkpoint.scale_factor)),
@@ -180,56 +184,18 @@ def file_of(checkpoint: Checkpoint, *, half: bool = False) -> bytes:
         "preparation": json.dumps(checkpoint.preparation),
         "training": json.dumps(checkpoint.training),
     }
-    arrays: dict[str, npt.NDArray[Any]] = dict(checkpoint.weights)
+    arrays: tensor_file.Arrays = dict(checkpoint.weights)
     if half:
         largest = float(np.finfo(np.float16).max)
-        if too_large := [name for name, a in arrays.items() if np.abs(a).max() > largest]:
+        if too_large := [key for key, a in arrays.items() if np.abs(a).max() > largest]:
             raise BadConfig(f"{too_large[0]} holds a number too large for float16")
-        arrays = {name: array.astype(np.float16) for name, array in arrays.items()}
-    return to_bytes(arrays, {**metadata, "checksum": checksum(arrays, metadata)})
-
-
-def checksum(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, str]) -> str:
-    """32 hex digits that depend on every array and every word of the metadata but "checksum"."""
-    texts = {key: value for key, value in metadata.items() if key != "checksum"}
-    digest = blake2b(json.dumps(texts, sort_keys=True).encode(), digest_size=16)
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
-    return digest.hexdigest()
-
-
-def to_bytes(arrays: dict[str, npt.NDArray[Any]], metadata: dict[str, str]) -> bytes:
-    """A safetensors file; the same content gives the same bytes.
-
-    The library writes its metadata in an order that changes from one process to the next, so the
-    header is put in order here.
-    """
-    from safetensors.numpy import save as write
-
-    data = write({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata)
-    size = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + size])
-    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + data[8 + size :]
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Replace a file by new content, whole or not at all.
-
-    Raises:
-        BadFile: it cannot be written.
-    """
-    try:
-        with files.replacing(path) as stream:
-            stream.write(data)
-    except OSError as error:
-        raise BadFile(f"{path}: cannot be written: {(error.strerror or '').lower()}") from None
+        arrays = {key: array.astype(np.float16) for key, array in arrays.items()}
+    metadata["checksum"] = tensor_file.checksum(arrays, metadata)
+    return tensor_file.to_bytes(arrays, metadata)
 
 
 def load(source: str | Path) -> Checkpoint:
-    """Read a checkpoint, or the best one of a run folder, or a browser model.
+    """Read a checkpoint, or the best one of a run folder; ``load.open_model`` reads more.
 
     Raises:
         BadFile: no such file or folder.
@@ -243,44 +209,30 @@ def load(source: str | Path) -> Checkpoint:
             raise BadFile(f"{run}: no {FILE_NAME} in this folder; is it a run of `train`?")
     if not path.is_file():
         raise BadFile(files.missing(path, "checkpoint"))
-    if path.suffix != ".safetensors":
-        from sketchrnn_cli.model import sketch_rnn_js
-
-        if path.suffix.lower() == ".json" or sketch_rnn_js.is_browser_model(path):
-            return sketch_rnn_js.load(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadFile(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
-    return from_bytes(data, name=str(path))
+    return from_bytes(tensor_file.read(path), name=str(path))
 
 
 def from_bytes(data: bytes, *, name: str) -> Checkpoint:
-    """Inverse of ``save``, for bytes at hand.
+    """Inverse of ``file_of``; the name is for messages.
 
     Raises:
         BadCheckpoint: as ``load``.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as to_arrays
-
-    metadata = _metadata(data, name)
+    arrays, metadata = tensor_file.from_bytes(data, KIND, name=name)
+    tensor_file.check(arrays, metadata, KIND, name=name)
+    for key, array in arrays.items():
+        if array.dtype.kind != "f":
+            raise BadCheckpoint(f"{name}: weight {key} is {array.dtype}, and should be float32")
     try:
-        arrays = to_arrays(data)
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise BadCheckpoint(f"{name}: damaged checkpoint: {error}") from None
-    if "checksum" in metadata and metadata["checksum"] != checksum(arrays, metadata):
-        raise BadCheckpoint(f"{name}: damaged checkpoint: wrong checksum; get or make it again")
-    try:
-        config = ModelConfig.from_dict(json.loads(metadata["config"]))
-        # encoded, because half a surrogate pair is no text and fails here
-        words = tuple(str(w).encode().decode() for w in json.loads(metadata["words"]))
+        words = json.loads(metadata["words"])
+        if not isinstance(words, list):
+            raise TypeError(f"words is {json.dumps(words)[:60]}, and should be a list")
         weights = {key: np.asarray(value, np.float32) for key, value in arrays.items()}
         checkpoint = Checkpoint(
-            config=config,
-            weights=_of_today(weights, len(words)),
+            config=ModelConfig.from_dict(json.loads(metadata["config"])),
+            weights=_upgraded(weights, len(words)),
             scale_factor=float(metadata["scale_factor"]),
-            words=words,
+            words=tuple(words),
             n_max=int(metadata["n_max"]),
             preparation=dict(json.loads(metadata["preparation"])),
             training=dict(json.loads(metadata["training"])),
@@ -293,32 +245,8 @@ def from_bytes(data: bytes, *, name: str) -> Checkpoint:
     return checkpoint
 
 
-def _metadata(data: bytes, name: str) -> dict[str, str]:
-    """The strings in a safetensors header, after checking that this is our format."""
-    size = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or size > len(data) - 8 or data[8:9] != b"{":
-        raise BadCheckpoint(
-            f"{name}: not a sketchrnn checkpoint (a safetensors file written by `train`)"
-        )
-    try:
-        metadata = json.loads(data[8 : 8 + size]).get("__metadata__", {})
-    except (ValueError, RecursionError, AttributeError):
-        raise BadCheckpoint(f"{name}: damaged checkpoint: unreadable header") from None
-    if not isinstance(metadata, dict) or metadata.get("format") != "sketchrnn":
-        raise BadCheckpoint(f"{name}: a safetensors file, but not of a sketchrnn model")
-    version = str(metadata.get("format_version", ""))
-    if not re.fullmatch(r"[0-9]{1,9}", version):
-        raise BadCheckpoint(f"{name}: damaged checkpoint: format version {version[:40]!r}")
-    if int(version) > FORMAT_VERSION:
-        raise NewerModel(
-            f"{name}: format version {version}, and this program reads up to {FORMAT_VERSION}; "
-            "update sketchrnn"
-        )
-    return {str(key): str(value) for key, value in metadata.items()}
-
-
-def _of_today(weights: Weights, n_words: int) -> Weights:
-    """Weights of format version 1 as this one has them; others as they are."""
+def _upgraded(weights: Weights, n_words: int) -> Weights:
+    """Weights of format version 1 under the names and shapes of this one; others as they are."""
     for name in ("w_x", "w_h", "w_const", "b"):
         if (old := f"decoder.{name}") in weights:
             weights = {**weights, f"decoder.cell.{name}": weights[old]}
@@ -326,12 +254,12 @@ def _of_today(weights: Weights, n_words: int) -> Weights:
     mean, scale = weights.get("latent.mean"), weights.get("latent.scale")
     if "latent.weight" in weights or mean is None or scale is None or scale.ndim != 2:
         return weights
-    many = len(mean) if mean.ndim == 2 else n_words
-    if many * scale.size > MOST_LATENTS:  # refused for its shape
+    n_rows = len(mean) if mean.ndim == 2 else max(n_words, 1)
+    if n_rows * scale.size > MAX_LATENT_NUMBERS:  # refused for its shape
         return weights
     if mean.ndim == 1 and "latent.share" not in weights:  # one Gaussian for all words
-        mean = np.repeat(mean[None], n_words, axis=0)
-        weights = weights | {"latent.share": np.full(n_words, 1 / max(n_words, 1), np.float32)}
+        mean = np.repeat(mean[None], n_rows, axis=0)
+        weights = weights | {"latent.share": np.full(n_rows, 1 / n_rows, np.float32)}
     if mean.ndim != 2:
         return weights
     return weights | {
@@ -342,30 +270,41 @@ def _of_today(weights: Weights, n_words: int) -> Weights:
 
 
 def _check(checkpoint: Checkpoint, name: str) -> None:
-    wanted = shapes(checkpoint.config)
-    if checkpoint.config.n_words not in (0, len(checkpoint.words)):
+    """Refuse what no model is: before it is written, and after it is read."""
+    config, words = checkpoint.config, checkpoint.words
+    for word in words:
+        if not isinstance(word, str) or word != word.encode(errors="replace").decode():
+            raise BadCheckpoint(f"{name}: damaged checkpoint: {ascii(word)[:60]} is not a word")
+    if config.n_words not in (0, len(words)):
         raise BadCheckpoint(
-            f"{name}: damaged checkpoint: {len(checkpoint.words)} words, and its decoder is told "
-            f"{checkpoint.config.n_words} apart"
+            f"{name}: damaged checkpoint: {len(words)} words, and label embeddings for "
+            f"{config.n_words}"
         )
-    k = checkpoint.weights.get("latent.weight", np.empty((0, 1))).shape[-1:]
+    if not 1 <= checkpoint.n_max <= MAX_POINTS:
+        raise BadCheckpoint(f"{name}: n_max {checkpoint.n_max} is not from 1 to {MAX_POINTS}")
+    if not 1 / LARGEST_SCALE <= checkpoint.scale_factor <= LARGEST_SCALE:
+        raise BadCheckpoint(
+            f"{name}: scale factor {checkpoint.scale_factor:g} is not from {1 / LARGEST_SCALE:g} "
+            f"to {LARGEST_SCALE:g}"
+        )
+    _check_weights(checkpoint, name)
+
+
+def _check_weights(checkpoint: Checkpoint, name: str) -> None:
+    weights, wanted = checkpoint.weights, shapes(checkpoint.config)
+    k = weights.get("latent.weight", np.empty((0, 1))).shape[-1:]
     optional = latent_shapes(checkpoint.config, len(checkpoint.words), *(k or (1,)))
-    if optional.keys() & checkpoint.weights.keys():
+    if optional.keys() & weights.keys():
         wanted |= optional
-    if missing := wanted.keys() - checkpoint.weights.keys():
+    if missing := wanted.keys() - weights.keys():
         raise BadCheckpoint(f"{name}: damaged checkpoint: no weight {sorted(missing)[0]}")
-    if extra := checkpoint.weights.keys() - wanted.keys():
+    if extra := weights.keys() - wanted.keys():
         raise BadCheckpoint(f"{name}: unknown weight {sorted(extra)[0]}")
     for key, shape in wanted.items():
-        found = checkpoint.weights[key]
+        found = weights[key]
         if found.shape != shape:
             raise BadCheckpoint(f"{name}: weight {key} is {found.shape}, and should be {shape}")
         if not np.isfinite(found).all():
             raise BadCheckpoint(f"{name}: weight {key} holds a number that is not finite")
         if np.abs(found).max(initial=0) > LARGEST_WEIGHT:
             raise BadCheckpoint(f"{name}: weight {key} holds {np.abs(found).max():g}; damaged?")
-    if not 1 / LARGEST_SCALE <= checkpoint.scale_factor <= LARGEST_SCALE:
-        raise BadCheckpoint(
-            f"{name}: scale factor {checkpoint.scale_factor:g} is not from {1 / LARGEST_SCALE:g} "
-            f"to {LARGEST_SCALE:g}"
-        )

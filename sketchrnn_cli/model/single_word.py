@@ -1,9 +1,9 @@
-"""A model of one word out of a model that is told words. Torch-free.
+"""Fold one label into the biases, giving an unconditional model. Torch-free.
 
-What stands for a word is the same all along a drawing, so what it adds to the gates and to the
-start state is a constant: it goes into the biases, exactly.
+A label embedding is constant over time, and so is what it adds to the gates and to the start
+state: it goes into the biases, exactly.
 
-Letters: Z latent size, C = Z + numbers that stand for a word, H decoder size.
+Symbols: Z latent size, D label embedding size, H decoder size.
 """
 
 from __future__ import annotations
@@ -13,31 +13,40 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from sketchrnn_cli.errors import BadCheckpoint
 from sketchrnn_cli.model.checkpoint import Checkpoint, Weights
 
-ZERO = 1e-6  # a start state of less is none
+ZERO = 1e-6  # a smaller start state is none
 
 
 def of(checkpoint: Checkpoint, word: str, *, guidance: float = 1.0) -> Checkpoint:
-    """The same model, told this word for ever.
+    """The same model, conditioned on this label for good.
 
-    One without encoder starts each word from a state of its own. Where that is not zero it stays,
-    and hangs on an encoder that reads nothing: one unit and a latent of one number, all its
-    weights zero. Its mean is 0, its sigma 1, and the decoder does not hear it.
+    One without encoder has a start state per label. Where that is not zero it stays, as the bias
+    of an encoder that reads nothing: one unit and a latent of one number, all weights zero. Its
+    mean is 0, its sigma 1, and the decoder ignores it.
 
     Args:
-        checkpoint: of a model that is told words.
+        checkpoint: of a model with label embeddings.
         word: one of its words.
-        guidance: how much the word counts, see ``Settings.guidance``; 1: as it was learned.
+        guidance: guidance scale, see ``Settings.guidance``; 1: off.
+
+    Raises:
+        BadCheckpoint: it has no label embeddings, or its decoder is no plain LSTM: other cells
+            have no bias where the label is added.
     """
     config, weights = checkpoint.config, checkpoint.weights
+    if config.cell != "lstm":
+        raise BadCheckpoint(f"its cell is {config.cell}, and a label folds into a plain lstm only")
+    if not config.n_words:
+        raise BadCheckpoint("it has no label embeddings to fold into its biases")
     z = config.latent_size if config.encoder else 0
-    place = checkpoint.words.index(word)
+    index = checkpoint.words.index(word)
     table = weights["decoder.words"].astype(np.float64)
-    told = table[-1] + guidance * (table[place] - table[-1])
+    embedding = table[-1] + guidance * (table[index] - table[-1])  # (D,)
 
     def with_bias(matrix: str, bias: str) -> npt.NDArray[np.float32]:
-        total = weights[bias] + told @ weights[matrix][z:]
+        total = weights[bias] + embedding @ weights[matrix][z:]
         return np.asarray(total, np.float32)
 
     made: Weights = {name: array for name, array in weights.items() if name != "decoder.words"} | {
@@ -48,7 +57,7 @@ def of(checkpoint: Checkpoint, word: str, *, guidance: float = 1.0) -> Checkpoin
     }
     for name in ("latent.weight", "latent.mean", "latent.scale"):
         if name in made:
-            made[name] = made[name][place : place + 1]
+            made[name] = made[name][index : index + 1]
     if "latent.share" in made:
         made["latent.share"] = np.ones(1, np.float32)
     config = replace(config, n_words=0)
@@ -57,19 +66,19 @@ def of(checkpoint: Checkpoint, word: str, *, guidance: float = 1.0) -> Checkpoin
             for name in ("decoder.start_w", "decoder.start_b", "decoder.cell.w_const"):
                 del made[name]
         else:
-            made |= _deaf_encoder(config.decoder_size)
+            made |= _zero_encoder(config.decoder_size)
             config = replace(config, encoder=True, encoder_size=1, latent_size=1)
     training = dict(checkpoint.training)
     if "counts" in training:
-        training["counts"] = [checkpoint.counts[place]]
+        training["counts"] = [checkpoint.counts[index]]
     return replace(checkpoint, config=config, weights=made, words=(word,), training=training)
 
 
-def _deaf_encoder(h: int) -> Weights:
-    """An encoder of one unit and one latent number, and a decoder's ear for it; all zeros."""
-    reader = {"w_x": (5, 4), "w_h": (1, 4), "b": (4,)}
+def _zero_encoder(h: int) -> Weights:
+    """An encoder of one unit and one latent number, and the decoder's weights of it; all zeros."""
+    cell = {"w_x": (5, 4), "w_h": (1, 4), "b": (4,)}
     shapes: dict[str, tuple[int, ...]] = {
-        **{f"encoder.{way}.{part}": s for way in ("fw", "bw") for part, s in reader.items()},
+        **{f"encoder.{way}.{part}": s for way in ("fw", "bw") for part, s in cell.items()},
         **{f"encoder.{part}_w": (2, 1) for part in ("mu", "presig")},
         **{f"encoder.{part}_b": (1,) for part in ("mu", "presig")},
         **{"decoder.start_w": (1, 2 * h), "decoder.cell.w_const": (1, 4 * h)},

@@ -24,7 +24,7 @@ from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.inference.prompt import COUNT, FEW, FRAMES, LIST_WORDS, Prompt
 from sketchrnn_cli.inference.ranking import worst_first
 from sketchrnn_cli.inference.request import Wish
-from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.model.load import open_model
 from sketchrnn_cli.notebook.drawings import AnyDrawings, Drawing, Drawings, listed
 from sketchrnn_cli.notebook.given import numbers, whole
 from sketchrnn_cli.sketches.formats.latents import Latents
@@ -357,8 +357,8 @@ def load(path: str | Path | None = None) -> Model:
         BadCheckpoint: it is something else, or damaged.
     """
     if path is None:
-        return Model(Engine(checkpoint.load(pretrained.FILE)), pretrained.NAME)
-    return Model(Engine(checkpoint.load(path)), str(path))
+        return Model(Engine(open_model(pretrained.FILE)), pretrained.NAME)
+    return Model(Engine(open_model(path)), str(path))
 
 
 def _some(drawings: AnyDrawings) -> tuple[Sketch, ...]:

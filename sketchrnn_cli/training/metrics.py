@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from sketchrnn_cli.errors import BadFile
-from sketchrnn_cli.model.checkpoint import write_atomic
+from sketchrnn_cli.model import tensor_file
 
 FILE_NAME = "metrics.jsonl"
 CSV_NAME = "metrics.csv"
@@ -60,7 +60,7 @@ def append(run: Path, metrics: Metrics) -> None:
 def write_csv(run: Path) -> None:
     """Write metrics.csv of all lines there are; from now on it is kept."""
     header = ",".join(field.name for field in fields(Metrics)) + "\n"
-    write_atomic(run / CSV_NAME, header.encode() + _rows(Lines(run)))
+    tensor_file.write(run / CSV_NAME, header.encode() + _rows(Lines(run)))
 
 
 def _rows(records: Iterable[Mapping[str, object]]) -> bytes:
@@ -110,6 +110,6 @@ def truncate(run: Path, step: int) -> None:
     path = run / FILE_NAME
     if path.is_file():
         kept = [r for r in Lines(run) if isinstance(n := r.get("step"), int) and n <= step]
-        write_atomic(path, b"".join(orjson.dumps(record) + b"\n" for record in kept))
+        tensor_file.write(path, b"".join(orjson.dumps(record) + b"\n" for record in kept))
     if (run / CSV_NAME).is_file():
         write_csv(run)

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadCheckpoint, BadFile
-from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.model import tensor_file
 
 FOLDER = "state"
 KEPT = 2
@@ -77,7 +77,7 @@ def to_bytes(progress: Progress, arrays: Arrays, of: str = "") -> bytes:
         "checksum": _checksum(arrays, counters),
         "run": of,
     }
-    return checkpoint.to_bytes(arrays, metadata)
+    return tensor_file.to_bytes(arrays, metadata)
 
 
 def save(run: Path, progress: Progress, arrays: Arrays, of: str = "") -> Path:
@@ -94,7 +94,7 @@ def save(run: Path, progress: Progress, arrays: Arrays, of: str = "") -> Path:
     except OSError as error:
         raise BadFile(f"{folder}: cannot be written: {(error.strerror or '').lower()}") from None
     path = folder / f"step-{progress.step:09d}.safetensors"
-    checkpoint.write_atomic(path, to_bytes(progress, arrays, of))
+    tensor_file.write(path, to_bytes(progress, arrays, of))
     found = _files(run)
     kept = [file for step, file in found if step <= progress.step][:KEPT]
     for _, old in found:

@@ -36,8 +36,9 @@ from sketchrnn_cli.inference import request as wish
 from sketchrnn_cli.inference import sampler
 from sketchrnn_cli.inference.conditioning import Settings
 from sketchrnn_cli.inference.engine import Engine
-from sketchrnn_cli.model import checkpoint, sketch_rnn_js
+from sketchrnn_cli.model import checkpoint, sketch_rnn_js, tensor_file
 from sketchrnn_cli.model.config import ModelConfig
+from sketchrnn_cli.model.load import open_model
 from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus, formats, statistics
 from sketchrnn_cli.sketches.block import to_moves
@@ -284,7 +285,7 @@ def read_model(data: bytes) -> None:
 
 
 def read_browser_model(data: bytes) -> None:
-    found = checkpoint.load(file("x.gen.json", data))
+    found = open_model(file("x.gen.json", data))
     use(found)
     again, _ = sketch_rnn_js.file_of(found)
     assert again
@@ -568,7 +569,7 @@ def _model_seeds() -> list[bytes]:
     double = {name: array.astype(np.float64) for name, array in models[1].weights.items()}
     metadata = json.loads(made[1][8 : 8 + int.from_bytes(made[1][:8], "little")])["__metadata__"]
     metadata.pop("checksum", None)
-    made.append(checkpoint.to_bytes(double, metadata))
+    made.append(tensor_file.to_bytes(double, metadata))
     return [*made, checkpoint.file_of(whole), checkpoint.file_of(models[0], half=True)]
 
 

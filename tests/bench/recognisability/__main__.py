@@ -23,7 +23,7 @@ from sketchrnn_cli import pretrained
 from sketchrnn_cli.errors import SketchError
 from sketchrnn_cli.inference import devices
 from sketchrnn_cli.inference.conditioning import Settings
-from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.model.load import open_model
 from sketchrnn_cli.sketches.corpus import Corpus
 
 N_POINTS = 96  # along the ink, of distances
@@ -118,7 +118,7 @@ def _plain(value):
 
 
 def _network(model):
-    found = checkpoint.load(model or pretrained.FILE)
+    found = open_model(model or pretrained.FILE)
     if not found.config.n_words:
         print("the model is told no words: a word is no more than where its latents come from")
     return devices.open_engine(found)

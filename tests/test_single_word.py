@@ -1,13 +1,13 @@
-"""One word of a model that is told words, as a model that is told none."""
+"""One label of a conditioned model, folded into the biases of an unconditional one."""
 
 import networks
 import numpy as np
 import pytest
 
+from sketchrnn_cli.errors import BadCheckpoint
 from sketchrnn_cli.inference.conditioning import Plan, Settings
 from sketchrnn_cli.inference.engine import Engine, condition, decoder_input, label_rows
-from sketchrnn_cli.model import checkpoint
-from sketchrnn_cli.model import single_word as one_word
+from sketchrnn_cli.model import checkpoint, single_word
 
 WORDS = ("ant", "bee", "cow")
 
@@ -36,7 +36,7 @@ def test_it_expects_what_the_model_expects_that_is_told_the_word(encoder, start,
     model = told(encoder=encoder)
     if start == "zero":
         model.weights["decoder.start_w"][:] = model.weights["decoder.start_b"][:] = 0
-    made = one_word.of(model, word, guidance=guidance)
+    made = single_word.of(model, word, guidance=guidance)
     moves = networks.random_moves(np.random.default_rng(0), 11)
     z = np.random.default_rng(1).normal(size=(1, 8)).astype("f4") if encoder else None
     plan = Plan(network=Engine(model), settings=Settings(guidance=guidance), mu=z, sigma=None,
@@ -50,7 +50,7 @@ def test_it_expects_what_the_model_expects_that_is_told_the_word(encoder, start,
 @pytest.mark.parametrize("encoder", [True, False])
 def test_it_is_a_whole_model_of_that_word(tmp_path, encoder):
     model = with_latents(told()) if encoder else told(encoder=False)
-    made = one_word.of(model, "bee")
+    made = single_word.of(model, "bee")
     checkpoint.save(tmp_path / "bee.safetensors", made)
     again = checkpoint.load(tmp_path / "bee.safetensors")
     assert (again.words, again.counts, again.config.n_words) == (("bee",), [4], 0)
@@ -69,6 +69,17 @@ def test_it_is_a_whole_model_of_that_word(tmp_path, encoder):
 def test_without_a_start_of_its_own_it_needs_no_encoder(tmp_path):
     model = told(encoder=False)
     model.weights["decoder.start_w"][:] = model.weights["decoder.start_b"][:] = 0
-    checkpoint.save(tmp_path / "bee.safetensors", one_word.of(model, "bee"))
+    checkpoint.save(tmp_path / "bee.safetensors", single_word.of(model, "bee"))
     config = checkpoint.load(tmp_path / "bee.safetensors").config
     assert (config.encoder, config.constant_size) == (False, 0)
+
+
+@pytest.mark.parametrize("cell", ["layer-norm", "hyper"])
+def test_a_cell_without_a_bias_before_its_norm_is_refused(cell):
+    with pytest.raises(BadCheckpoint, match=f"its cell is {cell}, and a label folds into a plain"):
+        single_word.of(told(cell=cell), "bee")
+
+
+def test_a_model_without_label_embeddings_is_refused():
+    with pytest.raises(BadCheckpoint, match="no label embeddings"):
+        single_word.of(networks.tiny(words=("bee",)), "bee")
