@@ -143,7 +143,7 @@ def test_google_says_nothing_of_its_drawings_so_they_are_fitted_to_its_scale(
     del parts[0]["preparation"]
     parts[0]["scale_factor"] = 60
     model.write_text(json.dumps(parts))
-    assert checkpoint.load(model).preparation["box"] == 510
+    assert open_model(model).preparation["box"] == 510
     assert "fitted to a 510 box" in run("inspect", model).stdout
     begun = drawings.read_text().splitlines()[1]
     done = json.loads(run("sample", "-m", model, "--complete", "-", stdin=begun).stdout)["drawing"]
