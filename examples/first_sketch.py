@@ -1,4 +1,4 @@
-"""Draw one sketch by hand and three by rule, turn them into pen moves and back, and save a sheet.
+"""Turn one own sketch and three that ship into pen moves and back, and save a sheet of them.
 
     python examples/first_sketch.py [first_sketch.svg]
 
@@ -12,7 +12,8 @@ import numpy as np
 
 from sketchrnn_cli.drawing.sheet import Style
 from sketchrnn_cli.drawing.svg import to_svg
-from sketchrnn_cli.sketches import doodles
+from sketchrnn_cli.sketches import practice
+from sketchrnn_cli.sketches.corpus import Corpus
 from sketchrnn_cli.sketches.sketch import from_polylines, from_stroke3, to_stroke3
 
 # One list of x, y points for each time the pen touches the paper; y grows downwards.
@@ -24,7 +25,7 @@ kite = from_polylines(
     ],
     "kite",
 )
-drawings = [kite] + [doodles.draw(word, 0, 3) for word in ("snail", "cat", "boat")]
+drawings = [kite] + [Corpus.open(practice.FILE).sketch(i) for i in (0, 500, 1000)]
 
 for drawing in drawings:
     moves = to_stroke3(drawing)  # (points, 3): dx, dy, and 1 where the pen is lifted

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import moments
 import networks
+import synthetic
 
 from sketchrnn_cli.model import checkpoint
-from sketchrnn_cli.sketches import doodles
 from sketchrnn_cli.sketches.formats import ndjson
 
 MODEL = ("--model", "../model.safetensors")
@@ -60,7 +60,7 @@ OLD = b"what was there before\n"
 
 def prepare(folder):
     """What the commands read."""
-    lines = [ndjson.to_line(sketch) for sketch in doodles.generate(3, seed=1)]
+    lines = [ndjson.to_line(sketch) for sketch in synthetic.generate(3, seed=1)]
     (folder / "cats.ndjson").write_bytes(b"".join(lines))
     (folder / "two.ndjson").write_bytes(b"".join(lines[:2]))
     checkpoint.save(folder / "model.safetensors", networks.tiny(n_mixtures=20, words=("cat",)))

@@ -174,7 +174,7 @@ from sketchrnn_cli.cli import train
 assert train.PICTURES_EVERY > 0
 train.PICTURES_EVERY = 0.0
 begun = Path("run/config.toml").is_file()
-sys.argv += ["--resume"] if begun else ["--config", "../config.toml", "../doodles.ndjson"]
+sys.argv += ["--resume"] if begun else ["--config", "../config.toml", "../drawings.ndjson"]
 """
 
 
@@ -191,14 +191,15 @@ def undisturbed():
 
     Each moment when it first comes, halfway, and last.
     """
-    from sketchrnn_cli.sketches import doodles
+    import synthetic
+
     from sketchrnn_cli.sketches.formats import ndjson
 
     folder = Path(tempfile.mkdtemp(prefix="undisturbed-"))
     atexit.register(shutil.rmtree, folder)
     (folder / "config.toml").write_text(SHORT, "utf-8")
-    lines = [ndjson.to_line(sketch) for sketch in doodles.generate(12, seed=1)]
-    (folder / "doodles.ndjson").write_bytes(b"".join(lines))
+    lines = [ndjson.to_line(sketch) for sketch in synthetic.generate(12, seed=1)]
+    (folder / "drawings.ndjson").write_bytes(b"".join(lines))
     (whole,) = moments.run([train_job(folder / "whole")], modules=LOADED)
     assert whole.code == 0, whole.stderr
     cases = [
@@ -212,7 +213,7 @@ def undisturbed():
 def beside(folder):
     """Put into a folder what the run is begun with; returns what it must leave."""
     source, wanted, _ = undisturbed()
-    for name in ("config.toml", "doodles.ndjson"):
+    for name in ("config.toml", "drawings.ndjson"):
         shutil.copy(source / name, folder / name)
     return wanted
 

@@ -205,7 +205,7 @@ class Nowhere(io.RawIOBase):
 
 
 def test_sixteen_drawings_stay_small() -> None:
-    """A page's limit; the doodle-like scribbles have twice the ink of real drawings."""
+    """A page's limit; the scribbles have twice the ink of real drawings."""
     data = encoded(*(scribble(seed, 5) for seed in range(16)), timing=Timing())
     assert len(data) < 500_000
 

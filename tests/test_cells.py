@@ -9,6 +9,7 @@ import sys
 import networks
 import numpy as np
 import pytest
+import synthetic
 import torch
 from typer.testing import CliRunner
 
@@ -18,7 +19,6 @@ from sketchrnn_cli.inference.torch_engine import TorchEngine
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import CELLS, ModelConfig
 from sketchrnn_cli.model.sketch_rnn import Noise, SketchRNN
-from sketchrnn_cli.sketches import doodles
 from sketchrnn_cli.sketches.formats import ndjson
 from sketchrnn_cli.training import config as settings
 from sketchrnn_cli.training.batches import FlatSketches, noise_of, pack
@@ -44,7 +44,7 @@ def run(*arguments, code=0, stdin=None):
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cells")
-    lines = [ndjson.to_line(doodles.draw("star", 0, k)) for k in range(40)]
+    lines = [ndjson.to_line(synthetic.draw("star", 0, k)) for k in range(40)]
     (folder / "stars.ndjson").write_bytes(b"".join(lines))
     (folder / "sizes.toml").write_text(SIZES)
     return folder

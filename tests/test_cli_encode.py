@@ -12,12 +12,13 @@ import networks
 import numpy as np
 import pytest
 import reference
+import synthetic
 from typer.testing import CliRunner
 
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches import build as building
-from sketchrnn_cli.sketches import corpus, doodles, streams
+from sketchrnn_cli.sketches import corpus, streams
 from sketchrnn_cli.sketches.formats import latents, ndjson
 from sketchrnn_cli.sketches.preparation import Preparation
 
@@ -258,7 +259,7 @@ def worded(tmp_path):
     (tmp_path / "run").mkdir()
     model = networks.tiny(n_words=2, words=("boat", "star"), preparation=PREPARATION)
     checkpoint.save(tmp_path / "run" / "model.safetensors", model)
-    sketches = [doodles.draw(word, 0, k) for k in range(40) for word in ("star", "boat")]
+    sketches = [synthetic.draw(word, 0, k) for k in range(40) for word in ("star", "boat")]
     (tmp_path / "two.ndjson").write_bytes(b"".join(map(ndjson.to_line, sketches)))
     return tmp_path
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import synthetic
 from networks import tiny
 from typer.testing import CliRunner
 
@@ -19,7 +20,7 @@ from sketchrnn_cli.inference import score
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches import build as building
-from sketchrnn_cli.sketches import corpus, doodles, statistics
+from sketchrnn_cli.sketches import corpus, statistics
 from sketchrnn_cli.sketches.formats import ndjson
 from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
 from sketchrnn_cli.training import metrics as log
@@ -53,7 +54,7 @@ def one_line(result, *says):
 def place(tmp_path_factory):
     """Doodles as ndjson and packed, and a run of an untrained model with a short history."""
     folder = tmp_path_factory.mktemp("inspect")
-    sketches = [doodles.draw(word, 0, k) for k in range(40) for word in ("star", "boat")]
+    sketches = [synthetic.draw(word, 0, k) for k in range(40) for word in ("star", "boat")]
     sketches[4] = Sketch((*sketches[4].strokes, *sketches[0].strokes), "star")  # the longest
     (folder / "two.ndjson").write_bytes(b"".join(map(ndjson.to_line, [*sketches, sketches[0]])))
     building.build([str(folder / "two.ndjson")], folder / "two.npz", building.BuildOptions())
@@ -298,7 +299,7 @@ def test_scores_of_a_split_number_the_drawings_of_the_set(place, tmp_path):
 
 
 def test_a_stranger_is_prepared_as_the_training_drawings_were(place, tmp_path):
-    sketch = doodles.draw("star", 0, 3)
+    sketch = synthetic.draw("star", 0, 3)
     moved = Sketch(tuple(stroke * 3.5 + 41.25 for stroke in sketch.strokes), "star")
     (tmp_path / "one.ndjson").write_bytes(ndjson.to_line(sketch))
     (tmp_path / "far.ndjson").write_bytes(ndjson.to_line(moved))
@@ -749,7 +750,7 @@ def test_equal_drawings_are_found_in_files_too(place, tmp_path):
     facts = found(place / "two.ndjson")
     assert facts["duplicates"] == {"unsplit": 1}
     assert "duplicates  1\n" in inspect(place / "two.ndjson").stdout
-    rows = [to_stroke3(doodles.draw("star", 0, k)).astype(np.int16) for k in range(6)]
+    rows = [to_stroke3(synthetic.draw("star", 0, k)).astype(np.int16) for k in range(6)]
     parts = {"train": [0, 1, 1, 2, 2, 2], "valid": [1, 3, 3], "test": [1, 3, 4]}
     arrays = {}
     for name, numbers in parts.items():

@@ -9,14 +9,20 @@ import time
 from pathlib import Path
 
 import pytest
+import synthetic
 from quickdraw_server import drawings as quickdraw
 from quickdraw_server import serving
 from typer.testing import CliRunner
 
+from sketchrnn_cli.cli import run_folder
 from sketchrnn_cli.cli.app import app
+from sketchrnn_cli.cli.terminal import Terminal
+from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.model import checkpoint
-from sketchrnn_cli.sketches import doodles
+from sketchrnn_cli.sketches import practice
+from sketchrnn_cli.sketches.corpus import Corpus
 from sketchrnn_cli.sketches.formats import ndjson
+from sketchrnn_cli.training import process_group
 
 QUICK = ["--preset", "tiny", "--batch-size", "8", "--quiet"]
 
@@ -24,7 +30,7 @@ QUICK = ["--preset", "tiny", "--batch-size", "8", "--quiet"]
 @pytest.fixture(scope="module")
 def drawings(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "stars.ndjson"
-    lines = [ndjson.to_line(doodles.draw("star", 0, k)) for k in range(60)]
+    lines = [ndjson.to_line(synthetic.draw("star", 0, k)) for k in range(60)]
     path.write_bytes(b"".join(lines))
     return path
 
@@ -79,12 +85,32 @@ def test_the_command_it_ends_with_works_as_printed(trained, tmp_path, monkeypatc
     assert (tmp_path / "samples.svg").read_text().startswith("<svg")
 
 
-def test_no_data_practises_on_doodles_in_a_folder_of_its_own(tmp_path, monkeypatch):
+def test_no_data_practises_on_the_drawings_that_ship_in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("doodles", "doodles-2"):
+    for name in ("practice", "practice-2"):
         result = run("--steps", 1, *QUICK[:-1])
         assert result.exit_code == 0, result.stderr
-        assert checkpoint.load(tmp_path / "runs" / name).words == doodles.WORDS
+        assert "practising on 2,000 drawings that ship, of bowtie, " in result.stderr
+        made = tmp_path / "runs" / name
+        assert checkpoint.load(made).words == Corpus.open(practice.FILE).words
+        assert (made / "state" / "corpus.npz").read_bytes() == practice.FILE.read_bytes()
+
+
+def test_a_run_on_doodles_of_an_older_version_is_resumed_from_its_own_copy(tmp_path):
+    out = tmp_path / "run"
+    assert run("-o", out, "--steps", 1, *QUICK).exit_code == 0
+    config = out / "config.toml"
+    recorded = config.read_text("utf-8")
+    assert "practice" in recorded
+    config.write_text(recorded.replace('"practice"', '"doodles"'), "utf-8")
+    result = run("-o", out, "--resume", "--steps", 2, *QUICK)
+    assert result.exit_code == 0, result.stderr
+    copy = out / "state" / "corpus.npz"
+    copy.unlink()
+    record = {"sources": ["doodles"], "packed": "state/corpus.npz"}
+    alone = process_group.Team.alone()
+    with pytest.raises(BadFile, match="does not draw the doodles of this run again; copy"):
+        run_folder.own_corpus(alone, None, out, record, [], Terminal(quiet=True), list)
 
 
 def test_a_shell_glob_after_data_and_underscores_are_accepted(drawings, tmp_path):
@@ -247,7 +273,7 @@ def test_drawings_by_name_beside_files(drawings, tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def two_words(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "two.ndjson"
-    sketches = [doodles.draw(word, 0, k) for k in range(60) for word in ("star", "boat")]
+    sketches = [synthetic.draw(word, 0, k) for k in range(60) for word in ("star", "boat")]
     path.write_bytes(b"".join(map(ndjson.to_line, sketches)))
     return path
 
@@ -410,7 +436,7 @@ def test_tensorboard_gets_losses_and_sheets_and_forgets_what_is_taken_back(drawi
 
 def test_no_validation_drawings_is_said_in_words(tmp_path):
     path, packed = tmp_path / "stars.ndjson", tmp_path / "stars.npz"
-    path.write_bytes(b"".join(ndjson.to_line(doodles.draw("star", 0, k)) for k in range(20)))
+    path.write_bytes(b"".join(ndjson.to_line(synthetic.draw("star", 0, k)) for k in range(20)))
     made = CliRunner().invoke(app, ["preprocess", str(path), "-o", str(packed), "--split", "1,0,0"])
     assert made.exit_code == 0, made.stderr
     result = run(packed, "-o", tmp_path / "run", "--steps", 3, *QUICK[:-1])

@@ -262,7 +262,7 @@ def test_nothing_is_left_behind(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
-def test_doodles_at_hand_become_a_set(tmp_path):
+def test_drawings_at_hand_become_a_set(tmp_path):
     sketches = [from_polylines([[[0, 0], [i, 255]], [[i, i]]], "line") for i in range(1, 60)]
     build_sketches(sketches, tmp_path / "a.npz")
     corpus = Corpus.open(tmp_path / "a.npz")

@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import synthetic
 import torch
 from networks import tiny
 from safetensors.numpy import save as to_safetensors
@@ -18,7 +19,6 @@ from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus as corpora
-from sketchrnn_cli.sketches import doodles
 from sketchrnn_cli.sketches.formats import ndjson
 from sketchrnn_cli.training import loop, state
 from sketchrnn_cli.training import metrics as log
@@ -42,8 +42,8 @@ valid_every = 4
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    path = tmp_path_factory.mktemp("corpus") / "doodles.npz"
-    building.build_sketches(doodles.generate(6, seed=1), path)
+    path = tmp_path_factory.mktemp("corpus") / "drawings.npz"
+    building.build_sketches(synthetic.generate(6, seed=1), path)
     return corpora.Corpus.open(path)
 
 
@@ -227,7 +227,7 @@ def test_the_state_of_another_run_is_passed_over_and_goes(tmp_path, corpus):
     list(trainer.events())
     other_model = dataclasses.replace(SMALL, decoder_size=9)
     path = tmp_path / "other.npz"
-    building.build_sketches(doodles.generate(7, seed=2), path)
+    building.build_sketches(synthetic.generate(7, seed=2), path)
     for other, says in (
         (trainer_of(tmp_path / "a", corpus, model=other_model), "other sizes"),
         (trainer_of(tmp_path / "b", corpora.Corpus.open(path)), "other drawings"),
@@ -300,7 +300,7 @@ def every_way(path):
 
 def test_every_cut_and_every_flip_of_a_packed_set_is_refused_or_does_no_harm(tmp_path):
     path = tmp_path / "set.npz"
-    building.build_sketches(doodles.generate(1, seed=1), path)
+    building.build_sketches(synthetic.generate(1, seed=1), path)
     data, whole = path.read_bytes(), every_way(path)
     for cut in cuts(data):
         path.write_bytes(cut)
@@ -366,7 +366,7 @@ def test_a_corrupt_drawing_in_a_packed_set_names_itself(tmp_path, corpus, value,
     ],
 )
 def test_a_bad_line_in_the_middle_of_a_file_names_itself(tmp_path, line, says):
-    lines = [ndjson.to_line(doodles.draw("star", 0, k)).decode() for k in range(9)]
+    lines = [ndjson.to_line(synthetic.draw("star", 0, k)).decode() for k in range(9)]
     lines[5] = line + "\n"
     path = tmp_path / "drawings.ndjson"
     path.write_text("".join(lines), "utf-8")
@@ -395,11 +395,11 @@ def one_line(result, *says):
 def trained(tmp_path_factory):
     """A run of eight steps by the command: states of steps 4 and 8."""
     folder = tmp_path_factory.mktemp("runs")
-    lines = [ndjson.to_line(sketch) for sketch in doodles.generate(4, seed=1)]
-    (folder / "doodles.ndjson").write_bytes(b"".join(lines))
+    lines = [ndjson.to_line(sketch) for sketch in synthetic.generate(4, seed=1)]
+    (folder / "drawings.ndjson").write_bytes(b"".join(lines))
     (folder / "config.toml").write_text(CONFIG, "utf-8")
     result = invoke(
-        "train", folder / "doodles.ndjson", "-o", folder / "run",
+        "train", folder / "drawings.ndjson", "-o", folder / "run",
         "--config", folder / "config.toml", "--steps", 8, "--quiet",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr

@@ -5,6 +5,7 @@ import logging
 
 import numpy as np
 import pytest
+import synthetic
 import torch
 from test_model import CPU, SMALL, packed, random_layers, random_sketches
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -16,7 +17,6 @@ from sketchrnn_cli.model.packing import Packing, Workspace
 from sketchrnn_cli.model.sketch_rnn import SketchRNN
 from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus as corpora
-from sketchrnn_cli.sketches import doodles
 from sketchrnn_cli.training import batches, loop
 from sketchrnn_cli.training.batches import share
 from sketchrnn_cli.training.config import TrainingConfig
@@ -256,8 +256,8 @@ def test_noise_on_a_device_does_not_depend_on_the_dealing():
 
 @pytest.fixture(scope="module")
 def small_corpus(tmp_path_factory):
-    path = tmp_path_factory.mktemp("drawings") / "doodles.npz"
-    building.build_sketches(doodles.generate(12, seed=1), path, split=(50, 50, 0))
+    path = tmp_path_factory.mktemp("drawings") / "drawings.npz"
+    building.build_sketches(synthetic.generate(12, seed=1), path, split=(50, 50, 0))
     return corpora.Corpus.open(path)
 
 

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+import synthetic
 import torch
 from safetensors.numpy import load_file
 from typer.testing import CliRunner
@@ -20,7 +21,6 @@ from sketchrnn_cli.errors import BadConfig, SketchError
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus as corpora
-from sketchrnn_cli.sketches import doodles
 from sketchrnn_cli.sketches.formats import ndjson
 from sketchrnn_cli.training import batches, loop, state
 from sketchrnn_cli.training import metrics as log
@@ -39,8 +39,8 @@ PATIENCE = 300  # seconds until a test that hangs fails: cores may be busy
 
 @pytest.fixture(scope="module")
 def drawings(tmp_path_factory):
-    path = tmp_path_factory.mktemp("drawings") / "doodles.npz"
-    building.build_sketches(doodles.generate(12, seed=1), path, split=(50, 50, 0))
+    path = tmp_path_factory.mktemp("drawings") / "drawings.npz"
+    building.build_sketches(synthetic.generate(12, seed=1), path, split=(50, 50, 0))
     return path
 
 
@@ -455,7 +455,7 @@ def test_two_machines_with_other_drawings_are_one_line(drawings, settings, tmp_p
     folders = [tmp_path / name for name in ("a", "b")]
     for folder, n in zip(folders, (6, 9), strict=True):
         folder.mkdir()
-        lines = [ndjson.to_line(sketch) for sketch in doodles.generate(n, seed=1)]
+        lines = [ndjson.to_line(sketch) for sketch in synthetic.generate(n, seed=1)]
         (folder / "cats.ndjson").write_bytes(b"".join(lines))
     port, launched = free_port(), []
     for rank, folder in enumerate(folders):

@@ -447,8 +447,9 @@ def test_drawings_without_words_and_strokes_keep_their_places(read, tmp_path: Pa
 
 
 def test_simplified_drawings_come_back_from_a_sheet_point_for_point(tmp_path: Path) -> None:
+    from synthetic import draw
+
     from sketchrnn_cli.sketches.block import from_sketches
-    from sketchrnn_cli.sketches.doodles import draw
 
     sheet = [draw("snail", 0, k) for k in range(20)] + [draw("house", 0, k) for k in range(20)]
     sheet = [simplify(fit(from_sketches([sketch]))).sketch(0) for sketch in sheet]

@@ -9,11 +9,11 @@ import math
 
 import numpy as np
 import pytest
+import synthetic
 import torch
 
 from sketchrnn_cli.model.config import PRESETS, ModelConfig
 from sketchrnn_cli.sketches import build as building
-from sketchrnn_cli.sketches import doodles
 from sketchrnn_cli.sketches.formats import ndjson
 from sketchrnn_cli.training import batches, loop, schedules
 from sketchrnn_cli.training import config as settings
@@ -24,8 +24,8 @@ SIZES = {"encoder_size": 6, "latent_size": 5, "decoder_size": 9, "n_mixtures": 3
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("doodles")
-    lines = [ndjson.to_line(doodles.draw("star", 0, k)) for k in range(30)]
+    folder = tmp_path_factory.mktemp("drawings")
+    lines = [ndjson.to_line(synthetic.draw("star", 0, k)) for k in range(30)]
     (folder / "stars.ndjson").write_bytes(b"".join(lines))
     return building.open_or_build([str(folder / "stars.ndjson")], folder / "stars.npz")
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+import synthetic
 import torch
 from typer.testing import CliRunner
 
@@ -12,7 +13,6 @@ from sketchrnn_cli.model import onednn as products
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus as corpora
-from sketchrnn_cli.sketches import doodles
 from sketchrnn_cli.training import device as precision
 from sketchrnn_cli.training import loop
 from sketchrnn_cli.training.config import TrainingConfig
@@ -70,8 +70,8 @@ def test_an_unknown_precision_is_one_line():
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    path = tmp_path_factory.mktemp("corpus") / "doodles.npz"
-    building.build_sketches(doodles.generate(8, seed=1), path)
+    path = tmp_path_factory.mktemp("corpus") / "drawings.npz"
+    building.build_sketches(synthetic.generate(8, seed=1), path)
     return corpora.Corpus.open(path)
 
 

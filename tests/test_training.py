@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import reference
+import synthetic
 import torch
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
@@ -15,7 +16,6 @@ from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.sketches import build as building
-from sketchrnn_cli.sketches import doodles
 from sketchrnn_cli.sketches.formats import ndjson
 from sketchrnn_cli.training import batches, latents, loop, schedules, state
 from sketchrnn_cli.training import metrics as log
@@ -35,9 +35,9 @@ QUICK = TrainingConfig(batch_size=8, log_every=2, save_every=4, valid_every=5, s
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus")
-    lines = [ndjson.to_line(sketch) for sketch in doodles.generate(6, seed=1)]
-    (folder / "doodles.ndjson").write_bytes(b"".join(lines))
-    return building.open_or_build([str(folder / "doodles.ndjson")], folder / "doodles.npz")
+    lines = [ndjson.to_line(sketch) for sketch in synthetic.generate(6, seed=1)]
+    (folder / "drawings.ndjson").write_bytes(b"".join(lines))
+    return building.open_or_build([str(folder / "drawings.ndjson")], folder / "drawings.npz")
 
 
 def trainer_of(run, corpus, config=QUICK, model=SMALL):
@@ -380,7 +380,7 @@ def test_a_file_that_is_not_toml(tmp_path):
 
 
 def test_two_hundred_steps_on_twenty_drawings_halve_the_loss(tmp_path):
-    lines = [ndjson.to_line(doodles.draw("star", 0, k)) for k in range(20)]
+    lines = [ndjson.to_line(synthetic.draw("star", 0, k)) for k in range(20)]
     (tmp_path / "stars.ndjson").write_bytes(b"".join(lines))
     stars = building.open_or_build([str(tmp_path / "stars.ndjson")], tmp_path / "stars.npz")
     config = TrainingConfig(

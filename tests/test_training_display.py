@@ -4,13 +4,13 @@ import io
 import math
 
 import pytest
+import synthetic
 from rich.console import Console
 
 from sketchrnn_cli.cli import training_display
 from sketchrnn_cli.cli.live import SPARE, Live
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.cli.training_display import TrainingDisplay
-from sketchrnn_cli.sketches import doodles
 from sketchrnn_cli.training.metrics import Metrics
 
 
@@ -101,7 +101,7 @@ def train(display, now, steps, *, screen=None):
             display.reported(metrics(step))
         if step % 20 == 0:
             display.validated(metrics(step, "valid"), best=True)
-            display.sampled(step, [doodles.draw(word, step, 0) for word in doodles.WORDS[:6]])
+            display.sampled(step, [synthetic.draw(word, step, 0) for word in synthetic.WORDS[:6]])
         if screen is not None:
             assert len(screen.seen()) <= screen.rows
             assert max(map(len, screen.seen()), default=0) <= screen.columns - SPARE
@@ -181,7 +181,7 @@ def test_a_log_gets_plain_lines_at_a_steady_rhythm(now, monkeypatch, reason):
             if step % 5 == 0:
                 display.reported(metrics(step))
         display.validated(metrics(1000, "valid"), best=True)
-        display.sampled(1000, [doodles.draw("star", 0, 0)])
+        display.sampled(1000, [synthetic.draw("star", 0, 0)])
     *reports, last = screen.seen()
     assert 9 <= len(reports) <= 11
     assert all(line.startswith("step ") and line.isascii() for line in reports)

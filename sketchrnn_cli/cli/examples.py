@@ -18,7 +18,7 @@ class Example(NamedTuple):
 FIRST = (
     Example('sketchrnn sample "three cats"', "in the terminal"),
     Example("sketchrnn sample owl -n 16 -o owls.svg", "as a picture"),
-    Example("sketchrnn train --preset tiny --no-encoder --time-limit 2m", "learn doodles"),
+    Example("sketchrnn train --preset tiny --no-encoder --time-limit 2m", "learn to draw hats"),
 )
 
 EXAMPLES: dict[str, tuple[Example, ...]] = {
@@ -58,7 +58,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "train": (
         Example(
             "sketchrnn train --preset tiny --no-encoder --time-limit 2m",
-            "on doodles, to see it work",
+            "on the practice drawings, to see it work",
         ),
         Example(
             "sketchrnn train cats.npz -o runs/cats --preset tiny --steps 20", "on your drawings"

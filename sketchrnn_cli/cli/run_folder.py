@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.model.config import ModelConfig
+from sketchrnn_cli.sketches import practice
 from sketchrnn_cli.training.config import TrainingConfig, read_toml, to_toml
 
 if TYPE_CHECKING:
     from sketchrnn_cli.sketches.corpus import Corpus
     from sketchrnn_cli.training.process_group import Team
 
-DOODLES_PER_WORD = 1000
 CORPUS = "state/corpus.npz"  # in a run folder: the drawings, unless a packed set was given
 CONFIG = "config.toml"
 
@@ -30,7 +30,7 @@ def named(out: Path | None, sources: list[str], *, may_exist: bool) -> Path:
 
     if out is not None:
         return out
-    name = "doodles"
+    name = practice.SOURCE
     if sources:
         first = Path(sources[0].removeprefix(quickdraw.PREFIX))
         name = first.name.split(".")[0].strip("*?-") or "drawings"
@@ -152,7 +152,7 @@ def begin(
         model = _told(model, packed, words)
         own = packed.path == fresh / CORPUS
         record = {
-            "sources": sources or ["doodles"],
+            "sources": sources or [practice.SOURCE],
             "packed": CORPUS if own else str(packed.path.resolve()),
             "hash": packed.split_hash("train"),
         }
@@ -193,19 +193,23 @@ def is_packed_set(sources: list[str]) -> bool:
 
 
 def _pack(sources: list[str], path: Path, terminal: Terminal, local: Local) -> Corpus:
-    """The drawings of these sources, or practice doodles, packed at a path."""
+    """The drawings of these sources, or the practice drawings, packed at a path."""
     from sketchrnn_cli.sketches import build as corpora
     from sketchrnn_cli.sketches import corpus as corpus_file
-    from sketchrnn_cli.sketches import doodles
 
     if sources:
         packed = corpora.open_or_build(local(sources), path)
         if packed.path != path:  # it was there before
             packed.check()
         return packed
-    terminal.say("no DATA: practising on built-in doodles")
-    corpora.build_sketches(doodles.generate(DOODLES_PER_WORD, seed=0), path)
-    return corpus_file.Corpus.open(path)
+    practice.copy_to(path)
+    packed = corpus_file.Corpus.open(path)
+    *words, last = packed.words
+    terminal.say(
+        f"no DATA: practising on {len(packed):,} drawings that ship, of {', '.join(words)} "
+        f"and {last}"
+    )
+    return packed
 
 
 def own_corpus(
@@ -232,7 +236,12 @@ def own_corpus(
         elif team.local_rank == 0 and path == run / CORPUS and not path.is_file():
             begun = [str(source) for source in record.get("sources", [])]
             path.parent.mkdir(parents=True, exist_ok=True)
-            named = sources or ([] if begun == ["doodles"] else begun)
+            if begun == ["doodles"]:  # of an older version, drawn by rule
+                raise BadFile(
+                    f"{path}: no such file, and this version does not draw the doodles of this "
+                    "run again; copy the file from where the run was begun"
+                )
+            named = sources or ([] if begun == [practice.SOURCE] else begun)
             corpus = _pack(named, path, terminal, local)
     with team.together():
         return Corpus.open(path) if corpus is None else corpus

@@ -59,7 +59,7 @@ def train(
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
             help="npz, ndjson(.gz), .bin, SVG, a packed set, a folder, a pattern, quickdraw:WORD, "
-            "or - for ndjson on stdin; none: practice doodles."
+            "or - for ndjson on stdin; none: the practice drawings."
         ),
     ] = None,
     more_data: Annotated[
@@ -133,7 +133,7 @@ def train(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Train a model on drawings; without DATA, on the built-in practice doodles.
+    """Train a model on drawings; without DATA, on the practice drawings that ship.
 
     Ctrl-C saves first; `--resume` goes on from there, also after a crash. Several processes
     that torchrun started share every batch.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -21,12 +22,14 @@ def to_ndjson(sources, path):
                 shutil.copyfileobj(stream, out)
 
 
-def doodles(path):
-    from sketchrnn_cli.sketches import doodles
+def synthetic(path):
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
+    from synthetic import generate
+
     from sketchrnn_cli.sketches.formats import ndjson
 
     with path.open("wb") as stream:
-        stream.writelines(ndjson.to_line(sketch) for sketch in doodles.generate(1000, seed=0))
+        stream.writelines(ndjson.to_line(sketch) for sketch in generate(1000, seed=0))
 
 
 def count(path):
@@ -104,10 +107,10 @@ def dense(packed, n, out):
 
 
 def prepare(sources, folder):
-    """The files given, or doodles, as one ndjson file."""
+    """The files given, or synthetic drawings, as one ndjson file."""
     path = Path(folder) / "drawings.ndjson"
     if sources:
         to_ndjson(sources, path)
     else:
-        doodles(path)
+        synthetic(path)
     return path

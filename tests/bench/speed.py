@@ -2,7 +2,7 @@
 
     python tests/bench/speed.py [DRAWINGS.ndjson ...] [--raw RAW.ndjson ...] [--only training,...]
 
-Without drawings it draws its own doodles. Prints a table of figures and ratios; nothing here is a
+Without drawings it makes synthetic ones. Prints a table of figures and ratios; nothing here is a
 test, and nothing is judged. The sections ``animating``, ``cells`` and ``memory`` (many
 minutes) run where they are named.
 """
