@@ -1,6 +1,6 @@
-"""Files that appear whole or not at all, and locks that end with their process.
+"""Files and pipes: ``-``, formats by name, outputs that appear whole or not at all.
 
-What is written goes to a hidden ``.part`` file beside its target, locked by the process that
+An output is written to a hidden ``.part`` file beside its target, locked by the process that
 writes it, which in the end takes the target's place. A process that was killed leaves its part
 behind, unlocked, and the next one that writes the same target removes it.
 """
@@ -9,44 +9,90 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import fnmatch
 import glob
+import gzip
+import io
 import os
+import shutil
+import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, NamedTuple, cast
 
-_FAR = 1 << 40  # a byte that is never there
-_RANDOM = "[a-z0-9_]" * 8  # of tempfile
-_LOOKED_AT = 2_000  # names of a folder, for one that is nearly another
+from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.locks import new_part, remove_stale, stale
+
+STDIO = "-"
+SUFFIXES = {  # of formats that have others than their name
+    "ndjson": (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz"),
+    "svg": (".svg", ".svgz", ".svg.gz"),
+    "bin": (".bin", ".bin.gz"),
+    "packed": (".npz",),
+}
+TEXTS = ("ndjson", "svg")  # formats a terminal can show
+PICTURES = ("svg", "png", "gif", "apng", "webp", "mp4")  # formats that are made anew at any time
+_GZIP = (".gz", ".svgz")
+_DATA = (".npz", ".ndjson", ".jsonl", ".bin", ".json", ".safetensors", ".gz")
+_SCRATCH = "sketchrnn"  # name of scratch folders
+_COMPARED = 2_000  # names of a folder, for one that is nearly another
 _ALIKE = 0.7  # share of letters in common
 
 
-def lock(descriptor: int) -> bool | None:
-    """Lock an open file until it is closed or the process ends.
+class Format(NamedTuple):
+    """What a file holds, by its name."""
 
-    Returns:
-        False: another process has it. None: the file system knows no locks.
+    name: str
+    compressed: bool = False  # with gzip
+
+    @property
+    def binary(self) -> bool:
+        """Not text, so nothing for a terminal."""
+        return self.compressed or self.name not in TEXTS
+
+    @property
+    def is_data(self) -> bool:
+        """Drawings, latents, packed sets and models; pictures are replaced without asking."""
+        return self.name not in PICTURES
+
+
+def format_of(path: str | Path, explicit: str | None, known: Iterable[str]) -> Format:
+    """The format of a file: ``--format`` if given, else by its suffix, which may say gzip too.
+
+    Args:
+        path: a file or ``-``.
+        explicit: what ``--format`` says: a format or a suffix.
+        known: names of the formats that the command knows.
+
+    Raises:
+        BadFile: neither says one of the known formats.
     """
-    try:
-        if sys.platform == "win32":
-            import msvcrt
+    names = tuple(known)
+    named = explicit or ("" if str(path) == STDIO else Path(path).name)
+    text = named.lower()
+    for name in names:
+        suffixes = SUFFIXES.get(name, (f".{name}",))
+        if text.endswith(suffixes) or (explicit and f".{text}" in (f".{name}", *suffixes)):
+            return Format(name, f"{path}".lower().endswith(_GZIP) or text.endswith(_GZIP))
+    listed = ", ".join(names)
+    suffix = text.lstrip(".") if explicit else Path(named).suffix[1:].lower()
+    if not suffix:
+        where = "standard output" if str(path) == STDIO else str(path)
+        raise BadFile(f"{where}: no format; give --format, one of {listed}")
+    where = f"--format {explicit}" if explicit else str(path)
+    raise BadFile(f"{where}: unknown format {suffix!r}; known are {listed}")
 
-            os.lseek(descriptor, _FAR, os.SEEK_SET)
-            try:
-                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-            finally:
-                os.lseek(descriptor, 0, os.SEEK_SET)
-        else:
-            import fcntl
 
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:
-        return None
-    return True
+def name_of(path: str | Path) -> str:
+    """How a source is called in messages."""
+    return "standard input" if str(path) == STDIO else str(path)
+
+
+def reason(error: OSError) -> str:
+    """What the system says, without its own copy of the path."""
+    return (error.strerror or str(error)).lower()
 
 
 def missing(path: str | Path, what: str = "file") -> str:
@@ -54,7 +100,7 @@ def missing(path: str | Path, what: str = "file") -> str:
     wanted = Path(path)
     try:
         with os.scandir(wanted.parent) as entries:
-            names = [entry.name for _, entry in zip(range(_LOOKED_AT), entries, strict=False)]
+            names = [entry.name for _, entry in zip(range(_COMPARED), entries, strict=False)]
     except (OSError, ValueError):  # no such folder either, or a NUL in the name
         names = []
     near = difflib.get_close_matches(wanted.name, sorted(names), 1, _ALIKE)
@@ -62,56 +108,221 @@ def missing(path: str | Path, what: str = "file") -> str:
     return f"{path}: no such {what}{hint}"
 
 
-def open_part(path: Path) -> BinaryIO:
-    """A file to read and write, made where there is none, not emptied where there is one."""
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(path, flags, 0o666), "r+b")
+# inputs
 
 
-def is_at(stream: BinaryIO, path: Path) -> bool:
-    """Whether an open file is (still) the one of this name."""
+class _File(io.FileIO):
+    """A file whose errors are told of itself, or the output it becomes, whatever else is open."""
+
+    called: str | Path = ""
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        with reading(self.called):
+            return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        with reading(self.called):
+            return super().readall() or b""
+
+    def write(self, data: Any, /) -> int:
+        with writing(self.called):
+            return super().write(data) or 0
+
+
+@contextlib.contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Turn what the system says while a file is read into one line about that file."""
     try:
-        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+        yield
     except FileNotFoundError:
+        raise BadFile(missing(path)) from None
+    except OSError as error:
+        raise BadFile(f"{name_of(path)}: cannot be read: {reason(error)}") from None
+
+
+@contextlib.contextmanager
+def open_input(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a file for reading, or standard input for ``-``.
+
+    Raises:
+        BadFile: no such file, a folder, or one that cannot be read, now or later.
+    """
+    if str(path) == STDIO:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise BadFile(
+                "standard input is a terminal or closed: give a file, or pipe drawings in"
+            )
+        try:
+            raw = _File(sys.stdin.fileno(), closefd=False)
+        except (OSError, ValueError, AttributeError):  # it is in memory
+            yield sys.stdin.buffer
+            return
+    else:
+        with reading(path):
+            raw = _File(path)
+    raw.called = str(path)
+    with io.BufferedReader(raw) as stream:
+        yield cast("BinaryIO", stream)
+
+
+# outputs
+
+
+@contextlib.contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Turn what the system says while an output is written into one line; read nothing within."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or isinstance(error, BrokenPipeError):
+            raise
+        where = "standard output" if str(path) == STDIO else path
+        raise BadFile(f"{where}: cannot be written: {reason(error)}") from None
+
+
+@contextlib.contextmanager
+def open_output(path: str | Path, *, binary: bool, compressed: bool = False) -> Iterator[BinaryIO]:
+    """Open a file that appears whole or not at all, or standard output for ``-``.
+
+    An existing file that is not a regular one (``/dev/null``, a named pipe) is written directly.
+
+    Args:
+        path: the target; missing folders are made.
+        binary: what is written is not text, so a terminal refuses it.
+        compressed: it goes through gzip.
+
+    Raises:
+        BadFile: the target is a terminal and the data binary, or it cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        if str(path) == STDIO:
+            _refuse_terminal(binary)
+            stream: BinaryIO = sys.stdout.buffer
+            stack.callback(stream.flush)
+        else:
+            target = Path(path)
+            with writing(target):
+                if target.is_dir():
+                    raise BadFile(f"{target}: is a folder; name a file in it")
+                special = target.exists() and not target.is_file()
+                if special:
+                    stream = stack.enter_context(_written(target, target))
+                else:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+            if not special:
+                stream = stack.enter_context(replacing(target))
+        if compressed:
+            stream = cast("BinaryIO", stack.enter_context(gzip.GzipFile("", "wb", 6, stream, 0)))
+        yield stream
+
+
+def check_output(
+    path: str | Path,
+    *,
+    binary: bool,
+    inputs: Iterable[str | Path] = (),
+    is_data: bool = False,
+    overwrite: bool = True,
+) -> None:
+    """Refuse an output, before work starts, that cannot be written or would cost something.
+
+    Args:
+        path: a file or ``-``.
+        binary: as ``open_output``.
+        inputs: what the same command reads: files, folders and patterns of drawings, ``-``, the
+            file of a model.
+        is_data: not a picture, so an existing file is replaced only with ``overwrite``.
+        overwrite: what is there may be replaced, unless it is an input.
+
+    Raises:
+        BadFile: as ``open_output``; or it is an input or in one, or exists.
+    """
+    called = "standard output" if str(path) == STDIO else str(path)
+    is_data = is_data or called.lower().endswith(_DATA)
+    for source in map(str, inputs):
+        if _reads(source, str(path), may_be_read=is_data or called.lower().endswith(".svg")):
+            raise BadFile(
+                f"{called}: is also read, as {name_of(source)}; write to a file that is not"
+            )
+    if str(path) == STDIO:
+        _refuse_terminal(binary)
+        return
+    target = Path(path)
+    if target.is_dir():
+        raise BadFile(f"{target}: is a folder; name a file in it")
+    folder = _nearest_folder(target)
+    if not folder.is_dir():
+        raise BadFile(f"{target}: cannot be written: {folder} is not a folder")
+    if not os.access(folder, os.W_OK):
+        raise BadFile(f"{target}: cannot be written: {folder} is read-only")
+    if is_data and target.is_file() and not overwrite:
+        raise BadFile(f"{target}: exists; give --overwrite to replace it")
+
+
+def _refuse_terminal(binary: bool) -> None:
+    if binary and sys.stdout.isatty():
+        raise BadFile("a picture is not written to a terminal: give -o FILE, or pipe it on")
+
+
+def _nearest_folder(target: Path) -> Path:
+    """Where a file lies or will, or what is there of the path to it."""
+    folder = target.absolute().parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def _reads(source: str, path: str, *, may_be_read: bool) -> bool:
+    """Whether a source of drawings is, or contains, the file that a path names, now or later."""
+    there = _status(path, sys.stdout)
+    if there and (found := _status(source, sys.stdin)) and os.path.samestat(found, there):
+        return True
+    if not may_be_read or STDIO in (source, path):
         return False
+    if os.path.isdir(source):
+        return _contains(source, path, there)
+    if os.path.exists(source) or not glob.has_magic(source):
+        return False
+    wanted = (Path(os.path.abspath(name)).parts for name in (path, source))
+    return _matches(*wanted) or any(
+        _reads(match, path, may_be_read=True) for match in glob.glob(source, recursive=True)
+    )
 
 
-def new_part(folder: Path, name: str) -> tuple[BinaryIO, Path]:
-    """A hidden file of a new name that is locked, and so is not ``stale`` while it is open."""
-    while True:
-        handle, path = tempfile.mkstemp(prefix=f".{name}.", suffix=".part", dir=folder)
-        stream, part = os.fdopen(handle, "wb"), Path(path)
-        if lock(handle) is not False and is_at(stream, part):
-            return stream, part
-        stream.close()  # somebody thought it stale, between making and locking
+def _status(path: str, stream: Any) -> os.stat_result | None:
+    """Of a regular file, which a standard stream may be too."""
+    try:
+        status = os.fstat(stream.fileno()) if path == STDIO else os.stat(path)
+    except (OSError, ValueError, AttributeError):
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
 
 
-def stale(folder: Path, name: str) -> Iterator[Path]:
-    """Parts of this name whose process is gone; each goes when the next is asked for."""
-    return _stale(folder, f".{glob.escape(name)}.{_RANDOM}.part")
-
-
-def sweep(folder: Path) -> None:
-    """Remove all parts in a folder, of any name, whose process is gone."""
-    for _ in _stale(folder, f".*.{_RANDOM}.part"):
-        pass
-
-
-def _stale(folder: Path, pattern: str) -> Iterator[Path]:
-    careful = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    for part in sorted(folder.glob(pattern)):
-        if part.is_symlink() or not part.is_file():
+def _contains(folder: str, path: str, there: os.stat_result | None) -> bool:
+    """Whether a file lies in a folder or below, or one that it is a link to does."""
+    beside = _nearest_folder(Path(path))
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:
+            folders.clear()
             continue
-        with contextlib.suppress(OSError):  # gone meanwhile, or not ours
-            stream = os.fdopen(os.open(part, os.O_RDWR | careful), "r+b")
-            with stream:
-                if not lock(stream.fileno()) or not is_at(stream, part):
-                    continue
-                yield part
-                if sys.platform != "win32":
-                    part.unlink()  # still locked
-            if sys.platform == "win32":
-                part.unlink()  # there, an open file cannot be removed
+        seen.add(real)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if os.path.samefile(place, beside):
+            return True
+        inside = (_status(os.path.join(place, name), None) for name in names if there)
+        if any(each and there and os.path.samestat(each, there) for each in inside):
+            return True
+    return False
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return any(_matches(parts[n:], pattern[1:]) for n in range(len(parts) + 1))
+    same = bool(parts) and fnmatch.fnmatch(parts[0], pattern[0])
+    return same and _matches(parts[1:], pattern[1:])
 
 
 @contextlib.contextmanager
@@ -119,37 +330,73 @@ def replacing(target: Path) -> Iterator[BinaryIO]:
     """Write a file that takes the target's place when the block ends without an error.
 
     Raises:
-        OSError: it cannot be written; the old file, or none, is as it was.
+        BadFile: it cannot be written; the old file, or none, is as it was.
     """
-    for _ in stale(target.parent, target.name):
-        pass
-    stream, part = new_part(target.parent, target.name)
+    with writing(target):
+        remove_stale(target.parent, target.name)
+        descriptor, part = new_part(target.parent, target.name)
     try:
-        with stream:
+        with _written(descriptor, target) as stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            part.chmod(0o666 & ~umask)  # it was made private
-            if sys.platform != "win32":
-                os.replace(part, target)  # still locked
+            with writing(target):
+                os.fsync(descriptor)
+                umask = os.umask(0)
+                os.umask(umask)
+                part.chmod(0o666 & ~umask)  # it was made private
+                if sys.platform != "win32":
+                    os.replace(part, target)  # still locked
         if sys.platform == "win32":
-            os.replace(part, target)  # there, an open file keeps its name
+            with writing(target):
+                os.replace(part, target)  # there, an open file keeps its name
     except BaseException:
         with contextlib.suppress(OSError):
             part.unlink()
         raise
-    _settle(target.parent)
+    if sys.platform != "win32":  # let the new name outlive a loss of power, too
+        with contextlib.suppress(OSError):
+            descriptor = os.open(target.parent, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
-def _settle(folder: Path) -> None:
-    """Let new names outlive a loss of power too, where a folder can be told so."""
-    if sys.platform == "win32":
-        return
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+@contextlib.contextmanager
+def scratch_folder(out: str | Path) -> Iterator[Path]:
+    """A folder on the disk of an output, gone when the work is done or has failed.
+
+    A part beside it, locked, says that it is in use. What a process that was killed left behind
+    goes when the next one works there.
+    """
+    beside = Path(tempfile.gettempdir()) if str(out) == STDIO else _nearest_folder(Path(out))
+    with writing(out):
+        for left in stale(beside, _SCRATCH):
+            shutil.rmtree(left.with_suffix(""), ignore_errors=True)
+        descriptor, part = new_part(beside, _SCRATCH)
+    folder = part.with_suffix("")
+    try:
+        with os.fdopen(descriptor, "wb"):
+            with writing(out):
+                folder.mkdir(0o700)
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        part.unlink(missing_ok=True)
+
+
+def scratch_file(folder: Path, out: str | Path) -> BinaryIO:
+    """A file to write and read while an output is made, whose errors are told of that."""
+    with writing(out):
+        descriptor, path = tempfile.mkstemp(dir=folder)
+        if sys.platform != "win32":  # of no name, so that a killed process leaves none
+            os.unlink(path)
+    raw = _File(descriptor, "r+b")
+    raw.called = out
+    return cast("BinaryIO", io.BufferedRandom(raw))
+
+
+def _written(file: Path | int, called: str | Path) -> BinaryIO:
+    raw = _File(file, "wb")
+    raw.called = called
+    return cast("BinaryIO", io.BufferedWriter(raw))

@@ -45,8 +45,8 @@ COMMANDS = {
     "inspect --grid": ("inspect", "../two.ndjson", "--grid", "out.png"),
 }
 WATCHED = [
-    "files.py", "cli/app.py", "sketches/streams.py", "sketches/scratch.py",
-    "sketches/building.py", "cli/preprocess.py", "cli/sample.py", "cli/encode.py",
+    "files.py", "locks.py", "cli/app.py", "sketches/scratch.py",
+    "sketches/build.py", "cli/preprocess.py", "cli/sample.py", "cli/encode.py",
     "cli/animate.py", "cli/export.py", "cli/inspect.py",
 ]  # fmt: skip
 LOADED = [

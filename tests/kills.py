@@ -160,7 +160,7 @@ SHORT = CONFIG.replace("steps = 60", "steps = 8").replace("valid_every = 6", "va
 TRAINS = [
     "cli/train.py", "cli/run_folder.py", "training/loop.py", "training/state.py", "training/log.py",
     "training/batches.py", "model/checkpoint.py", "model/sketch_rnn.py", "files.py",
-    "sketches/locks.py", "sketches/streams.py", "sketches/scratch.py", "sketches/building.py",
+    "locks.py", "sketches/scratch.py", "sketches/build.py",
 ]  # fmt: skip
 LOADED = [
     "torch._dynamo", "sklearn.mixture", "matplotlib.figure", "matplotlib.backends.backend_agg",

@@ -203,10 +203,10 @@ def test_bad_input_is_one_line_and_no_file(
 
 
 def test_a_terminal_is_refused_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sketchrnn_cli.sketches import streams
+    from sketchrnn_cli import files
 
     terminal = SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True))
-    monkeypatch.setattr(streams, "sys", terminal)
+    monkeypatch.setattr(files, "sys", terminal)
     result = run("missing.ndjson", "--format", "gif")
     assert result.exit_code == 1
     assert "not written to a terminal" in result.stderr

@@ -15,10 +15,11 @@ import reference
 import synthetic
 from typer.testing import CliRunner
 
+from sketchrnn_cli import files
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches import build as building
-from sketchrnn_cli.sketches import corpus, streams
+from sketchrnn_cli.sketches import corpus
 from sketchrnn_cli.sketches.formats import latents, ndjson
 from sketchrnn_cli.sketches.preparation import Preparation
 
@@ -207,7 +208,7 @@ def test_bad_input_is_one_line_and_leaves_no_file(models, bad, arguments, messag
 
 def test_an_npz_to_a_terminal_is_refused(models, monkeypatch):
     terminal = SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True))
-    monkeypatch.setattr(streams, "sys", terminal)
+    monkeypatch.setattr(files, "sys", terminal)
     result = run("--model", models.whole, "--format", "npz")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "terminal" in result.stderr

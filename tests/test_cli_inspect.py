@@ -678,9 +678,9 @@ def test_a_run_without_a_model_yet_tells_how_far_it_is(half):
 
 
 def test_a_run_that_is_trained_just_now_is_running(half):
-    from sketchrnn_cli.sketches import locks
+    from sketchrnn_cli import locks
 
-    with locks.alone(half):
+    with locks.exclusive(half):
         facts = found(half)
     assert facts["state"] == "running"
     assert "go on" not in facts["commands"]

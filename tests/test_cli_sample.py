@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from sketchrnn_cli import files
 from sketchrnn_cli.cli import sample as command
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.drawing import outputs as pictures
@@ -24,7 +25,6 @@ from sketchrnn_cli.inference import prompt, sampler
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.inference.latents import slerp
 from sketchrnn_cli.model import checkpoint
-from sketchrnn_cli.sketches import streams
 from sketchrnn_cli.sketches.formats import latents, read_sketches
 from sketchrnn_cli.sketches.preparation import Preparation
 
@@ -283,10 +283,10 @@ def test_bad_input_is_one_line_and_leaves_no_file(models, bad, arguments, messag
 
 
 def test_a_gif_to_a_terminal_is_refused_before_the_model_is_read(monkeypatch):
-    monkeypatch.setattr(streams, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=bool)))
+    monkeypatch.setattr(files, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=bool)))
     assert "no such checkpoint" in run("--model", "none", "--format", "gif").stderr
     terminal = SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True))
-    monkeypatch.setattr(streams, "sys", terminal)
+    monkeypatch.setattr(files, "sys", terminal)
     result = run("--model", "none", "--format", "gif")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "not written to a terminal" in result.stderr
@@ -336,7 +336,7 @@ def test_every_line_is_flushed_into_a_pipe_and_none_into_a_file(models, monkeypa
     stream = SimpleNamespace(
         write=lambda data: events.append(data.count(b"\n")), flush=lambda: events.append("flush")
     )
-    monkeypatch.setattr(streams, "open_output", lambda *_, **__: contextlib.nullcontext(stream))
+    monkeypatch.setattr(files, "open_output", lambda *_, **__: contextlib.nullcontext(stream))
     for out, wanted in (("-", [1, "flush"] * 3), (tmp_path / "a.ndjson", [1] * 3)):
         events.clear()
         assert run("--model", models.run, "-n", 3, "-o", out, *SHORT).exit_code == 0

@@ -14,7 +14,6 @@ import pytest
 
 from sketchrnn_cli import files
 from sketchrnn_cli.errors import BadFile
-from sketchrnn_cli.sketches import streams
 from sketchrnn_cli.training import state
 
 posix = pytest.mark.skipif(os.name == "nt", reason="forks, limits and mounts are POSIX")
@@ -121,7 +120,7 @@ def test_what_fails_in_the_end_leaves_the_old_file(tmp_path, monkeypatch, name):
     wanted = r"a\.txt: cannot be written: no space left on device"
     with (
         pytest.raises(BadFile, match=wanted),
-        streams.open_output(tmp_path / "a.txt", binary=False) as stream,
+        files.open_output(tmp_path / "a.txt", binary=False) as stream,
     ):
         stream.write(b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]

@@ -11,7 +11,7 @@ import cut_short
 import kills
 import pytest
 
-from sketchrnn_cli import files
+from sketchrnn_cli import files, locks
 
 posix = pytest.mark.skipif(os.name == "nt", reason="forks and signals are POSIX")
 
@@ -81,7 +81,7 @@ def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path):
         stream.write(b"whole")
     assert not left.exists()
     assert all(other.exists() for other in others)
-    files.sweep(tmp_path)
+    locks.remove_stale(tmp_path)
     assert [other.exists() for other in others] == [True, False, True]
 
 
@@ -90,13 +90,13 @@ def test_what_another_is_writing_stays(tmp_path):
         first.write(b"first")
         with files.replacing(tmp_path / "out.svg") as second:
             second.write(b"second")
-        files.sweep(tmp_path)
+        locks.remove_stale(tmp_path)
         assert len(list(tmp_path.iterdir())) == 2
     assert (tmp_path / "out.svg").read_bytes() == b"first"
 
 
 def test_where_there_are_no_locks_nothing_is_swept(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "lock", lambda descriptor: None)
+    monkeypatch.setattr(locks, "lock", lambda descriptor: None)
     left = tmp_path / ".out.svg.abcd_123.part"
     left.write_bytes(b"perhaps somebody's")
     with files.replacing(tmp_path / "out.svg") as stream:

@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
+from sketchrnn_cli import locks
 from sketchrnn_cli.errors import BadFile
-from sketchrnn_cli.sketches import locks
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from sketchrnn_cli.sketches import locks
-with locks.alone(Path(sys.argv[1])):
+from sketchrnn_cli import locks
+with locks.exclusive(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -34,9 +34,9 @@ def holder(tmp_path):
 
 def test_a_second_process_is_refused_and_told_who_is_there(holder, tmp_path):
     wanted = rf"run: another process \(number {holder.pid}\) is at work"
-    with pytest.raises(BadFile, match=wanted), locks.alone(tmp_path / "run"):
+    with pytest.raises(BadFile, match=wanted), locks.exclusive(tmp_path / "run"):
         raise AssertionError("it got in")
-    with locks.alone(tmp_path / "other"):
+    with locks.exclusive(tmp_path / "other"):
         pass
 
 
@@ -44,16 +44,16 @@ def test_one_that_was_killed_leaves_the_place_to_the_next(holder, tmp_path):
     holder.kill()
     holder.wait()
     assert (tmp_path / ".run.lock").exists()
-    with locks.alone(tmp_path / "run"):
+    with locks.exclusive(tmp_path / "run"):
         assert (tmp_path / ".run.lock").read_text() == f"{os.getpid()}\n"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_stays_behind_whatever_happens(tmp_path):
-    with pytest.raises(ZeroDivisionError), locks.alone(tmp_path / "new" / "run"):
+    with pytest.raises(ZeroDivisionError), locks.exclusive(tmp_path / "new" / "run"):
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
-    with locks.alone(tmp_path / "new" / "run"):
+    with locks.exclusive(tmp_path / "new" / "run"):
         (tmp_path / "new" / "run").mkdir()
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["run"]
 

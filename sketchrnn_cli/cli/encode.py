@@ -108,8 +108,8 @@ def encode(
                 if size == 1 or n % BATCH == 0:
                     stream.flush()
         else:
+            from sketchrnn_cli.files import scratch_folder
             from sketchrnn_cli.sketches.formats import latents
-            from sketchrnn_cli.sketches.scratch import scratch_folder
 
             rows = ((mu, sigma, sketch.word) for sketch, mu, sigma in encoded)
             with scratch_folder(out) as folder:

@@ -193,16 +193,10 @@ def _saved_step(run: Path) -> int:
 
 
 def _is_running(run: Path) -> bool:
-    """Whether a process has the run for itself, see ``sketches.locks``."""
-    from sketchrnn_cli import files
+    """Whether a process has the run for itself."""
+    from sketchrnn_cli import locks
 
-    run = run.absolute()
-    beside = run.parent / f".{run.name}.lock"
-    try:
-        with beside.open("rb") as stream:
-            return files.lock(stream.fileno()) is False
-    except OSError:
-        return False
+    return locks.is_locked(run)
 
 
 def _number(value: object) -> float | None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from sketchrnn_cli import files
 from sketchrnn_cli.cli import downloads
 from sketchrnn_cli.cli.options import Json, Offline, Overwrite, QuickdrawUrl, Quiet, Threads
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.errors import BadConfig, BadFile
-from sketchrnn_cli.sketches import streams
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -85,10 +85,10 @@ def preprocess(
     """Read drawings of any kind, prepare them, and pack them for training."""
     limit_threads(threads)
     kind = _format(out, format)
-    if json and out == streams.STDIO:
+    if json and out == files.STDIO:
         raise BadConfig("--json and -o - both write to standard output; give -o FILE")
     compress = out.lower().endswith(".gz")
-    streams.check_output(out, binary=kind != "ndjson" or compress)
+    files.check_output(out, binary=kind != "ndjson" or compress)
     if Path(out).is_file() and not overwrite:
         raise BadFile(f"{out}: exists; give --overwrite to replace it")
 
@@ -123,7 +123,7 @@ def preprocess(
         else:
             report = corpus.build(sources, out, options, progress=progress)
     _warn(terminal, report)
-    _show(terminal, report, "standard output" if out == streams.STDIO else out)
+    _show(terminal, report, "standard output" if out == files.STDIO else out)
     if json:
         terminal.answer({"out": out, "format": kind, **report})
 
@@ -145,7 +145,7 @@ def _format(out: str, explicit: str | None) -> str:
     for suffix, kind in SUFFIXES.items():
         if out.lower().endswith(suffix):
             return kind
-    if out == streams.STDIO:
+    if out == files.STDIO:
         raise BadFile(f"standard output: no format; give --format, one of {', '.join(FORMATS)}")
     raise BadFile(f"{out}: unknown format; name it .npz or .ndjson, or give --format")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
 
 import typer
 
-from sketchrnn_cli import files
+from sketchrnn_cli import locks
 from sketchrnn_cli.cli import downloads, run_folder, signals
 from sketchrnn_cli.cli.options import (
     Device,
@@ -28,7 +28,6 @@ from sketchrnn_cli.cli.options import (
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
-from sketchrnn_cli.sketches import locks
 from sketchrnn_cli.training.config import (
     PRECISIONS,
     TrainingConfig,
@@ -190,9 +189,9 @@ def train(
             if team.is_first:
                 begun = team.begun()  # by this launch, which was restarted since
                 run = Path(begun) if begun else run_folder.named(out, sources, may_exist=resume)
-                held.enter_context(locks.alone(run))
+                held.enter_context(locks.exclusive(run))
                 for folder in (run, run / "state", run / "samples"):
-                    files.sweep(folder)
+                    locks.remove_stale(folder)
                 if (resume or begun) and (run / run_folder.CONFIG).is_file():
                     if config and not begun:
                         raise BadConfig(
@@ -236,7 +235,7 @@ def train(
 
         # torch loads here, 1.5 s: after everything that can be wrong has been looked at
         from sketchrnn_cli.cli import training_display
-        from sketchrnn_cli.sketches.streams import open_output
+        from sketchrnn_cli.files import open_output
         from sketchrnn_cli.training import loop, state
         from sketchrnn_cli.training import metrics as log
 

@@ -13,12 +13,14 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.files import STDIO, name_of, open_output, scratch_file, scratch_folder
 from sketchrnn_cli.sketches import formats, splitting
 from sketchrnn_cli.sketches.block import (
     UNSPLIT,
@@ -39,10 +41,9 @@ from sketchrnn_cli.sketches.corpus import (
 )
 from sketchrnn_cli.sketches.formats.ndjson import to_lines
 from sketchrnn_cli.sketches.preparation import Preparation, prepare
-from sketchrnn_cli.sketches.scratch import UNNAMED, Scratch, scratch_folder
+from sketchrnn_cli.sketches.scratch import UNNAMED, Scratch
 from sketchrnn_cli.sketches.simplify import EPSILON, LONGEST, lengths, looks_raw
 from sketchrnn_cli.sketches.sketch import BOX, Sketch
-from sketchrnn_cli.sketches.streams import STDIO, name_of, open_output
 from sketchrnn_cli.sketches.tally import Tally
 
 DEFAULT_SPLIT = (90.0, 5.0, 5.0)
@@ -357,7 +358,7 @@ def _pack(
 ) -> dict[str, Any]:
     """Gather blocks, split them, write the packed set."""
     with scratch_folder(out) as folder:
-        scratch = Scratch(folder)
+        scratch = Scratch(folder, out)
         try:
             for block in blocks:
                 if split is not None:
@@ -369,7 +370,7 @@ def _pack(
                 lambda: scratch.pieces("origins"),
                 scratch.n,
                 split or DEFAULT_SPLIT,
-                folder,
+                partial(scratch_file, folder, out),
                 keep=scratch.add_splits,
             )
             scale = scratch.scale_factor(preparation.clip, train=sizes[0] > 0)

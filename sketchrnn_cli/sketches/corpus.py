@@ -31,11 +31,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.files import reason
 from sketchrnn_cli.sketches.block import Block, Ints, Moves, from_moves, offsets, ranges
 from sketchrnn_cli.sketches.formats import npz
 from sketchrnn_cli.sketches.preparation import Preparation
 from sketchrnn_cli.sketches.sketch import Sketch, from_stroke3
-from sketchrnn_cli.sketches.streams import reason
 
 FORMAT = "sketchrnn-packed"
 VERSION = 1

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli import files
-from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.files import scratch_file
 from sketchrnn_cli.sketches.block import Block, Ints, Moves, per_drawing, to_moves
-from sketchrnn_cli.sketches.streams import STDIO, reason
 
-NAME = "sketchrnn"  # of scratch folders
 UNNAMED = "drawing"  # word of drawings that have none
 PIECE = 1 << 15  # drawings copied at once
 
@@ -45,37 +39,6 @@ def fingerprints(moves: Moves, bounds: Ints) -> npt.NDArray[np.uint64]:
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 
-@contextlib.contextmanager
-def scratch_folder(out: str | Path) -> Iterator[Path]:
-    """A folder on the disk of the target, gone when the work is done or has failed.
-
-    A part beside it, locked, says that it is in use. What a process that was killed left behind
-    goes when the next one works there.
-    """
-    beside = Path(tempfile.gettempdir())
-    if str(out) != STDIO:
-        beside = Path(out).absolute().parent
-        while not beside.is_dir() and beside != beside.parent:
-            beside = beside.parent
-    try:
-        for left in files.stale(beside, NAME):
-            shutil.rmtree(left.with_suffix(""), ignore_errors=True)
-        stream, part = files.new_part(beside, NAME)
-        folder = part.with_suffix("")
-        try:
-            with stream:
-                folder.mkdir(0o700)
-                yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        if error.errno is None or isinstance(error, BrokenPipeError):
-            raise
-        where = "standard output" if str(out) == STDIO else out
-        raise BadFile(f"{where}: cannot be written: {reason(error)}") from None
-
-
 class Scratch:
     """A set by columns."""
 
@@ -88,11 +51,8 @@ class Scratch:
         "splits": "|u1",
     }
 
-    def __init__(self, folder: Path) -> None:
-        self.files: dict[str, IO[bytes]] = {  # of no name, so that a killed process leaves none
-            name: tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (close does)
-            for name in self.COLUMNS
-        }
+    def __init__(self, folder: Path, out: str | Path) -> None:
+        self.files = {name: scratch_file(folder, out) for name in self.COLUMNS}
         self.words: dict[str, int] = {}
         self.n = 0
         self.n_points = 0

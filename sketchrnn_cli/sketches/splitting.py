@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +43,7 @@ def assign(
     origins: Column,
     n: int,
     shares: Shares,
-    folder: Path,
+    scratch_file: Callable[[], BinaryIO],
     *,
     keep: Callable[[Splits], None],
 ) -> tuple[list[int], dict[str, Any]]:
@@ -59,7 +57,7 @@ def assign(
         origins: gives the codes of blocks.py, in the same pieces.
         n: drawings.
         shares: of train, valid, test, for what did not come split.
-        folder: for files in between.
+        scratch_file: makes a file for what is in between.
         keep: takes the splits in order, in pieces: 0 train, 1 valid, 2 test.
 
     Returns:
@@ -68,7 +66,7 @@ def assign(
     n_buckets = 1 + n // BUCKET
     sizes, same = np.zeros(3, np.int64), np.zeros(3, np.int64)
     leaks = {"valid_in_train": 0, "test_in_train": 0, "test_in_valid": 0}
-    with TemporaryFile(dir=folder) as sorted_in, TemporaryFile(dir=folder) as file:
+    with scratch_file() as sorted_in, scratch_file() as file:
         counts = np.zeros(n_buckets, np.int64)
         for part in hashes():
             counts += np.bincount(_bucket(part, n_buckets), minlength=n_buckets)

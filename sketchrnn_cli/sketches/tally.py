@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.files import name_of
 from sketchrnn_cli.sketches.block import Ints
-from sketchrnn_cli.sketches.streams import name_of
 from sketchrnn_cli.sketches.words import fold, visible
 
 EXAMPLES = 5  # faults and notes that are kept in full

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
 from sketchrnn_cli.errors import BadConfig, BadFile
-from sketchrnn_cli.files import is_at, lock, open_part
+from sketchrnn_cli.files import open_output, reason
+from sketchrnn_cli.locks import is_at, lock, open_part
 from sketchrnn_cli.sketches.quickdraw.words import WORDS
-from sketchrnn_cli.sketches.streams import open_output, reason
 from sketchrnn_cli.sketches.words import closest, fold, visible
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def _alone(path: Path, note: Say) -> Iterator[BinaryIO]:
     part, waits = _part(path), False
     while True:
         stream = open_part(part)
-        if lock(stream.fileno()) is not False and is_at(stream, part):
+        if lock(stream.fileno()) is not False and is_at(stream.fileno(), part):
             break
         stream.close()
         if not waits:
@@ -217,7 +217,7 @@ def _alone(path: Path, note: Say) -> Iterator[BinaryIO]:
         if sys.platform == "win32":
             stream.close()  # there, an open file cannot be removed
         with contextlib.suppress(OSError):
-            if (stream.closed or is_at(stream, part)) and not part.stat().st_size:
+            if (stream.closed or is_at(stream.fileno(), part)) and not part.stat().st_size:
                 part.unlink()
                 if not path.exists():
                     _record(path).unlink()
