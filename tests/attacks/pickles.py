@@ -98,6 +98,23 @@ BOMBS = {
     "frames in frames": b"\x80\x04" + (b"\x95" + b"\xff" * 8) * 200_000 + b"N.",
     "a protocol from the future": b"\x80\xffN.",
     "a million marks": b"\x80\x02" + b"(" * 3_000_000 + b".",
+    "marks within tuples": b"\x80\x02" + b"((N" * 500_000 + b"t" * 500_000 + b".",
+    "a list behind a hundred thousand marks": b"\x80\x02]("
+    + b"(" * 100_000
+    + b"t" * 100_000
+    + b"e.",
+    "marks that are filled": b"\x80\x02"
+    + (b"(" + b"N" * 700) * 99
+    + b"N" * 3_000
+    + b"t" * 99
+    + b".",
+    "tuples of tuples of tuples": b"\x80\x02"
+    + b"(" * 3
+    + b"N" * 15
+    + b"t"
+    + b"K\x01" * 14
+    + b"tt.",
+    "a million flat tuples": b"\x80\x02" + b"NN\x86" * 1_000_000 + b".",
     "a million Nones": b"\x80\x02" + b"N" * 3_000_000 + b".",
     "a million lists": b"\x80\x02" + b"]" * 500_000 + b".",
     "lists in lists": b"\x80\x02" + b"]" * 500_000 + b"a" * 499_999 + b".",

@@ -43,8 +43,7 @@ from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus, formats, statistics
 from sketchrnn_cli.sketches.block import to_moves
 from sketchrnn_cli.sketches.formats import latents as latent_files
-from sketchrnn_cli.sketches.formats import ndjson, npz
-from sketchrnn_cli.sketches.formats import pickled_arrays as unpickled
+from sketchrnn_cli.sketches.formats import ndjson, npz, pickled_arrays
 from sketchrnn_cli.sketches.formats.svg import path as svg_path
 from sketchrnn_cli.sketches.preparation import prepare_like
 from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
@@ -153,9 +152,9 @@ def read_npz(data: bytes) -> None:
 
 
 def read_pickle(data: bytes) -> None:
-    used = unpickled.used_memos(io.BytesIO(data), "x")
+    used = pickled_arrays.used_memos(io.BytesIO(data), "x")
     n = 0
-    for batch in unpickled.items(io.BytesIO(data), used, "x"):
+    for batch in pickled_arrays.items(io.BytesIO(data), used, "x"):
         for item in batch:
             n += 1
             assert isinstance(item.data, bytes)

@@ -36,7 +36,7 @@ from sketchrnn_cli.sketches.block import (
     offsets,
     per_drawing,
 )
-from sketchrnn_cli.sketches.formats.pickled_arrays import Item, items, used_memos
+from sketchrnn_cli.sketches.formats.pickled_arrays import Array, items, used_memos
 from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
 from sketchrnn_cli.sketches.streams import reason
 
@@ -354,12 +354,12 @@ def _rows(
         )
 
 
-def _same(one: Item, other: Item) -> bool:
+def _same(one: Array, other: Array) -> bool:
     return one.descr == other.descr and one.shape[1:] == other.shape[1:] and not one.fortran
 
 
 def _join(
-    batch: list[Item], number: int, where: str, skipped: Skipped | None
+    batch: list[Array], number: int, where: str, skipped: Skipped | None
 ) -> tuple[npt.NDArray[Any], Ints]:
     """Check items of one type, and lay their rows one after the other."""
     kind, columns = batch[0].descr, batch[0].shape[-1] if len(batch[0].shape) == 2 else 0
