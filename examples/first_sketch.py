@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sketchrnn_cli.drawing.sheet import Style
+from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.drawing.svg import to_svg
 from sketchrnn_cli.sketches import practice
 from sketchrnn_cli.sketches.corpus import Corpus

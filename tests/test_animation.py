@@ -12,12 +12,13 @@ import pytest
 from drawings import CAT, DOT, EMPTY, LINE, scribble
 from PIL import Image
 
-from sketchrnn_cli.drawing import outputs as pictures
+from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.drawing.film import gif
 from sketchrnn_cli.drawing.film.animation import schedule, shoot
 from sketchrnn_cli.drawing.film.frames import LEVELS, Timing
 from sketchrnn_cli.drawing.raster import to_png
-from sketchrnn_cli.drawing.sheet import Style, lay_out
+from sketchrnn_cli.drawing.sheet import lay_out
+from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.errors import BadConfig, BadSketch
 from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
 
@@ -29,7 +30,10 @@ def encoded(
     *sketches: Sketch, format: str = "gif", timing: Timing = QUICK, **style: object
 ) -> bytes:
     stream = io.BytesIO()
-    pictures.write(stream, sketches, format, Style(**style), timing=timing)
+    if outputs.OUTPUTS[format].kind == "animation":
+        outputs.write_film(stream, shoot(sketches, Style(**style), timing), format)
+    else:
+        outputs.write(stream, sketches, format, Style(**style))
     return stream.getvalue()
 
 
@@ -237,7 +241,7 @@ def test_every_format_writes_a_sheet() -> None:
     png = b"\x89PNG"
     starts = {"svg": b"<svg", "png": png, "gif": b"GIF89a", "apng": png, "webp": b"RIFF"}
     starts["mp4"] = b"\0\0\0\x20ftyp"
-    assert set(starts) == set(pictures.FORMATS)
+    assert set(starts) == {*outputs.STILLS, *outputs.ANIMATIONS}
     for format, start in starts.items():
         assert encoded(CAT, format=format, size=32).startswith(start)
-        assert pictures.is_binary(format) == (format != "svg")
+        assert outputs.is_binary(format) == (format != "svg")

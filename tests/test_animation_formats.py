@@ -12,13 +12,13 @@ import pytest
 from drawings import CAT, DOT, EMPTY, LINE, scribble
 from PIL import Image
 
-from sketchrnn_cli.drawing import outputs as pictures
+from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.drawing.film import animation, apng
 from sketchrnn_cli.drawing.film import frames as film
 from sketchrnn_cli.drawing.film import morph as morphing
 from sketchrnn_cli.drawing.film.frames import COLOR_BY, LEVELS, TIP, Film, Pen, Timing
 from sketchrnn_cli.drawing.raster import to_png
-from sketchrnn_cli.drawing.sheet import DARK, Style, rgb
+from sketchrnn_cli.drawing.style import Style, rgb
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.sketches.formats import read_sketches
 from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
@@ -43,9 +43,9 @@ def shot(
     return animation.shoot(sketches, Style(**style), timing, pen)
 
 
-def encoded(film: Film, format: str, timing: Timing = QUICK) -> bytes:
+def encoded(film: Film, format: str) -> bytes:
     stream = io.BytesIO()
-    pictures.write_film(stream, film, format, timing)
+    outputs.write_film(stream, film, format)
     return stream.getvalue()
 
 
@@ -110,7 +110,7 @@ def test_morphs(format: str, paper: str) -> None:
 def test_they_begin_again_and_keep_their_time(format: str) -> None:
     far = from_polylines([[[0, 0], [9, 0]], [[0, 9], [9, 9]]])  # a long rest between two lines
     timing = Timing(fps=29.97, duration=3.0, hold=2.0)
-    data = encoded(shot(far, pen=Pen(), timing=timing, size=60), format, timing)
+    data = encoded(shot(far, pen=Pen(), timing=timing, size=60), format)
     with Image.open(io.BytesIO(data)) as image:
         assert image.info["loop"] == 0
     assert len(decoded(data)) == 500
@@ -118,7 +118,7 @@ def test_they_begin_again_and_keep_their_time(format: str) -> None:
 
 def test_a_rest_longer_than_two_bytes_of_ticks() -> None:
     timing = Timing(fps=1, duration=700, hold=600)
-    data = encoded(shot(DOT, pen=Pen(), timing=timing, size=16), "apng", timing)
+    data = encoded(shot(DOT, pen=Pen(), timing=timing, size=16), "apng")
     with Image.open(io.BytesIO(data)) as image:
         durations = []
         for k in range(image.n_frames):
@@ -130,10 +130,10 @@ def test_a_rest_longer_than_two_bytes_of_ticks() -> None:
 def test_mp4_shows_the_film() -> None:
     av = pytest.importorskip("av")
     timing = Timing(fps=12.5, duration=2.0, hold=1.0)
-    style = {"size": 75, "columns": 1, **DARK}  # an odd width and an even height
+    style = {"size": 75, "columns": 1, "dark": True}  # an odd width and an even height
     pen = Pen(color_by="stroke")
     film = shot(CAT, scribble(2), pen=pen, timing=timing, **style)
-    data = encoded(film, "mp4", timing)
+    data = encoded(film, "mp4")
     with av.open(io.BytesIO(data)) as container:
         (video,) = container.streams.video
         assert (video.width, video.height) == (76, film.height + film.height % 2)
@@ -149,20 +149,20 @@ def test_mp4_shows_the_film() -> None:
 
 
 def test_the_extra_is_named_before_work_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sketchrnn_cli.drawing.film.mp4.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(BadConfig, match=r"pip install 'sketchrnn\[video\]'"):
-        pictures.check("mp4", Style())
-    pictures.check("webp", Style())
-    pictures.check("gif", Style(background="none"))
+        outputs.check("mp4", Style())
+    outputs.check("webp", Style())
+    outputs.check("gif", Style(background="none"))
 
 
 def test_mp4_has_no_transparency() -> None:
     pytest.importorskip("av")
     with pytest.raises(BadConfig, match="transparent"):
-        pictures.check("mp4", Style(background="none"))
+        outputs.check("mp4", Style(background="none"))
 
 
-@pytest.mark.parametrize("format", pictures.ANIMATIONS)
+@pytest.mark.parametrize("format", outputs.ANIMATIONS)
 def test_the_same_bytes_every_time(format: str) -> None:
     if format == "mp4":
         pytest.importorskip("av")
@@ -285,7 +285,7 @@ def test_our_reader_finds_the_drawings_in_an_animation(pen: str, tmp_path) -> No
     path, still = tmp_path / "a.svg", tmp_path / "b.svg"
     path.write_bytes(encoded(shot(CAT, LINE, scribble(5), pen=PENS[pen], size=80), "svg"))
     with still.open("wb") as stream:
-        pictures.write(stream, (CAT, LINE, scribble(5)), "svg", Style(size=80))
+        outputs.write(stream, (CAT, LINE, scribble(5)), "svg", Style(size=80))
     found, expected = (list(read_sketches(str(file))) for file in (path, still))
     assert len(found) == 3
     for a, b in zip(found, expected, strict=True):
@@ -303,7 +303,7 @@ def test_chromium_shows_the_same_moments(pen: str, browser) -> None:  # noqa: AN
     film = shot(CAT, scribble(5, 3), pen=PENS.get(pen), timing=timing, **style)
     moments = shown(shot(CAT, scribble(5, 3), pen=PENS.get(pen), timing=timing, **style))
     page = browser.new_page(viewport={"width": film.width, "height": film.height})
-    svg = encoded(film, "svg", timing).decode()
+    svg = encoded(film, "svg").decode()
     page.set_content(f"<style>body{{margin:0}}svg{{display:block}}</style>{svg}")
     page.evaluate("document.querySelector('svg').pauseAnimations()")
     for k in range(1, 10):

@@ -17,7 +17,7 @@ from outside import missing
 from typer.testing import CliRunner
 
 from sketchrnn_cli.cli.app import app
-from sketchrnn_cli.drawing.sheet import Style
+from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.drawing.svg import to_svg
 from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
 from sketchrnn_cli.sketches.build import BuildOptions, build, build_ndjson

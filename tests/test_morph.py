@@ -18,7 +18,8 @@ from sketchrnn_cli.drawing.film.frames import LEVELS, Timing
 from sketchrnn_cli.drawing.film.matching import match
 from sketchrnn_cli.drawing.film.morph import progress, shoot_morph
 from sketchrnn_cli.drawing.raster import draw, to_png
-from sketchrnn_cli.drawing.sheet import Style, lay_out
+from sketchrnn_cli.drawing.sheet import lay_out
+from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.errors import BadConfig, BadSketch
 from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
 

@@ -17,9 +17,8 @@ from test_cli_prompts import told
 from typer.testing import CliRunner
 
 import sketchrnn_cli as sk
-from sketchrnn_cli.cli import animate
-from sketchrnn_cli.cli import sample as command
 from sketchrnn_cli.cli.app import app
+from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile, BadSketch
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.notebook import drawings as notebook
@@ -292,18 +291,13 @@ def test_a_repr_is_one_short_line_whatever_the_words(model, bare):
     assert repr(bare).endswith("bare.safetensors: no words")
 
 
-@pytest.mark.parametrize("kind", notebook.FORMATS)
+@pytest.mark.parametrize("kind", outputs.FORMATS)
 def test_every_format_is_saved_as_the_command_writes_it(saved, model, tmp_path, kind):
     ours, theirs = tmp_path / f"ours.{kind}", tmp_path / f"theirs.{kind}"
     model.sample("cat", n=20, max_points=4).save(str(ours))  # 20: as many threads on both sides
     run("sample", "cat", "-n", 20, "--max-points", 4, "--model", saved, "-o", theirs)
     assert ours.read_bytes() == theirs.read_bytes()
     assert sorted(tmp_path.iterdir()) == [ours, theirs]
-
-
-def test_the_formats_are_those_of_the_command():
-    assert command.KNOWN == notebook.FORMATS
-    assert animate.KNOWN == notebook.MOVING
 
 
 def test_an_npz_has_no_date_and_no_offset_that_does_not_fit(tmp_path):

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 
 from sketchrnn_cli.drawing import raster
 from sketchrnn_cli.drawing.raster import draw, to_png
-from sketchrnn_cli.drawing.sheet import Style, lay_out
+from sketchrnn_cli.drawing.sheet import lay_out
+from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.sketches.sketch import Sketch
 

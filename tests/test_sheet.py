@@ -9,9 +9,10 @@ import pytest
 from drawings import CAT, DOT, EMPTY, scribble
 from PIL import Image
 
-from sketchrnn_cli.drawing import outputs as pictures
+from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.drawing.raster import to_png
-from sketchrnn_cli.drawing.sheet import MAX_DRAWINGS, Style, check_room, lay_out
+from sketchrnn_cli.drawing.sheet import check_room, lay_out
+from sketchrnn_cli.drawing.style import MAX_DRAWINGS, Room, Style
 from sketchrnn_cli.drawing.svg import to_svg
 from sketchrnn_cli.errors import BadConfig, BadSketch
 from sketchrnn_cli.sketches.formats import read_sketches
@@ -113,20 +114,20 @@ def test_grounds_and_labels_are_no_drawings_when_read_back(tmp_path):
 )
 def test_too_many_drawings_are_refused_before_there_are_any(n, format, error):
     if error is None:
-        pictures.check_room(n, format, Style())
+        outputs.check(format, Style(), n)
         return
     with pytest.raises(error, match="take fewer with -n"):
-        pictures.check_room(n, format, Style())
+        outputs.check(format, Style(), n)
 
 
 def test_the_room_is_judged_as_the_picture_turns_out():
     for n, style in ((7, Style()), (60, Style(labels=("a", "b"))), (5, Style(columns=2, size=20))):
         sheet = lay_out([CAT] * n, style)
-        limit, side = sheet.width * sheet.height, max(sheet.width, sheet.height)
-        check_room(n, style, limit=limit, side=side)
-        for less in ({"limit": limit - 1, "side": side}, {"limit": limit, "side": side - 1}):
+        room = Room(sheet.width * sheet.height, max(sheet.width, sheet.height))
+        check_room(n, style, room)
+        for less in (room._replace(pixels=room.pixels - 1), room._replace(side=room.side - 1)):
             with pytest.raises(BadConfig):
-                check_room(n, style, **less)
+                check_room(n, style, less)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from outside import missing
 
-from sketchrnn_cli.drawing.sheet import Style, caption_of, lay_out
+from sketchrnn_cli.drawing.sheet import caption_of, lay_out
+from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.drawing.svg import number, to_svg
 from sketchrnn_cli.errors import BadConfig, BadSketch
 from sketchrnn_cli.sketches.formats import read_sketches
@@ -26,7 +27,7 @@ GOLDEN = Path(__file__).parent / "golden"
 SVG = "{http://www.w3.org/2000/svg}"
 CASES = {
     "cat": ([CAT], Style()),
-    "sheet": ([CAT, DOT, EMPTY, LINE, CAT], Style(size=96, columns=3, background=None)),
+    "sheet": ([CAT, DOT, EMPTY, LINE, CAT], Style(size=96, columns=3, background="none")),
 }
 
 
@@ -190,7 +191,7 @@ def test_colors_are_names_or_hex() -> None:
     assert Style(color="NAVY").ink() == (0, 0, 128)
     assert Style(color="#0af").ink() == Style(color="#00aaff").ink() == (0, 170, 255)
     assert Style(background="none").paper() is None
-    assert Style(background=None).paper() is None
+    assert Style(background="none").paper() is None
 
 
 def vpype(*arguments: str) -> str:
@@ -229,7 +230,7 @@ def loads(module: str, heavy: str) -> bool:
     return subprocess.run([sys.executable, "-c", code], check=False).returncode == 1
 
 
-@pytest.mark.parametrize("module", ["svg", "terminal", "plots", "pictures", "sheet"])
+@pytest.mark.parametrize("module", ["svg", "terminal", "plots", "outputs", "sheet"])
 def test_light_rooms_load_no_heavy_package(module: str) -> None:
     code = (
         f"import sys, sketchrnn_cli.drawing.{module}\n"

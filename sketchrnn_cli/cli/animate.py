@@ -11,6 +11,7 @@ import typer
 from sketchrnn_cli.cli import downloads
 from sketchrnn_cli.cli.options import Format, Json, Quiet
 from sketchrnn_cli.cli.terminal import Terminal
+from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.sketches import streams
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_ROOM = 10_000_000  # points of all drawings; a stroke takes room too
 PER_STROKE = 20  # points
-KNOWN = ("gif", "apng", "webp", "svg", "mp4")  # drawing.pictures.ANIMATIONS, without numpy
+KNOWN = outputs.ANIMATIONS
 
 
 def animate(
@@ -114,19 +115,18 @@ def animate(
 
     from dataclasses import replace
 
-    from sketchrnn_cli.drawing import outputs as pictures
     from sketchrnn_cli.drawing.film import animation
     from sketchrnn_cli.drawing.film import frames as film
     from sketchrnn_cli.drawing.film import morph as morphing
-    from sketchrnn_cli.drawing.sheet import DARK, MAX_DRAWINGS, Style
+    from sketchrnn_cli.drawing.style import MAX_DRAWINGS, Style
 
     look = _given(
         size=size, columns=columns, line_width=line_width, color=color, background=background
     )
-    style = Style(captions=captions, **(DARK if dark else {}) | look)
+    style = Style(captions=captions, dark=dark, **look)
     timing = film.Timing(in_turn=in_turn, **_given(fps=fps, duration=duration, hold=hold))
     pen = film.Pen(color_by=color_by, tip=pen_tip)
-    pictures.check(kind, style)
+    outputs.check(kind, style)
     sketches = downloads.local([sketches], terminal)[0]
 
     from sketchrnn_cli.sketches.formats import read_sketches
@@ -151,8 +151,8 @@ def animate(
     else:
         shot = animation.shoot(drawings, style, timing, pen)
     frames = terminal.track(shot.frames, what="drawing", total=shot.n_frames)
-    with streams.open_output(out, binary=pictures.is_binary(kind)) as stream:
-        pictures.write_film(stream, replace(shot, frames=iter(frames)), kind, timing)
+    with streams.open_output(out, binary=outputs.is_binary(kind)) as stream:
+        outputs.write_film(stream, replace(shot, frames=iter(frames)), kind)
 
     where = "standard output" if out == streams.STDIO else out
     facts = f"{shot.width} x {shot.height} pixels, {shot.seconds:g} s"

@@ -14,6 +14,7 @@ from sketchrnn_cli import pretrained
 from sketchrnn_cli.cli import downloads
 from sketchrnn_cli.cli.options import Device, Format, Json, Model, Quiet, Threads
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, work_alone
+from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile, BadSketch
 from sketchrnn_cli.sketches import streams
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from sketchrnn_cli.sketches.formats.latents import Array
     from sketchrnn_cli.sketches.sketch import Sketch
 
-KNOWN = ("ndjson", "npz")
+KNOWN = outputs.LATENTS
 FEW = 1 << 14  # bytes of a file that holds a few drawings at most
 BATCH = 256  # drawings of a file read together; a pipe's go one by one, as they come
 
@@ -83,7 +84,7 @@ def encode(
     kind = kind or streams.suffix_of(out, format, KNOWN)
     if json and out == streams.STDIO:
         raise BadConfig("--json and the latents both want standard output: give -o FILE")
-    streams.check_output(out, binary=kind == "npz")
+    streams.check_output(out, binary=outputs.is_binary(kind))
     limit_threads(threads)
     sketches = downloads.local([sketches], terminal)[0]
     if sketches == streams.STDIO or _is_small(sketches):
@@ -97,23 +98,8 @@ def encode(
     size = 1 if sketches == streams.STDIO else BATCH
     taken = _of_some_length(found, network.checkpoint, sketches, on_error, faults)
     encoded = terminal.track(_encode(network, taken, size), what="encoding")
-    with streams.open_output(out, binary=kind == "npz") as stream:
-        n = 0
-        if kind == "ndjson":
-            from sketchrnn_cli.sketches.formats import ndjson
-
-            for sketch, mu, sigma in encoded:
-                stream.write(ndjson.to_line(sketch.with_extras(z=mu, sigma=sigma)))
-                n += 1
-                if size == 1 or n % BATCH == 0:
-                    stream.flush()
-        else:
-            from sketchrnn_cli.files import scratch_folder
-            from sketchrnn_cli.sketches.formats import latents
-
-            rows = ((mu, sigma, sketch.word) for sketch, mu, sigma in encoded)
-            with scratch_folder(out) as folder:
-                n = latents.write_npz_of(stream, rows, folder)
+    with streams.open_output(out, binary=outputs.is_binary(kind)) as stream:
+        n = outputs.write_latents(stream, encoded, kind, out)
         if not n:
             raise BadFile(f"{streams.name_of(sketches)}: no drawings to encode")
 

@@ -330,11 +330,11 @@ def _in_a_row() -> int:
 
 
 def _write_grid(path: str, format: str, examples: Iterable[Sketch]) -> None:
-    from sketchrnn_cli.drawing import outputs as pictures
-    from sketchrnn_cli.drawing.sheet import Style
+    from sketchrnn_cli.drawing import outputs
+    from sketchrnn_cli.drawing.style import Style
 
-    with open_output(path, binary=pictures.is_binary(format)) as stream:
-        pictures.write(stream, examples, format, Style())
+    with open_output(path, binary=outputs.is_binary(format)) as stream:
+        outputs.write(stream, examples, format, Style())
 
 
 # drawings

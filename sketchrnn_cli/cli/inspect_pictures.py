@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 from sketchrnn_cli.sketches.streams import STDIO, check_output, open_output, suffix_of
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from sketchrnn_cli.inference.engine import Network
     from sketchrnn_cli.sketches.sketch import Sketch
 
-FORMATS = ("svg", "png")
+FORMATS = outputs.STILLS
 SAMPLES = 400  # drawings of its own on the map of a model
 SHOWN = 16  # the worst and the best under a histogram, unless -n says otherwise
 CHUNK = 256  # drawings encoded at once
@@ -81,10 +82,9 @@ def check_number(wanted: Wanted, n: int, *, histogram: bool) -> None:
         BadConfig, BadSketch: says so.
     """
     if wanted.grid is not None:
-        from sketchrnn_cli.drawing import outputs as pictures
-        from sketchrnn_cli.drawing.sheet import Style
+        from sketchrnn_cli.drawing.style import Style
 
-        pictures.check_room(n, format_of("--grid", wanted.grid), Style())
+        outputs.check(format_of("--grid", wanted.grid), Style(), n)
     if wanted.plot is not None and histogram:
         from sketchrnn_cli.drawing.plots.likelihoods import MOST
 

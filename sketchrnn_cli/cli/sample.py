@@ -18,16 +18,17 @@ from sketchrnn_cli.cli.terminal import (
     stdout_is_terminal,
     work_alone,
 )
+from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.sketches import streams
 
 if TYPE_CHECKING:
-    from sketchrnn_cli.drawing.sheet import Style
+    from sketchrnn_cli.drawing.style import Style
     from sketchrnn_cli.inference.conditioning import Settings
     from sketchrnn_cli.inference.prompt import Prompt
     from sketchrnn_cli.sketches.sketch import Sketch
 
-KNOWN = ("ndjson", "npz", "svg", "png", "gif", "apng", "webp", "mp4")
+KNOWN = outputs.FORMATS
 SHOWN = "terminal"  # no file at all: drawings in characters
 
 
@@ -330,7 +331,7 @@ def _most(kind: str) -> int | None:
     """Drawings after which one more is of no use, as it does not fit on a sheet."""
     if kind not in ("svg", "png", "gif"):
         return None
-    from sketchrnn_cli.drawing.sheet import MAX_DRAWINGS
+    from sketchrnn_cli.drawing.style import MAX_DRAWINGS
 
     return MAX_DRAWINGS + 1
 
@@ -396,7 +397,7 @@ def _latent_temperature() -> float:
 
 def _style(temps: list[float | None], shape: tuple[int, int] | None) -> Style:
     """A row for each temperature, the corners marked of a grid between four."""
-    from sketchrnn_cli.drawing.sheet import Style
+    from sketchrnn_cli.drawing.style import Style
 
     if shape is not None:
         from sketchrnn_cli.inference.interpolation import corner_places
@@ -413,12 +414,9 @@ def _check_room(
     Raises:
         BadSketch, BadConfig: says so.
     """
-    if kind in ("ndjson", "npz", SHOWN):
+    if kind == SHOWN:
         return
-    from sketchrnn_cli.drawing import outputs as pictures
-
-    pictures.check(kind, _style(temps, shape))
-    pictures.check_room(n, kind, _style(temps, shape))
+    outputs.check(kind, _style(temps, shape), n)
 
 
 def _kind(out: str | None, format: str | None) -> str:
@@ -507,19 +505,5 @@ def _write(
     if kind == SHOWN:
         _show(sketches, n, temps, shape)
         return
-    with streams.open_output(target, binary=kind not in ("ndjson", "svg")) as stream:
-        if kind == "ndjson":
-            from sketchrnn_cli.sketches.formats import ndjson
-
-            for sketch in sketches:
-                stream.write(ndjson.to_line(sketch))
-                if target == streams.STDIO:
-                    stream.flush()
-        elif kind == "npz":
-            from sketchrnn_cli.sketches.formats.npz import write_sketches
-
-            write_sketches(stream, sketches, n)
-        else:
-            from sketchrnn_cli.drawing import outputs as pictures
-
-            pictures.write(stream, sketches, kind, _style(temps, shape))
+    with streams.open_output(target, binary=outputs.is_binary(kind)) as stream:
+        outputs.write(stream, sketches, kind, _style(temps, shape), n=n)

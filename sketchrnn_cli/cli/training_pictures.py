@@ -52,7 +52,7 @@ class Pictures:
         """loss.png, and a sheet of samples of this step. One that fails does not stop a run."""
         from sketchrnn_cli.drawing.plots import curves as plots
         from sketchrnn_cli.drawing.raster import to_png
-        from sketchrnn_cli.drawing.sheet import Style
+        from sketchrnn_cli.drawing.style import Style
         from sketchrnn_cli.model import tensor_file
         from sketchrnn_cli.training import metrics as log
 

@@ -22,20 +22,16 @@ from sketchrnn_cli.drawing.sheet import (
     CAPTION_INK,
     LONGEST,
     MARK_INK,
-    Color,
     Sheet,
-    Style,
     check_pixels,
     lay_out,
-    mix,
 )
+from sketchrnn_cli.drawing.style import PNG_ROOM, Color, Style, mix
 from sketchrnn_cli.sketches.sketch import Sketch
 
 Canvas = npt.NDArray[np.uint8]  # (height, width) coverage: 0 paper, 255 ink
 Points = npt.NDArray[np.float64]  # (S, 2) x, y in pixels
 
-MAX_PIXELS = 100_000_000
-MAX_SIDE = 65_500
 PIECE = 12.0  # longest piece of a segment drawn in one window, pixels
 CHUNK = 1 << 18  # pixels of windows in memory at a time
 
@@ -48,7 +44,7 @@ def to_png(sketches: Iterable[Sketch], style: Style) -> bytes:
         BadConfig: more pixels than a picture should have.
     """
     sheet = lay_out(sketches, style)
-    check_pixels(sheet, limit=MAX_PIXELS, side=MAX_SIDE)
+    check_pixels(sheet, PNG_ROOM)
     canvas = captions(sheet)
     start, end, _ = segments(sheet)
     draw(canvas, start, end, sheet.line_width)

@@ -6,23 +6,20 @@ A single drawing is a sheet of one. Letters: K points of a stroke.
 from __future__ import annotations
 
 import math
-import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sketchrnn_cli.drawing.style import MAX_DRAWINGS, Room, Style
 from sketchrnn_cli.errors import BadConfig, BadSketch
 from sketchrnn_cli.sketches.sketch import Sketch
 
 Line = npt.NDArray[np.float64]  # (K, 2) x, y in pixels of the sheet
-Color = tuple[int, int, int]
 
-MAX_DRAWINGS = 10_000  # of one sheet; a stream may be endless, paper is not
 SHEET_WIDTH = 960  # what cells share when no size is given, pixels
 CELL_SIZES = (64, 480)  # smallest and largest cell chosen without --size, pixels
 MARGIN = 0.09  # of the cell, on each side
@@ -32,44 +29,6 @@ LONGEST = 200  # characters of a caption; measuring costs time, and no cell show
 MARK_INK = 0.07  # the same of the ground of marked drawings
 ROW = 12  # drawings side by side at most where rows are labelled, unless columns say otherwise
 LABEL_SIZE = 13  # font of labels, pixels; of a cell that is smaller, as high as it is
-NONE = ("none", "transparent")
-DARK: dict[str, Any] = {"color": "#e8e8e8", "background": "#17191c"}  # a Style for dark pages
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
-    """How drawings look. None: chosen by the number of drawings."""
-
-    columns: int | None = None  # None: as square as it gets
-    size: int | None = None  # of a cell, pixels
-    line_width: float | None = None  # pixels
-    color: str = "#262626"  # of the ink: a name or #rrggbb
-    background: str | None = "#ffffff"  # of the paper; None or "none": transparent
-    captions: bool = True  # word and seed under a drawing that has them
-    labels: tuple[str, ...] = ()  # of rows: each stands before its share of the drawings
-    marked: tuple[int, ...] = ()  # on a ground of their own, and the only ones with captions
-
-    def __post_init__(self) -> None:
-        if self.columns is not None and not 1 <= self.columns <= MAX_DRAWINGS:
-            raise BadConfig(f"columns must be from 1 to {MAX_DRAWINGS}, not {self.columns}")
-        if self.size is not None and not 8 <= self.size <= 8192:
-            raise BadConfig(f"size must be from 8 to 8192 pixels a drawing, not {self.size}")
-        if self.line_width is not None and not 0.1 <= self.line_width <= 200:
-            raise BadConfig(f"line width must be from 0.1 to 200 pixels, not {self.line_width}")
-        if self.color.lower() in NONE:
-            raise BadConfig(f"color {self.color!r} would be invisible; give a name or #rrggbb")
-        rgb(self.color)
-        self.paper()
-
-    def ink(self) -> Color:
-        """Colour of the pen."""
-        return rgb(self.color)
-
-    def paper(self) -> Color | None:
-        """Colour of the background; None where it is transparent."""
-        if self.background is None or self.background.lower() in NONE:
-            return None
-        return rgb(self.background)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,31 +85,6 @@ class Sheet:
     def caption_width(self) -> float:
         """Room for a caption."""
         return self.cell_size * (1 - MARGIN)
-
-
-def rgb(color: str) -> Color:
-    """A colour name or #rgb or #rrggbb as three bytes.
-
-    Raises:
-        BadConfig: neither.
-    """
-    text = color.strip().lower()
-    if re.fullmatch(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})", text, re.ASCII):
-        digits = text[1:] if len(text) == 7 else "".join(2 * digit for digit in text[1:])
-    else:
-        from PIL.ImageColor import colormap  # the 148 names of CSS
-
-        value = colormap.get(text)
-        if value is None:
-            raise BadConfig(f"unknown color {color!r}: give a name such as navy, or #rrggbb")
-        digits = str(value)[1:]
-    return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
-
-
-def mix(ink: Color, paper: Color, amount: float) -> Color:
-    """``amount`` of ink on paper, 0 to 1."""
-    red, green, blue = (round(p + (i - p) * amount) for i, p in zip(ink, paper, strict=True))
-    return red, green, blue
 
 
 def caption_of(sketch: Sketch) -> str:
@@ -286,18 +220,16 @@ def fit(sketch: Sketch, center: tuple[float, float], room: float) -> tuple[Line,
     return tuple((stroke.astype(np.float64) - middle) * scale + center for stroke in sketch.strokes)
 
 
-def check_pixels(sheet: Sheet, *, limit: int, side: int) -> None:
+def check_pixels(sheet: Sheet, room: Room) -> None:
     """Refuse a picture that would not fit into memory or its format.
 
     Raises:
-        BadConfig: more than ``limit`` pixels, or a side longer than ``side``.
+        BadConfig: more pixels than there is room for.
     """
-    _check_extent(
-        len(sheet.cells), sheet.cell_size, sheet.width, sheet.height, limit=limit, side=side
-    )
+    _check_extent(len(sheet.cells), sheet.cell_size, sheet.width, sheet.height, room)
 
 
-def check_room(n: int, style: Style, *, limit: int, side: int) -> None:
+def check_room(n: int, style: Style, room: Room | None) -> None:
     """Refuse, before there are any, more drawings than a picture takes.
 
     Raises:
@@ -305,12 +237,13 @@ def check_room(n: int, style: Style, *, limit: int, side: int) -> None:
         BadConfig: as ``check_pixels``.
     """
     check_number(n)
-    grid = Grid.of(max(n, 1), style, captioned=style.captions)
-    _check_extent(n, grid.size, *grid.extent, limit=limit, side=side)
+    if room is not None:
+        grid = Grid.of(max(n, 1), style, captioned=style.captions)
+        _check_extent(n, grid.size, *grid.extent, room)
 
 
-def _check_extent(n: int, size: int, width: int, height: int, *, limit: int, side: int) -> None:
-    if width * height > limit or max(width, height) > side:
+def _check_extent(n: int, size: int, width: int, height: int, room: Room) -> None:
+    if width * height > room.pixels or max(width, height) > room.side:
         raise BadConfig(
             f"{n} drawings of {size} pixels make a picture of {width} x {height}; take fewer with "
             "-n, or a smaller --size"

@@ -11,14 +11,12 @@ from sketchrnn_cli.drawing.sheet import (
     CAPTION_INK,
     MARK_INK,
     Cell,
-    Color,
     Label,
     Line,
     Sheet,
-    Style,
     lay_out,
-    mix,
 )
+from sketchrnn_cli.drawing.style import Color, Style, hexadecimal, mix
 from sketchrnn_cli.sketches.sketch import Sketch
 
 # What XML 1.0 may not hold, not even escaped (section 2.2, production Char).
@@ -153,8 +151,3 @@ def escape(text: str) -> str:
     """Text for an element or a quoted attribute: characters XML forbids go, markup is escaped."""
     legal = html.escape(_ILLEGAL.sub("", text))
     return legal.replace("\t", "&#9;").replace("\n", "&#10;").replace("\r", "&#13;")
-
-
-def hexadecimal(color: tuple[int, int, int]) -> str:
-    """#rrggbb."""
-    return "#{:02x}{:02x}{:02x}".format(*color)

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from sketchrnn_cli.drawing import outputs
+from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.errors import BadConfig, BadFile, BadSketch
 from sketchrnn_cli.notebook.given import numbers, whole
 from sketchrnn_cli.sketches import streams
@@ -27,12 +29,9 @@ from sketchrnn_cli.sketches.sketch import Sketch
 
 if TYPE_CHECKING:
     from sketchrnn_cli.drawing.film.frames import Film, Pen, Timing
-    from sketchrnn_cli.drawing.sheet import Style
 
 Array = npt.NDArray[np.float32]
 
-FORMATS = ("ndjson", "npz", "svg", "png", "gif", "apng", "webp", "mp4")
-MOVING = ("gif", "apng", "webp", "svg", "mp4")
 SHOWN, SHOWN_POINTS = 99, 200_000  # on a sheet in a notebook, at most; then how many more
 SHEET_WIDTH, CELL = 640, 240  # pixels: a notebook is narrower than a page
 LISTED = 5  # words that a repr names
@@ -151,28 +150,12 @@ class Drawings:
             BadSketch: no drawings.
             BadConfig: .mp4 without the extra ``video``.
         """
-        kind = _kind(path, FORMATS)
+        kind = _kind(path, outputs.FORMATS)
         if not self.sketches:
             raise BadSketch(f"{path}: no drawings to save")
-        if kind in MOVING:
-            from sketchrnn_cli.drawing import outputs as pictures
-            from sketchrnn_cli.drawing.sheet import Style
-
-            pictures.check(kind, Style())
+        outputs.check(kind, Style())
         with streams.open_output(path, binary=True) as stream:
-            if kind == "ndjson":
-                from sketchrnn_cli.sketches.formats import ndjson
-
-                stream.writelines(map(ndjson.to_line, self.sketches))
-            elif kind == "npz":
-                from sketchrnn_cli.sketches.formats.npz import write_sketches
-
-                write_sketches(stream, self.sketches, len(self))
-            else:
-                from sketchrnn_cli.drawing import outputs as pictures
-                from sketchrnn_cli.drawing.sheet import Style
-
-                pictures.write(stream, self.sketches, kind, Style())
+            outputs.write(stream, self.sketches, kind)
 
     def animate(
         self,
@@ -208,7 +191,6 @@ class Drawings:
             BadConfig: a number out of range, or more pixels than an animation should have.
         """
         from sketchrnn_cli.drawing.film.frames import Pen, Timing
-        from sketchrnn_cli.drawing.sheet import DARK, Style
 
         for name, given in (
             ("in_turn", in_turn),
@@ -222,7 +204,7 @@ class Drawings:
         pace: dict[str, Any] = {"fps": fps, "duration": duration, "hold": hold}
         pace = {name: value for name, value in pace.items() if value is not None}
         timing = Timing(in_turn=in_turn, **pace)
-        style = Style(size=size, **(DARK if dark else {}))
+        style = Style(size=size, dark=dark)
         pen = None if morph else Pen(color_by=color_by, tip=pen_tip)
         return Animation.of(self.sketches, style, timing, pen)
 
@@ -246,7 +228,6 @@ class Drawings:
             return None
         if rest := len(self) - len(shown):
             shown.append(Sketch((), f"+ {rest:,}"))
-        from sketchrnn_cli.drawing.sheet import Style
         from sketchrnn_cli.drawing.svg import to_svg
 
         columns = math.ceil(math.sqrt(len(shown)))
@@ -272,7 +253,6 @@ class Animation:
         """Of a pen that draws, or without one of a morph."""
         from sketchrnn_cli.drawing.film.animation import shoot
         from sketchrnn_cli.drawing.film.morph import shoot_morph
-        from sketchrnn_cli.drawing.outputs import write_film
 
         again: Callable[[], Film]
         if pen is None:
@@ -280,7 +260,7 @@ class Animation:
         else:
             again = partial(shoot, sketches, style, timing, pen)
         film, stream = again(), BytesIO()
-        write_film(stream, film, "gif", timing)
+        outputs.write_film(stream, film, "gif")
         facts = film.width, film.height, film.seconds, len(sketches)
         return cls(stream.getvalue(), *facts, again, timing)
 
@@ -293,16 +273,14 @@ class Animation:
             BadFile: another suffix, or a file that cannot be written.
             BadConfig: .mp4 without the extra ``video``.
         """
-        from sketchrnn_cli.drawing import outputs as pictures
-
-        kind = _kind(path, MOVING)
+        kind = _kind(path, outputs.ANIMATIONS)
         film = self.shoot()
-        pictures.check(kind, film.style)
+        outputs.check(kind, film.style)
         with streams.open_output(path, binary=True) as stream:
             if kind == "gif":
                 stream.write(self.gif)
             else:
-                pictures.write_film(stream, film, kind, self.timing)
+                outputs.write_film(stream, film, kind)
 
     def __repr__(self) -> str:
         return (
@@ -405,8 +383,9 @@ def _sketches(drawings: AnyDrawings) -> tuple[Sketch, ...]:
 
 def _kind(path: str | Path, known: tuple[str, ...]) -> str:
     """The format of a file by its suffix."""
-    kind = Path(path).suffix.lower().lstrip(".")
-    if kind not in known:
+    name = Path(path).name.lower()
+    kind = next((kind for kind in known if name.endswith(f".{kind}")), None)
+    if kind is None:
         raise BadFile(f"{path}: end the name in one of .{', .'.join(known)}")
     return kind
 

@@ -10,11 +10,11 @@ import numpy as np
 from measuring import Row
 from PIL import Image
 
-from sketchrnn_cli.drawing import outputs as pictures
+from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.drawing.film.animation import shoot
 from sketchrnn_cli.drawing.film.frames import Pen, Timing
 from sketchrnn_cli.drawing.film.morph import shoot_morph
-from sketchrnn_cli.drawing.sheet import Style
+from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.errors import SketchError
 from sketchrnn_cli.sketches.formats import read_sketches
 
@@ -34,8 +34,8 @@ def rows(ndjson):
     slow, large = _best(lambda: _whole_pictures(films[""]()))
     yield Row("16 drawings, 30 fps, by Pillow, whole pictures", f"{slow:.2f} s", f"{large:.0f} kB")
     for what, shot in films.items():
-        for format in pictures.ANIMATIONS:
-            seconds, size = _best(lambda shot=shot, format=format: _written(shot(), format, timing))
+        for format in outputs.ANIMATIONS:
+            seconds, size = _best(lambda shot=shot, format=format: _written(shot(), format))
             if size:
                 ratio = f"{size:.0f} kB" + (f"; {slow / seconds:.1f} times Pillow" * (not what))
                 yield Row(f"{format}{what}", f"{seconds:.2f} s", ratio)
@@ -51,11 +51,11 @@ def _best(work):
     return min(seconds), size
 
 
-def _written(film, format, timing):
+def _written(film, format):
     stream = io.BytesIO()
     try:
-        pictures.check(format, film.style)
-        pictures.write_film(stream, film, format, timing)
+        outputs.check(format, film.style)
+        outputs.write_film(stream, film, format)
     except SketchError:  # MP4 without its extra
         return 0
     return len(stream.getvalue())
@@ -64,15 +64,15 @@ def _written(film, format, timing):
 def _whole_pictures(film):
     """A GIF of the same frames, each a whole picture that Pillow compares and packs."""
     colors, _ = film.palette()
-    screen, pictures_, milliseconds = np.zeros((film.height, film.width), np.uint8), [], []
+    screen, pictures, milliseconds = np.zeros((film.height, film.width), np.uint8), [], []
     for frame in film.frames:
         height, width = frame.pixels.shape
         screen[frame.top : frame.top + height, frame.left : frame.left + width] = frame.pixels
         picture = Image.fromarray(screen.copy(), "P")
         picture.putpalette(colors.tobytes())
-        pictures_.append(picture)
+        pictures.append(picture)
         milliseconds.append(10 * frame.ticks)
     stream = io.BytesIO()
-    first, *others = pictures_
+    first, *others = pictures
     first.save(stream, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
     return len(stream.getvalue())

@@ -28,7 +28,7 @@ import networks
 import numpy as np
 from mutators import Mutator
 
-from sketchrnn_cli.drawing.sheet import Style
+from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.drawing.svg import to_svg
 from sketchrnn_cli.errors import SketchError
 from sketchrnn_cli.inference import prompt as prompts

@@ -19,7 +19,7 @@ import targets
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sketchrnn_cli.drawing.sheet import Style
+from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.drawing.svg import to_svg
 from sketchrnn_cli.errors import BadConfig, BadSketch, SketchError
 from sketchrnn_cli.inference import prompt

@@ -18,7 +18,8 @@ from sketchrnn_cli.drawing.film.frames import TIP_SIZE, Drawn, Film, Turned
 from sketchrnn_cli.drawing.film.matching import Morph
 from sketchrnn_cli.drawing.film.morph import eased
 from sketchrnn_cli.drawing.raster import Points
-from sketchrnn_cli.drawing.svg import caption_line, document, escape, hexadecimal, number, path_data
+from sketchrnn_cli.drawing.style import hexadecimal
+from sketchrnn_cli.drawing.svg import caption_line, document, escape, number, path_data
 
 HIDDEN = "1.5"  # dash offset at which no part of a dash of 1 is on a path of length 1
 ON_THE_WAY = 200  # moments at which a morph is looked at to find its middle

@@ -13,8 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.drawing.film.frames import (
-    MAX_PIXELS,
-    MAX_SIDE,
     TIP_SIZE,
     Drawn,
     Film,
@@ -29,7 +27,8 @@ from sketchrnn_cli.drawing.film.frames import (
     put_tips,
 )
 from sketchrnn_cli.drawing.raster import Points, captions, segments
-from sketchrnn_cli.drawing.sheet import Cell, Sheet, Style, check_pixels, lay_out
+from sketchrnn_cli.drawing.sheet import Cell, Sheet, check_pixels, lay_out
+from sketchrnn_cli.drawing.style import FILM_ROOM, Style
 from sketchrnn_cli.sketches.sketch import Sketch
 
 LIFT = 0.1  # a pen lift takes as long as this much ink, in cells,
@@ -47,7 +46,7 @@ def shoot(sketches: Iterable[Sketch], style: Style, timing: Timing, pen: Pen | N
     """
     pen = pen or Pen()
     sheet = lay_out(sketches, style)
-    check_pixels(sheet, limit=MAX_PIXELS, side=MAX_SIDE)
+    check_pixels(sheet, FILM_ROOM)
     in_turn = SECONDS_IN_TURN * len(sheet.cells) if timing.in_turn else SECONDS
     seconds = min(in_turn, 3600) if timing.duration is None else timing.duration
     n_frames = max(int(seconds * timing.fps + 1e-9), 1)  # none shorter than 1 / fps
@@ -71,6 +70,7 @@ def shoot(sketches: Iterable[Sketch], style: Style, timing: Timing, pen: Pen | N
         sheet.height,
         len(sheet.cells),
         n_frames,
+        timing.fps,
         int(ticks.sum()) / 100,
         style,
         inks,

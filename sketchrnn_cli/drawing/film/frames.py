@@ -16,12 +16,11 @@ import numpy.typing as npt
 from sketchrnn_cli.drawing.film.matching import Morph
 from sketchrnn_cli.drawing.plots.figure import COLORS
 from sketchrnn_cli.drawing.raster import Canvas, Points, draw, ramp
-from sketchrnn_cli.drawing.sheet import Color, Sheet, Style, rgb
+from sketchrnn_cli.drawing.sheet import Sheet
+from sketchrnn_cli.drawing.style import Color, Style, rgb
 from sketchrnn_cli.errors import BadConfig
 
 LEVELS = 15  # shades from paper to ink; with "as before" a palette of four bits
-MAX_PIXELS = 16_000_000
-MAX_SIDE = 16_383  # of a WebP; a GIF could have 65,535
 TIP = "#dc2626"  # on light paper and on dark
 TIP_SIZE = 3.0  # widths of the line
 DARK = 110  # paper is dark below this mean of its three bytes
@@ -106,6 +105,7 @@ class Film:
     height: int
     n_drawings: int
     n_frames: int
+    fps: float
     seconds: float
     style: Style
     inks: tuple[Color, ...]  # the first is the style's own

@@ -10,8 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.drawing.film.frames import (
-    MAX_PIXELS,
-    MAX_SIDE,
     Film,
     Frame,
     Paper,
@@ -21,7 +19,8 @@ from sketchrnn_cli.drawing.film.frames import (
 )
 from sketchrnn_cli.drawing.film.matching import match
 from sketchrnn_cli.drawing.raster import captions, segments
-from sketchrnn_cli.drawing.sheet import Style, check_pixels, lay_out
+from sketchrnn_cli.drawing.sheet import check_pixels, lay_out
+from sketchrnn_cli.drawing.style import FILM_ROOM, Style
 from sketchrnn_cli.errors import BadSketch
 from sketchrnn_cli.sketches.sketch import Sketch
 
@@ -50,7 +49,7 @@ def shoot_morph(sketches: Iterable[Sketch], style: Style, timing: Timing) -> Fil
     sheets = [lay_out([drawing], style) for drawing in drawings]  # the word alone is the caption
     height = max(sheet.height for sheet in sheets)
     sheets = [replace(sheet, height=height) for sheet in sheets]
-    check_pixels(sheets[0], limit=MAX_PIXELS, side=MAX_SIDE)
+    check_pixels(sheets[0], FILM_ROOM)
     lines = [sheet.cells[0].lines for sheet in sheets]
     morphs = [match(old, new) for old, new in zip(lines, lines[1:], strict=False)]
     ways = np.array([morph.way() for morph in morphs]) / (FAR * sheets[0].cell_size)
@@ -72,6 +71,7 @@ def shoot_morph(sketches: Iterable[Sketch], style: Style, timing: Timing) -> Fil
         height,
         len(sheets),
         2 * half,
+        timing.fps,
         int(ticks.sum()) / 100,
         style,
         (style.ink(),),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from fractions import Fraction
-from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,35 +13,21 @@ import numpy.typing as npt
 
 from sketchrnn_cli.drawing.film.frames import Film
 from sketchrnn_cli.drawing.raster import Canvas
-from sketchrnn_cli.errors import BadConfig
 
 CRF = "20"  # constant quality; lower is better and larger
 BT709, LIMITED = 1, 1  # numbers of ITU-T H.273, and of FFmpeg
 MOST = 240  # frames between two that stand alone: a player jumps only to these
 
 
-def check(*, transparent: bool) -> None:
-    """Refuse, before work starts, what no MP4 can be.
-
-    Raises:
-        BadConfig: PyAV is not installed, or the paper has no colour.
-    """
-    if find_spec("av") is None:
-        raise BadConfig("MP4 needs PyAV: pip install 'sketchrnn[video]'")
-    if transparent:
-        raise BadConfig("MP4 has no transparent background: give a color, or write .webp or .apng")
-
-
-def write(stream: BinaryIO, film: Film, fps: float) -> None:
+def write(stream: BinaryIO, film: Film) -> None:
     """Every frame as often as it lasts. Sides are even: an odd one grows by a line of paper."""
     import av
 
-    check(transparent=film.style.paper() is None)
     width, height = film.width + film.width % 2, film.height + film.height % 2
     colors, _ = film.palette()
     shades = _yuv(colors)
     screen = np.zeros((height, width), np.uint8)
-    rate = Fraction(fps).limit_denominator(1001)
+    rate = Fraction(film.fps).limit_denominator(1001)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
         options = {"movflags": "faststart", "fflags": "+bitexact"}  # no version, no date

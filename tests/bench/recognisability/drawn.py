@@ -84,7 +84,7 @@ def samples(corpus, network, word_ids, n, *, temperature, seed):
 def sheet(corpus, network, word_ids, n, *, seed):
     """A PNG of n samples of each word at the default temperature, a row a word."""
     from sketchrnn_cli.drawing import raster
-    from sketchrnn_cli.drawing.sheet import Style
+    from sketchrnn_cli.drawing.style import Style
 
     words = [corpus.words[k] for k in np.repeat(word_ids, n)]
     settings = Settings(seed=seed)
