@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, cast
 
 import typer
 
-from sketchrnn_cli import pretrained
+from sketchrnn_cli import files, pretrained
 from sketchrnn_cli.cli import downloads, wishes
 from sketchrnn_cli.cli.options import Device, Format, Json, Model, Quiet, Seed, Threads
 from sketchrnn_cli.cli.terminal import (
@@ -505,5 +505,5 @@ def _write(
     if kind == SHOWN:
         _show(sketches, n, temps, shape)
         return
-    with streams.open_output(target, binary=outputs.is_binary(kind)) as stream:
+    with files.open_output(target, binary=outputs.is_binary(kind)) as stream:
         outputs.write(stream, sketches, kind, _style(temps, shape), n=n)
