@@ -221,10 +221,10 @@ def test_closed_pipes_that_are_not_needed_are_not_missed(place):
 def test_the_numbers_of_closed_pipes_go_to_nothing_else():
     """The next file opened would be called stdout, and take what is written there."""
     code = (
-        "from sketchrnn_cli.cli import pipes\npipes.mend()\nimport os, sys\n"
+        "from sketchrnn_cli.cli import pipes\npipes.repair()\nimport os, sys\n"
         "sys.exit(os.open(sys.executable, os.O_RDONLY))"
     )
-    for script, mended in ((code, True), (code.replace("pipes.mend()", ""), False)):
+    for script, mended in ((code, True), (code.replace("pipes.repair()", ""), False)):
         done = subprocess.run([*closing(0, 1, 2), sys.executable, "-c", script], check=False)
         assert (done.returncode > 2) == mended
 

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
-from sketchrnn_cli.cli import downloads
-from sketchrnn_cli.cli.options import Format, Json, Quiet
+from sketchrnn_cli.cli import downloads, options
+from sketchrnn_cli.cli.options import (
+    LOOK,
+    Background,
+    Captions,
+    Color,
+    Columns,
+    Dark,
+    Drawings,
+    Json,
+    LineWidth,
+    Quiet,
+    Size,
+    flag,
+    option,
+)
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.drawing import outputs
-from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.sketches import streams
 
 if TYPE_CHECKING:
@@ -22,95 +34,81 @@ MAX_ROOM = 10_000_000  # points of all drawings; a stroke takes room too
 PER_STROKE = 20  # points
 KNOWN = outputs.ANIMATIONS
 
+TIME = "Time"  # a panel of --help
+
 
 def animate(
-    sketches: Annotated[
-        str, typer.Argument(help="Drawings in any format `preprocess` reads; - is NDJSON.")
-    ] = streams.STDIO,
+    sketches: Drawings = streams.STDIO,
     out: Annotated[
         str,
-        typer.Option(
-            "--out",
-            "-o",
-            help="FILE.gif, .apng, .webp, .svg or .mp4 (the extra `video`); - is a pipe.",
-        ),
+        options.out("FILE.gif, .apng, .webp, .svg, .mp4 (the extra `video`); - is a pipe.", KNOWN),
     ] = streams.STDIO,
-    format: Format = None,
-    count: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--count", "-n", min=1, help="Only the first N drawings."),
-    ] = None,
+    format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
+    count: Annotated[int | None, options.count("Only the first N drawings.")] = None,
     fps: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(help="Frames a second, 1 to 50.", show_default="30"),
+        float | None,
+        option(
+            "--fps",
+            help="Frames per second, 1-50. \\[default: 30]",
+            metavar="N",
+            panel=TIME,
+        ),
     ] = None,
     duration: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(help="Seconds of drawing.", show_default="4, or 2 a drawing in turn"),
+        float | None,
+        option(
+            "--duration",
+            help="Seconds of drawing. \\[default: 4, or 2 per drawing in turn]",
+            metavar="SECONDS",
+            panel=TIME,
+        ),
     ] = None,
     hold: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(help="Seconds the finished picture stays.", show_default="1.5"),
+        float | None,
+        option(
+            "--hold",
+            help="Seconds the finished picture stays. \\[default: 1.5]",
+            metavar="SECONDS",
+            panel=TIME,
+        ),
     ] = None,
     in_turn: Annotated[
-        bool, typer.Option("--in-turn", help="One drawing after the other, not all at once.")
+        bool,
+        flag("--in-turn", help="One drawing after the other, not all at once.", panel=TIME),
     ] = False,
     morph: Annotated[
         bool,
-        typer.Option(
+        flag(
             "--morph",
-            help="Each drawing turns into the next, there and back; 4 to 10 seconds, "
-            "by how much changes.",
+            help="Morph each drawing into the next, there and back; 4 to 10 seconds, by how much "
+            "changes.",
         ),
     ] = False,
-    size: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(help="Pixels of one drawing.", show_default="by the columns"),
-    ] = None,
-    columns: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(help="Drawings side by side.", show_default="as many as rows"),
-    ] = None,
-    line_width: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(help="Of the pen, pixels.", show_default="by the size"),
-    ] = None,
-    color: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="Of the ink: a name or #rrggbb.", show_default="#262626"),
-    ] = None,
-    background: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="Of the paper: a color, or none.", show_default="#ffffff"),
-    ] = None,
-    dark: Annotated[
-        bool, typer.Option("--dark", help="Light ink on dark paper, unless a color is given.")
-    ] = False,
+    size: Size = None,
+    columns: Columns = None,
+    line_width: LineWidth = None,
+    color: Color = None,
+    background: Background = None,
+    dark: Dark = False,
     color_by: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="Ink by stroke, or by time: how late it is in its drawing."),
+        Literal["stroke", "time"] | None,
+        option(
+            "--color-by",
+            help="Ink by stroke, or by time: how late it is in its drawing.",
+            metavar="stroke|time",
+            panel=LOOK,
+        ),
     ] = None,
     pen_tip: Annotated[
-        bool, typer.Option("--pen-tip", help="Show where the pen is, on the paper and lifted.")
+        bool, flag("--pen-tip", help="Show the pen, on the paper and lifted.", panel=LOOK)
     ] = False,
-    captions: Annotated[
-        bool, typer.Option("--captions/--no-captions", help="Word and seed under each drawing.")
-    ] = True,
+    captions: Captions = True,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Show the pen drawing, stroke by stroke, or with --morph the drawings turning into others."""
     kind = streams.suffix_of(out, format, KNOWN)
     streams.check_output(out, binary=kind != "svg")
-    if json and out == streams.STDIO:
-        raise BadConfig("--json and the animation both want standard output: give -o FILE")
-    if morph and in_turn:
-        raise BadConfig("--in-turn is for a pen that draws, and with --morph none does; drop one")
-    if morph and columns is not None:
-        raise BadConfig("--columns lays drawings side by side, --morph shows one; drop one")
-    if morph and (pen_tip or color_by is not None):
-        option = "--pen-tip" if pen_tip else "--color-by"
-        raise BadConfig(f"{option} is of a pen that draws, and with --morph none does; drop one")
     terminal = Terminal(quiet=quiet)
 
     from dataclasses import replace

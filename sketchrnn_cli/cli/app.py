@@ -1,13 +1,13 @@
-"""The ``sketchrnn`` command: its subcommands, and the one place where a fault becomes a line."""
+"""The ``sketchrnn`` command: its subcommands, and the one place where an error becomes a line."""
 
 from __future__ import annotations
 
 import re
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from sketchrnn_cli import __version__
 from sketchrnn_cli.cli import (
@@ -15,14 +15,16 @@ from sketchrnn_cli.cli import (
     encode,
     examples,
     export,
-    help,
     inspect,
     pipes,
     preprocess,
+    rules,
     sample,
     signals,
     train,
 )
+from sketchrnn_cli.cli.options import COMMON, flag, option
+from sketchrnn_cli.cli.rules import BadUsage
 from sketchrnn_cli.errors import BadFile, SketchError
 from sketchrnn_cli.sketches.streams import reason
 
@@ -44,32 +46,66 @@ OTHER_NAMES = {  # of commands, in other programs
 }
 
 
-class Commands(TyperGroup):
-    """Turns a SketchError into one line and its exit code; a bug keeps its traceback."""
+class Command(TyperCommand):
+    """A command that refuses options it would ignore, and says so in one line."""
 
-    def get_params(self, ctx: Any) -> Any:
-        """Those of the program as a whole."""
-        parameters = super().get_params(ctx)
-        for parameter in parameters:
-            help.name_no_value(parameter)
-        return parameters
-
-    def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """As typer does, and names the option that is most like one that there is not."""
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As typer does; what cannot be parsed is one line."""
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
-            help.name_nearest(error)
-            raise
+            raise BadUsage(_usage(error, ctx.command_path)) from error
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, if its options go together."""
+        rules.check(self.name or "", rules.given(ctx))
+        return super().invoke(ctx)
+
+    def get_params(self, ctx: Any) -> Any:
+        """As typer does; `<list[str]>` beside an argument tells a person nothing."""
+        parameters: Any = super().get_params(ctx)
+        for parameter in parameters:
+            if parameter.param_type_name == "argument":
+                parameter.display_type_rich = lambda ctx: ""
+        return parameters
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """``--help`` stands with what is common to all commands."""
+        found = super().get_help_option(ctx)
+        if found is not None:
+            found.rich_help_panel, found.metavar = COMMON, ""
+        return found
+
+
+class Commands(TyperGroup):
+    """Turns a SketchError into one line and its exit code; a bug keeps its traceback."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """As typer does; what cannot be parsed is one line. `help` and `version` are options."""
+        if args[:1] == ["help"]:
+            args = [*args[1:2], "--help"]
+        elif args == ["version"]:
+            args = ["--version"]
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            _tell(BadUsage(_usage(error, ctx.command_path)))
+            raise typer.Exit(BadUsage.exit_code) from error
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As typer does; what is no command gets what may have been meant."""
         try:
             return super().resolve_command(ctx, args)
         except typer.TyperException as error:
-            if "Did you mean" not in error.message:
-                error.message = f"{error.message} {_meant(args[0])}".strip()
-            raise
+            hint = "" if "Did you mean" in error.message else f" {_meant(args[0])}"
+            raise BadUsage(f"{error.message}{hint}".rstrip()) from error
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """As typer does; a flag shows no type."""
+        found = super().get_help_option(ctx)
+        if found is not None:
+            found.metavar = ""
+        return found
 
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen subcommand."""
@@ -84,16 +120,47 @@ class Commands(TyperGroup):
             raise typer.Exit(130) from None
         except OSError as error:
             if pipes.is_broken(error):
-                pipes.let_go(sys.stdout)  # the reader has what it wanted, as with `| head`
+                pipes.discard(sys.stdout)  # the reader has what it wanted, as with `| head`
                 raise typer.Exit(pipes.UNREAD) from None
             if pipes.is_full(error):
                 _tell_full(error)
                 raise typer.Exit(BadFile.exit_code) from None
             if error.filename is None or ctx.params.get("debug"):
                 raise
-            # a name that is too long, a folder that may not be looked into: asking is a fault then
+            # a name that is too long, a folder that may not be looked into: asking fails then
             _tell(BadFile(f"{error.filename}: {reason(error)}"))
             raise typer.Exit(BadFile.exit_code) from error
+
+
+def _usage(error: Any, command: str) -> str:
+    """What is wrong with a command line, in one line and in our own words."""
+    parameter, cause = getattr(error, "param", None), error.__cause__  # of pydantic
+    near = getattr(error, "possibilities", None)
+    if near:
+        return f"{error.message.rstrip('.')}. Did you mean {near[0]}?"
+    if parameter is not None and hasattr(cause, "errors"):
+        value = cause.errors()[0]["input"]
+        return f"{_option(parameter)} {value}: must be {_wanted(parameter)}"
+    if parameter is not None and error.message:
+        return f"{_option(parameter)} {error.message}"
+    message = str(error.format_message()).rstrip(".")
+    return f"{message}; see {command} --help"
+
+
+def _option(parameter: Any) -> str:
+    """A parameter as it is typed."""
+    if parameter.param_type_name == "argument":
+        return str(parameter.metavar or parameter.name).upper()
+    return str(next((name for name in parameter.opts if name.startswith("--")), parameter.name))
+
+
+def _wanted(parameter: Any) -> str:
+    """What values a parameter takes."""
+    kind = parameter.type_descriptor
+    if kind.choices:
+        return f"one of {', '.join(map(str, kind.choices))}"
+    number = "a whole number" if "int" in str(kind.annotation) else "a number"
+    return number if parameter.min is None else f"{number} of at least {parameter.min}"
 
 
 def _meant(typed: str) -> str:
@@ -110,16 +177,16 @@ def _tell(error: SketchError) -> None:
     try:
         typer.echo(f"error: {_one_line(str(error))}", err=True)
     except OSError:
-        pipes.let_go(sys.stderr)
+        pipes.discard(sys.stderr)
 
 
 def _tell_full(error: OSError) -> None:
-    pipes.let_go(sys.stdout)
+    pipes.discard(sys.stdout)
     _tell(BadFile(f"standard output: cannot be written: {reason(error)}"))
 
 
 def _one_line(message: str) -> str:
-    """A message that may quote a stranger's names: one line, of no endless length, all visible."""
+    """A message that may quote untrusted names: one line, of no endless length, all visible."""
     if len(message) > MAX_MESSAGE:
         message = f"{message[: MAX_MESSAGE // 2]} ... {message[-MAX_MESSAGE // 2 :]}"
     shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
@@ -158,13 +225,21 @@ def _welcome() -> None:
     )
 
 
-@app.callback(epilog=help.epilog(examples.FIRST))
+@app.callback(epilog=examples.epilog(examples.FIRST))
 def common(
     context: typer.Context,
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
-    ),
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+    version: Annotated[
+        bool,
+        option(
+            "--version",
+            "-V",
+            help="Show the version and exit.",
+            metavar="",
+            callback=_version,
+            is_eager=True,
+        ),
+    ] = False,
+    debug: Annotated[bool, flag("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Learn to draw: train Sketch-RNN models on pen strokes, and draw with them."""
     if context.invoked_subcommand is None:
@@ -180,12 +255,12 @@ for command in (
     inspect.inspect,
     export.export,
 ):
-    app.command(cls=help.Command)(command)
+    app.command(cls=Command, epilog=examples.epilog(examples.EXAMPLES[command.__name__]))(command)
 
 
 def main() -> None:
     """Entry point of the console script. ``--debug`` may stand anywhere before a ``--``."""
-    pipes.mend()
+    pipes.repair()
     arguments = sys.argv[1:]
     end = arguments.index("--") if "--" in arguments else len(arguments)
     if "--debug" in arguments[:end]:

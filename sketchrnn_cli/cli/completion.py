@@ -13,7 +13,8 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+
+import typer
 
 from sketchrnn_cli import pretrained
 
@@ -24,16 +25,20 @@ DRAWINGS = (".ndjson", ".ndjson.gz", ".npz", ".bin", ".svg")
 _PLAIN = re.compile(rf"(?!-)[\w./:{re.escape(os.sep)}-]*")  # means itself in every shell
 _WORDS = re.compile(r"(?!-)[\w -]+")  # the same, in quotes where it has spaces
 
-Complete = Callable[[Any, Any, str], list[str]]
+Complete = Callable[..., list[str]]
 
 
 def choice(names: Iterable[str]) -> Complete:
     """One of these."""
     known = tuple(names)
-    return lambda context, parameter, begun: [name for name in known if name.startswith(begun)]
+
+    def offer(begun: str) -> list[str]:
+        return [name for name in known if name.startswith(begun)]
+
+    return offer
 
 
-def words(context: Any, parameter: Any, begun: str) -> list[str]:
+def words(context: typer.Context, begun: str) -> list[str]:
     """The last words of a prompt, in the words of the model that is named.
 
     A prompt of several words is in quotes already; elsewhere a hyphen stands for the space.
@@ -65,23 +70,24 @@ def words_of(model: str | None) -> list[str]:
     return [word for word in found if isinstance(word, str)] if isinstance(found, list) else []
 
 
-def runs(context: Any, parameter: Any, begun: str) -> list[str]:
+def runs(begun: str) -> list[str]:
     """Run folders here and in the folders here, and models by their suffix."""
     return _plain(_runs(begun) + _files(begun, MODELS))
 
 
-def things(context: Any, parameter: Any, begun: str) -> list[str]:
+def things(begun: str) -> list[str]:
     """Runs, models and files of drawings."""
     return _plain(_runs(begun) + _files(begun, MODELS + DRAWINGS))
 
 
-def sources(context: Any, parameter: Any, begun: str) -> list[str]:
+def sources(context: typer.Context, begun: str) -> list[str]:
     """Words after ``quickdraw:``, or files of drawings.
 
     bash takes the colon for the end of a word, and has what is before it in another.
     """
     prefix = "quickdraw:"
-    before = [str(value) for value in (context.params.get(parameter.name) or ())]
+    given = (context.params.get(name) for name in ("sources", "data"))
+    before = [str(value) for values in given for value in values or ()]
     parted = before[-2:] == ["quickdraw", ":"] or before[-1:] == ["quickdraw:"]
     if not parted and not begun.startswith(prefix):
         offered = _files(begun, DRAWINGS)
@@ -98,7 +104,7 @@ def output(suffixes: Iterable[str]) -> Complete:
     """A new name with each of these suffixes; names that are there are left to the shell."""
     known = tuple(suffixes)
 
-    def offer(context: Any, parameter: Any, begun: str) -> list[str]:
+    def offer(begun: str) -> list[str]:
         stem, dot, suffix = begun.rpartition(".")
         if not begun or begun.endswith(os.sep):
             return []

@@ -8,11 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from sketchrnn_cli import pretrained
-from sketchrnn_cli.cli import downloads
-from sketchrnn_cli.cli.options import Device, Format, Json, Model, Quiet, Threads
+from sketchrnn_cli.cli import downloads, options
+from sketchrnn_cli.cli.options import Device, Drawings, Json, Model, OnError, Quiet, Threads, flag
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, work_alone
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile, BadSketch
@@ -47,33 +45,27 @@ class _Faults:
 
 
 def encode(
-    sketches: Annotated[
-        str, typer.Argument(help="Drawings in any format `preprocess` reads; - is NDJSON.")
-    ] = streams.STDIO,
+    sketches: Drawings = streams.STDIO,
     model: Model = None,
     out: Annotated[
-        str, typer.Option("--out", "-o", help="FILE.ndjson or FILE.npz; - is a pipe.")
+        str, options.out("FILE.ndjson or FILE.npz; - is a pipe.", KNOWN)
     ] = streams.STDIO,
     fit: Annotated[
         bool,
-        typer.Option(
+        flag(
             "--fit",
-            help="Instead, let the model know where the latents of these drawings lie, word by "
-            "word: into the model itself, or -o FILE.safetensors.",
+            help="Fit the latent mixture of each label to these drawings and store it in the "
+            "model, or in -o FILE.safetensors.",
         ),
     ] = False,
-    format: Format = None,
-    on_error: Annotated[
-        str, typer.Option("--on-error", help="A faulty drawing: fail, or skip and count.")
-    ] = "fail",
+    format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
+    on_error: OnError = "fail",
     device: Device = "auto",
     threads: Threads = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Find the latents of drawings: mean z and its sigma, beside each drawing or as arrays."""
-    if on_error not in ("fail", "skip"):
-        raise BadConfig(f"--on-error {on_error}: must be fail or skip")
     terminal = Terminal(quiet=quiet)
     if fit:
         limit_threads(threads)
@@ -82,8 +74,6 @@ def encode(
         return
     kind = "ndjson" if (out, format) == (streams.STDIO, None) else None
     kind = kind or streams.suffix_of(out, format, KNOWN)
-    if json and out == streams.STDIO:
-        raise BadConfig("--json and the latents both want standard output: give -o FILE")
     streams.check_output(out, binary=outputs.is_binary(kind))
     limit_threads(threads)
     sketches = downloads.local([sketches], terminal)[0]

@@ -1,4 +1,4 @@
-"""Three examples of every command: what its --help, the man page and the tests show and run.
+"""Three examples of every command: what its --help and the tests show and run.
 
 Together they are one story: run in this order in an empty folder, each finds what it takes.
 """
@@ -6,6 +6,8 @@ Together they are one story: run in this order in an empty folder, each finds wh
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from rich.markup import escape
 
 
 class Example(NamedTuple):
@@ -73,6 +75,14 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ),
     ),
 }
+
+
+def epilog(examples: tuple[Example, ...]) -> str:
+    """Examples as they stand under a --help: to be copied, with what each one does before it."""
+    lines = []
+    for example in examples:
+        lines += [f"[dim]# {escape(example.what)}[/dim]", escape(example.line)]
+    return "\n".join(lines)
 
 
 def beside(examples: tuple[Example, ...]) -> list[str]:

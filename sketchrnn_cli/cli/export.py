@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from sketchrnn_cli import pretrained
-from sketchrnn_cli.cli.options import Json, Model, Overwrite, Quiet
+from sketchrnn_cli.cli import completion, options
+from sketchrnn_cli.cli.options import Json, Model, Overwrite, Quiet, flag, option
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 from sketchrnn_cli.sketches import streams
@@ -19,61 +18,58 @@ if TYPE_CHECKING:
 KNOWN = ("html", "safetensors", "npz", "gen.json", "vae.json")
 BROWSER = ("gen.json", "vae.json")
 
+THE_MODEL = "The model"  # a panel of --help
+
 
 def export(
     out: Annotated[
         str,
-        typer.Option(
-            "--out",
-            "-o",
-            help="FILE.gen.json (decoder only, for sketch-rnn-js and @magenta/sketch) or "
+        options.out(
+            "FILE.gen.json (decoder only, for sketch-rnn-js and @magenta/sketch) or "
             "FILE.vae.json (with encoder, for sketch-rnn-js): a browser model. "
-            "FILE.safetensors: any command takes it as --model. FILE.npz: the weights as plain "
-            "arrays, and all else as JSON in `metadata`, for `numpy.load`; no command reads it. "
-            "- is a pipe.",
+            "FILE.html: a page to draw on. FILE.safetensors: any command takes it as --model. "
+            "FILE.npz: the weights as plain arrays, for `numpy.load`. - is a pipe.",
+            KNOWN,
         ),
     ],
     model: Model = None,
     word: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            "--word", help="Which word of a model that is told words: a browser model holds one."
+        str | None,
+        option(
+            "--word",
+            help="The one label that a browser model draws.",
+            metavar="WORD",
+            panel=THE_MODEL,
+            autocompletion=completion.words,
         ),
     ] = None,
     guidance: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(
+        float | None,
+        option(
             "--guidance",
-            help="With --word, how much it counts, 0 to 4: 1 is the model as it learned it, 1.5 "
-            "as `sample` draws it. \\[default: 1]",
+            help="Guidance scale of --word, 0-4: 1 is off, 2 the default of `sample`. "
+            "\\[default: 1]",
+            metavar="X",
+            panel=THE_MODEL,
         ),
     ] = None,
     half: Annotated[
         bool,
-        typer.Option(
-            "--half", help="safetensors and html as float16: half the size, 3 digits of each."
+        flag(
+            "--half",
+            help="safetensors and html as float16: half the size, 3 digits of each weight.",
+            panel=THE_MODEL,
         ),
     ] = False,
-    format: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--format", help="Instead of the suffix; needed for `-`."),
-    ] = None,
+    format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Write a model as one file: to pass on, for a browser, or as a page to draw on."""
     kind = _kind(out, format)
-    if half and kind not in ("safetensors", "html"):
-        raise BadConfig("--half is for safetensors and html")
-    if word is not None and kind not in BROWSER:
-        raise BadConfig(f"--word is for browser models; a .{kind} keeps all words")
-    if guidance is not None and word is None:
-        raise BadConfig("--guidance goes with --word")
     if guidance is not None and not 0 <= guidance <= 4:
         raise BadConfig(f"--guidance {guidance:g}: must be from 0 to 4")
-    if json and out == streams.STDIO:
-        raise BadConfig("--json and the model both want standard output: give -o FILE")
     streams.check_output(out, binary=True)
     if Path(out).is_file() and not overwrite:
         raise BadFile(f"{out}: exists; give --overwrite to replace it")

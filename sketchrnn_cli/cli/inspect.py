@@ -9,13 +9,23 @@ import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from sketchrnn_cli import pretrained
-from sketchrnn_cli.cli import downloads, inspect_pictures
-from sketchrnn_cli.cli.options import Device, Json, Quiet, Seed, Threads
+from sketchrnn_cli.cli import completion, downloads, inspect_pictures, options, rules
+from sketchrnn_cli.cli.options import (
+    LARGEST,
+    Device,
+    Json,
+    Quiet,
+    Seed,
+    Threads,
+    between,
+    flag,
+    option,
+)
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, show_drawings, stdout_is_terminal
 from sketchrnn_cli.errors import BadConfig, BadFile, BadSketch
 from sketchrnn_cli.sketches.streams import name_of, open_output
@@ -33,98 +43,125 @@ HOPELESS = 10_000  # of them and no other, and nothing will come
 SPLITS = ("train", "valid", "test")
 Facts = dict[str, Any]
 
+PICTURES, LIKELIHOOD = "Pictures", "Likelihood"  # panels of --help
+
 
 def inspect(
     things: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Argument(
-            metavar="[THING]",
-            help="Drawings (- for ndjson), a model, or a run folder; several runs are compared. "
+            metavar="THING",
+            help="Drawings (- for NDJSON), a model, or a run folder; several runs are compared. "
             "\\[default: the built-in model]",
+            autocompletion=completion.things,
         ),
     ] = None,
     grid: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="FILE", help="A sheet of its drawings (samples): svg or png."),
+        str | None,
+        options.picture("--grid", "A sheet of its drawings (samples): svg or png.", PICTURES),
     ] = None,
     plot: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            metavar="FILE",
-            help="The loss curves of a run, or of several; with --score a histogram of "
-            "likelihoods, and the worst and the best drawings: svg or png.",
+        str | None,
+        options.picture(
+            "--plot",
+            "The loss curves of a run, or of several; with --score a histogram of likelihoods, "
+            "and the worst and the best drawings: svg or png.",
+            PICTURES,
         ),
     ] = None,
     map: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            metavar="FILE",
-            help="Drawings where a model's latents of them lie, in two dimensions (without DATA: "
-            "samples): svg or png.",
+        str | None,
+        options.picture(
+            "--map",
+            "The latents of drawings in two dimensions (without DATA: of samples): svg or png.",
+            PICTURES,
         ),
     ] = None,
     projection: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="For --map: pca or tsne. \\[default: pca]"),
+        Literal["pca", "tsne"] | None,
+        option(
+            "--projection",
+            help="For --map: pca or tsne. \\[default: pca]",
+            metavar="NAME",
+            panel=PICTURES,
+        ),
     ] = None,
     densities: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            metavar="FILE",
-            help="Where a model expects each next point of a drawing, and what the pen does there: "
-            "svg or png.",
+        str | None,
+        options.picture(
+            "--densities",
+            "Teacher-forced predictive distributions of each next point of a drawing, and of the "
+            "pen: svg or png.",
+            PICTURES,
         ),
     ] = None,
     drawing: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(
-            min=0,
+        int | None,
+        option(
+            "--drawing",
             help="For --densities: which one, by its number in --score. \\[default: the first]",
+            metavar="N",
+            panel=PICTURES,
+            callback=between(0, LARGEST),
         ),
     ] = None,
-    step: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(min=1, help="For --densities: show the mixture before this point alone."),
-    ] = None,
     evaluate: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="DATA", help="The losses of the model on these drawings."),
+        str | None,
+        option(
+            "--evaluate",
+            help="The losses of the model on these drawings.",
+            metavar="DATA",
+            panel=LIKELIHOOD,
+            autocompletion=completion.things,
+        ),
     ] = None,
-    split: Annotated[str, typer.Option(help="For --evaluate: train, valid or test.")] = "test",
+    split: Annotated[
+        Literal["train", "valid", "test"] | None,
+        option(
+            "--split",
+            help="For --evaluate: train, valid or test. \\[default: test]",
+            metavar="NAME",
+            panel=LIKELIHOOD,
+        ),
+    ] = None,
     samples: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(
-            min=1,
-            max=10000,
-            help="For --evaluate: bound the likelihood by so many latents a drawing (importance "
+        int | None,
+        option(
+            "--samples",
+            help="For --evaluate: bound the likelihood by K latents per drawing (importance "
             "weighted).",
+            metavar="K",
+            panel=LIKELIHOOD,
+            callback=between(1, 10_000),
         ),
     ] = None,
     score: Annotated[
         bool,
-        typer.Option(
+        flag(
             "--score",
             help="Likelihood of every drawing, worst first; --grid shows the worst and the best.",
+            panel=LIKELIHOOD,
         ),
     ] = False,
     model: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
+        str | None,
+        option(
             "--model",
             "--checkpoint",
+            "-m",
+            help="What scores or encodes drawings. \\[default: the built-in model]",
             metavar="RUN",
-            help="What scores or reads drawings. \\[default: the built-in model]",
+            autocompletion=completion.runs,
         ),
     ] = None,
     count: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--count", "-n", min=1, help="Drawings to show, or on the sheet."),
+        int | None, options.count("Drawings to list, to show, or on the sheet.")
     ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     threads: Threads = None,
     quiet: Quiet = False,
-    as_json: Json = False,
+    json: Json = False,
 ) -> None:
     """Say what is in a file of drawings, a model or a run, and show some of it."""
     limit_threads(threads)
@@ -136,26 +173,29 @@ def inspect(
         densities=densities,
         projection=projection,
         drawing=drawing,
-        step=step,
     )
     runs = downloads.local(things or [str(pretrained.FILE)], terminal)
     thing, *others = runs
     is_model = _is_model(thing)
+    found = {"SEVERAL"} if others else set()
+    found |= {"MODEL"} if is_model else {"DRAWINGS"}
+    options_given: Facts = {**wanted.given(), "evaluate": evaluate, "score": score, "model": model}
+    options_given["count"] = count
+    found |= {name for name, value in options_given.items() if value}
+    rules.check("inspect THING", found)
     if others:
-        _refuse_others(runs, wanted, evaluate=evaluate, score=score)
+        for run in runs:
+            if not _is_model(run):
+                raise BadConfig(f"{run}: not a run folder, and only runs and models are compared")
         if plot is None:
-            _compare(runs, terminal, as_json=as_json)
+            _compare(runs, terminal, as_json=json)
             return
-    _refuse_nonsense(is_model=is_model, wanted=wanted, evaluate=evaluate, score=score, model=model)
-    if samples is not None and evaluate is None:
-        raise BadConfig("--samples goes with --evaluate DATA")
-    if split not in SPLITS:
-        raise BadConfig(f"--split {split}: must be one of {', '.join(SPLITS)}")
+    split = split or "test"
     grid_format = inspect_pictures.format_of("--grid", grid)
     few = inspect_pictures.SHOWN if score and plot is not None else _in_a_row()
     n_shown = count or (GRID if grid else few)
     inspect_pictures.check_number(wanted, n_shown, histogram=score)
-    shows = grid is not None or (stdout_is_terminal() and not as_json)
+    shows = grid is not None or (stdout_is_terminal() and not json)
     examples: Iterable[Sketch] = ()
     from sketchrnn_cli.cli import inspect_runs, inspect_text
 
@@ -222,7 +262,7 @@ def inspect(
         lines.append(inspect_pictures.densities_line(facts["densities"]))
     if grid is not None:
         _write_grid(grid, grid_format, examples)
-    if as_json:
+    if json:
         terminal.answer(facts)
         return
     typer.echo("\n".join(lines))
@@ -249,25 +289,6 @@ def _name(model: str) -> str:
     return pretrained.NAME if model == str(pretrained.FILE) else model
 
 
-def _refuse_others(
-    runs: list[str], wanted: inspect_pictures.Wanted, *, evaluate: str | None, score: bool
-) -> None:
-    """More than one thing, where one is inspected.
-
-    Raises:
-        BadConfig: says what several are for.
-    """
-    one = evaluate is not None or score or wanted.of_latents
-    if one or (wanted.grid is not None and wanted.plot is None):
-        raise BadConfig(
-            f"{len(runs)} things: one is inspected at a time; several runs are compared by "
-            "sketchrnn inspect RUN RUN, and their curves drawn with --plot FILE"
-        )
-    for run in runs:
-        if not _is_model(run):
-            raise BadConfig(f"{run}: not a run folder, and only runs and models are compared")
-
-
 def _compare(runs: list[str], terminal: Terminal, *, as_json: bool) -> None:
     """How runs or models differ: settings and figures."""
     import shutil
@@ -281,36 +302,6 @@ def _compare(runs: list[str], terminal: Terminal, *, as_json: bool) -> None:
         return
     width = shutil.get_terminal_size().columns if stdout_is_terminal() else None
     typer.echo("\n".join(inspect_text.comparison(facts, width)))
-
-
-def _refuse_nonsense(
-    *,
-    is_model: bool,
-    wanted: inspect_pictures.Wanted,
-    evaluate: str | None,
-    score: bool,
-    model: str | None,
-) -> None:
-    """Options that do not go with what is inspected, or with one another.
-
-    Raises:
-        BadConfig: says which.
-    """
-    if is_model and model is not None:
-        raise BadConfig("--model goes with drawings; here the model is what is inspected")
-    if evaluate is not None and not is_model:
-        raise BadConfig("--evaluate DATA goes with a model: sketchrnn inspect RUN --evaluate DATA")
-    if wanted.plot is not None and not is_model and not score:
-        raise BadConfig(
-            "--plot draws the losses of a run: sketchrnn inspect RUN --plot loss.svg; of drawings, "
-            "with --score, their likelihoods"
-        )
-    if score and is_model and not evaluate:
-        raise BadConfig("--score needs drawings: inspect DATA --model RUN --score")
-    if model is not None and not (score or wanted.of_latents):
-        raise BadConfig(
-            "--model is for --score, --map and --densities: inspect DATA --model RUN --score"
-        )
 
 
 def _network(model: str, device: str) -> Network:

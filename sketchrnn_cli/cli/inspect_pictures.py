@@ -34,7 +34,6 @@ class Wanted:
     densities: str | None = None
     projection: str | None = None
     drawing: int | None = None
-    step: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("grid", "plot", "map", "densities"):
@@ -42,17 +41,10 @@ class Wanted:
         targets = [t for t in (self.grid, self.plot, self.map, self.densities) if t is not None]
         if len({Path(target).absolute() for target in targets}) < len(targets):
             raise BadConfig("two pictures of one name: the second would take the first one's place")
-        if self.projection is not None and self.map is None:
-            raise BadConfig("--projection is for --map FILE")
-        if self.projection is not None:
-            from sketchrnn_cli.inference.projection import METHODS
 
-            if self.projection not in METHODS:
-                known = ", ".join(METHODS)
-                raise BadConfig(f"--projection {self.projection}: must be one of {known}")
-        for option, value in (("--drawing", self.drawing), ("--step", self.step)):
-            if value is not None and self.densities is None:
-                raise BadConfig(f"{option} is for --densities FILE")
+    def given(self) -> dict[str, str | None]:
+        """The files that were asked for, by option."""
+        return {name: getattr(self, name) for name in ("grid", "plot", "map", "densities")}
 
     @property
     def of_latents(self) -> bool:
@@ -238,14 +230,9 @@ def draw_densities(network: Network, wanted: Wanted, gathered: Gathered) -> Fact
             f"--densities: drawing {number} has {sketch.n_points:,} points; at most "
             f"{densities.MOST_POINTS:,} are shown"
         )
-    if wanted.step is not None and wanted.step > sketch.n_points + 1:
-        raise BadConfig(
-            f"--step {wanted.step}: drawing {number} has {sketch.n_points} points, and one "
-            f"prediction more; give 1 to {sketch.n_points + 1}"
-        )
     expected = expectations.expect(network, sketch)
     format = format_of("--densities", path)
-    _write(path, densities.picture(expected, sketch.word, format, step=wanted.step))
+    _write(path, densities.picture(expected, sketch.word, format))
     return {
         "file": path,
         "drawing": number,

@@ -1,40 +1,178 @@
-"""Options that several commands share, with one spelling and one help text."""
+"""Options that several commands share: one spelling, one help text, one place in ``--help``.
+
+An option of one command is declared in that command, with the same few functions.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal
 
 import typer
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but warnings.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same bytes.")]
+from sketchrnn_cli.cli import completion
+
+COMMON = "Common"  # the panel of the options that most commands have
+LOOK = "Look"
+DOWNLOADS = "Downloads"
+
+MOST = 1_000_000  # drawings of one request; see inference.request
+MOST_CANDIDATES = 10_000
+LARGEST = 2**63 - 1  # seeds and numbers of drawings are 64 bits wide
+
+Number = Callable[[Any], Any]
+
+
+def option(*names: str, help: str, metavar: str, panel: str | None = None, **more: Any) -> Any:
+    """An option that takes a value."""
+    return typer.Option(*names, help=help, metavar=metavar, rich_help_panel=panel, **more)
+
+
+def flag(*names: str, help: str, panel: str | None = None) -> Any:
+    """An option that is on or off."""
+    return typer.Option(*names, help=help, metavar="", rich_help_panel=panel)
+
+
+def between(low: float, high: float) -> Number:
+    """A check that a number of the command line is in bounds."""
+
+    def check(value: float | None) -> float | None:
+        if value is not None and not low <= value <= high:
+            raise typer.BadParameter(f"{value}: must be from {low:,} to {high:,}")
+        return value
+
+    return check
+
+
+def count(help: str, panel: str | None = None) -> Any:
+    """``-n``: how many drawings."""
+    check = between(1, MOST)
+    return option("--count", "-n", help=help, metavar="N", panel=panel, callback=check)
+
+
+def out(help: str, suffixes: Iterable[str]) -> Any:
+    """``-o``: the file to write."""
+    complete = completion.output(suffixes)
+    return option("--out", "-o", help=help, metavar="FILE", autocompletion=complete)
+
+
+def picture(name: str, help: str, panel: str | None = None) -> Any:
+    """A picture to write beside what else a command does."""
+    complete = completion.output(("svg", "png"))
+    return option(name, help=help, metavar="FILE", panel=panel, autocompletion=complete)
+
+
+def format(names: Iterable[str], help: str) -> Any:
+    """``--format``: instead of the suffix of ``-o``."""
+    complete = completion.choice(names)
+    return option("--format", help=help, metavar="FORMAT", autocompletion=complete)
+
+
+AS_SUFFIX = "Format, instead of the suffix of -o; needed where -o is a pipe."
+DRAWINGS = "Drawings in any format that `preprocess` reads; - is NDJSON on standard input."
+
+Drawings = Annotated[
+    str, typer.Argument(help=DRAWINGS, metavar="SKETCHES", autocompletion=completion.sources)
+]
 Model = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
+    str | None,
+    option(
         "--model",
         "--checkpoint",
         "-m",
-        help="Run folder or checkpoint of `train`, or a browser model (.gen.json, .vae.json). "
-        "\\[default: the built-in one]",
+        help="Run folder, checkpoint, or browser model (.gen.json, .vae.json). "
+        "\\[default: the built-in model]",
+        metavar="RUN",
+        autocompletion=completion.runs,
     ),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-Threads = Annotated[Optional[int], typer.Option("--threads", help="CPU threads; default: all.")]  # noqa: UP045
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
-Format = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--format", help="Instead of the suffix; needed for a picture to `-`."),
+Overwrite = Annotated[bool, flag("--overwrite", help="Replace an existing file.")]
+OnError = Annotated[
+    Literal["fail", "skip"],
+    option("--on-error", help="At a faulty drawing: fail, or skip it.", metavar="fail|skip"),
 ]
 QuickdrawUrl = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
+    str | None,
+    option(
         "--quickdraw-url",
-        metavar="URL",
         help="Folder to download quickdraw:WORD from. "
-        "Default: SKETCHRNN_QUICKDRAW_URL, or Google's bucket.",
+        "\\[default: SKETCHRNN_QUICKDRAW_URL, or Google's bucket]",
+        metavar="URL",
+        panel=DOWNLOADS,
     ),
 ]
-Offline = Annotated[
-    bool, typer.Option("--offline", help="Of quickdraw:WORD, use what was downloaded before.")
+Offline = Annotated[bool, flag("--offline", help="Use only cached downloads.", panel=DOWNLOADS)]
+
+Size = Annotated[
+    int | None,
+    option(
+        "--size",
+        help="Pixels of one drawing. \\[default: by the columns]",
+        metavar="PIXELS",
+        panel=LOOK,
+    ),
 ]
+Columns = Annotated[
+    int | None,
+    option(
+        "--columns",
+        help="Drawings side by side. \\[default: as many as rows]",
+        metavar="N",
+        panel=LOOK,
+    ),
+]
+LineWidth = Annotated[
+    float | None,
+    option(
+        "--line-width",
+        help="Width of the pen. \\[default: by the size]",
+        metavar="PIXELS",
+        panel=LOOK,
+    ),
+]
+Color = Annotated[
+    str | None,
+    option(
+        "--color",
+        help="Ink: a name or #rrggbb. \\[default: #262626]",
+        metavar="COLOR",
+        panel=LOOK,
+    ),
+]
+Background = Annotated[
+    str | None,
+    option(
+        "--background",
+        help="Paper: a color, or none. \\[default: #ffffff]",
+        metavar="COLOR",
+        panel=LOOK,
+    ),
+]
+Dark = Annotated[
+    bool, flag("--dark", help="Light ink on dark paper, unless a color is given.", panel=LOOK)
+]
+Captions = Annotated[
+    bool,
+    flag("--captions/--no-captions", help="Word and seed under each drawing.", panel=LOOK),
+]
+
+Seed = Annotated[
+    int,
+    option(
+        "--seed",
+        help="Random seed: the same seed gives the same bytes.",
+        metavar="N",
+        panel=COMMON,
+        callback=between(0, LARGEST),
+    ),
+]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda", "mps"],
+    option("--device", help="auto, cpu, cuda or mps.", metavar="NAME", panel=COMMON),
+]
+Threads = Annotated[
+    int | None,
+    option("--threads", help="CPU threads. \\[default: all]", metavar="N", panel=COMMON),
+]
+Quiet = Annotated[bool, flag("--quiet", "-q", help="Nothing on stderr but warnings.", panel=COMMON)]
+Json = Annotated[bool, flag("--json", help="One JSON object on stdout.", panel=COMMON)]

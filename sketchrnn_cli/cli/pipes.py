@@ -5,16 +5,18 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
 from typing import TextIO
 
 from sketchrnn_cli.errors import BadFile
 
-UNREAD = 1  # exit code where nobody reads any more: quiet, and what came out may be less than all
+# exit code where nobody reads any more: that of SIGPIPE, as a shell shows it
+UNREAD = 1 if os.name == "nt" else 128 + signal.SIGPIPE
 
 
-def mend() -> None:
-    """Make good for pipes that are closed, before anything is opened.
+def repair() -> None:
+    """Repair pipes that are closed, before anything is opened.
 
     Their numbers would go to the next files that are, and what a library says on stderr into a
     drawing. What is said on a closed stderr is lost; what should go to a closed stdout is an error.
@@ -51,7 +53,7 @@ def is_full(error: OSError) -> bool:
     return error.filename is None and error.errno in full
 
 
-def let_go(stream: TextIO) -> None:
+def discard(stream: TextIO) -> None:
     """Write what is left for a broken pipe, now or at the end of the program, into nothing."""
     try:
         number = stream.fileno()

@@ -5,13 +5,23 @@ from __future__ import annotations
 import contextlib
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sketchrnn_cli import files
-from sketchrnn_cli.cli import downloads
-from sketchrnn_cli.cli.options import Json, Offline, Overwrite, QuickdrawUrl, Quiet, Threads
+from sketchrnn_cli.cli import completion, downloads, options
+from sketchrnn_cli.cli.options import (
+    Json,
+    Offline,
+    OnError,
+    Overwrite,
+    QuickdrawUrl,
+    Quiet,
+    Threads,
+    flag,
+    option,
+)
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.errors import BadConfig, BadFile
 
@@ -22,59 +32,87 @@ FORMATS = ("packed", "sketch-rnn", "ndjson")
 SUFFIXES = {".npz": "packed", ".ndjson": "ndjson", ".jsonl": "ndjson", ".ndjson.gz": "ndjson"}
 SHOWN_WORDS = 12
 
+WHICH = "Which drawings"  # panels of --help
+PREPARED = "How they are prepared"
+
 
 def preprocess(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="npz, ndjson(.gz), .bin, SVG, a packed set, a folder, a pattern, quickdraw:WORD, "
-            "or - for ndjson on stdin.",
+            "or - for NDJSON on standard input.",
+            autocompletion=completion.sources,
         ),
     ],
-    out: Annotated[str, typer.Option("--out", "-o", help="The set to write, or - for a pipe.")],
+    out: Annotated[str, options.out("The set to write; - is a pipe.", SUFFIXES)],
     simplify: Annotated[
-        Optional[bool],  # noqa: UP045
-        typer.Option(
+        bool | None,
+        flag(
             "--simplify/--no-simplify",
-            help="Quick, Draw!'s simplification. Default: raw canvas drawings are.",
+            help="Quick, Draw!'s simplification. \\[default: for raw canvas drawings]",
+            panel=PREPARED,
         ),
     ] = None,
     fit: Annotated[
-        Optional[bool],  # noqa: UP045
-        typer.Option(
+        bool | None,
+        flag(
             "--fit/--no-fit",
-            help="Bring drawings to a 255 box. Default: canvas formats are, npz stays as it is.",
+            help="Fit drawings to a 255 box. \\[default: canvas formats, but not npz]",
+            panel=PREPARED,
         ),
     ] = None,
-    epsilon: Annotated[float, typer.Option(min=0, help="Of Douglas-Peucker, pixels.")] = 2.0,
-    max_points: Annotated[int, typer.Option(min=1, help="Leave longer drawings out.")] = 250,
-    min_points: Annotated[int, typer.Option(min=1, help="Leave shorter drawings out.")] = 1,
+    epsilon: Annotated[
+        float,
+        option(
+            "--epsilon",
+            help="Tolerance of Douglas-Peucker.",
+            metavar="PIXELS",
+            panel=PREPARED,
+            min=0,
+        ),
+    ] = 2.0,
+    max_points: Annotated[
+        int,
+        option("--max-points", help="Drop longer drawings.", metavar="N", panel=WHICH, min=1),
+    ] = 250,
+    min_points: Annotated[
+        int,
+        option("--min-points", help="Drop shorter drawings.", metavar="N", panel=WHICH, min=1),
+    ] = 1,
     per_word: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(min=1, metavar="N", help="Keep the first N drawings of each word."),
+        int | None,
+        option(
+            "--per-word",
+            help="Keep the first N drawings of each word.",
+            metavar="N",
+            panel=WHICH,
+            min=1,
+        ),
     ] = None,
     label: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="WORD", help="For drawings that do not say what they are."),
+        str | None, option("--label", help="Label for drawings without one.", metavar="WORD")
     ] = None,
     recognized_only: Annotated[
-        bool, typer.Option("--recognized-only", help="Leave out what Quick, Draw! did not see.")
+        bool,
+        flag(
+            "--recognized-only",
+            help="Keep only drawings that Quick, Draw! recognized.",
+            panel=WHICH,
+        ),
     ] = False,
     split: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
+        str | None,
+        option(
+            "--split",
+            help="Split everything anew. \\[default: 90,5,5, and files that are split stay so]",
             metavar="90,5,5",
-            help="Split everything anew. Default: 90,5,5, and files that came split stay so.",
+            panel=WHICH,
         ),
     ] = None,
-    on_error: Annotated[
-        str, typer.Option(metavar="fail|skip", help="What a faulty drawing does.")
-    ] = "fail",
-    format: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="|".join(FORMATS), help="Instead of the suffix of --out."),
-    ] = None,
+    on_error: OnError = "fail",
+    format: Annotated[str | None, options.format(FORMATS, options.AS_SUFFIX)] = None,
     quickdraw_url: QuickdrawUrl = None,
     offline: Offline = False,
     overwrite: Overwrite = False,

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Optional, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from sketchrnn_cli import files, pretrained
-from sketchrnn_cli.cli import downloads, wishes
-from sketchrnn_cli.cli.options import Device, Format, Json, Model, Quiet, Seed, Threads
+from sketchrnn_cli.cli import completion, downloads, options, wishes
+from sketchrnn_cli.cli.options import (
+    LARGEST,
+    MOST,
+    MOST_CANDIDATES,
+    Device,
+    Json,
+    Model,
+    Quiet,
+    Seed,
+    Threads,
+    between,
+    flag,
+    option,
+)
+from sketchrnn_cli.cli.rules import BadUsage
 from sketchrnn_cli.cli.terminal import (
     Terminal,
     limit_threads,
@@ -31,143 +45,178 @@ if TYPE_CHECKING:
 KNOWN = outputs.FORMATS
 SHOWN = "terminal"  # no file at all: drawings in characters
 
+WHAT, SAMPLING = "What to draw", "Sampling"  # panels of --help
+
 
 def sample(
     prompt: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Argument(
-            metavar="[PROMPT]",
-            help='What to draw, in the words of the model: cat, "three cats", "cat, dog", '
-            '"cat:0.7 + bird:0.3", "cat -> pig". Without: anything.',
+            metavar="PROMPT",
+            help='What to draw: cat, "three cats", "cat, dog", "cat:0.7 + bird:0.3", "cat -> pig". '
+            "\\[default: anything]",
+            autocompletion=completion.words,
         ),
     ] = None,
     model: Model = None,
     count: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(
-            "--count",
-            "-n",
-            min=1,
-            help="Drawings of each thing that the PROMPT does not count, each latent or each "
-            "beginning. \\[default: 9, or 1 where there are several]",
+        int | None,
+        options.count(
+            "Drawings of each item that the PROMPT does not count, of each latent or each partial "
+            "drawing. \\[default: 9, or 1 where there are several]"
         ),
     ] = None,
     list_words: Annotated[
-        bool, typer.Option("--list-words", help="List the words of the model, and draw nothing.")
+        bool, flag("--list-words", help="List the labels of the model, and draw nothing.")
     ] = False,
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Words of the PROMPT that mean nothing here are an error."),
+        flag(
+            "--strict", help="Refuse a PROMPT with words that the model does not know.", panel=WHAT
+        ),
     ] = False,
     no_word: Annotated[
-        bool, typer.Option("--no-word", help="Draw without telling the model any word.")
+        bool, flag("--no-word", help="Draw unconditionally, with the null label.", panel=WHAT)
     ] = False,
     temp: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
+        str | None,
+        option(
             "--temp",
             "--temperature",
+            help="Sampling temperature (tau in the paper), 0.01-2; lower is more conservative. "
+            "0.2,0.4,1 draws a row at each. \\[default: 0.4]",
             metavar="T[,T...]",
-            help="How far chance goes, 0.01 to 2: the paper's tau, for moves. Several, as in "
-            "0.2,0.4,1: a row of the same drawings each. \\[default: 0.4]",
         ),
     ] = None,
     pen_temp: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(
+        float | None,
+        option(
             "--pen-temp",
-            help="The same for lifting the pen and ending: cold pens never end. "
+            help="Temperature of the pen state. Low values may never end a drawing. "
             "\\[default: 0.5 + 0.5 TEMP]",
+            metavar="T",
+            panel=SAMPLING,
         ),
     ] = None,
     latent_temp: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(
+        float | None,
+        option(
             "--latent-temp",
-            help="The same for latents, 0 to 4: 1 is as the drawings of the word lie, 0 the middle "
-            "of each heap of them. \\[default: TEMP squared, 0.16 for several; 1 with --complete]",
+            help="Temperature of z: 1 samples the fitted mixture, 0 takes its component means. "
+            "\\[default: TEMP squared, 0.16 for several; 1 with --complete]",
+            metavar="T",
+            panel=SAMPLING,
         ),
     ] = None,
     guidance: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(
+        float | None,
+        option(
             "--guidance",
-            help="How much the word counts, 0 to 4: 1 as the model learned it, more exaggerates. "
-            "\\[default: 2; 1 with --latents and --complete]",
+            help="Guidance scale, 0-4: 1 is off. \\[default: 2; 1 with --latents and --complete]",
+            metavar="X",
+            panel=SAMPLING,
         ),
     ] = None,
     greedy: Annotated[
-        bool, typer.Option("--greedy", help="No chance: always the likeliest move.")
+        bool, flag("--greedy", help="Take the most likely move at every step.", panel=SAMPLING)
     ] = False,
     best_of: Annotated[
         int,
-        typer.Option(
+        option(
             "--best-of",
-            min=1,
-            help="Draw so many for each and keep the likeliest a move, among those that ended.",
+            help="Draw K candidates and keep the best one.",
+            metavar="K",
+            panel=SAMPLING,
+            callback=between(1, MOST_CANDIDATES),
         ),
     ] = 1,
     latents: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            "--latents", help="Draw from these: npz or NDJSON of `encode`; - is NDJSON piped in."
+        str | None,
+        option(
+            "--latents",
+            help="Decode these: npz or NDJSON of `encode`; - is NDJSON on standard input.",
+            metavar="FILE",
+            panel=WHAT,
         ),
     ] = None,
     prior: Annotated[
         bool,
-        typer.Option("--prior", help="Latents from N(0, I), not from where the drawings lie."),
+        flag(
+            "--prior",
+            help="Sample z from N(0, I) instead of the fitted mixture.",
+            panel=SAMPLING,
+        ),
     ] = False,
     most_likely: Annotated[
         bool,
-        typer.Option("--most-likely", help="Latents: the most probable one of the word, always."),
+        flag(
+            "--most-likely",
+            help="Take the most probable z of the label instead of sampling.",
+            panel=SAMPLING,
+        ),
     ] = False,
     frames: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(
+        int | None,
+        option(
             "--frames",
-            min=1,
-            help='Steps on the way from each to the next, of --latents or of "cat -> pig". '
+            help='Steps from each item to the next, of --latents or of "cat -> pig". '
             "\\[default: 12]",
+            metavar="N",
+            panel=WHAT,
+            callback=between(1, MOST),
         ),
     ] = None,
     interpolate: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
+        str | None,
+        option(
             "--interpolate",
+            help='Fill a grid between four corners: four words, "four cats", or four --latents.',
             metavar="ROWSxCOLUMNS",
-            help='Fill a grid between four drawings, its corners: of four words, of "four cats", '
-            "or of four --latents.",
+            panel=WHAT,
         ),
     ] = None,
     complete: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            "--complete", help="Go on from these drawings (the last stroke is taken as ended)."
+        str | None,
+        option(
+            "--complete",
+            help="Complete these partial drawings; the last stroke counts as finished.",
+            metavar="FILE",
+            panel=WHAT,
+            autocompletion=completion.sources,
         ),
     ] = None,
     first: Annotated[
         int,
-        typer.Option(
-            "--first", min=0, help="Number of the first drawing: one of a sheet, alone, with -n 1."
+        option(
+            "--first",
+            help="Number of the first drawing: with -n 1, one of a sheet alone.",
+            metavar="N",
+            panel=WHAT,
+            callback=between(0, LARGEST),
         ),
     ] = 0,
     max_points: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--max-points", help="Cut a drawing that has not ended. \\[default: 250]"),
-    ] = None,
-    score: Annotated[
-        bool, typer.Option("--score", help="List log-likelihoods on stderr, best first.")
-    ] = False,
-    out: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            "--out",
-            "-o",
-            help="FILE.ndjson, .npz, .svg, .png, .gif, .apng, .webp or .mp4; - is a pipe. "
-            "\\[default: shown in a terminal, NDJSON into a pipe]",
+        int | None,
+        option(
+            "--max-points",
+            help="Cut a drawing that has not ended. \\[default: 250]",
+            metavar="N",
+            panel=SAMPLING,
         ),
     ] = None,
-    format: Format = None,
+    score: Annotated[
+        bool,
+        flag("--score", help="List log-likelihoods on stderr, best first.", panel=SAMPLING),
+    ] = False,
+    out: Annotated[
+        str | None,
+        options.out(
+            "FILE.ndjson, .npz, .svg, .png, .gif, .apng, .webp or .mp4; - is a pipe. "
+            "\\[default: shown in a terminal, NDJSON into a pipe]",
+            KNOWN,
+        ),
+    ] = None,
+    format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
     seed: Seed = 0,
     device: Device = "auto",
     threads: Threads = None,
@@ -182,25 +231,9 @@ def sample(
     shape = None if interpolate is None else _shape(interpolate)
     kind = _kind(out, format)
     target = out or streams.STDIO
-    if json and target == streams.STDIO:
-        raise BadConfig("--json and the drawings both want standard output: give -o FILE")
     if kind != SHOWN:
         streams.check_output(target, binary=kind not in ("ndjson", "svg"))
     text = None if prompt is None else " ".join(prompt)
-    if frames is not None and latents is None and text is None:
-        raise BadConfig('--frames needs a way: a PROMPT like "cat -> pig", or --latents')
-    if text is not None and no_word:
-        raise BadConfig("--no-word: there is a PROMPT; give one of them")
-    if greedy and len(temps) > 1:
-        raise BadConfig(f"--greedy leaves nothing to chance, so {len(temps)} temperatures are one")
-    if shape is not None:
-        _refuse_nonsense(frames=frames, complete=complete, n_temps=len(temps))
-    if prior and most_likely:
-        raise BadConfig("--prior and --most-likely: a latent is from one of them, not both")
-    if latents is not None and complete is not None:
-        raise BadConfig("--latents and --complete: a drawing begins from one of them, not both")
-    if first and (latents is not None or complete is not None):
-        raise BadConfig("--first numbers drawings of the model's own; leave it out here")
     from sketchrnn_cli.inference.prompt import COUNT, FEW
 
     limit_threads(threads)
@@ -343,9 +376,7 @@ def _temperatures(given: str | float | None) -> list[float | None]:
     try:
         return [float(each) for each in str(given).split(",")]
     except ValueError:
-        raise typer.BadParameter(
-            f"{given!r} is not a number, nor several as in 0.2,0.4,1", param_hint="--temp"
-        ) from None
+        raise BadUsage(f"--temp {given}: must be a number, or several as in 0.2,0.4,1") from None
 
 
 def _shape(given: str) -> tuple[int, int]:
@@ -354,24 +385,8 @@ def _shape(given: str) -> tuple[int, int]:
 
     match = re.fullmatch(r"([0-9]{1,9})\s*[x×,]\s*([0-9]{1,9})", given.strip().lower())
     if match is None:
-        raise typer.BadParameter(
-            f"{given!r} is not ROWSxCOLUMNS, as in 5x7", param_hint="--interpolate"
-        )
+        raise BadUsage(f"--interpolate {given}: must be ROWSxCOLUMNS, as in 5x7")
     return int(match[1]), int(match[2])
-
-
-def _refuse_nonsense(*, frames: int | None, complete: str | None, n_temps: int) -> None:
-    """Options that do not go with --interpolate.
-
-    Raises:
-        BadConfig: says which.
-    """
-    if frames is not None:
-        raise BadConfig("--frames and --interpolate: a way or a grid, not both")
-    if complete is not None:
-        raise BadConfig("--complete and --interpolate: nothing lies between beginnings")
-    if n_temps > 1:
-        raise BadConfig("--interpolate takes one --temp: only latent and word change in its grid")
 
 
 def _corners(asked: Prompt | None, count: int | None, latents: str | None) -> int | None:
@@ -454,14 +469,14 @@ def _settings(
         "guidance": guidance,
     }
     advice = "; for drawings without chance use --greedy"
-    for option, value, (low, high), more in (
+    for name, value, (low, high), more in (
         ("--temp", temp, TEMPERATURES, advice),
         ("--pen-temp", pen_temp, TEMPERATURES, advice),
         ("--latent-temp", latent_temp, LATENT_TEMPERATURES, ""),
         ("--guidance", guidance, GUIDANCES, ""),
     ):
         if value is not None and not low <= value <= high:
-            raise BadConfig(f"{option} {value:g}: must be from {low:g} to {high:g}{more}")
+            raise BadConfig(f"{name} {value:g}: must be from {low:g} to {high:g}{more}")
     given["max_points"] = max_points
     given = {name: value for name, value in given.items() if value is not None}
     return Settings(greedy=greedy, prior=prior, most_likely=most_likely, seed=seed, **given)

@@ -32,7 +32,7 @@ class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Called by rich, which would end the program."""
         self.quiet = True
-        pipes.let_go(sys.stderr)
+        pipes.discard(sys.stderr)
 
 
 class Terminal:

@@ -10,13 +10,14 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from sketchrnn_cli import locks
-from sketchrnn_cli.cli import downloads, run_folder, signals
+from sketchrnn_cli.cli import completion, downloads, run_folder, signals
 from sketchrnn_cli.cli.options import (
+    LARGEST,
     Device,
     Json,
     Offline,
@@ -24,6 +25,9 @@ from sketchrnn_cli.cli.options import (
     QuickdrawUrl,
     Quiet,
     Threads,
+    between,
+    flag,
+    option,
 )
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.errors import BadConfig, BadFile
@@ -50,83 +54,157 @@ if TYPE_CHECKING:
 CLASSIC = "magenta"  # the preset whose decoder is told no words
 PICTURES_EVERY = 30.0  # seconds, at least, between sample sheets while training
 
-Seed = Annotated[Optional[int], typer.Option("--seed", help="Same seed, same model.")]  # noqa: UP045
+HOW_LONG, NETWORK, TRAINING, LOGS = "How long", "Network", "Training", "Logs"  # panels of --help
 
 
 def train(
     data: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Argument(
+            metavar="DATA",
             help="npz, ndjson(.gz), .bin, SVG, a packed set, a folder, a pattern, quickdraw:WORD, "
-            "or - for ndjson on stdin; none: the practice drawings."
+            "or - for NDJSON on standard input. \\[default: the practice drawings]",
+            autocompletion=completion.sources,
         ),
     ] = None,
     more_data: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--data", metavar="DATA", help="The same, as an option."),
+        list[str] | None,
+        option(
+            "--data",
+            help="The same, as an option.",
+            metavar="DATA",
+            autocompletion=completion.sources,
+        ),
     ] = None,
     out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--out", "-o", help="Run folder; default: runs/ and the data's name."),
+        Path | None,
+        option(
+            "--out",
+            "-o",
+            help="Run folder. \\[default: runs/ and the name of the data]",
+            metavar="RUN",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     preset: Annotated[
-        str, typer.Option(help=f"Sizes and settings: {', '.join(PRESETS)}.")
+        str,
+        option(
+            "--preset",
+            help=f"Sizes and settings: {', '.join(PRESETS)}.",
+            metavar="NAME",
+            autocompletion=completion.choice(PRESETS),
+        ),
     ] = "base",
-    steps: Annotated[Optional[int], typer.Option(min=1, help="Stop after so many steps.")] = None,  # noqa: UP045
+    steps: Annotated[
+        int | None,
+        option("--steps", help="Stop after N steps.", metavar="N", panel=HOW_LONG, min=1),
+    ] = None,
     epochs: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(help="Stop after so many passes over the drawings."),
+        float | None,
+        option("--epochs", help="Stop after N passes over the data.", metavar="N", panel=HOW_LONG),
     ] = None,
     time_limit: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="Stop after 90s, 10m, 1h30m of this session."),
+        str | None,
+        option(
+            "--time-limit",
+            help="Stop after 90s, 10m, 1h30m of this session.",
+            metavar="TIME",
+            panel=HOW_LONG,
+        ),
     ] = None,
-    batch_size: Annotated[Optional[int], typer.Option(help="Drawings a step.")] = None,  # noqa: UP045
-    learning_rate: Annotated[Optional[float], typer.Option(help="Adam's rate at step 0.")] = None,  # noqa: UP045
-    kl_weight: Annotated[Optional[float], typer.Option(help="Weight of L_KL at the end.")] = None,  # noqa: UP045
+    batch_size: Annotated[
+        int | None,
+        option("--batch-size", help="Drawings per step.", metavar="N", panel=TRAINING),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        option("--learning-rate", help="Adam's rate at step 0.", metavar="X", panel=TRAINING),
+    ] = None,
+    kl_weight: Annotated[
+        float | None,
+        option("--kl-weight", help="Final weight of L_KL.", metavar="X", panel=TRAINING),
+    ] = None,
     precision: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help=f"Arithmetic: {', '.join(PRECISIONS)}; auto is the fastest."),
+        str | None,
+        option(
+            "--precision",
+            help=f"Arithmetic: {', '.join(PRECISIONS)}; auto is the fastest.",
+            metavar="NAME",
+            panel=TRAINING,
+            autocompletion=completion.choice(PRECISIONS),
+        ),
     ] = None,
     cell: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help=f"Recurrent cell: {', '.join(CELLS)}."),
+        str | None,
+        option(
+            "--cell",
+            help=f"Recurrent cell: {', '.join(CELLS)}.",
+            metavar="CELL",
+            panel=NETWORK,
+            autocompletion=completion.choice(CELLS),
+        ),
     ] = None,
     encoder_cell: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="The encoder's, where it is another."),
+        str | None,
+        option(
+            "--encoder-cell",
+            help="Cell of the encoder, if not that of --cell.",
+            metavar="CELL",
+            panel=NETWORK,
+            autocompletion=completion.choice(CELLS),
+        ),
     ] = None,
     encoder: Annotated[
-        Optional[bool],  # noqa: UP045
-        typer.Option("--encoder/--no-encoder", help="Without: the paper's decoder-only model."),
+        bool | None,
+        flag(
+            "--encoder/--no-encoder",
+            help="Without: the paper's decoder-only model.",
+            panel=NETWORK,
+        ),
     ] = None,
     words: Annotated[
-        Optional[bool],  # noqa: UP045
-        typer.Option(
+        bool | None,
+        flag(
             "--words/--no-words",
-            help="Tell the decoder the word, to draw by it. "
-            "\\[default: where there are two or more]",
+            help="Condition the decoder on the label. \\[default: with two labels or more]",
+            panel=NETWORK,
         ),
     ] = None,
     config: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--config", help="TOML with a model and a training table; flags win."),
+        Path | None,
+        option(
+            "--config",
+            help="TOML with a model and a training table; options win.",
+            metavar="FILE",
+        ),
     ] = None,
     tensorboard: Annotated[
         bool,
-        typer.Option(
+        flag(
             "--tensorboard",
             help="Losses and samples for TensorBoard too, in RUN/tensorboard (an extra).",
+            panel=LOGS,
         ),
     ] = False,
     log_csv: Annotated[
-        bool, typer.Option("--log-csv", help="metrics.csv beside metrics.jsonl.")
+        bool, flag("--log-csv", help="metrics.csv beside metrics.jsonl.", panel=LOGS)
     ] = False,
     quickdraw_url: QuickdrawUrl = None,
     offline: Offline = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
+    resume: Annotated[
+        bool, flag("--resume", help="Resume the run from its last state.", panel=HOW_LONG)
+    ] = False,
     overwrite: Overwrite = False,
-    seed: Seed = None,
+    seed: Annotated[
+        int | None,
+        option(
+            "--seed",
+            help="Random seed: the same seed gives the same model.",
+            metavar="N",
+            panel=TRAINING,
+            callback=between(0, LARGEST),
+        ),
+    ] = None,
     device: Device = "auto",
     threads: Threads = None,
     quiet: Quiet = False,

@@ -1,0 +1,178 @@
+"""Which options of a command exclude or need one another: one table, one refusal.
+
+Names are those of the parameters of a command. Names in capitals are facts: some follow from the
+values that were given (``FACTS``), the others are found out by the command itself, which then
+asks ``check`` once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any, NamedTuple
+
+from sketchrnn_cli.errors import BadConfig, SketchError
+
+BROWSER = (".gen.json", ".vae.json")
+
+
+class BadUsage(SketchError):
+    """A command line that cannot be parsed."""
+
+    exit_code = 2
+
+
+class Rule(NamedTuple):
+    """An option that does not go with some others, or needs one of them."""
+
+    first: str
+    excluded: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
+    why: str = ""
+
+
+def excludes(first: str, *others: str, why: str) -> Rule:
+    """An option that does not go with any of the others."""
+    return Rule(first, excluded=others, why=why)
+
+
+def needs(first: str, *others: str, why: str) -> Rule:
+    """An option that needs one of the others."""
+    return Rule(first, needed=others, why=why)
+
+
+TO_A_PIPE = excludes("json", "STDOUT", why="both go to standard output; give -o FILE")
+LISTS = "it only lists the words of the model"
+GRID_BETWEEN = "it fills a grid between four drawings"
+NO_PEN = "no pen draws in a morph"
+
+RULES: dict[str, tuple[Rule, ...]] = {
+    "preprocess": (TO_A_PIPE,),
+    "train": (),
+    "sample": (
+        TO_A_PIPE,
+        excludes(
+            "list_words",
+            *("prompt", "count", "strict", "no_word", "temp", "pen_temp", "latent_temp"),
+            *("guidance", "greedy", "best_of", "latents", "prior", "most_likely", "frames"),
+            *("interpolate", "complete", "first", "max_points", "score", "out", "format"),
+            why=LISTS,
+        ),
+        excludes("latents", "complete", "first", why="each latent is drawn as it comes"),
+        excludes("latents", "prior", "most_likely", "latent_temp", why="the latents are given"),
+        excludes("complete", "frames", "first", why="each partial drawing is completed"),
+        excludes("interpolate", "frames", "complete", "TEMPS", why=GRID_BETWEEN),
+        excludes("prior", "most_likely", "latent_temp", why="z is sampled from N(0, I)"),
+        excludes("most_likely", "latent_temp", why="it takes the most probable z"),
+        excludes("greedy", "pen_temp", "TEMPS", why="it samples nothing"),
+        excludes("no_word", "prompt", why="a PROMPT is made of words"),
+        needs("strict", "prompt", why="it is about the words of a PROMPT"),
+        needs("frames", "prompt", "latents", why='it interpolates, as in "cat -> pig"'),
+    ),
+    "encode": (
+        TO_A_PIPE,
+        excludes("fit", "format", why="it writes a model, FILE.safetensors"),
+    ),
+    "animate": (
+        TO_A_PIPE,
+        excludes("morph", "in_turn", "pen_tip", "color_by", why=NO_PEN),
+        excludes("morph", "columns", why="a morph shows one drawing at a time"),
+    ),
+    "inspect": (
+        needs("projection", "map", why="it lays out the latents of a map"),
+        needs("drawing", "densities", why="it is the drawing whose densities are shown"),
+        needs("split", "evaluate", why="only --evaluate reads one split of its DATA"),
+        needs("samples", "evaluate", why="it bounds the likelihood of DATA"),
+    ),
+    "inspect THING": (  # checked when it is known what the thing is
+        *(
+            excludes(name, "SEVERAL", why="runs are compared, and with --plot drawn in one plot")
+            for name in ("evaluate", "score", "map", "densities", "grid", "count", "model")
+        ),
+        excludes("model", "MODEL", why="the model is what is inspected"),
+        needs("evaluate", "MODEL", why="as in sketchrnn inspect RUN --evaluate DATA"),
+        needs("plot", "MODEL", "score", why="it draws the losses of a run, or likelihoods"),
+        needs("score", "DRAWINGS", "evaluate", why="as in sketchrnn inspect DATA --score"),
+        needs("model", "score", "map", "densities", why="drawings are inspected without one"),
+    ),
+    "export": (
+        TO_A_PIPE,
+        excludes("word", "WHOLE", why="only a browser model holds a single word"),
+        excludes("half", "FLOAT32", why="float16 is for safetensors and html"),
+        needs("guidance", "word", why="it says how much the word counts"),
+    ),
+}
+
+CALLED = {
+    "prompt": "a PROMPT",
+    "STDOUT": "-o -",
+    "TEMPS": "several temperatures",
+    "WHOLE": "a file of all words",
+    "FLOAT32": "this format",
+    "MODEL": "a model",
+    "DRAWINGS": "drawings",
+    "SEVERAL": "several things",
+}
+
+Values = Mapping[str, Any]
+
+
+def _kind(values: Values) -> str:
+    """The format that `export` writes, as a suffix."""
+    return f".{values['format'] or values['out']}".lower()
+
+
+FACTS: dict[str, dict[str, Callable[[Values], bool]]] = {
+    "preprocess": {"STDOUT": lambda values: values["out"] == "-"},
+    "sample": {
+        "STDOUT": lambda values: values["out"] in (None, "-") and not values["list_words"],
+        "TEMPS": lambda values: "," in (values["temp"] or ""),
+    },
+    "encode": {"STDOUT": lambda values: values["out"] == "-" and not values["fit"]},
+    "animate": {"STDOUT": lambda values: values["out"] == "-"},
+    "export": {
+        "STDOUT": lambda values: values["out"] == "-",
+        "WHOLE": lambda values: not _kind(values).endswith(BROWSER),
+        "FLOAT32": lambda values: not _kind(values).endswith((".safetensors", ".html")),
+    },
+}
+
+
+def given(context: Any) -> set[str]:
+    """The parameters that stand on the command line, and the facts that follow from them."""
+    values = context.params
+    found = {
+        name
+        for name in values
+        if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    }
+    facts = FACTS.get(context.command.name, {})
+    return found | {fact for fact, holds in facts.items() if holds(values)}
+
+
+def check(command: str, found: AbstractSet[str]) -> None:
+    """Refuse options that would be ignored.
+
+    Args:
+        command: its name.
+        found: parameters that were given, and facts.
+
+    Raises:
+        BadConfig: says which option does not go with which, or needs which.
+    """
+    for rule in RULES[command]:
+        if rule.first not in found:
+            continue
+        for other in rule.excluded:
+            if other in found:
+                raise BadConfig(
+                    f"{called(rule.first)} does not go with {called(other)}: {rule.why}"
+                )
+        if rule.needed and not found & set(rule.needed):
+            listed = " or ".join(map(called, rule.needed))
+            raise BadConfig(f"{called(rule.first)} needs {listed}: {rule.why}")
+
+
+def called(name: str) -> str:
+    """What a message calls a parameter or a fact."""
+    return CALLED.get(name) or f"--{name.replace('_', '-')}"
