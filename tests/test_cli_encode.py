@@ -167,8 +167,6 @@ REFUSED = [  # {whole}, {bare}: models; {bad}: a folder
     ("{bad}/nothing.ndjson --model {whole}", "nothing.ndjson: an empty file"),
     ("{bad}/blank.ndjson --model {whole}", "blank.ndjson"),
     ("{bad}/broken.ndjson --model {whole} --on-error skip", "broken.ndjson: no drawings to encode"),
-    ("{bad}/cat.ndjson --model {whole} --on-error ignore", "--on-error ignore: must be fail or sk"),
-    ("{bad}/cat.ndjson --model {whole} --device tpu", "--device tpu: known are"),
     ("{bad}/cat.ndjson --model {whole} -o {bad}/z.csv", "z.csv: unknown format 'csv'"),
     ("{bad}/cat.ndjson --model {whole} -o {bad}/cat.txt/z.npz", "is not a folder"),
     ("{bad}/cat.ndjson --model {whole} -o - --json", "give -o FILE"),

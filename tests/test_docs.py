@@ -9,6 +9,7 @@ import shell_lines
 import typer
 
 from sketchrnn_cli.cli.app import app
+from sketchrnn_cli.cli.rules import BadUsage
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -68,7 +69,7 @@ def test_a_line_that_no_command_takes_is_found():
     assert len(LINES) > 20
     (line,) = commands('```sh\npip install x &&\nsketchrnn sample "a # b" --tempp 1 # so\n```\n')
     assert line == 'sketchrnn sample "a # b" --tempp 1'
-    with pytest.raises(typer.TyperException, match="No such option: --tempp"):
+    with pytest.raises(BadUsage, match="No such option: --tempp"):
         parse(line)
     with pytest.raises(AssertionError):
         parse("sketchrnn paint")

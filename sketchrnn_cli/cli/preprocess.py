@@ -46,7 +46,7 @@ def preprocess(
             autocompletion=completion.sources,
         ),
     ],
-    out: Annotated[str, options.out("The set to write; - is a pipe.", SUFFIXES)],
+    out: Annotated[str, options.out("The set to write; - is a pipe.", ("npz", "ndjson"))],
     simplify: Annotated[
         bool | None,
         flag(
