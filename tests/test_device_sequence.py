@@ -17,7 +17,7 @@ from sketchrnn_cli.model.packing import Packing, Workspace
 from sketchrnn_cli.model.sketch_rnn import SketchRNN
 from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus as corpora
-from sketchrnn_cli.training import batches, loop
+from sketchrnn_cli.training import batches, loop, noise
 from sketchrnn_cli.training.batches import share
 from sketchrnn_cli.training.config import TrainingConfig
 
@@ -96,11 +96,11 @@ def test_layers_side_by_side_are_those_of_the_cpu(dropped):
 def test_the_network_trains_alike_in_the_way_of_a_gpu(monkeypatch, encoder, compute):
     config = dataclasses.replace(SMALL, encoder=encoder, dropout=0.25)
     batch = packed(random_sketches(np.random.default_rng(4)))
-    noise = batches.noise_of(batch, config, seed=5, dropout=True, device=CPU)
+    drawn = noise.draw(batch, config, seed=5, dropout=True, device=CPU)
     network = SketchRNN(config)
 
     def trained():
-        losses = network(batch, noise, compute=compute)
+        losses = network(batch, drawn, compute=compute)
         total = losses.reconstruction + losses.kl.sum()
         return [total, *torch.autograd.grad(total, list(network.parameters()))]
 
@@ -130,12 +130,12 @@ def test_what_is_compiled_is_compiled_for_any_number_of_rows(monkeypatch):
         rng = np.random.default_rng(seed)
         config = dataclasses.replace(SMALL, encoder_size=n_hidden, decoder_size=2 * n_hidden + 1)
         batch = packed(random_sketches(rng, lengths=rng.integers(1, 12, 7)))
-        noise = batches.noise_of(batch, config, seed=5, dropout=True, device=CPU)
+        drawn = noise.draw(batch, config, seed=5, dropout=True, device=CPU)
         network = SketchRNN(config)
         monkeypatch.setattr(recurrent, "BY_HAND", ("cpu",))
-        theirs = network(batch, noise)
+        theirs = network(batch, drawn)
         monkeypatch.setattr(recurrent, "BY_HAND", ())
-        ours = network(batch, noise)
+        ours = network(batch, drawn)
         close(ours, theirs, 1e-3)
         (ours.reconstruction + ours.kl.sum()).backward()
     assert count <= 9
@@ -156,7 +156,7 @@ def test_what_cannot_be_compiled_runs_as_it_stands(caplog):
 
 
 def noise_of(batch, seed=3, keep=0.75, config=SMALL):
-    return batches._noise_on_device(batch, config, seed, (keep, 1.0, 1.0), CPU, torch.float32)
+    return noise._draw_on_device(batch, config, seed, (keep, 1.0, 1.0), CPU, torch.float32)
 
 
 def test_the_hash_is_the_published_one():
@@ -168,7 +168,7 @@ def test_the_hash_is_the_published_one():
         return x ^ x >> 16
 
     values = np.random.default_rng(0).integers(0, 2**32, 1000, dtype=np.uint32)
-    ours = batches.mixed(torch.from_numpy(values.view(np.int32))).numpy().view(np.uint32)
+    ours = noise.mixed(torch.from_numpy(values.view(np.int32))).numpy().view(np.uint32)
     assert ours.tolist() == [lowbias32(int(value)) for value in values]
 
 

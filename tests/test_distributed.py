@@ -26,7 +26,7 @@ from sketchrnn_cli.training import batches, loop, state
 from sketchrnn_cli.training import metrics as log
 from sketchrnn_cli.training import process_group as distributed
 from sketchrnn_cli.training.config import TrainingConfig, to_toml
-from sketchrnn_cli.training.process_group import FaultElsewhere, Team
+from sketchrnn_cli.training.process_group import ErrorElsewhere, ProcessGroup
 
 CPU = torch.device("cpu")
 SMALL = ModelConfig(encoder_size=12, latent_size=6, decoder_size=24, n_mixtures=3)
@@ -62,7 +62,7 @@ def _one_thread():
 
 
 class Table:
-    """Where the members of a team of threads put what the others take up."""
+    """Where the members of a group of threads put what the others take up."""
 
     def __init__(self, world):
         self.places = [None] * world
@@ -77,8 +77,8 @@ class Table:
 
 
 @dataclasses.dataclass(slots=True)
-class Threads(Team):
-    """A team of threads."""
+class Threads(ProcessGroup):
+    """A group of threads."""
 
     table: Table = None
 
@@ -89,15 +89,12 @@ class Threads(Team):
     def sum_floats(self, values):
         return [sum(column) for column in zip(*self.table.exchange(self.rank, values), strict=True)]
 
-    def send(self, data):
-        return self.table.exchange(self.rank, data)[0]
-
-    def gather(self, text):
-        return self.table.exchange(self.rank, text)
+    def broadcast(self, data, source=0):
+        return self.table.exchange(self.rank, data)[source]
 
 
 def in_threads(world, work):
-    """What work(team) gave or raised in each of so many threads."""
+    """What work(group) gave or raised in each of so many threads."""
     table, results = Table(world), [None] * world
 
     def member(rank):
@@ -118,17 +115,17 @@ def in_threads(world, work):
 
 
 def trained(run, corpus, world=1, config=EXACT, model=SMALL, stop=lambda trainer: False):
-    """The trainers of a team after training, and their events; all write in one folder."""
+    """The trainers of a group after training, and their events; all write in one folder."""
     run.mkdir(exist_ok=True)
 
-    def work(team):
-        trainer = loop.Trainer(run, corpus, model, config, device=CPU, team=team)
+    def work(group):
+        trainer = loop.Trainer(run, corpus, model, config, device=CPU, group=group)
         saved, _ = state.load_newest(run)
-        if team.is_first and saved is not None:
+        if group.is_first and saved is not None:
             trainer.restore(saved)
-        return trainer, list(trainer.events(should_stop=lambda: stop(trainer)))
+        return trainer, list(loop.events(trainer, should_stop=lambda: stop(trainer)))
 
-    return in_threads(world, work) if world > 1 else [work(Team.alone())]
+    return in_threads(world, work) if world > 1 else [work(ProcessGroup())]
 
 
 def differences(run, other):
@@ -156,8 +153,8 @@ def differences(run, other):
 def test_a_team_takes_the_steps_of_one_process(tmp_path, corpus, world, model, config):
     config = dataclasses.replace(EXACT, **config)
     ((one, _),) = trained(tmp_path / "one", corpus, config=config, model=model)
-    members = trained(tmp_path / "team", corpus, world, config=config, model=model)
-    assert differences(tmp_path / "team", tmp_path / "one") < 1e-10
+    members = trained(tmp_path / "group", corpus, world, config=config, model=model)
+    assert differences(tmp_path / "group", tmp_path / "one") < 1e-10
     first = members[0][0].arrays()
     for name, array in one.arrays().items():
         np.testing.assert_allclose(first[name], array, rtol=0, atol=1e-12)
@@ -202,7 +199,7 @@ def test_whoever_is_told_to_stop_stops_all_and_the_run_goes_on_in_other_numbers(
         tmp_path / "run",
         corpus,
         3,
-        stop=lambda trainer: trainer.team.rank == 2 and trainer.progress.step == 5,
+        stop=lambda trainer: trainer.group.rank == 2 and trainer.progress.step == 5,
     )
     assert [events[-1] for _, events in members] == told
     assert (tmp_path / "run" / "model.safetensors").is_file()
@@ -227,7 +224,7 @@ def test_all_roll_back_together(tmp_path, corpus, times, monkeypatch):
 
     def spoil(self):
         values = take_step(self)
-        if self.team.rank == 1 and self.progress.step == 6 and len(spoilt) < times:
+        if self.group.rank == 1 and self.progress.step == 6 and len(spoilt) < times:
             spoilt.append(6)
             with torch.no_grad():  # one process alone goes wrong, and before a step is kept all ask
                 self.network.decoder.out_b.fill_(torch.nan)
@@ -236,7 +233,7 @@ def test_all_roll_back_together(tmp_path, corpus, times, monkeypatch):
     monkeypatch.setattr(loop.Trainer, "take_step", spoil)
     results = trained(tmp_path / "run", corpus, 2)
     if times == 9:
-        assert [type(result) for result in results] == [loop.Diverged, FaultElsewhere]
+        assert [type(result) for result in results] == [loop.Diverged, ErrorElsewhere]
         return
     for _, events in results:
         (rolled,) = [event for event in events if isinstance(event, loop.RolledBack)]
@@ -247,14 +244,14 @@ def test_all_roll_back_together(tmp_path, corpus, times, monkeypatch):
 
 
 def test_the_first_says_what_went_wrong_with_another():
-    def work(team):
-        with team.together():
-            if team.rank == 1:
+    def work(group):
+        with group.together():
+            if group.rank == 1:
                 raise BadConfig("cats.npz: no such file")
 
     first, *others = in_threads(3, work)
     assert str(first) == "process 1: cats.npz: no such file"
-    assert [type(other) for other in others] == [FaultElsewhere, FaultElsewhere]
+    assert [type(other) for other in others] == [ErrorElsewhere, ErrorElsewhere]
 
 
 @pytest.mark.parametrize(
@@ -265,12 +262,12 @@ def test_the_first_says_what_went_wrong_with_another():
     ],
 )
 def test_processes_that_were_started_otherwise_are_told_apart(options, says):
-    def work(team):
-        team.agree_on_options({"batch_size": 8, **(options if team.rank else {})})
+    def work(group):
+        group.agree_on_options({"batch_size": 8, **(options if group.rank else {})})
 
     first, other = in_threads(2, work)
     assert says in str(first)
-    assert type(other) is FaultElsewhere
+    assert type(other) is ErrorElsewhere
 
 
 def test_the_order_of_the_drawings_counts_too(tmp_path, corpus):
@@ -278,26 +275,26 @@ def test_the_order_of_the_drawings_counts_too(tmp_path, corpus):
     other = dataclasses.replace(
         corpus, hashes=corpus.hashes[turned].copy(), splits=corpus.splits[turned].copy()
     )
-    first, _ = in_threads(2, lambda team: team.agree_on_drawings(other if team.rank else corpus))
+    first, _ = in_threads(2, lambda group: group.agree_on_drawings(other if group.rank else corpus))
     assert "process 1 reads the drawings of process 0 in another order" in str(first)
-    assert in_threads(2, lambda team: team.agree_on_drawings(corpus)) == [None, None]
+    assert in_threads(2, lambda group: group.agree_on_drawings(corpus)) == [None, None]
 
 
 def test_a_batch_that_leaves_a_process_without_work_is_refused():
     with pytest.raises(BadConfig, match="a batch of 2 cannot be shared by 3 processes"):
-        Team(world=3).check_batch(2)
-    Team(world=3).check_batch(3)
+        ProcessGroup(world=3).check_batch(2)
+    ProcessGroup(world=3).check_batch(3)
 
 
 def test_processes_share_the_cores_of_their_machine(monkeypatch):
-    assert distributed.threads_each() is None
+    assert distributed.threads_per_process() is None
     for name, value in (("TORCHELASTIC_RUN_ID", "x"), ("RANK", "0"), ("LOCAL_WORLD_SIZE", "2")):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # torchrun's
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(6), raising=False)
-    assert distributed.threads_each() == 3
+    assert distributed.threads_per_process() == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "2")  # a person's
-    assert distributed.threads_each() is None
+    assert distributed.threads_per_process() is None
 
 
 def test_a_state_in_float64_is_read_back_bit_by_bit(tmp_path, corpus):
@@ -310,7 +307,7 @@ def test_a_state_in_float64_is_read_back_bit_by_bit(tmp_path, corpus):
 
 def test_one_process_never_loads_what_a_team_needs():
     code = (
-        "import sys, sketchrnn_cli.training.process_group as d; d.Team.from_environment(); "
+        "import sys, sketchrnn_cli.training.process_group as d; d.ProcessGroup.from_environment(); "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

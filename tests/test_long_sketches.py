@@ -60,7 +60,7 @@ def test_500_points_train_without_divergence_and_are_drawn(tmp_path, corpus, cel
     )
     config = TrainingConfig(batch_size=4, steps=9, learning_rate=1e-2, valid_every=9, log_every=3)
     trainer = loop.Trainer(tmp_path, corpus, model, config, device=torch.device("cpu"))
-    events = list(trainer.events())
+    events = list(loop.events(trainer))
     assert not [event for event in events if isinstance(event, loop.RolledBack)]
     losses = [record["l_r"] for record in log.read(tmp_path) if record["split"] == "train"]
     assert losses[-1] < losses[0] - 0.1

@@ -15,7 +15,7 @@ import torch
 from sketchrnn_cli.model.config import PRESETS, ModelConfig
 from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches.formats import ndjson
-from sketchrnn_cli.training import batches, loop, schedules
+from sketchrnn_cli.training import batches, loop, noise, schedules
 from sketchrnn_cli.training import config as settings
 from sketchrnn_cli.training.config import TrainingConfig
 
@@ -112,8 +112,8 @@ def test_a_step_is_magentas(tmp_path, corpus, encoder):
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in trainer.network.parameters():
-            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
-            parameter.add_(0.2 * noise)
+            spread = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter.add_(0.2 * spread)
     weights = {
         name: p.detach().clone().requires_grad_() for name, p in trainer.network.named_parameters()
     }
@@ -121,7 +121,7 @@ def test_a_step_is_magentas(tmp_path, corpus, encoder):
     chosen = batches.training_sketches(corpus, trainer.train_indices, config, 7)
     batch = batches.pack(chosen, device=torch.device("cpu"))
     seed = batches.seed_of(config.seed, batches.NOISE, 7)
-    noise = batches.noise_of(
+    drawn = noise.draw(
         batch, model, seed, dropout=False, device=torch.device("cpu"), dtype=torch.float64
     )
     ends = np.cumsum(chosen.lengths)
@@ -132,7 +132,7 @@ def test_a_step_is_magentas(tmp_path, corpus, encoder):
 
     kl_weight = 0.5 - (0.5 - 0.01) * 0.99995**7
     cost, r_cost, kl_cost = magenta_costs(
-        weights, longest_first, corpus.n_max, noise.latent, kl_weight, 0.02
+        weights, longest_first, corpus.n_max, drawn.latent, kl_weight, 0.02
     )
     cost.backward()
     found = trainer.take_step()

@@ -84,19 +84,19 @@ def test_an_older_state_goes_on(name, tmp_path):
         TrainingConfig.from_dict({**settings["training"], "steps": 9}),
         device=torch.device("cpu"),
     )
-    saved, complaints = state.load_newest(run, trainer.fault_of)
+    saved, complaints = state.load_newest(run, trainer.error_of)
     assert complaints == []
     progress = saved.progress
     assert (progress.step, progress.best_loss) == (wanted["step"], wanted["best_loss"])
     for key, value in wanted["sums"].items():
         assert saved.arrays[key].sum(dtype=float) == pytest.approx(value, rel=1e-9), key
     trainer.restore(saved)
-    events = list(trainer.events())
+    events = list(loop.events(trainer))
     assert events[-1] == loop.Finished(9, "steps")
-    assert not [event for event in events if isinstance(event, loop.ModelMended)]
-    again, _ = state.load_newest(run, trainer.fault_of)
+    assert not [event for event in events if isinstance(event, loop.ModelRepaired)]
+    again, _ = state.load_newest(run, trainer.error_of)
     assert again.progress.step == 9
-    assert again.of == trainer.name
+    assert again.run_id == trainer.run_id
 
 
 def test_the_first_run_goes_on_by_the_command(tmp_path):
@@ -136,8 +136,8 @@ def test_a_state_of_a_newer_version_is_refused_and_not_passed_over(tmp_path):
     arrays = {"model.w": np.ones(3, "f4")}
     for step in (1, 2):
         newest = state.save(tmp_path, state.Progress(step=step), arrays)
-    newest.write_bytes(with_metadata(newest.read_bytes(), format_version="2"))
-    with pytest.raises(state.NewerState, match=r"format version 2, .* up to 1; update sketchrnn"):
+    newest.write_bytes(with_metadata(newest.read_bytes(), format_version="3"))
+    with pytest.raises(state.NewerState, match=r"format version 3, .* up to 2; update sketchrnn"):
         state.load_newest(tmp_path)
     newest.write_bytes(with_metadata(newest.read_bytes(), format_version="x"))
     assert state.load_newest(tmp_path)[0].progress.step == 1

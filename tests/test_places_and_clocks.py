@@ -108,7 +108,7 @@ def test_a_run_that_is_removed_while_it_trains_is_one_line(tmp_path):
         trainer = loop.Trainer(run, corpus, small, config, device=torch.device("cpu"))
 
         def train(trainer=trainer, run=run):
-            for event in trainer.events():
+            for event in loop.events(trainer):
                 if event == loop.Stepped(2):
                     shutil.rmtree(run)
 

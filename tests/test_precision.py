@@ -23,12 +23,12 @@ LARGE, SMALL = ModelConfig(), ModelConfig(decoder_size=100)
 
 @pytest.fixture
 def with_bfloat16(monkeypatch):
-    monkeypatch.setattr(precision, "bfloat16_there", lambda device: True)
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
 
 
 @pytest.fixture
 def without_bfloat16(monkeypatch):
-    monkeypatch.setattr(precision, "bfloat16_there", lambda device: False)
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: False)
 
 
 def test_auto_takes_bfloat16_only_where_it_is_faster(with_bfloat16):
@@ -50,9 +50,9 @@ def test_what_is_named_is_taken(with_bfloat16):
 def test_bfloat16_goes_by_the_instructions_of_the_processor(monkeypatch):
     for there in ({}, {"avx512_f": True, "avx512_bf16": False}):
         monkeypatch.setattr(torch.cpu, "get_capabilities", dict(there).copy, raising=False)
-        assert not precision.bfloat16_there(CPU)
+        assert not precision.has_bfloat16(CPU)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
-    assert precision.bfloat16_there(CPU) == torch.backends.mkldnn.is_available()
+    assert precision.has_bfloat16(CPU) == torch.backends.mkldnn.is_available()
 
 
 def test_bfloat16_where_it_is_not_is_one_line_and_leaves_nothing(without_bfloat16, tmp_path):

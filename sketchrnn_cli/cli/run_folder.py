@@ -16,7 +16,7 @@ from sketchrnn_cli.training.config import TrainingConfig, read_toml, to_toml
 
 if TYPE_CHECKING:
     from sketchrnn_cli.sketches.corpus import Corpus
-    from sketchrnn_cli.training.process_group import Team
+    from sketchrnn_cli.training.process_group import ProcessGroup
 
 CORPUS = "state/corpus.npz"  # in a run folder: the drawings, unless a packed set was given
 CONFIG = "config.toml"
@@ -109,7 +109,7 @@ def reopen(
     sources: list[str],
     model_flags: dict[str, Any],
     training_flags: dict[str, Any],
-    team: Team,
+    group: ProcessGroup,
 ) -> tuple[dict[str, Any], Corpus]:
     """Open a run again, as it was begun but for the settings that may change."""
     stored = read_toml(run / CONFIG)
@@ -117,7 +117,7 @@ def reopen(
     model = ModelConfig.from_dict(stored.get("model", {}))
     _refuse_other_model(run, model, model_flags)
     training = TrainingConfig.from_dict({**stored.get("training", {}), **training_flags})
-    team.check_batch(training.batch_size)
+    group.check_batch(training.batch_size)
     corpus = _stored_corpus(run, record, sources)
     return plan_of(run, model, training, record, resuming=True), corpus
 
@@ -213,7 +213,7 @@ def _pack(sources: list[str], path: Path, terminal: Terminal, local: Local) -> C
 
 
 def own_corpus(
-    team: Team,
+    group: ProcessGroup,
     corpus: Corpus | None,
     run: Path,
     record: dict[str, Any],
@@ -230,10 +230,10 @@ def own_corpus(
 
     place = Path(str(record.get("packed", CORPUS)))
     path = place if place.is_absolute() else run / place
-    with team.together():
+    with group.together():
         if corpus is None and is_packed_set(sources):
             corpus = Corpus.open(sources[0])
-        elif team.local_rank == 0 and path == run / CORPUS and not path.is_file():
+        elif group.local_rank == 0 and path == run / CORPUS and not path.is_file():
             begun = [str(source) for source in record.get("sources", [])]
             path.parent.mkdir(parents=True, exist_ok=True)
             if begun == ["doodles"]:  # of an older version, drawn by rule
@@ -243,7 +243,7 @@ def own_corpus(
                 )
             named = sources or ([] if begun == [practice.SOURCE] else begun)
             corpus = _pack(named, path, terminal, local)
-    with team.together():
+    with group.together():
         return Corpus.open(path) if corpus is None else corpus
 
 

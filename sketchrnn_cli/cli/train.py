@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     import torch
 
     from sketchrnn_cli.sketches.corpus import Corpus
-    from sketchrnn_cli.training.loop import Trainer
-    from sketchrnn_cli.training.process_group import Team
+    from sketchrnn_cli.training.process_group import ProcessGroup
     from sketchrnn_cli.training.tensorboard import Events
+    from sketchrnn_cli.training.trainer import Trainer
 
 CLASSIC = "magenta"  # the preset whose decoder is told no words
 PICTURES_EVERY = 30.0  # seconds, at least, between sample sheets while training
@@ -219,7 +219,7 @@ def train(
     from sketchrnn_cli.training import process_group as distributed
     from sketchrnn_cli.training import tensorboard as event_files
 
-    limit_threads(distributed.threads_each() if threads is None else threads)
+    limit_threads(distributed.threads_per_process() if threads is None else threads)
     _wait_patiently()
     sources = [*(more_data or []), *(data or [])]
     flags: dict[str, Any] = {
@@ -241,10 +241,10 @@ def train(
     model_flags = {key: value for key, value in sizes.items() if value is not None}
     held = contextlib.ExitStack()
     try:
-        team = distributed.Team.from_environment()  # loads torch, but not for one process
-        terminal = Terminal(quiet=quiet or not team.is_first)
+        group = distributed.ProcessGroup.from_environment()  # loads torch, but not for one process
+        terminal = Terminal(quiet=quiet or not group.is_first)
         local = partial(downloads.local, terminal=terminal, url=quickdraw_url, offline=offline)
-        with team.together():
+        with group.together():
             if resume and overwrite:
                 raise BadConfig(
                     "--resume goes on with a run and --overwrite removes it: give one of them"
@@ -254,18 +254,18 @@ def train(
             sources = quickdraw.named(sources)
             settings = read_toml(config) if config else {}
         alike = {"preset": preset, "resume": resume, "overwrite": overwrite, "settings": settings}
-        one_machine = team.world == team.local_world
+        one_machine = group.world == group.local_world
         alike["words"] = words
         alike["data"] = sources if one_machine and not run_folder.is_packed_set(sources) else None
-        team.agree_on_options({**training_flags, **model_flags, **alike})
-        home = _home(team, device) if team.world > 1 else None
+        group.agree_on_options({**training_flags, **model_flags, **alike})
+        home = _home(group, device) if group.world > 1 else None
 
         plan: dict[str, Any] = {}
         corpus: Corpus | None = None
         events: Events | None = None
-        with team.together():
-            if team.is_first:
-                begun = team.begun()  # by this launch, which was restarted since
+        with group.together():
+            if group.is_first:
+                begun = group.run_of_launch()  # by this launch, which was restarted since
                 run = Path(begun) if begun else run_folder.named(out, sources, may_exist=resume)
                 held.enter_context(locks.exclusive(run))
                 for folder in (run, run / "state", run / "samples"):
@@ -276,7 +276,7 @@ def train(
                             "--resume takes its settings from the run: leave out --config"
                         )
                     plan, corpus = run_folder.reopen(
-                        run, sources, model_flags, training_flags, team
+                        run, sources, model_flags, training_flags, group
                     )
                     run_folder.refuse_other_words(run, plan["model"]["n_words"], words)
                 else:
@@ -291,7 +291,7 @@ def train(
                     training = TrainingConfig.from_dict(
                         {**TRAINED[preset], **settings.get("training", {}), **training_flags}
                     )
-                    team.check_batch(training.batch_size)
+                    group.check_batch(training.batch_size)
                     if run.exists():
                         run_folder.refuse(run, overwrite=overwrite)
                     _check_device(device, model, training)
@@ -303,30 +303,32 @@ def train(
                         run, sources, model, training, terminal, words=words, local=local
                     )
                     plan = run_folder.plan_of(run, model, training, record, resuming=False)
-                team.note_begun(str(run))
-        plan = json.loads(team.send(json.dumps(plan).encode()))
+                group.remember_run(str(run))
+        plan = json.loads(group.broadcast(json.dumps(plan).encode()))
         run, resuming = Path(plan["run"]), bool(plan["resuming"])
         model = ModelConfig.from_dict(plan["model"])
         training = TrainingConfig.from_dict(plan["training"])
-        corpus = run_folder.own_corpus(team, corpus, run, plan["data"], sources, terminal, local)
-        team.agree_on_drawings(corpus)
+        corpus = run_folder.own_corpus(group, corpus, run, plan["data"], sources, terminal, local)
+        group.agree_on_drawings(corpus)
 
         # torch loads here, 1.5 s: after everything that can be wrong has been looked at
         from sketchrnn_cli.cli import training_display
         from sketchrnn_cli.files import open_output
-        from sketchrnn_cli.training import loop, state
         from sketchrnn_cli.training import metrics as log
+        from sketchrnn_cli.training import state
+        from sketchrnn_cli.training.device import set_threads
+        from sketchrnn_cli.training.trainer import Trainer
 
-        loop.set_threads(threads, model, training, world=team.world)
-        with team.together():
-            trainer = loop.Trainer(
-                run, corpus, model, training, device=home or _home(team, device), team=team
+        set_threads(threads, model, training, world=group.world)
+        with group.together():
+            trainer = Trainer(
+                run, corpus, model, training, device=home or _home(group, device), group=group
             )
-            if team.is_first:
+            if group.is_first:
                 with open_output(run / run_folder.CONFIG, binary=False) as stream:
                     stream.write(to_toml(model, training, plan["data"]))
-            if team.is_first and resuming:
-                saved, complaints = state.load_newest(run, trainer.fault_of)
+            if group.is_first and resuming:
+                saved, complaints = state.load_newest(run, trainer.error_of)
                 for complaint in complaints:
                     terminal.warn(f"{complaint}; going back to the state before it")
                 if saved is not None:
@@ -334,40 +336,40 @@ def train(
                 else:
                     run_folder.refuse_to_forget(run)
                 log.truncate(run, trainer.progress.step)
-            if team.is_first and log_csv:
+            if group.is_first and log_csv:
                 log.write_csv(run)
-            if team.is_first and (tensorboard or (resuming and event_files.is_kept(run))):
+            if group.is_first and (tensorboard or (resuming and event_files.is_kept(run))):
                 events = event_files.Events(run, trainer.progress.step)
                 held.callback(events.close)
-        team.agree_on_options({"arithmetic": str(trainer.compute)})  # `auto` goes by the machine
+        group.agree_on_options({"arithmetic": str(trainer.compute)})  # `auto` goes by the machine
         training_display.announce(terminal, trainer, resuming=resuming)
 
-        # in a team no signal ends at once: torchrun passes on what the processes may have got
+        # in a group no signal ends at once: torchrun passes on what the processes may have got
         # already, and ends those that take too long
-        with signals.noted(ends=team.world == 1) as stopped:
+        with signals.noted(ends=group.world == 1) as stopped:
             finished = _run(trainer, terminal, stopped, events)
-            team.close()
+            group.close()
         if stopped:  # perhaps only after the last step
             finished = replace(finished, why="stopped")
-        if team.is_first and finished.why != "stopped":
+        if group.is_first and finished.why != "stopped":
             _fit_latents(trainer, terminal)
-        training_display.conclude(terminal, trainer, finished, as_json=as_json and team.is_first)
+        training_display.conclude(terminal, trainer, finished, as_json=as_json and group.is_first)
         code = 0
         if finished.why == "stopped":
             code = signals.exit_code(stopped[0] if stopped else signal.SIGTERM)
         held.close()
-        if team.world > 1:
+        if group.world > 1:
             _leave(code)
         if code:
             raise typer.Exit(code)
-    except distributed.FaultElsewhere:
+    except distributed.ErrorElsewhere:
         raise typer.Exit(1) from None
     finally:
         held.close()
 
 
 def _leave(code: int) -> NoReturn:
-    """End a process of a team whose work is done and saved, at once.
+    """End a process of a group whose work is done and saved, at once.
 
     Threads of the process group that are still there when Python takes itself down abort the
     process now and then, and torchrun would take that for a failure and start all of them again.
@@ -387,20 +389,19 @@ def _wait_patiently() -> None:
     os.environ.setdefault("KMP_BLOCKTIME", "1")  # torch on macOS and Windows, milliseconds
 
 
-def _home(team: Team, device: str) -> torch.device:
+def _home(group: ProcessGroup, device: str) -> torch.device:
     """The device of this process."""
-    from sketchrnn_cli.training.loop import choose_device
+    from sketchrnn_cli.training.device import choose_device
 
-    with team.together():
+    with group.together():
         chosen = choose_device(device)
-    return team.at_home(chosen)
+    return group.place(chosen)
 
 
 def _check_device(device: str, model: ModelConfig, training: TrainingConfig) -> None:
     """Refuse what is not there before anything is prepared; the usual devices are."""
     if device not in ("auto", "cpu") or training.precision == "bfloat16":
-        from sketchrnn_cli.training.device import products_type
-        from sketchrnn_cli.training.loop import choose_device
+        from sketchrnn_cli.training.device import choose_device, products_type
 
         products_type(training.precision, choose_device(device), model)
 
@@ -414,7 +415,7 @@ def _run(trainer: Trainer, terminal: Terminal, stopped: list[int], events: Event
     from sketchrnn_cli.training import metrics as log
 
     last_step = None if trainer.last_step == sys.maxsize else trainer.last_step
-    first = trainer.team.is_first
+    first = trainer.group.is_first
     advice = Advice(terminal, trainer)
     with TrainingDisplay(
         terminal,
@@ -424,7 +425,7 @@ def _run(trainer: Trainer, terminal: Terminal, stopped: list[int], events: Event
         before=log.Lines(trainer.run),
     ) as display:
         pictures = Pictures(trainer, terminal, display, events, every=PICTURES_EVERY)
-        for event in trainer.events(should_stop=lambda: bool(stopped)):
+        for event in loop.events(trainer, should_stop=lambda: bool(stopped)):
             if isinstance(event, loop.Stepped):
                 display.stepped(event.step)
             elif isinstance(event, loop.Reported):
@@ -439,21 +440,21 @@ def _run(trainer: Trainer, terminal: Terminal, stopped: list[int], events: Event
                 display.validated(event.metrics, best=event.best)
                 if first:
                     pictures.after_validation()
-            elif isinstance(event, loop.ModelMended):
+            elif isinstance(event, loop.ModelRepaired):
                 if first:
-                    terminal.warn(f"{event.complaint}; written anew, of this step")
+                    terminal.warn(f"{event.error}; written anew, of this step")
             elif isinstance(event, loop.RolledBack):
                 if events is not None:
                     events.go_back(event.to)
                 display.went_back(event.to)
                 if first:
-                    for complaint in event.complaints:
+                    for complaint in event.passed_over:
                         terminal.warn(f"{complaint}; going back to the state before it")
                     terminal.warn(
                         f"the loss was not finite at step {event.at}: back to step {event.to}, "
                         f"learning rate now {event.learning_rate:.2g} ({event.left} tries left)"
                     )
-            else:
+            elif isinstance(event, loop.Finished):
                 finished = event
         if first:
             pictures.draw()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from sketchrnn_cli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from sketchrnn_cli.training.loop import Trainer
     from sketchrnn_cli.training.metrics import Metrics
+    from sketchrnn_cli.training.trainer import Trainer
 
 WEIGHTS_A_POINT = 20  # from so many on, a model learns its drawings by heart
 STUCK = 5  # validations in a row with the KL term at its floor

@@ -16,8 +16,8 @@ from sketchrnn_cli.cli.terminal import Terminal, inked, knows_braille
 
 if TYPE_CHECKING:
     from sketchrnn_cli.sketches.sketch import Sketch
-    from sketchrnn_cli.training.loop import Trainer
     from sketchrnn_cli.training.metrics import Metrics
+    from sketchrnn_cli.training.trainer import Trainer
 
 PLAIN_SECONDS = 10.0  # between lines where stderr is no terminal
 TICK = 0.25  # seconds between looks at the clock,
@@ -282,8 +282,10 @@ def announce(terminal: Terminal, trainer: Trainer, *, resuming: bool) -> None:
         f"{trainer.device.type} in {arithmetic}; N_max {corpus.n_max}, "
         f"scale {corpus.scale_factor:.2f}"
     )
-    if trainer.team.world > 1:
-        terminal.say(f"{trainer.team.world} processes share a batch of {trainer.config.batch_size}")
+    if trainer.group.world > 1:
+        terminal.say(
+            f"{trainer.group.world} processes share a batch of {trainer.config.batch_size}"
+        )
     if resuming:
         terminal.say(f"going on from step {trainer.progress.step}")
 

@@ -12,8 +12,8 @@ from sketchrnn_cli.errors import SketchError
 if TYPE_CHECKING:
     from sketchrnn_cli.cli.training_display import TrainingDisplay
     from sketchrnn_cli.sketches.sketch import Sketch
-    from sketchrnn_cli.training.loop import Trainer
     from sketchrnn_cli.training.tensorboard import Events
+    from sketchrnn_cli.training.trainer import Trainer
 
 N_SAMPLES = 9
 SHARE = 0.01  # of the training so far: a hundred in a time, ever fewer, not a folder full

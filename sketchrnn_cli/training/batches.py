@@ -1,23 +1,21 @@
-"""Batches as functions of (seed, step): which drawings, how stretched, with which noise.
+"""Batches as functions of (seed, step): which drawings, and how they are augmented.
 
-Letters: N sketches, P points of all of them, R rows (P + N: every move and every end).
+Symbols: N sketches, P points of all of them, R rows (P + N: every move and every end).
 """
 
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from sketchrnn_cli.model.config import ModelConfig
-from sketchrnn_cli.model.packing import Packing, copied, steps_and_ranks
-from sketchrnn_cli.model.sketch_rnn import Noise, PackedBatch
+from sketchrnn_cli.model.packing import Packing, copied
+from sketchrnn_cli.model.sketch_rnn import PackedBatch
 from sketchrnn_cli.sketches.sketch import START
 from sketchrnn_cli.training.config import TrainingConfig
 
@@ -28,8 +26,7 @@ Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 # independent streams of one seed
-ORDER, AUGMENTATION, NOISE, VALIDATION, LATENTS, DEALING, TELLING = range(7)
-GOLDEN = 0x9E3779B9 - 2**32  # 2^32 over the golden ratio: so that a key of 0 does not stay 0
+ORDER, AUGMENTATION, NOISE, VALIDATION, LATENTS, SHUFFLE, WORD_DROPOUT = range(7)
 
 
 def seed_of(seed: int, stream: int, step: int) -> int:
@@ -55,7 +52,7 @@ def positions_of(
     """Which of n training drawings make the batch of a step.
 
     Every epoch is a new permutation of all drawings; a batch may span two epochs. Within an
-    epoch, runs of ``window`` batches are dealt by length, so that the drawings of a batch end at
+    epoch, every ``window`` batches are sorted by length, so that the drawings of a batch end at
     about the same time, and then taken in random order. A drawing is as likely to be in the next
     batch as any other, so the expected gradient of a step stays that of the whole set; what
     changes is that drawings of one length come together.
@@ -63,10 +60,10 @@ def positions_of(
     Args:
         step: number of the step, from 0.
         n: drawings.
-        batch_size: drawings a batch.
+        batch_size: drawings per batch.
         seed: of the run.
         lengths_of: points of the drawings at some of the n positions; None: any order will do.
-        window: batches that are dealt by length together.
+        window: batches that are sorted by length together.
 
     Returns:
         (batch_size,) int64 in [0, n).
@@ -79,10 +76,10 @@ def positions_of(
         count = min(window, end - first)
         start = first * batch_size - epoch * n
         positions = _epoch_order(n, seed, epoch)[start : start + count * batch_size]
-        dealt = positions[np.argsort(lengths_of(positions), kind="stable")]
-        shuffle = np.random.default_rng(seed_of(seed, DEALING, first)).permutation(count)
+        by_length = positions[np.argsort(lengths_of(positions), kind="stable")]
+        shuffle = np.random.default_rng(seed_of(seed, SHUFFLE, first)).permutation(count)
         start = int(shuffle[place]) * batch_size
-        return dealt[start : start + batch_size]
+        return by_length[start : start + batch_size]
     first, parts = step * batch_size, []
     while batch_size > 0:
         epoch, start = divmod(first, n)
@@ -94,7 +91,7 @@ def positions_of(
 
 
 def some(indices: Integers, at_most: int, *, seed: int) -> Integers:
-    """So many of the drawings, chosen by chance: files come word by word."""
+    """A random subset of at most so many drawings: files come word by word."""
     if len(indices) <= at_most:
         return indices
     chosen = np.random.default_rng(seed).choice(len(indices), at_most, replace=False)
@@ -108,8 +105,8 @@ class FlatSketches:
     offsets: Floats  # (P, 2) dx, dy in model units
     lifts: npt.NDArray[np.bool_]  # (P,) the pen leaves the paper after this move
     lengths: Integers  # (N,)
-    numbers: Integers  # (N,) names of the sketches within their batch
-    words: Integers  # (N,) the word of each, that the decoder is told
+    numbers: Integers  # (N,) the sketches within their batch; seeds of their noise
+    words: Integers  # (N,) the label of each; W: the null label
 
 
 def gather(corpus: Corpus, indices: Integers, *, scale_factor: float) -> FlatSketches:
@@ -130,12 +127,12 @@ def gather(corpus: Corpus, indices: Integers, *, scale_factor: float) -> FlatSke
 def share(sketches: FlatSketches, rank: int, world: int) -> FlatSketches:
     """The part of a batch that one of so many processes works on, under the same numbers.
 
-    Longest first the sketches are dealt there and back, so that all parts cost about the same.
+    Sketches are assigned in snake order by length, so that all parts cost about the same.
     """
     if world == 1:
         return sketches
-    deal = np.arange(len(sketches.lengths)) % (2 * world)
-    mine = (deal == rank) | (deal == 2 * world - 1 - rank)
+    snake = np.arange(len(sketches.lengths)) % (2 * world)
+    mine = (snake == rank) | (snake == 2 * world - 1 - rank)
     chosen = np.zeros(len(mine), bool)
     chosen[np.argsort(-sketches.lengths, kind="stable")[mine]] = True
     points = np.repeat(chosen, sketches.lengths)
@@ -198,7 +195,7 @@ def pack(
     Args:
         sketches: N of them.
         device: where the batch is wanted.
-        dtype: type of its numbers.
+        dtype: of its tensors.
         padded_to: predictions of every sketch, as magenta takes them: what comes after a drawing
             is read as end rows and predicted as ends, and of one of so many points the end is
             not predicted. 0: every move and one end.
@@ -225,8 +222,8 @@ def pack(
     inputs = np.zeros((starts[-1], 5), np.float32)
     inputs[:, 4] = 1  # of what comes after a drawing
     inputs[:n] = START
-    heard = t + 1 < len(packing.batch_sizes)  # before the last prediction
-    inputs[starts[t[heard] + 1] + point_rank[heard]] = moves[heard]
+    is_input = t + 1 < len(packing.batch_sizes)  # before the last prediction
+    inputs[starts[t[is_input] + 1] + point_rank[is_input]] = moves[is_input]
     offsets = np.zeros((starts[-1], 2), np.float32)
     offsets[starts[t] + point_rank] = sketches.offsets
     pen = np.full(starts[-1], 2, np.int64)
@@ -256,9 +253,9 @@ def pack(
 def training_sketches(
     corpus: Corpus, train: Integers, config: TrainingConfig, step: int
 ) -> FlatSketches:
-    """The drawings of a step, chosen and augmented, and some without their word.
+    """The drawings of a step, chosen and augmented, some with the null label.
 
-    One not told its word has the number after the last: so a model learns to draw without, too.
+    So a conditional model learns to draw without a label, too.
     """
 
     def lengths_of(positions: Integers) -> Integers:
@@ -273,178 +270,11 @@ def training_sketches(
         window=config.window,
     )
     sketches = gather(corpus, train[positions], scale_factor=corpus.scale_factor)
-    telling = np.random.default_rng(seed_of(config.seed, TELLING, step))
-    untold = telling.random(len(sketches.words)) < config.word_dropout
+    rng = np.random.default_rng(seed_of(config.seed, WORD_DROPOUT, step))
+    dropped = rng.random(len(sketches.words)) < config.word_dropout
     return augment(
-        replace(sketches, words=np.where(untold, len(corpus.words), sketches.words)),
+        replace(sketches, words=np.where(dropped, len(corpus.words), sketches.words)),
         random_scale=config.random_scale,
         point_dropping=config.point_dropping,
         rng=np.random.default_rng(seed_of(config.seed, AUGMENTATION, step)),
     )
-
-
-def noise_of(
-    batch: PackedBatch,
-    model: ModelConfig,
-    seed: int,
-    *,
-    dropout: bool,
-    device: torch.device,
-    dtype: torch.dtype = torch.float32,
-) -> Noise:
-    """Latent noise and dropout masks drawn from one seed.
-
-    Every sketch has random numbers of its own, named by the seed and its number, so that they do
-    not depend on how a batch is dealt out. Those of a CPU and of other devices differ.
-    """
-    keep, input_keep, output_keep = (
-        round((1 - share) * 2**16) / 2**16 if dropout else 1.0
-        for share in (model.dropout, model.input_dropout, model.output_dropout)
-    )
-    if device.type != "cpu":
-        return _noise_on_device(batch, model, seed, (keep, input_keep, output_keep), device, dtype)
-    n, n_rows, n_moves = batch.n_sketches, len(batch.inputs), len(batch.backwards)
-    starts = np.asarray(batch.packing.starts)
-    sizes = np.asarray(batch.packing.batch_sizes)
-    moves_starts = np.asarray(batch.moves_packing.starts)
-    alive = np.asarray(batch.moves_packing.batch_sizes)
-    latent = np.empty((n, model.latent_size), np.float32)
-    decoder = np.empty((n_rows, model.decoder_size), np.bool_)
-    encoder = np.empty((2 * n_moves if model.encoder else 0, model.encoder_size), np.bool_)
-    inputs, heard = np.empty((n_rows, 5), np.bool_), np.empty((n, model.constant_size), np.bool_)
-    outputs = np.empty_like(decoder)
-    for rank, (number, length) in enumerate(zip(batch.numbers, batch.lengths, strict=True)):
-        random = np.random.SFC64([seed, number])
-        np.random.Generator(random).standard_normal(dtype=np.float32, out=latent[rank])
-        n_steps = int(np.count_nonzero(sizes > rank))
-        steps = starts[:n_steps] + rank
-        if keep < 1:
-            decoder[steps] = _kept(random, keep, n_steps, decoder.shape[1])
-        if keep < 1 and model.encoder:
-            rows = 2 * moves_starts[:length] + rank  # forwards
-            encoder[rows] = _kept(random, keep, length, encoder.shape[1])
-            encoder[rows + alive[:length]] = _kept(random, keep, length, encoder.shape[1])
-        if input_keep < 1:
-            inputs[steps] = _kept(random, input_keep, n_steps, inputs.shape[1])
-            heard[rank] = _kept(random, input_keep, 1, heard.shape[1])[0]
-        if output_keep < 1:
-            outputs[steps] = _kept(random, output_keep, n_steps, outputs.shape[1])
-
-    def factors(kept: npt.NDArray[np.bool_], share: float) -> torch.Tensor | None:
-        return torch.from_numpy(kept).to(dtype) / share if share < 1 else None
-
-    return Noise(
-        torch.from_numpy(latent).to(dtype) if model.encoder else None,
-        torch.from_numpy(decoder) if keep < 1 else None,
-        torch.from_numpy(encoder) if keep < 1 and model.encoder else None,
-        keep,
-        factors(inputs, input_keep),
-        factors(heard, input_keep),
-        factors(outputs, output_keep),
-    )
-
-
-def _kept(
-    random: np.random.BitGenerator, keep: float, rows: int, columns: int
-) -> npt.NDArray[np.bool_]:
-    """(rows, columns) True with a probability given in 65,536ths.
-
-    One random byte decides nearly always; where it is just the one at the threshold, a second
-    does.
-    """
-    first, second = divmod(round(keep * 2**16), 256)
-    n = rows * columns
-    values = np.asarray(random.random_raw(-(-n // 8))).view(np.uint8)[:n]
-    kept = values < first
-    undecided = np.flatnonzero(values == first)
-    more = np.asarray(random.random_raw(-(-len(undecided) // 8))).view(np.uint8)
-    kept[undecided] = more[: len(undecided)] < second
-    return kept.reshape(rows, columns)
-
-
-def _noise_on_device(
-    batch: PackedBatch,
-    model: ModelConfig,
-    seed: int,
-    keeps: tuple[float, float, float],
-    device: torch.device,
-    dtype: torch.dtype,
-) -> Noise:
-    """The same, made on the device from one key a row that goes there; keep 1: no dropout.
-
-    A row's key is a hash of the seed, its sketch's number, its point, and what it is for; a
-    random number is a hash of its row's key and its column.
-    """
-    n, (keep, input_keep, output_keep) = batch.n_sketches, keeps
-    none, each = np.empty(0, np.int32), Packing((n,), (0, n))
-    decoder = _keys(batch.packing, batch, seed, 0) if keep < 1 else none
-    latent = _keys(each, batch, seed, 1) if model.encoder else none
-    encoder = none
-    if model.encoder and keep < 1:
-        ahead, back = (_keys(batch.moves_packing, batch, seed, use) for use in (2, 3))
-        steps = zip(batch.moves_packing.starts, batch.moves_packing.starts[1:], strict=False)
-        encoder = np.concatenate([part[a:b] for a, b in steps for part in (ahead, back)])
-    inputs = _keys(batch.packing, batch, seed, 4) if input_keep < 1 else none
-    heard = _keys(each, batch, seed, 5) if input_keep < 1 else none
-    outputs = _keys(batch.packing, batch, seed, 6) if output_keep < 1 else none
-    there = copied([decoder, latent, encoder, inputs, heard, outputs], device)
-
-    def kept(keys: torch.Tensor, columns: int, share: float) -> torch.Tensor | None:
-        return _kept_on_device(keys, columns, share) if len(keys) else None
-
-    def factors(keys: torch.Tensor, columns: int, share: float) -> torch.Tensor | None:
-        found = kept(keys, columns, share)
-        return None if found is None else found.to(dtype) / share
-
-    return Noise(
-        _normal(there[1], model.latent_size).to(dtype) if len(latent) else None,
-        kept(there[0], model.decoder_size, keep),
-        kept(there[2], model.encoder_size, keep),
-        keep,
-        factors(there[3], 5, input_keep),
-        factors(there[4], model.constant_size, input_keep),
-        factors(there[5], model.decoder_size, output_keep),
-    )
-
-
-def _keys(packing: Packing, batch: PackedBatch, seed: int, use: int) -> npt.NDArray[np.int32]:
-    """A hash of the seed, the use, and the sketch and the point of every row."""
-    points, ranks = steps_and_ranks(packing)
-    numbers = np.asarray(batch.numbers)[ranks]
-    key = torch.zeros(len(points), dtype=torch.int32)
-    for word in (seed & 0xFFFFFFFF, seed >> 32, use, numbers, points):
-        words = np.full(len(points), word).astype(np.uint32).view(np.int32)
-        key = mixed(key ^ torch.from_numpy(words)) + GOLDEN
-    return cast("npt.NDArray[np.int32]", key.numpy())
-
-
-def mixed(x: torch.Tensor) -> torch.Tensor:
-    """Every 32-bit number to another one, one to one, so that each bit depends on all bits.
-
-    Source: C. Wellons, "Prospecting for hash functions", 2018, lowbias32. int32 stands for
-    unsigned: torch's shift repeats the sign, so it is masked away.
-    """
-    x = x ^ (x >> 16 & 0xFFFF)
-    x = x * 0x7FEB352D
-    x = x ^ (x >> 15 & 0x1FFFF)
-    x = x * (0x846CA68B - 2**32)
-    return x ^ (x >> 16 & 0xFFFF)
-
-
-def _bits(keys: torch.Tensor, columns: int) -> torch.Tensor:
-    """(rows, columns) int32, all bits random, from keys (rows,)."""
-    column = mixed(torch.arange(1, columns + 1, dtype=torch.int32, device=keys.device))
-    return mixed(keys[:, None] ^ column)
-
-
-def _kept_on_device(keys: torch.Tensor, columns: int, keep: float) -> torch.Tensor:
-    """(rows, columns) True with a probability given in 65,536ths: 16 bits decide."""
-    halves = _bits(keys, -(-columns // 2)).view(torch.int16)  # from -32768 to 32767
-    return (halves < round(keep * 2**16) - 2**15)[:, :columns].contiguous()
-
-
-def _normal(keys: torch.Tensor, columns: int) -> torch.Tensor:
-    """(rows, columns) float32, standard normal. Source: Box & Muller 1958."""
-    bits = _bits(keys, 2 * columns).bitwise_right_shift(8).bitwise_and(0xFFFFFF)
-    u, v = ((bits + 0.5) / 2**24).chunk(2, dim=1)  # in (0, 1]
-    return (-2 * u.log()).sqrt() * (2 * math.pi * v).cos()

@@ -15,9 +15,43 @@ from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.model.config import ModelConfig, refuse_unknown
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float64")  # float64: for comparisons
-LOSSES = ("exact", "magenta")
-SCHEDULES = ("exponential", "cosine")
-FLOORS = ("mean", "each")
+CHOICES = {
+    "precision": PRECISIONS,
+    "loss": ("exact", "magenta"),
+    "schedule": ("exponential", "cosine"),
+    "kl_floor_of": ("mean", "each"),
+}
+WHOLE = {  # ranges of settings that are whole numbers
+    "seed": (0, 2**63 - 1),
+    "steps": (0, 10**12),
+    "batch_size": (1, 1_000_000),
+    "window": (1, 1_000_000),
+    "warm_up": (0, 10**9),
+    "log_every": (1, 10**9),
+    "save_every": (1, 10**9),
+    "valid_every": (1, 10**9),
+    "valid_sketches": (1, 10**9),
+    "latent_sketches": (1, 10**9),
+}
+REAL = {  # and of the others
+    "epochs": (0, 1e12),
+    "time_limit": (0, 1e12),
+    "learning_rate": (1e-12, 10),
+    "learning_rate_decay": (1e-6, 1),
+    "min_learning_rate": (0, 10),
+    "weight_decay": (0, 10),
+    "gradient_clip": (1e-9, 1e9),
+    "kl_weight": (0, 1e6),
+    "kl_weight_start": (0, 1e6),
+    "kl_weight_decay": (0, 1),
+    "kl_floor": (0, 1e6),
+    "average": (0, 0.999999),
+    "random_scale": (0, 0.99),
+    "point_dropping": (0, 0.99),
+    "word_dropout": (0, 1),
+}
+SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "": 1.0}  # of the units of a time
+SMALLER = {"d": "h", "h": "m", "m": "s"}
 DEFAULT_STEPS = 10_000  # where neither steps, epochs nor a time limit is given
 
 
@@ -41,77 +75,41 @@ class TrainingConfig:
     batch_size: int = 32
     learning_rate: float = 4e-3
     schedule: str = "exponential"  # or cosine, down to min_learning_rate at the last step
-    learning_rate_decay: float = 0.9999  # a step, of the exponential schedule
+    learning_rate_decay: float = 0.9999  # per step, of the exponential schedule
     min_learning_rate: float = 1e-5
     warm_up: int = 0  # steps over which the rate rises from near zero
-    weight_decay: float = 0.0  # of matrices, times the rate (AdamW)
+    weight_decay: float = 0.0  # of matrices, times the learning rate (AdamW)
     gradient_clip: float = 1.0  # by value
     kl_weight: float = 0.5
     kl_weight_start: float = 0.01
-    kl_weight_decay: float = 0.998  # a step, of the distance to kl_weight
-    kl_floor: float = 0.2  # nats a latent dimension on the batch mean, below which KL is free
+    kl_weight_decay: float = 0.998  # per step, of the distance to kl_weight
+    kl_floor: float = 0.2  # nats per latent dimension on the batch mean, below which KL is free
     kl_floor_of: str = "mean"  # over all latent dimensions; or of each by itself
-    average: float = 0.998  # the model that is kept averages the weights, this share of them old
-    window: int = 16  # batches that are dealt by length together; 1: any lengths in a batch
+    average: float = 0.998  # decay of the moving average of weights that becomes the model
+    window: int = 16  # batches that are sorted by length together; 1: any lengths in a batch
     random_scale: float = 0.15  # x and y of a drawing are stretched by up to this share
     point_dropping: float = 0.1  # probability that a point within a stroke is left out
-    word_dropout: float = 0.1  # probability that the decoder is not told the word
+    word_dropout: float = 0.1  # probability of the null label in place of the word
     log_every: int = 20  # steps between lines of metrics.jsonl
     save_every: int = 100  # steps between saved states
     valid_every: int = 200  # steps between validations
     valid_sketches: int = 1000  # at most so many validation drawings are scored
-    latent_sketches: int = 1000  # so many training drawings show where latents lie
+    latent_sketches: int = 1000  # training drawings that the latent prior is fitted to meanwhile
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise BadConfig(
-                f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}"
-            )
-        for name, known in (
-            ("loss", LOSSES),
-            ("schedule", SCHEDULES),
-            ("kl_floor_of", FLOORS),
-        ):
-            value = getattr(self, name)
-            if value not in known:
+        for name, known in CHOICES.items():
+            if (value := getattr(self, name)) not in known:
                 raise BadConfig(f"{name} must be one of {', '.join(known)}, not {value!r}")
         if self.schedule == "cosine" and self.time_limit and not (self.steps or self.epochs):
             raise BadConfig(
                 "schedule = cosine ends with the last step: give steps or epochs beside the "
                 "time limit"
             )
-        for name, low, high in (
-            ("seed", 0, 2**63 - 1),
-            ("steps", 0, 10**12),
-            ("batch_size", 1, 1_000_000),
-            ("window", 1, 1_000_000),
-            ("warm_up", 0, 10**9),
-            ("log_every", 1, 10**9),
-            ("save_every", 1, 10**9),
-            ("valid_every", 1, 10**9),
-            ("valid_sketches", 1, 10**9),
-            ("latent_sketches", 1, 10**9),
-        ):
+        for name, (low, high) in WHOLE.items():
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
                 raise BadConfig(f"{name} must be a whole number from {low} to {high}, not {value}")
-        for name, low_, high_ in (
-            ("epochs", 0, 1e12),
-            ("time_limit", 0, 1e12),
-            ("learning_rate", 1e-12, 10),
-            ("learning_rate_decay", 1e-6, 1),
-            ("min_learning_rate", 0, 10),
-            ("weight_decay", 0, 10),
-            ("gradient_clip", 1e-9, 1e9),
-            ("kl_weight", 0, 1e6),
-            ("kl_weight_start", 0, 1e6),
-            ("kl_weight_decay", 0, 1),
-            ("kl_floor", 0, 1e6),
-            ("average", 0, 0.999999),
-            ("random_scale", 0, 0.99),
-            ("point_dropping", 0, 0.99),
-            ("word_dropout", 0, 1),
-        ):
+        for name, (low_, high_) in REAL.items():
             value = getattr(self, name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not number or not math.isfinite(value) or not low_ <= value <= high_:
@@ -152,20 +150,25 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of ``90``, ``90s``, ``10m``, ``1.5h``, ``1h30m``.
+    """Seconds of ``90``, ``90s``, ``10m``, ``1.5h``, ``1h30m``, ``1h30``.
+
+    A last number without a unit is of the next smaller one: ``1h30`` is 1 hour 30 minutes.
 
     Raises:
         BadConfig: anything else.
     """
-    match = re.fullmatch(
-        r"(?:(?P<d>\d+(?:\.\d+)?)d)?(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m(?:in)?)?"
-        r"(?:(?P<s>\d+(?:\.\d+)?)s?)?",
-        text.strip().lower(),
-    )
-    units = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
-    if match is None or not any(match.groupdict().values()):
+    text = text.strip().lower()
+    parts = re.findall(r"(\d+(?:\.\d+)?)(d|h|m|s|)", text.replace("min", "m"))
+    units = [unit for _, unit in parts]
+    if len(units) > 1 and not units[-1] and units[-2] in SMALLER:
+        units[-1] = SMALLER[units[-2]]
+    order = ["dhms".find(unit or "s") for unit in units]
+    whole = "".join(number + unit for number, unit in parts) == text.replace("min", "m")
+    if not parts or not whole or "" in units[1:] or order != sorted(set(order)):
         raise BadConfig(f"a time is written like 90s, 10m or 1h30m, not {text!r}")
-    seconds = sum(units[unit] * float(number) for unit, number in match.groupdict("0").items())
+    seconds = sum(
+        SECONDS[unit] * float(number) for unit, (number, _) in zip(units, parts, strict=True)
+    )
     if seconds <= 0:
         raise BadConfig(f"a time limit must be longer than {text!r}")
     return seconds

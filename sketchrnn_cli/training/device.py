@@ -1,8 +1,8 @@
-"""In which arithmetic a model is trained: float32, or bfloat16 where the processor is faster in it.
+"""Where a model is trained, and in which arithmetic: float32, or bfloat16 where that is faster.
 
 bfloat16 is for the recurrent products alone, nine tenths of the arithmetic. Weights, gates, cells,
-the loss, gradients that are added up, Adam and validation stay in float32; a trained model is
-float32 either way.
+the loss, sums of gradients, Adam and validation stay in float32; a trained model is float32 either
+way. Nothing is float64 on a device unless precision = "float64": mps has none.
 """
 
 from __future__ import annotations
@@ -13,11 +13,46 @@ import torch
 
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.model.config import ModelConfig
+from sketchrnn_cli.training.config import TrainingConfig
 
-LARGE_PRODUCT = 256  # decoder units from which bfloat16 pays: below, products are not what costs
+LARGE_DECODER = 256  # units from which bfloat16 pays: below, products are not what costs
+SHARED_PRODUCT = 20e6  # operations of a step's product from which two threads are faster
 
 
-def bfloat16_there(device: torch.device) -> bool:
+def choose_device(name: str) -> torch.device:
+    """The device to train on; ``auto`` is cuda, then cpu.
+
+    Raises:
+        BadConfig: no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not available.get(name, False):
+        found = ", ".join(device for device, here in available.items() if here)
+        raise BadConfig(f"--device {name}: not on this machine, which has: {found}")
+    return torch.device(name)
+
+
+def set_threads(
+    threads: int | None, model: ModelConfig, config: TrainingConfig, *, world: int = 1
+) -> None:
+    """Use so many CPU threads; None: all, but one where a product is too small to share.
+
+    Threads that share small products spend their time waiting for one another, and where other
+    programs run too they take many times as long.
+    """
+    if threads is None:
+        product = 2 * config.batch_size / world * model.decoder_size * 4 * model.decoder_size
+        threads = 1 if product < SHARED_PRODUCT else torch.get_num_threads()
+    torch.set_num_threads(threads)
+
+
+def has_bfloat16(device: torch.device) -> bool:
     """Whether this device multiplies bfloat16 faster than float32, in its own instructions."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
@@ -41,12 +76,12 @@ def products_type(precision: str, device: torch.device, model: ModelConfig) -> t
         model: sizes of the network.
 
     Raises:
-        BadConfig: bfloat16 was asked for and is not there.
+        BadConfig: bfloat16 is asked for and not there.
     """
     if precision == "auto":
-        large = model.decoder_size >= LARGE_PRODUCT
-        return torch.bfloat16 if large and bfloat16_there(device) else torch.float32
-    if precision == "bfloat16" and not bfloat16_there(device):
+        large = model.decoder_size >= LARGE_DECODER
+        return torch.bfloat16 if large and has_bfloat16(device) else torch.float32
+    if precision == "bfloat16" and not has_bfloat16(device):
         what = {"cuda": "GPU", "cpu": "processor"}.get(device.type, device.type)
         raise BadConfig(
             f"--precision bfloat16: this {what} has no bfloat16 arithmetic; give float32 or auto"

@@ -1,10 +1,11 @@
-"""Where the drawings of a set lie in the latent space.
+"""The latent prior of a model in training: one Gaussian per label, in a second.
 
 Training with a KL floor leaves the posteriors narrower than N(0, I), so a latent drawn from
-N(0, I) decodes to scraps. What a model should be sampled from is the mixture of all posteriors:
-here one Gaussian a word, each with its own mean, all with the covariance within words.
+N(0, I) decodes to scraps. A model should be sampled from the mixture of all posteriors: here one
+Gaussian per label, each with its own mean, all with the covariance within labels. At the end of a
+run ``inference.latent_prior`` fits several per label.
 
-Letters: N sketches, Z latent size, W words.
+Symbols: N sketches, Z latent size, V vocabulary.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from sketchrnn_cli.sketches.corpus import Corpus
 
 BATCH = 100
-WIDEST = 20.0  # log of a variance; of a network that runs wild, it has no end
+WIDEST = 20.0  # log of a variance; that of a network which diverges has no bound
 
 
 @torch.no_grad()
@@ -34,10 +35,10 @@ def fit(
     *,
     device: torch.device,
 ) -> Weights:
-    """Fit a Gaussian a word to the posteriors of these drawings.
+    """Fit a Gaussian per label to the posteriors of these drawings.
 
     Returns:
-        ``latent.*`` of a checkpoint, with one component a word and the same scale for all.
+        ``latent.*`` of a checkpoint, with one component per label and the same scale for all.
     """
     mus, variances = [], []
     for first in range(0, len(indices), BATCH):
@@ -47,12 +48,12 @@ def fit(
         batch = batches.pack(sketches, device=device, dtype=encoder.mu_w.dtype)
         mu, presig = encoder(batch.moves, batch.backwards, batch.moves_packing)
         place = np.argsort(batch.numbers)  # from longest first to the order given
-        mus.append(mu.double().cpu().numpy()[place])
-        variances.append(presig.clamp(max=WIDEST).exp().double().cpu().numpy()[place])
+        mus.append(mu.cpu().numpy().astype(np.float64)[place])
+        variances.append(np.exp(presig.cpu().numpy().astype(np.float64).clip(max=WIDEST))[place])
     mu_all, within = np.concatenate(mus), np.concatenate(variances).mean(0)
     words = corpus.word_ids[indices]
     counts = np.bincount(words, minlength=len(corpus.words))
-    means = np.tile(mu_all.mean(0), (len(counts), 1))  # of a word without drawings here
+    means = np.tile(mu_all.mean(0), (len(counts), 1))  # of a label without drawings here
     for word in np.flatnonzero(counts):
         means[word] = mu_all[words == word].mean(0)
     around = mu_all - means[words]
@@ -67,7 +68,7 @@ def fit(
 
 
 def _root(covariance: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
-    """Its Cholesky factor, or nearly: of latents far apart on a line, rounding leaves none."""
+    """The Cholesky factor, or one of nearly this matrix: rounding may leave none."""
     try:
         return np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:

@@ -1,8 +1,8 @@
 """Processes that train one model together, as ``torchrun`` starts them.
 
-Every process takes its share of every batch; sums over all shares are the only thing that makes
-the result, so each process holds the same weights after every step. What is said at the start
-goes as bytes, never as pickled objects. ``torch.distributed`` is loaded for a team alone.
+Every process takes its share of every batch; sums over all shares are all that the result depends
+on, so each process holds the same weights after every step. What is exchanged at the start goes
+as bytes, never as pickled objects. ``torch.distributed`` is loaded for a group alone.
 """
 
 from __future__ import annotations
@@ -23,82 +23,73 @@ if TYPE_CHECKING:
 
     from sketchrnn_cli.sketches.corpus import Corpus
 
-PATIENCE = timedelta(days=7)  # the first may prepare drawings for hours; one that died is noticed
-BEGUN = "sketchrnn/run"  # what torchrun's store remembers from one restart to the next
+TIMEOUT = timedelta(days=7)  # the first may prepare drawings for hours; one that died is noticed
+RUN_KEY = "sketchrnn/run"  # in torchrun's store, which outlives a restart
 
 
-class FaultElsewhere(SketchError):
-    """Another process says what is wrong; this one ends without a word."""
+class ErrorElsewhere(SketchError):
+    """Another process reports the error; this one ends silently."""
 
 
 @dataclass(slots=True)
-class Team:
-    """This process and the others; ``Team.alone()`` is one that needs none."""
+class ProcessGroup:
+    """This process and the others; without arguments it is the only one."""
 
     rank: int = 0
     world: int = 1  # processes in all
     local_rank: int = 0  # among those of this machine
     local_world: int = 1
-    _group: Any = field(default=None, repr=False)  # of device tensors; None: the one of the CPU
+    _device_group: Any = field(default=None, repr=False)  # None: tensors are on the CPU
     _store: Any = field(default=None, repr=False)
 
     @classmethod
-    def alone(cls) -> Team:
-        """One process."""
-        return cls()
-
-    @classmethod
-    def from_environment(cls) -> Team:
-        """The team that torchrun started, or one process without it. Waits for all to come.
+    def from_environment(cls) -> ProcessGroup:
+        """The group that torchrun started, or one process without it. Waits for all to come.
 
         Raises:
             SketchError: they do not find one another.
         """
         if not is_launched():
-            return cls.alone()
+            return cls()
         import torch.distributed as dist
 
-        team = cls(
+        group = cls(
             rank=int(os.environ["RANK"]),
             world=int(os.environ["WORLD_SIZE"]),
             local_rank=int(os.environ["LOCAL_RANK"]),
             local_world=int(os.environ["LOCAL_WORLD_SIZE"]),
         )
-        with team._in_touch():
+        with group._connected():
             store: Any = None  # of torchrun, which outlives its processes
             if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
                 address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-                team._store = dist.TCPStore(  # type: ignore[attr-defined]
+                group._store = dist.TCPStore(  # type: ignore[attr-defined]
                     address, port, is_master=False
                 )
-                # names of its own for every attempt: those before left addresses of the dead
+                # a prefix per attempt: those before left addresses of dead processes
                 attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
                 store = dist.PrefixStore(  # type: ignore[attr-defined]
-                    f"sketchrnn/{attempt}-of-{team.world}", team._store
+                    f"sketchrnn/{attempt}-of-{group.world}", group._store
                 )
             dist.init_process_group(
-                "gloo",
-                store=store,
-                rank=team.rank,
-                world_size=team.world,
-                timeout=PATIENCE,
+                "gloo", store=store, rank=group.rank, world_size=group.world, timeout=TIMEOUT
             )
-        return team
+        return group
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that prepares, writes and speaks."""
+        """Whether this is the process that prepares, writes and prints."""
         return self.rank == 0
 
     # sums
 
     def sum_(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Replace a tensor, of the device ``at_home`` gave, by its sum over all processes."""
+        """Replace a tensor, of the device that ``place`` gave, by its sum over all processes."""
         if self.world > 1:
             import torch.distributed as dist
 
-            with self._in_touch():
-                dist.all_reduce(tensor, group=self._group)
+            with self._connected():
+                dist.all_reduce(tensor, group=self._device_group)
         return tensor
 
     def whole(self, part: torch.Tensor) -> torch.Tensor:
@@ -108,87 +99,75 @@ class Team:
         return self.sum_(part.detach().clone()) + (part - part.detach())
 
     def sum_floats(self, values: list[float]) -> list[float]:
-        """Sum each of some numbers over all processes, in float64."""
+        """Sum each of some numbers over all processes, in float64 on the CPU."""
         if self.world == 1:
             return values
         import torch
         import torch.distributed as dist
 
         tensor = torch.tensor(values, dtype=torch.float64)
-        with self._in_touch():
+        with self._connected():
             dist.all_reduce(tensor)
         result: list[float] = tensor.tolist()
         return result
 
-    # words
+    def any_process(self, value: bool) -> bool:
+        """Whether this holds in any process."""
+        return self.sum_floats([float(value)]) != [0.0]
 
-    def send(self, data: bytes) -> bytes:
-        """What the first process gives, in every process; the others give anything."""
+    # bytes
+
+    def broadcast(self, data: bytes, source: int = 0) -> bytes:
+        """What the process of rank ``source`` gives, in every process; others give anything."""
         if self.world == 1:
             return data
         import torch
         import torch.distributed as dist
 
         size = torch.tensor([len(data)])
-        with self._in_touch():
-            dist.broadcast(size, 0)
+        with self._connected():
+            dist.broadcast(size, source)
             buffer = torch.empty(int(size), dtype=torch.uint8)
-            if self.is_first and data:
+            if self.rank == source and data:
                 buffer.copy_(torch.frombuffer(bytearray(data), dtype=torch.uint8))
-            dist.broadcast(buffer, 0)
+            dist.broadcast(buffer, source)
         return buffer.numpy().tobytes()
 
     def gather(self, text: str) -> list[str]:
-        """What each process says, in every process, in order of rank."""
-        if self.world == 1:
-            return [text]
-        import torch
-        import torch.distributed as dist
-
+        """The text of each process, in every process, in order of rank."""
         data = text.encode(errors="backslashreplace")
-        sizes = [torch.empty(1, dtype=torch.int64) for _ in range(self.world)]
-        with self._in_touch():
-            dist.all_gather(sizes, torch.tensor([len(data)]))
-            room = max(int(size) for size in sizes)
-            mine = torch.zeros(room, dtype=torch.uint8)
-            mine[: len(data)] = torch.tensor(list(data), dtype=torch.uint8)
-            buffers = [torch.empty_like(mine) for _ in range(self.world)]
-            dist.all_gather(buffers, mine)
-        return [
-            bytes(buffer[: int(size)].tolist()).decode()
-            for buffer, size in zip(buffers, sizes, strict=True)
-        ]
+        return [self.broadcast(data, source).decode() for source in range(self.world)]
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What goes wrong in here for one process is the end of all, and the first says it.
+        """An error in here in one process ends all of them, and the first reports it.
 
         Raises:
-            SketchError: in the first process, the fault of the lowest rank.
-            FaultElsewhere: in the others.
+            SketchError: in the first process, the error of the lowest rank.
+            ErrorElsewhere: in the others.
         """
         if self.world == 1:
             yield
             return
-        fault: SketchError | None = None
+        own: SketchError | None = None
         try:
             yield
         except SketchError as error:
-            fault = error
-        faults = self.gather("" if fault is None else str(fault) or type(fault).__name__)
-        for rank, text in enumerate(faults):
+            own = error
+        texts = self.gather("" if own is None else str(own) or type(own).__name__)
+        for rank, text in enumerate(texts):
             if text and not self.is_first:
-                raise FaultElsewhere(text) from fault
+                raise ErrorElsewhere(text) from own
             if text:
-                raise fault or SketchError(f"process {rank}: {text}")
+                raise own or SketchError(f"process {rank}: {text}")
 
     @contextmanager
-    def _in_touch(self) -> Iterator[None]:
+    def _connected(self) -> Iterator[None]:
         try:
             yield
         except RuntimeError as error:  # torch's DistError is one
             if not self.is_first:
-                raise FaultElsewhere("another process ended early") from error
+                raise ErrorElsewhere("another process ended early") from error
             raise SketchError(
                 f"lost touch with the other processes of {self.world}: one of them ended early, "
                 "or cannot be reached; the last saved state is kept"
@@ -200,7 +179,7 @@ class Team:
         """Check that all processes were started alike.
 
         Raises:
-            BadConfig: one was not; in the first process. FaultElsewhere in the others.
+            BadConfig: one was not; in the first process. ErrorElsewhere in the others.
         """
         given = [json.loads(text) for text in self.gather(json.dumps(dict(options), default=str))]
         with self.together():
@@ -217,7 +196,7 @@ class Team:
         """Check that all processes read the same drawings in the same order.
 
         Raises:
-            BadConfig: one does not; in the first process. FaultElsewhere in the others.
+            BadConfig: one does not; in the first process. ErrorElsewhere in the others.
         """
         if self.world == 1:
             return
@@ -229,10 +208,9 @@ class Team:
             f"{corpus.split_hash('train')}, scale {corpus.scale_factor:.6g}, N_max {corpus.n_max}"
         )
         exact = [corpus.scale_factor, corpus.n_max, corpus.words, order.hexdigest()]
-        given = [
-            json.loads(text) for text in self.gather(json.dumps([str(corpus.path), what, exact]))
-        ]
-        (first_path, first_what, first_exact) = given[0]
+        own = json.dumps([str(corpus.path), what, exact])
+        given = [json.loads(text) for text in self.gather(own)]
+        first_path, first_what, first_exact = given[0]
         with self.together():
             for rank, (path, text, theirs) in enumerate(given):
                 if text != first_what:
@@ -258,12 +236,12 @@ class Team:
                 f"--batch-size {self.world} or more, or start fewer"
             )
 
-    def at_home(self, device: torch.device) -> torch.device:
+    def place(self, device: torch.device) -> torch.device:
         """The device of this process, ready for ``sum_``.
 
         Raises:
             BadConfig: processes on different kinds, or more of them than GPUs; in the first
-                process. FaultElsewhere in the others.
+                process. ErrorElsewhere in the others.
         """
         if self.world == 1:
             return device
@@ -289,21 +267,21 @@ class Team:
         if device.type == "cuda":
             device = torch.device("cuda", self.local_rank)
             torch.cuda.set_device(device)
-            self._group = dist.new_group(backend="nccl", timeout=PATIENCE)
+            self._device_group = dist.new_group(backend="nccl", timeout=TIMEOUT)
         return device
 
     # from one restart to the next
 
-    def begun(self) -> str:
-        """The run folder that this launch has begun; empty before, and without torchrun."""
-        if self._store is None or not self._store.check([BEGUN]):
+    def run_of_launch(self) -> str:
+        """The run folder of this launch before a restart; empty in the first attempt."""
+        if self._store is None or not self._store.check([RUN_KEY]):
             return ""
-        return bytes(self._store.get(BEGUN)).decode()
+        return bytes(self._store.get(RUN_KEY)).decode()
 
-    def note_begun(self, run: str) -> None:
-        """Remember the run folder: after a restart training goes on in it."""
+    def remember_run(self, run: str) -> None:
+        """Remember the run folder: after a restart training resumes in it."""
         if self._store is not None:
-            self._store.set(BEGUN, run)
+            self._store.set(RUN_KEY, run)
 
     def close(self) -> None:
         """Wait for all, then part."""
@@ -319,7 +297,7 @@ def is_launched() -> bool:
     return "TORCHELASTIC_RUN_ID" in os.environ and "RANK" in os.environ
 
 
-def threads_each() -> int | None:
+def threads_per_process() -> int | None:
     """CPU threads of one process, so that all of this machine use its cores; None: as usual.
 
     torchrun sets OMP_NUM_THREADS to 1 for two processes and more, where nobody has set it.

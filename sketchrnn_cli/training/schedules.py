@@ -10,7 +10,7 @@ from sketchrnn_cli.training.config import TrainingConfig
 def learning_rate(config: TrainingConfig, step: int, last_step: int) -> float:
     """Rises over the warm-up, then falls towards its minimum; step 0 is the first.
 
-    It falls by a constant factor a step, or along half a cosine that ends with the last step.
+    It falls by a constant factor per step, or along half a cosine that ends with the last step.
     """
     low = min(config.min_learning_rate, config.learning_rate)
     if config.schedule == "cosine":

@@ -1,8 +1,8 @@
-"""Saved states of a run: everything that training needs to go on after kill -9.
+"""Saved states of a run: everything that training needs to resume after kill -9.
 
 A state is one safetensors file in ``state/``: weights, Adam's moments, and in its metadata the
-counters and the name of the run it is of. The last two are kept; each carries a checksum, and a
-newest one that is damaged or of another run gives way to the one before.
+counters and the identity of its run. The last two are kept; each carries a checksum, and where
+the newest is damaged or of another run, training resumes from the one before.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sketchrnn_cli.model import tensor_file
 
 FOLDER = "state"
 KEPT = 2
-VERSION = 1
+VERSION = 2  # 1: no last_rollback, another checksum; the first of them no average
 
 Arrays = dict[str, npt.NDArray[Any]]  # float32, or float64 where a run asks for it
 MOST = 10**12  # steps, rollbacks, seconds
@@ -37,8 +37,9 @@ class Progress:
     """Counters of a run: all that is not a tensor."""
 
     step: int = 0  # steps done
-    rate_scale: float = 1.0  # learning rate is multiplied by it; halved at every rollback
-    rollbacks: int = 0
+    rate_scale: float = 1.0  # the learning rate is multiplied by it; halved at every rollback
+    rollbacks: int = 0  # in a row
+    last_rollback: int = 0  # the step that the last one went back to
     best_loss: float = float("inf")
     best_step: int = 0
     seconds: float = 0.0  # of training, over all sessions
@@ -52,14 +53,17 @@ class State:
     path: Path
     progress: Progress
     arrays: Arrays  # model.NAME, average.NAME; mean.NAME and square.NAME (Adam's moments)
-    of: str = ""  # the name of its run; empty: it does not say
+    run_id: str = ""  # identity of its run; empty: unknown
 
 
 class NewerState(BadCheckpoint):
-    """A state that a later version of this program wrote: going back to an older one loses it."""
+    """A state that a newer version of this program wrote: passing over it would lose it."""
 
 
-def _checksum(arrays: Arrays, progress: str) -> str:
+KIND = tensor_file.Kind("sketchrnn-state", VERSION, "state", "`train`", NewerState)
+
+
+def _checksum_of_version_1(arrays: Arrays, progress: str) -> str:
     digest = hashlib.blake2b(progress.encode(), digest_size=16)
     for name in sorted(arrays):
         digest.update(name.encode())
@@ -67,34 +71,33 @@ def _checksum(arrays: Arrays, progress: str) -> str:
     return digest.hexdigest()
 
 
-def to_bytes(progress: Progress, arrays: Arrays, of: str = "") -> bytes:
+def to_bytes(progress: Progress, arrays: Arrays, run_id: str = "") -> bytes:
     """A state as a file; ``from_bytes`` reads it."""
-    counters = json.dumps(asdict(progress))
     metadata = {
-        "format": "sketchrnn-state",
+        "format": KIND.format,
         "format_version": str(VERSION),
-        "progress": counters,
-        "checksum": _checksum(arrays, counters),
-        "run": of,
+        "progress": json.dumps(asdict(progress)),
+        "run": run_id,
     }
+    metadata["checksum"] = tensor_file.checksum(arrays, metadata)
     return tensor_file.to_bytes(arrays, metadata)
 
 
-def save(run: Path, progress: Progress, arrays: Arrays, of: str = "") -> Path:
-    """Write the state of a step; of all that are there, keep the last two up to this step.
+def save(run: Path, progress: Progress, arrays: Arrays, run_id: str = "") -> Path:
+    """Write the state of a step, and keep the last two up to this step.
 
-    Those of later steps are damaged or of another run, or training would not be here.
+    States of later steps are damaged or of another run, or training would not be here.
 
     Raises:
         BadFile: it cannot be written.
     """
     folder = run / FOLDER
     try:
-        folder.mkdir(exist_ok=True)  # but not the run: who removes it does not want it back
+        folder.mkdir(exist_ok=True)  # but not the run: if it was removed, it stays so
     except OSError as error:
         raise BadFile(f"{folder}: cannot be written: {(error.strerror or '').lower()}") from None
     path = folder / f"step-{progress.step:09d}.safetensors"
-    tensor_file.write(path, to_bytes(progress, arrays, of))
+    tensor_file.write(path, to_bytes(progress, arrays, run_id))
     found = _files(run)
     kept = [file for step, file in found if step <= progress.step][:KEPT]
     for _, old in found:
@@ -115,37 +118,37 @@ def _files(run: Path) -> list[tuple[int, Path]]:
 
 
 def load_newest(
-    run: Path, fault_of: Callable[[State], str] = lambda saved: ""
+    run: Path, error_of: Callable[[State], str] = lambda saved: ""
 ) -> tuple[State | None, list[str]]:
     """The newest state that is whole, and a line for each newer one passed over.
 
     Args:
         run: its folder.
-        fault_of: says why a whole state is not of this run; nothing where it is.
+        error_of: says why a whole state is not of this run; empty where it is.
 
     Raises:
-        BadCheckpoint: there are states, but none to go on from; or one is of a newer version.
+        BadCheckpoint: there are states, but none to resume from; or one is of a newer version.
     """
-    complaints: list[str] = []
+    passed_over: list[str] = []
     for step, path in _files(run):
         try:
             saved = _read(path)
-            fault = fault_of(saved)
+            error = error_of(saved)
             if saved.progress.step != step:
-                fault = f"damaged state: its name says step {step}, and it is of another"
-            if not fault:
-                return saved, complaints
-            complaints.append(f"{path}: {fault}")
+                error = f"damaged state: its name says step {step}, and it is of another"
+            if not error:
+                return saved, passed_over
+            passed_over.append(f"{path}: {error}")
         except NewerState:
             raise
-        except BadCheckpoint as error:
-            complaints.append(str(error))
-    if complaints:
+        except BadCheckpoint as reason:
+            passed_over.append(str(reason))
+    if passed_over:
         raise BadCheckpoint(
-            f"{run / FOLDER}: no saved state is whole and of this run ({complaints[0]}); "
+            f"{run / FOLDER}: no saved state is whole and of this run ({passed_over[0]}); "
             "--overwrite begins anew"
         )
-    return None, complaints
+    return None, passed_over
 
 
 def _read(path: Path) -> State:
@@ -158,45 +161,32 @@ def _read(path: Path) -> State:
 
 
 def from_bytes(data: bytes, path: Path) -> State:
-    """Inverse of ``to_bytes``, for bytes at hand; the path is for messages.
+    """Inverse of ``to_bytes``; the path is for messages.
 
     Raises:
         BadCheckpoint: they are damaged.
         NewerState: they are of a newer version.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as to_arrays
-
-    if not data:
-        raise BadCheckpoint(f"{path}: damaged state: an empty file")
+    arrays, metadata = tensor_file.from_bytes(data, KIND, name=str(path))
     try:
-        size = int.from_bytes(data[:8], "little")
-        if size > len(data) - 8:
-            raise BadCheckpoint(f"{path}: damaged state: it ends early")
-        metadata = json.loads(data[8 : 8 + size])["__metadata__"]
-        version = str(metadata["format_version"])
-        if not re.fullmatch(r"[0-9]{1,9}", version):
-            raise BadCheckpoint(f"{path}: damaged state: format version {version[:40]!r}")
-        if int(version) > VERSION:
-            raise NewerState(
-                f"{path}: a state of format version {version}, and this program reads up to "
-                f"{VERSION}; update sketchrnn"
-            )
-        arrays = to_arrays(data)
         counters = metadata["progress"]
-        if metadata["checksum"] != _checksum(arrays, counters):
+        if int(metadata["format_version"]) > 1:
+            checksum = tensor_file.checksum(arrays, metadata)
+        else:
+            checksum = _checksum_of_version_1(arrays, counters)
+        if metadata["checksum"] != checksum:
             raise BadCheckpoint(f"{path}: damaged state: wrong checksum")
         progress = Progress(**json.loads(counters))
-        if fault := _fault(progress, arrays):
-            raise BadCheckpoint(f"{path}: damaged state: {fault}")
-        return State(path, progress, _of_today(arrays), str(metadata.get("run", "")))
-    except (*_DAMAGE, SafetensorError) as error:
+        if error := _error(progress, arrays):
+            raise BadCheckpoint(f"{path}: damaged state: {error}")
+        return State(path, progress, _with_average(arrays), metadata.get("run", ""))
+    except _DAMAGE as error:
         raise BadCheckpoint(f"{path}: damaged state: {type(error).__name__}") from None
 
 
-def _fault(progress: Progress, arrays: Arrays) -> str:
-    """What no run of ours leaves behind, or nothing."""
-    for name in ("step", "rollbacks", "best_step"):
+def _error(progress: Progress, arrays: Arrays) -> str:
+    """What no run leaves behind; empty where there is nothing like it."""
+    for name in ("step", "rollbacks", "last_rollback", "best_step"):
         value = getattr(progress, name)
         if type(value) is not int or not 0 <= value <= MOST:
             return f"a {name} of {str(value)[:40]}"
@@ -221,8 +211,8 @@ def _is_number(value: object) -> bool:
     return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
 
 
-def _of_today(arrays: Arrays) -> Arrays:
-    """Arrays of the first states, which have no average, as those of today."""
+def _with_average(arrays: Arrays) -> Arrays:
+    """Arrays of the first states, which have no average: the weights themselves."""
     if any(name.startswith("average.") for name in arrays):
         return arrays
     weights = {name: array for name, array in arrays.items() if name.startswith("model.")}

@@ -51,7 +51,7 @@ def trainer(corpus, folder, batch_size, precision, **sizes):
 
     from sketchrnn_cli.model.config import ModelConfig
     from sketchrnn_cli.training.config import TrainingConfig
-    from sketchrnn_cli.training.loop import Trainer
+    from sketchrnn_cli.training.trainer import Trainer
 
     config = TrainingConfig(batch_size=batch_size, precision=precision)
     return Trainer(Path(folder), corpus, ModelConfig(**sizes), config, device=torch.device("cpu"))
@@ -61,9 +61,9 @@ def precisions():
     """Those that this processor multiplies in."""
     import torch
 
-    from sketchrnn_cli.training.device import bfloat16_there
+    from sketchrnn_cli.training.device import has_bfloat16
 
-    both = bfloat16_there(torch.device("cpu"))
+    both = has_bfloat16(torch.device("cpu"))
     return ("float32", "bfloat16") if both else ("float32",)
 
 

@@ -614,7 +614,7 @@ def _seal_state(header: dict[str, Any], data: bytes) -> None:
     text = json.dumps(header).encode()
     with suppress(SafetensorError, ValueError, KeyError, TypeError):
         arrays = load(len(text).to_bytes(8, "little") + text + data)
-        metadata["checksum"] = state._checksum(arrays, metadata["progress"])
+        metadata["checksum"] = tensor_file.checksum(arrays, metadata)
 
 
 def _seal_model(header: dict[str, Any], data: bytes) -> None:

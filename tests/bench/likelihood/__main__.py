@@ -29,7 +29,7 @@ from sketchrnn_cli.errors import SketchError
 from sketchrnn_cli.inference import score
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.sketches.corpus import Corpus
-from sketchrnn_cli.training.loop import Trainer
+from sketchrnn_cli.training.trainer import Trainer
 
 STEPS = 10**6  # no end but the time
 
