@@ -158,9 +158,10 @@ def campaign(folder, *, kills, seed, tell=lambda count: None):
 
 SHORT = CONFIG.replace("steps = 60", "steps = 8").replace("valid_every = 6", "valid_every = 4")
 TRAINS = [
-    "cli/train.py", "cli/run_folder.py", "training/loop.py", "training/state.py", "training/log.py",
-    "training/batches.py", "model/checkpoint.py", "model/sketch_rnn.py", "files.py",
-    "locks.py", "sketches/scratch.py", "sketches/build.py",
+    "cli/train.py", "cli/run_folder.py", "training/loop.py", "training/trainer.py",
+    "training/state.py", "training/metrics.py", "training/batches.py", "model/checkpoint.py",
+    "model/tensor_file.py", "model/sketch_rnn.py", "files.py", "locks.py", "sketches/scratch.py",
+    "sketches/build.py",
 ]  # fmt: skip
 LOADED = [
     "torch._dynamo", "sklearn.mixture", "matplotlib.figure", "matplotlib.backends.backend_agg",
