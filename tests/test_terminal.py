@@ -1,14 +1,18 @@
-"""Drawings on a terminal: its colours, its width, its characters."""
+"""What goes to a terminal: drawings in its colours and width, and JSON that is JSON."""
 
 import io
+import json
 import os
 import re
 import subprocess
 import sys
 
+import drawings
 import pytest
 
-from sketchrnn_cli.cli.terminal import knows_braille
+from sketchrnn_cli.cli import display, terminal
+from sketchrnn_cli.cli.display import knows_braille
+from sketchrnn_cli.errors import BadConfig
 
 COLOUR = re.compile(r"\x1b\[38;5;\d+m")
 CODE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -86,3 +90,39 @@ def test_braille_is_sent_where_it_is_known(monkeypatch, encoding, environment, k
         monkeypatch.setenv(name, value)
     stream = io.StringIO() if encoding is None else io.TextIOWrapper(io.BytesIO(), encoding)
     assert knows_braille(stream) == knows
+
+
+@pytest.mark.parametrize("first", range(0, 0x11000, 0x1000), ids=hex)
+def test_an_answer_is_json_for_every_character(first, capsys):
+    last = 0x10FFFF if first == 0x10000 else first + 0xFFF
+    characters = [chr(code) for code in (*range(first, first + 0x1000), 0xE0041, last)]
+    values = {"words": characters, "all": "".join(c for c in characters)}
+    terminal.Terminal().answer(values)
+    text = capsys.readouterr().out
+    assert json.loads(text) == json.loads(json.dumps(values))
+    assert text.count("\n") == 1
+    assert text[:-1].isprintable()
+
+
+@pytest.mark.parametrize(("columns", "width"), [(40, 80), (14, 80), (4, 20)])
+def test_a_grid_wider_than_the_window_is_refused_before_anything_is_drawn(
+    columns, width, monkeypatch
+):
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((width, 24)))
+
+    def none():
+        raise AssertionError("drawn")
+        yield
+
+    with pytest.raises(BadConfig, match=f"room for {(width + 2) // 6}; write a picture"):
+        display.show_drawings(none(), 80, columns=columns)
+
+
+@pytest.mark.parametrize(("columns", "width"), [(13, 80), (2, 20)])
+def test_a_grid_that_fits_the_window_keeps_its_rows(columns, width, monkeypatch, capsys):
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((width, 24)))
+    display.show_drawings([drawings.DOT] * (2 * columns), 2 * columns, columns=columns)
+    lines = capsys.readouterr().out.splitlines()
+    captions = [line for line in lines if "dot" in line]
+    assert [line.count("dot") for line in captions] == [columns] * 2
+    assert max(map(len, lines)) <= width

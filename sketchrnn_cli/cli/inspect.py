@@ -15,6 +15,7 @@ import typer
 
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.cli import completion, downloads, inspect_pictures, options, rules
+from sketchrnn_cli.cli.display import show_drawings
 from sketchrnn_cli.cli.options import (
     LARGEST,
     Device,
@@ -26,7 +27,7 @@ from sketchrnn_cli.cli.options import (
     flag,
     option,
 )
-from sketchrnn_cli.cli.terminal import Terminal, limit_threads, show_drawings, stdout_is_terminal
+from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal
 from sketchrnn_cli.errors import BadConfig, BadFile, BadSketch
 from sketchrnn_cli.sketches.streams import name_of, open_output
 

@@ -10,6 +10,7 @@ import typer
 
 from sketchrnn_cli import files, pretrained
 from sketchrnn_cli.cli import completion, downloads, options, wishes
+from sketchrnn_cli.cli.display import show_drawings
 from sketchrnn_cli.cli.options import (
     LARGEST,
     MOST,
@@ -28,7 +29,6 @@ from sketchrnn_cli.cli.rules import BadUsage
 from sketchrnn_cli.cli.terminal import (
     Terminal,
     limit_threads,
-    show_drawings,
     stdout_is_terminal,
     work_alone,
 )

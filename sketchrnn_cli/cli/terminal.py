@@ -1,29 +1,19 @@
-"""What a person sees: lines and progress on stderr, one JSON object on stdout."""
+"""The stderr of a command, its progress bar, its one JSON object on stdout, and its threads."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from sketchrnn_cli.cli import pipes
 
-if TYPE_CHECKING:
-    from sketchrnn_cli.drawing.terminal import Run
-    from sketchrnn_cli.sketches.sketch import Sketch
-
 T = TypeVar("T")
-
-# Of strokes, in their order: apart to colour-blind eyes, readable on black and on white.
-INKS = ("color(33)", "color(208)", "color(36)", "color(175)", "color(166)", "color(74)")
-CAPTIONS = "dim"
 
 
 class _Console(Console):
@@ -70,7 +60,7 @@ class Terminal:
         self.say(f"note: {text}")
 
     def answer(self, values: dict[str, object]) -> None:
-        """The ``--json`` object: one line on stdout."""
+        """The ``--json`` object: one line on stdout, where no character turns text around."""
         import orjson
 
         try:
@@ -79,8 +69,8 @@ class Terminal:
             import json
 
             text = json.dumps(values, default=_plain)
-        if not text.isprintable():  # what turns text around on a terminal, in a stranger's word
-            text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+        if not text.isprintable():
+            text = "".join(c if c.isprintable() else _escaped(c) for c in text)
         typer.echo(text)
 
     def track(self, items: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:
@@ -91,6 +81,14 @@ class Terminal:
         if self.quiet or not self.console.is_terminal or self.console.is_dumb_terminal:
             yield from items
             return
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(
             *columns, TimeRemainingColumn(), console=self.console, transient=True
@@ -98,56 +96,15 @@ class Terminal:
             yield from progress.track(items, total=total, description=what)
 
 
+def _escaped(character: str) -> str:
+    """A character as JSON escapes it: its UTF-16 units."""
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[k : k + 4]}" for k in range(0, len(units), 4))
+
+
 def _plain(value: Any) -> object:
     """An array as lists."""
     return value.tolist()
-
-
-def knows_braille(stream: IO[str]) -> bool:
-    """Whether braille sent there can be shown: ``LANG=C`` and the Linux console cannot."""
-    try:
-        "\u28ff".encode(getattr(stream, "encoding", None) or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    if os.name == "nt":
-        return True
-    # Python itself puts C.UTF-8 into LC_CTYPE where the locale is C (PEP 538)
-    coerced = os.environ.get("LC_CTYPE", "") in ("", "C.UTF-8", "C.utf8", "UTF-8")
-    locale = os.environ.get("LC_ALL") or os.environ.get("LANG" if coerced else "LC_CTYPE", "")
-    return locale not in ("C", "POSIX") and os.environ.get("TERM") != "linux"
-
-
-def show_drawings(
-    sketches: Iterable[Sketch], n: int | None = None, *, columns: int | None = None
-) -> None:
-    """Drawings on stdout in characters, each stroke in a colour, as large as the window allows.
-
-    Args:
-        sketches: shown row by row as they come.
-        n: how many, where that is known.
-        columns: side by side; None: as many as there is room for.
-    """
-    from sketchrnn_cli.drawing import terminal as characters
-
-    width, height = shutil.get_terminal_size()
-    cell = characters.cell_size(width, height, columns or n)
-    if columns is not None:
-        cell = min(cell, (width + 2) // columns - 2)
-    console = Console(width=width, highlight=False, soft_wrap=True, emoji=False)
-    ascii = not knows_braille(sys.stdout)
-    for line in characters.grid_runs(sketches, width, cell=cell, ascii=ascii):
-        console.print(inked(line))
-
-
-def inked(line: Iterable[Run]) -> Text:
-    """A line of drawings with the colours of its strokes."""
-    from sketchrnn_cli.drawing.terminal import CAPTION
-
-    text = Text(no_wrap=True)
-    for characters, owner in line:
-        style = INKS[owner % len(INKS)] if owner >= 0 else CAPTIONS if owner == CAPTION else ""
-        text.append(characters, style)
-    return text
 
 
 def stdout_is_terminal() -> bool:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from sketchrnn_cli.cli.display import inked, knows_braille
 from sketchrnn_cli.cli.live import Live
-from sketchrnn_cli.cli.terminal import Terminal, inked, knows_braille
+from sketchrnn_cli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from sketchrnn_cli.sketches.sketch import Sketch
