@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sketchrnn_cli.errors import BadFile, BadSketch
 from sketchrnn_cli.sketches.block import from_sketches, take
-from sketchrnn_cli.sketches.formats import ndjson, read_sketches
+from sketchrnn_cli.sketches.formats import json_objects, ndjson, read_sketches
 from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
 
 BOTH = ("read", "read_blocks")
@@ -65,7 +65,7 @@ def test_ways_of_writing_lines(tmp_path, how, content):
 
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_lines_do_not_depend_on_how_they_arrive(tmp_path, monkeypatch, size):
-    monkeypatch.setattr(ndjson, "READ_SIZE", size)
+    monkeypatch.setattr(json_objects, "READ_SIZE", size)
     path = tmp_path / "a.ndjson"
     path.write_bytes(b"\n" + QUICKDRAW * 3 + QUICKDRAW.rstrip())
     assert [lines_of(s) for s in read(path, "read")] == [CAT] * 4
@@ -141,8 +141,9 @@ FAULTS = [
     (b'{"word": "cat", "drawing": [[[1, 2], [3,', "not JSON"),
     (b"[1, 2]", "not an object"),
     (b"17", "not an object"),
-    (b'{"word": "cat", "strokes": []}', "no drawing in an object with word, strokes"),
-    (b'{"drawing": "none"}', "a drawing that is no list"),
+    (b'{"word": "cat", "lines": []}', "no drawing in an object with word, lines"),
+    (b'{"drawing": "none"}', "a drawing that is text, but not JSON"),
+    (b'{"drawing": 3}', "a drawing that is no list"),
     (b'{"drawing": [[[1, 2, 3, 4], [3, 4]]]}', "stroke 0 has rows of different length: 4, 2"),
     (b'{"drawing": [[[1, 2, 3, 4]]]}', "stroke 0 has one row"),
     (b'{"drawing": [[[1], [2]], [[1, "x"], [3, 4]]]}', "stroke 1 holds .x. where a number"),
@@ -194,8 +195,8 @@ def test_what_the_file_is_instead(tmp_path, how, content, says):
 
 
 def test_an_endless_line_stops(tmp_path, monkeypatch):
-    monkeypatch.setattr(ndjson, "READ_SIZE", 1000)
-    monkeypatch.setattr(ndjson, "MAX_LINE", 10_000)
+    monkeypatch.setattr(json_objects, "READ_SIZE", 1000)
+    monkeypatch.setattr(json_objects, "MAX_LINE", 10_000)
     path = tmp_path / "a.ndjson"
     path.write_bytes(QUICKDRAW + b"[" * 20_000)
     with pytest.raises(BadFile, match=r"a\.ndjson:2: a line of over"):

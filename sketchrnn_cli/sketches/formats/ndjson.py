@@ -1,47 +1,42 @@
-"""Quick, Draw! NDJSON, raw and simplified: one drawing a line.
+"""Quick, Draw! NDJSON, raw and simplified: one drawing a line. And JSON that is nearly that.
 
-A stroke is ``[[x...], [y...]]``, with a third row of times in raw files. Some write it as
-``[[x, y], ...]`` instead; a stroke of two points reads both ways, so the first stroke that does
-not decides for the file. A pipe does not wait for it: until it comes, strokes are rows.
+Objects may stand in an array, go over several lines or follow one another; a drawing has any of
+the shapes that ``strokes`` knows. A file waits for the stroke that says whether its strokes are
+rows or points; a pipe does not, and until it comes, strokes are rows.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gzip
-import io
-import zlib
+import unicodedata
 from array import array
-from collections.abc import Callable, Iterator
-from itertools import pairwise
-from typing import Any, BinaryIO, cast
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, pairwise
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
-from sketchrnn_cli.errors import BadFile, BadSketch
+from sketchrnn_cli.errors import BadSketch
+from sketchrnn_cli.files import STDIO, name_of
 from sketchrnn_cli.sketches.block import Block, offsets, per_drawing, take
-from sketchrnn_cli.sketches.formats.npz import say_what_it_is
+from sketchrnn_cli.sketches.formats import strokes
+from sketchrnn_cli.sketches.formats.json_objects import KEYS, Numbered, arrivals
+from sketchrnn_cli.sketches.formats.strokes import FAR, Layout, Rows, is_numbers, is_time
 from sketchrnn_cli.sketches.sketch import Sketch
-from sketchrnn_cli.sketches.streams import STDIO, name_of, open_input
 
-READ_SIZE = 1 << 20  # bytes
 BLOCK_LINES = 2048
 BLOCK_BYTES = 1 << 22
-MAX_LINE = 1 << 24  # bytes
-LONG_LINE = 1 << 20  # bytes; of one that is longer, the parts are counted first
-MAX_LISTS = 3_200_000  # in a line, with its objects; each takes 60 bytes or more
-MAX_NUMBERS = 6_000_000  # in a line, and texts
-FAR = 1e9  # pixels; a coordinate beyond is a fault
 EXACT = 1 << 24  # whole numbers below are the same in float32
 MAX_STROKES = 100_000  # of a drawing that is handed on by itself; each takes 500 bytes meanwhile
 MAX_HELD = 1024  # lines of a file kept back while their strokes read both ways
 MAX_HELD_BYTES = 1 << 20
+LABELS = ("word", "label", "category", "class")  # keys that may say what is drawn
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 Skipped = Callable[[str], None]
-Row = list[float]
-Lines = list[tuple[int, bytes]]  # number, text
+Arrivals = Iterable[Iterator[Numbered]]
 
 
 def read(
@@ -58,40 +53,34 @@ def read(
         BadFile: no such file, an empty one, or another kind of file.
         BadSketch: a line that is no drawing; the message names it.
     """
-    name = name_of(source)
-    held: list[tuple[str, dict[str, Any]]] = []
+    held: list[tuple[str, _Record]] = []
     n_bytes = 0
-    pairs: bool | None = None
-    for number, line in _lines(source):
-        where = f"{name}:{number}"
+    layout = Layout()
+    for number, line in chain.from_iterable(arrivals(source)):
+        where = f"{name_of(source)}:{number}"
         record = None
         with _passing_over(skipped):
             record = _record(line, where)
         if record is None:
             continue
-        if pairs is None:
-            pairs = _is_pairs(record["drawing"])
         held.append((where, record))
         n_bytes += len(line)
-        if pairs is None and source != STDIO:
+        decided = layout.see([] if record.rows else record.strokes) is not None
+        if not decided and source != STDIO:
             if len(held) < MAX_HELD and n_bytes < MAX_HELD_BYTES:
                 continue
-            pairs = False
-        yield from _released(held, word, skipped, pairs=bool(pairs))
+            layout.decide()
+        yield from _released(held, word, skipped, points=bool(layout.points))
         held, n_bytes = [], 0
-    yield from _released(held, word, skipped, pairs=False)
+    yield from _released(held, word, skipped, points=layout.decide())
 
 
 def _released(
-    held: list[tuple[str, dict[str, Any]]],
-    word: str | None,
-    skipped: Skipped | None,
-    *,
-    pairs: bool,
+    held: list[tuple[str, _Record]], word: str | None, skipped: Skipped | None, *, points: bool
 ) -> Iterator[Sketch]:
     for where, record in held:
         with _passing_over(skipped):
-            yield _sketch(record, where, word, pairs=pairs)
+            yield _sketch(record, where, word, points=points)
 
 
 @contextlib.contextmanager
@@ -122,28 +111,40 @@ def read_blocks(
         extras: keep unknown fields.
         at_once: hand drawings on as they come in, and the first one alone.
     """
-    name = name_of(source)
-    pairs: bool | None = None
-    batch: Lines = []
+    yield from blocks_of(
+        arrivals(source), name_of(source), word, skipped, extras=extras, at_once=at_once
+    )
+
+
+def blocks_of(
+    arriving: Arrivals,
+    name: str,
+    word: str | None,
+    skipped: Skipped | None,
+    *,
+    extras: bool = False,
+    at_once: bool = False,
+) -> Iterator[Block]:
+    """Blocks of JSON objects that come in; see ``read_blocks``."""
+    layout = Layout()
+    batch: list[Numbered] = []
     size = 0
 
     def block() -> Block:
-        nonlocal batch, size, pairs
+        nonlocal batch, size
         number, _ = batch[-1]
-        if pairs is None:
-            pairs = _decide(batch)
-            if pairs is None and (not at_once or number >= MAX_HELD):
-                pairs = False
-        made = _block(batch, name, word, skipped, pairs=bool(pairs), extras=extras)
+        if not _seen(layout, batch) and (not at_once or number >= MAX_HELD):
+            layout.decide()
+        made = _block(batch, name, word, skipped, points=bool(layout.points), extras=extras)
         batch, size = [], 0
         return made
 
-    for lines in _arrivals(source):
+    for lines in arriving:
         for number, line in lines:
             batch.append((number, line))
             size += len(line)
             # What decides for the rest does so by itself, however fast the others come.
-            alone = at_once and pairs is None
+            alone = at_once and layout.points is None
             if alone or len(batch) >= BLOCK_LINES or size >= BLOCK_BYTES:
                 yield block()
         if batch and at_once:
@@ -218,287 +219,184 @@ def _numbers(values: npt.NDArray[Any]) -> npt.NDArray[Any] | list[int | float]:
     return [int(v) if abs(v) < 1 << 53 and v == int(v) else v for v in text]
 
 
-def _lines(source: str) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not blank, with their numbers, as soon as they arrive."""
-    for lines in _arrivals(source):
-        yield from lines
+class _Record(NamedTuple):
+    """The object on a line."""
+
+    fields: dict[str, Any]  # with ``recognized`` as true, false or null, if they say so
+    key: str  # of the drawing
+    strokes: list[Any]  # the drawing
+    rows: bool  # its strokes are rows for certain
 
 
-def _arrivals(source: str) -> Iterator[Iterator[tuple[int, bytes]]]:
-    """The same lines, by what came in together. Each must be passed through before the next.
-
-    Raises:
-        BadFile: nothing there, a web page, a git-lfs pointer, damaged gzip, an endless line.
-    """
-    name = name_of(source)
-    with open_input(source) as stream, unpacked(stream) as text:
-        rest: list[bytes] = []  # of an unfinished line
-        held = 0
-        number = 0
-        first = True
-        while True:
-            try:
-                chunk = text.read1(READ_SIZE)
-            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-                raise BadFile(f"{name}: damaged gzip ({error}); get the file again") from None
-            if first:
-                if not chunk and source == STDIO:
-                    raise BadFile(f"{name}: no drawings came in")
-                say_what_it_is(chunk, name)
-                if chunk.startswith(b"PK\x03\x04"):
-                    raise BadFile(f"{name}: a zip file, not ndjson; name it .npz if it is one")
-                chunk = chunk.removeprefix(b"\xef\xbb\xbf")
-                first = False
-            elif not chunk:
-                break
-            pieces = chunk.split(b"\n")
-            held += len(chunk) if len(pieces) == 1 else 0
-            if held > MAX_LINE:
-                raise BadFile(f"{name}:{number + 1}: a line of over {MAX_LINE >> 20} MiB")
-            if len(pieces) == 1:
-                rest.append(chunk)
-                continue
-            pieces[0] = b"".join([*rest, pieces[0]])
-            rest = [pieces.pop()]
-            held = len(rest[0])
-            yield _numbered(pieces, number, name)
-            number += len(pieces)
-        last = b"".join(rest)
-        if last and not last.isspace():
-            yield _numbered([last], number, name)
-        elif number == 0:
-            raise BadFile(f"{name}: no drawings, only blanks")
-
-
-def _numbered(lines: list[bytes], before: int, name: str) -> Iterator[tuple[int, bytes]]:
-    """Those that are not blank, with their numbers."""
-    for number, line in enumerate(lines, start=before + 1):
-        if line and not line.isspace():
-            _check_parts(line, f"{name}:{number}")
-            yield number, line
-
-
-def _check_parts(line: bytes, where: str) -> None:
-    """Refuse a line before it is taken apart into objects many times its size.
-
-    Raises:
-        BadFile: more lists or numbers than memory should hold.
-    """
-    if len(line) > LONG_LINE:
-        lists = line.count(b"[") + 4 * line.count(b"{")
-        if lists > MAX_LISTS or line.count(b",") > MAX_NUMBERS:
-            raise BadFile(f"{where}: a line of {len(line) >> 20} MiB with too many parts")
-
-
-@contextlib.contextmanager
-def unpacked(stream: BinaryIO) -> Iterator[io.BufferedReader]:
-    """The text of a file that may be gzipped, whatever it is called."""
-    reader = cast(io.BufferedReader, stream)
-    if not hasattr(reader, "peek"):
-        reader = io.BufferedReader(cast(io.RawIOBase, stream))
-    if reader.peek(2)[:2] == b"\x1f\x8b":
-        with gzip.GzipFile(fileobj=reader) as unzipped:
-            yield io.BufferedReader(cast(io.RawIOBase, unzipped), READ_SIZE)
-    else:
-        yield reader
-
-
-def _record(line: bytes, where: str) -> dict[str, Any]:
+def _record(line: bytes, where: str) -> _Record:
     """The object on a line, which has a drawing.
 
     Raises:
         BadSketch: it is something else.
     """
     try:
-        record = orjson.loads(line)
+        fields = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise BadSketch(f"{where}: not JSON: {error.msg} at column {error.colno}") from None
-    if not isinstance(record, dict):
+    if not isinstance(fields, dict):
         raise BadSketch(f"{where}: not an object with a drawing, one on each line")
-    if not isinstance(record.get("drawing"), list):
-        has = ", ".join(list(record)[:6]) or "nothing"
-        found = "no drawing" if "drawing" not in record else "a drawing that is no list"
-        raise BadSketch(f"{where}: {found} in an object with {has}")
-    return record
+    key = next((key for key in KEYS if key in fields), None)
+    if key is None:
+        has = ", ".join(list(fields)[:6]) or "nothing"
+        raise BadSketch(f"{where}: no drawing in an object with {has}")
+    drawing, rows = strokes.opened(fields[key], where)
+    _recognized(fields)
+    return _Record(fields, key, drawing, rows)
 
 
-def _is_pairs(drawing: list[Any]) -> bool | None:
-    """Whether strokes are lists of points; None where they read both ways."""
-    for stroke in drawing:
-        if not isinstance(stroke, list) or not stroke or not isinstance(stroke[0], list):
-            continue
-        inner = len(stroke[0])
-        if len(stroke) not in (2, 3):
-            return inner in (2, 3)
-        if inner not in (2, 3):
-            return False
-    return None
+def _recognized(fields: dict[str, Any]) -> bool:
+    """Whether Quick, Draw! recognized a drawing, or does not say; 0, 1 and texts become truth."""
+    found = fields.get("recognized")
+    if found is not None and type(found) is not bool:
+        found = _TRUTH.get(str(found).strip().lower(), found)
+        fields["recognized"] = found
+    return found is not False
 
 
-def _decide(batch: Lines) -> bool | None:
-    """The same for a file, by its first lines."""
-    for _, line in batch:
-        try:
-            drawing = orjson.loads(line)["drawing"]
-        except (orjson.JSONDecodeError, KeyError, TypeError):
-            continue
-        pairs = _is_pairs(drawing) if isinstance(drawing, list) else None
-        if pairs is not None:
-            return pairs
-    return None
+def _seen(layout: Layout, batch: list[Numbered]) -> bool:
+    """Let drawings show how their strokes lie; whether that is known then."""
+    for _, line in batch if layout.points is None else ():
+        with contextlib.suppress(BadSketch):
+            record = _record(line, "")
+            if not record.rows and layout.see(record.strokes) is not None:
+                break
+    return layout.points is not None
 
 
-def _rows(drawing: list[Any], where: str, *, pairs: bool) -> list[list[Row]]:
-    """Every stroke as rows x, y and perhaps a third, checked; empty strokes are left out.
-
-    Raises:
-        BadSketch: rows that are missing or of different length, or hold other things than numbers.
-    """
-    result = []
-    for k, stroke in enumerate(drawing):
-        here = f"{where}: stroke {k}"
-        if not isinstance(stroke, list) or not all(isinstance(row, list) for row in stroke):
-            raise BadSketch(f"{here} is not a list of rows")
-        if not any(stroke):
-            continue
-        if pairs and len({len(point) for point in stroke}) > 1:
-            raise BadSketch(f"{here} has points of different length")
-        rows = list(map(list, zip(*stroke, strict=True))) if pairs else stroke
-        if len(rows) < 2:
-            raise BadSketch(f"{here} has one row; it needs x and y")
-        if any(len(row) != len(rows[0]) for row in rows[:3]):
-            counts = ", ".join(str(len(row)) for row in rows[:3])
-            raise BadSketch(f"{here} has rows of different length: {counts}")
-        for value in (*rows[0], *rows[1]):
-            if type(value) not in (int, float):
-                shown = orjson.dumps(value).decode()[:20]
-                raise BadSketch(f"{here} holds {shown} where a number should be")
-            if not abs(value) < FAR:
-                raise BadSketch(f"{here} holds {value}, which is no place on a canvas")
-        result.append(rows)
-    return result
+def _word(fields: dict[str, Any], word: str | None) -> str | None:
+    """What is drawn: a text or a number, as the fields say, or else as the file does."""
+    for key in LABELS:
+        found = fields.get(key)
+        if isinstance(found, str) and found:
+            return found if found.isascii() else unicodedata.normalize("NFC", found)
+        if type(found) is int:
+            return str(found)
+    return word
 
 
-def _word(record: dict[str, Any], word: str | None) -> str | None:
-    found = record.get("word")
-    return found if isinstance(found, str) and found else word
+def _others(fields: dict[str, Any], key: str = "drawing") -> dict[str, Any]:
+    return {k: v for k, v in fields.items() if k not in ("word", key)}
 
 
-def _sketch(record: dict[str, Any], where: str, word: str | None, *, pairs: bool) -> Sketch:
+def _sketch(record: _Record, where: str, word: str | None, *, points: bool) -> Sketch:
     """The drawing of a line."""
-    if len(record["drawing"]) > MAX_STROKES:
-        raise BadSketch(f"{where}: {len(record['drawing']):,} strokes, which is no drawing")
-    strokes = _rows(record["drawing"], where, pairs=pairs)
-    lines = tuple(np.array(rows[:2], np.float32).T.copy() for rows in strokes)
+    if len(record.strokes) > MAX_STROKES:
+        raise BadSketch(f"{where}: {len(record.strokes):,} strokes, which is no drawing")
+    found = strokes.rows_of(record.strokes, where, points=points and not record.rows)
+    lines = tuple(np.array(rows[:2], np.float32).T.copy() for rows in found)
     times = None
-    if strokes and all(len(rows) > 2 and _is_numbers(rows[2]) for rows in strokes):
-        times = tuple(np.array(rows[2], np.float64) for rows in strokes)
-    extras = {key: value for key, value in record.items() if key not in ("word", "drawing")}
-    return Sketch(lines, _word(record, word), extras, cast(Any, times))
+    if found and all(len(rows) > 2 and is_numbers(rows[2]) for rows in found):
+        times = tuple(np.array(rows[2], np.float64) for rows in found)
+    extras = _others(record.fields, record.key)
+    return Sketch(lines, _word(record.fields, word), extras, cast(Any, times))
 
 
-def _is_numbers(row: Row) -> bool:
-    return all(type(value) in (int, float) for value in row)
-
-
-def is_time(thirds: list[Row]) -> bool:
-    """Whether the third rows of a drawing are times: they grow, save for a few steps.
-
-    Pressure, a constant and the like do not.
-    """
-    row = [value for third in thirds for value in third]
-    if len(row) < 2 or not _is_numbers(row):
-        return False
-    steps = np.diff(np.array(row, float))
-    return bool(row[-1] > row[0] and (steps >= 0).mean() >= 0.9)
-
-
-def _has_truth(line: bytes, record: dict[str, Any]) -> bool:
+def _has_truth(line: bytes, fields: dict[str, Any]) -> bool:
     """Whether true or false stands in a line where numbers may be: an array takes them for some."""
     n = line.count(b"true") + line.count(b"false")
-    return n > (type(record.get("recognized")) is bool)
+    return n > (type(fields.get("recognized")) is bool)
+
+
+class _Laid:
+    """The drawings of many lines, one after the other, while a block is made."""
+
+    def __init__(self) -> None:
+        self.x, self.y = array("d"), array("d")
+        self.n_points, self.n_strokes, self.numbers = array("q"), array("q"), array("q")
+
+    def add(self, drawing: list[Any]) -> list[Any]:
+        """Lay down strokes that are two or three rows of numbers; the third rows.
+
+        Raises:
+            TypeError, KeyError, IndexError: they are not.
+        """
+        x, y, n_points = self.x, self.y, self.n_points
+        thirds = []
+        for stroke in drawing:
+            xs, ys = stroke[0], stroke[1]
+            n = len(xs)
+            if n != len(ys):
+                raise TypeError
+            if n:
+                x.fromlist(xs)
+                y.fromlist(ys)
+                n_points.append(n)
+            elif type(xs) is not list or type(ys) is not list:
+                raise TypeError
+            if len(stroke) > 2:
+                third = stroke[2]
+                if type(third) is not list or len(third) != n or len(stroke) > 3:
+                    raise TypeError
+                thirds.append(third)
+        return thirds
 
 
 def _block(
-    batch: Lines,
+    batch: list[Numbered],
     name: str,
     word: str | None,
     skipped: Skipped | None,
     *,
-    pairs: bool,
+    points: bool,
     extras: bool,
 ) -> Block:
     """Lay the drawings of many lines one after the other."""
-    x, y = array("d"), array("d")
-    n_points, n_strokes = array("q"), array("q")
-    numbers = array("q")
+    laid = _Laid()
     words: list[str | None] = []
     recognized, timed = array("b"), array("b")
     others: list[dict[str, Any]] = []
-    loads = orjson.loads
     for number, line in batch:
-        n_before, strokes_before = len(x), len(n_points)
-        thirds: list[Row] = []
+        n_before, strokes_before, key = len(laid.x), len(laid.n_points), "drawing"
         try:
-            if pairs:
+            if points:
                 raise TypeError  # the slow way
-            record = loads(line)
-            drawing = record["drawing"]
-            if type(drawing) is not list or _has_truth(line, record):
+            fields = orjson.loads(line)
+            drawing = fields["drawing"]
+            if type(drawing) is not list or _has_truth(line, fields):
                 raise TypeError
-            for stroke in drawing:
-                xs, ys = stroke[0], stroke[1]
-                n = len(xs)
-                if n != len(ys):
-                    raise TypeError
-                if n:
-                    x.fromlist(xs)
-                    y.fromlist(ys)
-                    n_points.append(n)
-                elif type(xs) is not list or type(ys) is not list:
-                    raise TypeError
-                if len(stroke) > 2:
-                    third = stroke[2]
-                    if type(third) is not list or len(third) != n or len(stroke) > 3:
-                        raise TypeError
-                    thirds.append(third)
+            thirds = laid.add(drawing)
         except (TypeError, KeyError, IndexError, orjson.JSONDecodeError):
-            del x[n_before:], y[n_before:], n_points[strokes_before:]
-            strokes = None
+            del laid.x[n_before:], laid.y[n_before:], laid.n_points[strokes_before:]
+            found: list[Rows] | None = None
             with _passing_over(skipped):
-                record = _record(line, f"{name}:{number}")
-                strokes = _rows(record["drawing"], f"{name}:{number}", pairs=pairs)
-            if strokes is None:
+                where = f"{name}:{number}"
+                fields, key, drawing, rows = _record(line, where)
+                found = strokes.rows_of(drawing, where, points=points and not rows)
+            if found is None:
                 continue
-            for rows in strokes:
-                x.fromlist(rows[0])
-                y.fromlist(rows[1])
-                n_points.append(len(rows[0]))
-            thirds = [rows[2] for rows in strokes if len(rows) > 2]
-        numbers.append(number)
-        n_strokes.append(len(n_points) - strokes_before)
-        words.append(_word(record, word))
-        recognized.append(record.get("recognized") is not False)
+            laid.add([each[:2] for each in found])
+            thirds = [each[2] for each in found if len(each) > 2]
+        laid.numbers.append(number)
+        laid.n_strokes.append(len(laid.n_points) - strokes_before)
+        words.append(_word(fields, word))
+        recognized.append(_recognized(fields))
         timed.append(bool(thirds) and is_time(thirds))
         if extras:
-            others.append({k: v for k, v in record.items() if k not in ("word", "drawing")})
-    points = np.empty((len(x), 2))
-    points[:, 0] = x
-    points[:, 1] = y
+            others.append(_others(fields, key))
     block = Block(
-        points,
-        offsets(np.array(n_points, np.int64)),
-        offsets(np.array(n_strokes, np.int64)),
+        np.column_stack([np.array(laid.x), np.array(laid.y)]),
+        offsets(np.array(laid.n_points, np.int64)),
+        offsets(np.array(laid.n_strokes, np.int64)),
         words,
         recognized=np.array(recognized, bool),
         timed=np.array(timed, bool),
         extras=others if extras else None,
     )
-    near = np.asarray((np.abs(points) < FAR).all(axis=1))
+    return _near(block, laid, name, skipped)
+
+
+def _near(block: Block, laid: _Laid, name: str, skipped: Skipped | None) -> Block:
+    """The drawings that lie somewhere near; the others are reported."""
+    near = np.asarray((np.abs(block.points) < FAR).all(axis=1))
     if near.all():
         return block
     good = per_drawing(np.logical_and.reduceat, near, block.bounds, empty=1)
     for i in np.flatnonzero(~good).tolist():
         with _passing_over(skipped):
-            raise BadSketch(f"{name}:{numbers[i]}: a coordinate that is no place on a canvas")
+            raise BadSketch(f"{name}:{laid.numbers[i]}: a coordinate that is no place on a canvas")
     return take(block, good)

@@ -37,6 +37,7 @@ from sketchrnn_cli.sketches.block import (
     per_drawing,
 )
 from sketchrnn_cli.sketches.formats.pickled_arrays import Array, items, used_memos
+from sketchrnn_cli.sketches.formats.sniff import say_what_it_is
 from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
 from sketchrnn_cli.sketches.streams import reason
 
@@ -211,17 +212,6 @@ class _Reader:
         if size > self.limit:
             raise zipfile.BadZipFile("a directory that is too long")
         return self.file.read(size)
-
-
-def say_what_it_is(head: bytes, source: str) -> None:
-    """Raise BadFile for the things that are downloaded in place of a data file."""
-    if not head:
-        raise BadFile(f"{source}: an empty file; get it again")
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:64].lower()
-    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<")):
-        raise BadFile(f"{source}: a web page, not drawings; download the raw file")
-    if text.startswith(b"version https://git-lfs"):
-        raise BadFile(f"{source}: a git-lfs pointer, not the file itself; run `git lfs pull`")
 
 
 def read_members(archive: zipfile.ZipFile, source: str) -> list[Member]:

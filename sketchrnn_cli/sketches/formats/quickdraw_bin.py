@@ -7,9 +7,7 @@ little-endian, nothing between records.
 
 from __future__ import annotations
 
-import gzip
 import struct
-import zlib
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
@@ -17,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.files import name_of, open_input
 from sketchrnn_cli.sketches.block import Block, offsets, ranges
-from sketchrnn_cli.sketches.formats.ndjson import unpacked
-from sketchrnn_cli.sketches.formats.npz import say_what_it_is
-from sketchrnn_cli.sketches.streams import name_of, open_input
+from sketchrnn_cli.sketches.formats import sniff
 
 READ_SIZE = 1 << 20  # bytes
 MAX_RECORD = 1 << 23  # bytes of one drawing
@@ -41,14 +38,12 @@ def read_blocks(source: str, *, word: str | None = None, extras: bool = False) -
         BadFile: no such file, one that ends inside a drawing, or another kind of file.
     """
     name = name_of(source)
-    with open_input(source) as stream, unpacked(stream) as file:
+    with open_input(source) as stream, sniff.unpacked(stream) as file:
         rest = b""
         n = passed = 0  # drawings and bytes so far
         while True:
-            try:
+            with sniff.whole_gzip(name):
                 chunk = file.read(READ_SIZE)
-            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-                raise BadFile(f"{name}: damaged gzip ({error}); get the file again") from None
             if not n and not rest:
                 _say_what_it_is(chunk, name)
             data = rest + chunk
@@ -73,9 +68,8 @@ def read_blocks(source: str, *, word: str | None = None, extras: bool = False) -
 
 
 def _say_what_it_is(head: bytes, name: str) -> None:
-    say_what_it_is(head, name)
-    if head.startswith(b"PK\x03\x04"):
-        raise BadFile(f"{name}: a zip file, not .bin; name it .npz if it is one")
+    sniff.say_what_it_is(head, name)
+    sniff.refuse_zip(head, name, ".bin")
     if head.lstrip().startswith(b'{"'):
         raise BadFile(f"{name}: JSON, not .bin; name it .ndjson if it has a drawing a line")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from sketchrnn_cli.errors import BadSketch
-from sketchrnn_cli.sketches.formats.npz import say_what_it_is
+from sketchrnn_cli.sketches.formats.sniff import say_what_it_is
 
 MAX_BYTES = 1 << 25  # unpacked
 MAX_ELEMENTS = 200_000

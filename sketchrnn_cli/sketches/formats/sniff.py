@@ -1,0 +1,97 @@
+"""What a file really is, whatever it is called, and its bytes without compression."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.files import STDIO, name_of, open_input
+
+READ_SIZE = 1 << 20  # bytes
+BOM = b"\xef\xbb\xbf"
+PIXELS = "a picture of pixels, which has no strokes; trace it to SVG first"
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def say_what_it_is(head: bytes, name: str) -> None:
+    """Raise BadFile for the things that are downloaded, or named, in place of a data file."""
+    if not head:
+        raise BadFile(f"{name}: an empty file; get it again")
+    if head.startswith(_PICTURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        raise BadFile(f"{name}: {PIXELS}")
+    if head.startswith(b"%PDF"):
+        raise BadFile(f"{name}: a PDF; save its drawing as SVG first")
+    text = head.removeprefix(BOM).lstrip()[:64].lower()
+    if text.startswith(b"<svg"):
+        raise BadFile(f"{name}: an SVG drawing; name it .svg")
+    if text.startswith(b"<"):
+        raise BadFile(f"{name}: a web page, not drawings; download the raw file")
+    if text.startswith(b"version https://git-lfs"):
+        raise BadFile(f"{name}: a git-lfs pointer, not the file itself; run `git lfs pull`")
+
+
+def refuse_zip(head: bytes, name: str, wanted: str) -> None:
+    """Raise BadFile for a zip in place of another format."""
+    if head.startswith(b"PK\x03\x04"):
+        raise BadFile(f"{name}: a zip file, not {wanted}; name it .npz if it is one")
+
+
+@contextlib.contextmanager
+def unpacked(stream: BinaryIO) -> Iterator[io.BufferedReader]:
+    """The bytes of a file that may be gzipped, whatever it is called."""
+    reader = cast(io.BufferedReader, stream)
+    if not hasattr(reader, "peek"):
+        reader = io.BufferedReader(cast(io.RawIOBase, stream))
+    if reader.peek(2)[:2] == b"\x1f\x8b":
+        with gzip.GzipFile(fileobj=reader) as unzipped:
+            yield io.BufferedReader(cast(io.RawIOBase, unzipped), READ_SIZE)
+    else:
+        yield reader
+
+
+@contextlib.contextmanager
+def whole_gzip(name: str) -> Iterator[None]:
+    """Tell of a damaged gzip as a BadFile."""
+    try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise BadFile(f"{name}: damaged gzip ({error}); get the file again") from None
+
+
+def text_chunks(source: str, wanted: str, size: int = READ_SIZE) -> Iterator[bytes]:
+    """UTF-8 text of a file as it arrives, never empty, without a byte-order mark at its beginning.
+
+    Args:
+        source: a file, gzipped or not, in UTF-8 or in UTF-16 with a mark, or ``-``.
+        wanted: what it should be, for messages.
+        size: bytes at most.
+
+    Raises:
+        BadFile: nothing there, another kind of file, damaged gzip, or no UTF-16.
+    """
+    name = name_of(source)
+    with open_input(source) as stream, whole_gzip(name), unpacked(stream) as reader:
+        head = reader.peek(64)
+        if not head and source == STDIO:
+            raise BadFile(f"{name}: no drawings came in")
+        if not head.startswith(_UTF16):
+            say_what_it_is(head, name)
+            refuse_zip(head, name, wanted)
+        decoder = codecs.getincrementaldecoder("utf-16")() if head.startswith(_UTF16) else None
+        if head.startswith(BOM):
+            reader.read(len(BOM))
+        while chunk := reader.read1(size):
+            if decoder is not None:
+                try:
+                    chunk = decoder.decode(chunk).encode()
+                except UnicodeError:
+                    raise BadFile(f"{name}: damaged UTF-16; save it as UTF-8") from None
+            if chunk:
+                yield chunk

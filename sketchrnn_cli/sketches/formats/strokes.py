@@ -1,0 +1,194 @@
+"""Strokes of a JSON drawing, in any of the shapes that programs write them in.
+
+A stroke is rows ``[[x...], [y...]]``, with more rows of time or pressure; or points ``[[x, y],
+...]``, with more numbers each; or the same as objects with ``x``, ``y`` and ``t``. Rows and points
+look alike where a stroke is as long as it is wide. Then the file decides: lists that are as many
+in every stroke are rows; lists that are as long in every stroke, while their number varies, are
+points. Of the rows after x and y, or numbers of a point, the first that grows is time; what does
+not is pressure.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import orjson
+
+from sketchrnn_cli.errors import BadSketch
+
+FAR = 1e9  # pixels; a coordinate beyond is a fault
+MAX_DEPTH = 4  # objects of strokes within one another
+WIDTHS = (2, 3, 4)  # numbers of a point: x, y, and time, pressure or both
+TIMES = ("t", "time", "times", "timestamp")
+INNER = ("strokes", "drawing", "points", "paths", "lines")  # keys of lists within a drawing
+
+Rows = list[list[Any]]
+
+
+class Layout:
+    """What the drawings of a file have shown: whether strokes are points, not rows."""
+
+    def __init__(self) -> None:
+        self.points: bool | None = None  # None: it may be either
+        self._outer: set[int] = set()
+        self._inner: set[int] = set()
+        self._columns = self._rows = True  # what comes third may be time or pressure
+
+    def see(self, drawing: Any) -> bool | None:
+        """Look at a drawing; whether the file is decided now, and how."""
+        for stroke in drawing if isinstance(drawing, list) else ():
+            if self.points is not None:
+                break
+            if isinstance(stroke, list) and stroke and isinstance(stroke[0], list):
+                self._see(stroke, len(stroke), len(stroke[0]))
+        return self.points
+
+    def _see(self, stroke: Rows, n: int, width: int) -> None:
+        if n not in WIDTHS:
+            self.points = width in WIDTHS
+        elif width not in WIDTHS:
+            self.points = False
+        else:
+            self._outer.add(n)
+            self._inner.add(width)
+            if len(self._inner) > 1:  # the points of a file are all as wide
+                self.points = False
+            if n > 2 and width > 2:
+                thirds = [item[2] if isinstance(item, list) and len(item) > 2 else None
+                          for item in stroke]  # fmt: skip
+                self._columns = self._columns and _is_extra(thirds)
+                self._rows = self._rows and _is_extra(stroke[2])
+
+    def decide(self) -> bool:
+        """The same at last."""
+        if self.points is None:
+            same = len(self._inner) == 1
+            varies = len(self._outer) > 1
+            clear = min(self._outer | self._inner, default=0) > 2
+            if same and not varies and clear:
+                self.points = self._columns and not self._rows
+            else:
+                self.points = same and varies
+        return self.points
+
+
+def _is_extra(values: Any) -> bool:
+    """Whether numbers may be times or pressures: they grow, or lie within 0..1."""
+    if not is_numbers(values):
+        return False
+    low, high = min(values, default=0), max(values, default=0)
+    return (low >= 0 and high <= 1) or all(a <= b for a, b in zip(values, values[1:], strict=False))
+
+
+def is_numbers(row: Any) -> bool:
+    """Whether something is a list of numbers, true and false not among them."""
+    return isinstance(row, list) and all(type(value) in (int, float) for value in row)
+
+
+def is_time(thirds: list[Any]) -> bool:
+    """Whether rows, one of each stroke of a drawing, are times: they grow, save for a few steps.
+
+    Pressure, a constant and the like do not.
+    """
+    row = [value for third in thirds for value in third]
+    if len(row) < 2 or not is_numbers(row):
+        return False
+    steps = np.diff(np.array(row, float))
+    return bool(row[-1] > row[0] and (steps >= 0).mean() >= 0.9)
+
+
+def opened(drawing: Any, where: str, depth: int = 0) -> tuple[list[Any], bool]:
+    """The strokes of a drawing, and whether they are rows for certain.
+
+    Raises:
+        BadSketch: nothing that is a drawing.
+    """
+    if depth > MAX_DEPTH:
+        raise BadSketch(f"{where}: a drawing within drawings")
+    if isinstance(drawing, str):
+        try:
+            drawing = orjson.loads(drawing)
+        except orjson.JSONDecodeError:
+            raise BadSketch(f"{where}: a drawing that is text, but not JSON") from None
+    if isinstance(drawing, dict):
+        inner = next((key for key in INNER if isinstance(drawing.get(key), list)), None)
+        if inner is not None:
+            return opened(drawing[inner], where, depth + 1)
+        return _columns(drawing, where), True
+    if not isinstance(drawing, list):
+        raise BadSketch(f"{where}: a drawing that is no list")
+    first = next((stroke for stroke in drawing if stroke), None)
+    if isinstance(first, dict):
+        if isinstance(first.get("x"), list) or any(key in first for key in INNER):
+            return [
+                rows for stroke in drawing for rows in opened(stroke, where, depth + 1)[0]
+            ], True
+        return [_of_points(drawing, where)], True
+    if isinstance(first, list) and any(isinstance(point, dict) for point in first):
+        return [_of_points(stroke, where) for stroke in drawing], True
+    return drawing, False
+
+
+def _columns(drawing: dict[str, Any], where: str) -> list[Any]:
+    """Strokes of an object with lists x, y and perhaps t, of numbers or of one list a stroke."""
+    x, y = drawing.get("x"), drawing.get("y")
+    if not isinstance(x, list) or not isinstance(y, list):
+        has = ", ".join(map(str, list(drawing)[:6])) or "nothing"
+        raise BadSketch(f"{where}: a drawing that is an object with {has}; it needs x and y")
+    t = next((drawing[key] for key in TIMES if isinstance(drawing.get(key), list)), None)
+    if not any(isinstance(part, list) for part in (*x, *y)):
+        return [[x, y] if t is None else [x, y, t]]
+    parts = (x, y) if t is None else (x, y, t)
+    if len({len(part) for part in parts}) > 1:
+        raise BadSketch(f"{where}: x has {len(x)} strokes, and y or t another number")
+    return [list(rows) for rows in zip(*parts, strict=True)]
+
+
+def _of_points(points: Any, where: str) -> Rows:
+    """Rows of a stroke that is a list of objects with x and y."""
+    if not isinstance(points, list) or not all(isinstance(point, dict) for point in points):
+        raise BadSketch(f"{where}: a stroke of objects and of something else")
+    time = next((key for key in TIMES if all(key in point for point in points)), None)
+    keys = ("x", "y") if time is None else ("x", "y", time)
+    return [[point.get(key) for point in points] for key in keys]
+
+
+def rows_of(drawing: list[Any], where: str, *, points: bool) -> list[Rows]:
+    """Every stroke as rows x, y and, if there are times, those; checked. Empty ones are left out.
+
+    Raises:
+        BadSketch: rows that are missing or of different length, or hold other things than numbers.
+    """
+    result = []
+    for k, stroke in enumerate(drawing):
+        here = f"{where}: stroke {k}"
+        if not isinstance(stroke, list) or not all(isinstance(row, list) for row in stroke):
+            raise BadSketch(f"{here} is not a list of rows")
+        if not any(stroke):
+            continue
+        if points and len({len(point) for point in stroke}) > 1:
+            raise BadSketch(f"{here} has points of different length")
+        rows = list(map(list, zip(*stroke, strict=True))) if points else stroke
+        if len(rows) < 2:
+            raise BadSketch(f"{here} has one row; it needs x and y")
+        if any(len(row) != len(rows[0]) for row in rows[:3]):
+            counts = ", ".join(str(len(row)) for row in rows[:3])
+            raise BadSketch(f"{here} has rows of different length: {counts}")
+        for value in (*rows[0], *rows[1]):
+            if type(value) not in (int, float):
+                shown = orjson.dumps(value).decode()[:20]
+                raise BadSketch(f"{here} holds {shown} where a number should be")
+            if not abs(value) < FAR:
+                raise BadSketch(f"{here} holds {value}, which is no place on a canvas")
+        result.append(rows)
+    return _with_times(result)
+
+
+def _with_times(strokes: list[Rows]) -> list[Rows]:
+    """The strokes with their third row, or the fourth where that is time and the third is not."""
+    if all(len(rows) > 3 and len(rows[3]) == len(rows[0]) for rows in strokes):
+        thirds, fourths = ([rows[k] for rows in strokes] for k in (2, 3))
+        if is_time(fourths) and not is_time(thirds):
+            return [[*rows[:2], rows[3]] for rows in strokes]
+    return [rows[:3] for rows in strokes]
