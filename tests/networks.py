@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sketchrnn_cli.inference import request
 from sketchrnn_cli.model.checkpoint import Checkpoint, shapes
 from sketchrnn_cli.model.config import ModelConfig
 
@@ -54,3 +55,9 @@ def random_moves(rng, n_points):
     moves[:, 2] = rng.random(n_points) < 0.2
     moves[-1:, 2] = 1
     return moves
+
+
+def draw(engine, n, *, settings=None, batch_size=512, **given):
+    """So many drawings with what is given of each; see ``request.Request``."""
+    asked = request.Request(n=n, **given)
+    return request.draw(engine, asked, settings, batch_size=batch_size)

@@ -5,12 +5,18 @@ import dataclasses
 import networks
 import numpy as np
 import pytest
+from networks import draw
 
 from sketchrnn_cli.inference import mixture
-from sketchrnn_cli.inference.beginnings import TRUST, Guesses, guess
-from sketchrnn_cli.inference.conditioning import Settings, to_model
-from sketchrnn_cli.inference.engine import Engine, condition, label_rows
-from sketchrnn_cli.inference.sampler import draw
+from sketchrnn_cli.inference.conditioning import (
+    TEMPERING,
+    PrefixPosterior,
+    condition,
+    label_rows,
+    prefix_posterior,
+)
+from sketchrnn_cli.inference.engine import Engine, to_model
+from sketchrnn_cli.inference.settings import Settings
 from sketchrnn_cli.sketches.sketch import to_stroke3
 
 FAR = 3.0  # between the two places where latents lie
@@ -78,7 +84,7 @@ def test_candidates_are_weighed_by_the_likelihood_of_the_beginning():
     moves = networks.random_moves(rng, 9)
     z = rng.normal(size=(5, engine.checkpoint.config.latent_size)).astype("f4")
     labels = np.array([0, 1, 0, 0], "f4")
-    found = guess(engine, moves, z, labels)
+    found = prefix_posterior(engine, moves, z, labels)
     wanted = expected(engine, moves * np.array([20, 20, 1], "f4"), z, "bee")
     np.testing.assert_allclose(found.nats, wanted, rtol=1e-4)
     assert np.ptp(wanted) > 0.1
@@ -87,7 +93,7 @@ def test_candidates_are_weighed_by_the_likelihood_of_the_beginning():
 
 def test_a_latent_is_chosen_as_often_as_it_weighs():
     z = np.arange(3, dtype=np.float32)[:, None]
-    guesses = Guesses(z, np.log([0.2, 0.5, 0.3]) / TRUST - 1e4)
+    guesses = PrefixPosterior(z, np.log([0.2, 0.5, 0.3]) / TEMPERING - 1e4)
     grid = (np.arange(1000) + 0.5) / 1000
     counts = np.bincount([int(guesses.choose(u)[0]) for u in grid])
     assert counts.tolist() == [200, 500, 300]
@@ -117,5 +123,6 @@ def test_the_prior_asks_the_encoder():
     settings = Settings(greedy=True, prior=True, max_points=20)
     (found,) = draw(engine, 1, settings=settings, prefixes=[prefix])
     mu, _ = engine.encode([to_model(prefix, 20.0)])
-    (wanted,) = draw(engine, 1, settings=settings, prefixes=[prefix], z=mu)
+    plain = dataclasses.replace(settings, prior=False)
+    (wanted,) = draw(engine, 1, settings=plain, prefixes=[prefix], z=mu)
     assert [s.tolist() for s in found.strokes] == [s.tolist() for s in wanted.strokes]

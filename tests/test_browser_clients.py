@@ -13,7 +13,8 @@ import outside
 import pytest
 import reference
 
-from sketchrnn_cli.inference.engine import Engine, condition, decoder_input, label_rows
+from sketchrnn_cli.inference.conditioning import condition, label_rows
+from sketchrnn_cli.inference.engine import Engine, decoder_input
 from sketchrnn_cli.model import single_word, sketch_rnn_js
 from sketchrnn_cli.model.load import open_model
 

@@ -14,7 +14,8 @@ import torch
 from typer.testing import CliRunner
 
 from sketchrnn_cli.cli.app import app
-from sketchrnn_cli.inference.engine import Engine, condition
+from sketchrnn_cli.inference.conditioning import condition
+from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.inference.torch_engine import TorchEngine
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import CELLS, ModelConfig

@@ -11,7 +11,7 @@ import pytest
 import safetensors.numpy
 
 from sketchrnn_cli.errors import BadCheckpoint, BadFile
-from sketchrnn_cli.inference import latent_prior, sampler
+from sketchrnn_cli.inference import latent_prior
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.model import checkpoint, tensor_file
 from sketchrnn_cli.model.checkpoint import Checkpoint
@@ -236,7 +236,7 @@ def test_a_wordless_model_has_a_latent_prior_of_one_row(tmp_path):
     checkpoint.save(tmp_path / "m.safetensors", fitted)
     again = checkpoint.load(tmp_path / "m.safetensors")
     assert again.weights["latent.share"].tolist() == [1]
-    assert len(list(sampler.draw(Engine(again), 2))) == 2
+    assert len(list(networks.draw(Engine(again), 2))) == 2
 
 
 def test_a_wordless_model_of_format_version_1_keeps_its_one_gaussian():

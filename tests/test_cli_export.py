@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from sketchrnn_cli.cli.app import app
-from sketchrnn_cli.inference.engine import Engine, condition, label_rows
+from sketchrnn_cli.inference.conditioning import condition, label_rows
+from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.load import open_model
 from sketchrnn_cli.sketches.preparation import Preparation

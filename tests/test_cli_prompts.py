@@ -13,9 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from sketchrnn_cli.cli.app import app
-from sketchrnn_cli.inference import sampler
-from sketchrnn_cli.inference.conditioning import Settings
 from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.settings import Settings
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches.formats import latents
 from sketchrnn_cli.sketches.preparation import Preparation
@@ -99,7 +98,7 @@ def test_a_prompt_says_what_and_how_many(models, kind, prompt, wanted):
 def test_a_drawing_of_a_word_is_that_of_the_sampler(models):
     found = drawings("pig", "-n", 2, "--model", models.told, "--seed", 5)
     settings = Settings(seed=5, max_points=15)
-    wanted = sampler.draw(Engine(told()), 2, settings=settings, words=["pig"] * 2)
+    wanted = networks.draw(Engine(told()), 2, settings=settings, words=["pig"] * 2)
     for record, sketch in zip(found, wanted, strict=True):
         xs = [x for stroke in record["drawing"] for x in stroke[0]]
         np.testing.assert_allclose(xs, sketch.points()[:, 0], atol=0.01)

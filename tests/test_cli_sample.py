@@ -21,9 +21,10 @@ from sketchrnn_cli.cli import sample as command
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.inference import conditioning as plan
-from sketchrnn_cli.inference import prompt, sampler
+from sketchrnn_cli.inference import sampler
 from sketchrnn_cli.inference.engine import Engine
-from sketchrnn_cli.inference.latents import slerp
+from sketchrnn_cli.inference.interpolation import slerp
+from sketchrnn_cli.inference.settings import COUNT, FRAMES, GUIDANCE, RANGES, Settings
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches.formats import latents, read_sketches
 from sketchrnn_cli.sketches.preparation import Preparation
@@ -146,7 +147,7 @@ def test_a_few_drawings_are_drawn_by_one_thread(models, monkeypatch, arguments, 
 
 
 def test_scores_are_kept_only_when_asked_for(models):
-    sketches = list(sampler.draw(Engine(checkpoint.load(models.run)), 3))
+    sketches = list(networks.draw(Engine(checkpoint.load(models.run)), 3))
     for asked in (False, True):
         tally = command._Tally(iter(sketches), keep_scores=asked)
         assert list(tally) == sketches
@@ -297,7 +298,7 @@ def test_wrong_usage_is_exit_2(models):
 
 
 def test_help_names_the_real_defaults():
-    settings, (low, high) = plan.Settings(), plan.TEMPERATURES
+    settings, (low, high) = Settings(), RANGES["temperature"]
     parameters = inspect.signature(command.sample, eval_str=True).parameters
 
     def text(name):
@@ -306,9 +307,9 @@ def test_help_names_the_real_defaults():
     assert f"[default: {settings.temperature:g}]" in text("temp")
     assert f"{low:g}-{high:g}" in text("temp")
     assert f"[default: {settings.max_points}]" in text("max_points")
-    assert f"[default: {prompt.COUNT}, or 1" in text("count")
-    assert f"[default: {prompt.FRAMES}]" in text("frames")
-    assert f"[default: {plan.GUIDANCE:g}; 1 with" in text("guidance")
+    assert f"[default: {COUNT}, or 1" in text("count")
+    assert f"[default: {FRAMES}]" in text("frames")
+    assert f"[default: {GUIDANCE:g}; 1 with" in text("guidance")
     assert parameters["seed"].default == settings.seed
 
 
@@ -383,13 +384,13 @@ def told(tmp_path_factory):
 
 def test_several_temperatures_draw_the_same_latents_each(told, monkeypatch):
     seen = []
-    inner = plan.Plan.latents
+    inner = plan.Conditioning.latents
 
     def latents_of(self, *arguments):
         seen.append(inner(self, *arguments))
         return seen[-1]
 
-    monkeypatch.setattr(plan.Plan, "latents", latents_of)
+    monkeypatch.setattr(plan.Conditioning, "latents", latents_of)
     records = drawings(run("cat", "--model", told, "-n", 3, "--temp", "0.2,1,0.4", *SHORT))
     assert [r["temperature"] for r in records] == [0.2] * 3 + [1] * 3 + [0.4] * 3
     assert [r["number"] for r in records] == [0, 1, 2] * 3
@@ -460,9 +461,9 @@ def test_a_grid_between_latents_goes_around_the_origin(models, tmp_path, monkeyp
     with path.open("wb") as stream:
         latents.write_npz(stream, latents.Latents(z))
     seen = []
-    inner = plan.Plan.latents
+    inner = plan.Conditioning.latents
     monkeypatch.setattr(
-        plan.Plan, "latents", lambda self, *a: seen.append(inner(self, *a)) or seen[-1]
+        plan.Conditioning, "latents", lambda self, *a: seen.append(inner(self, *a)) or seen[-1]
     )
     arguments = ("--model", models.run, "--latents", path, *SHORT)
     records = drawings(run(*arguments, "--interpolate", "3x3"))

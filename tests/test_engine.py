@@ -7,6 +7,7 @@ import reference
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference import engine as engines
+from sketchrnn_cli.inference.conditioning import condition, label_rows
 from sketchrnn_cli.inference.devices import open_engine
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.inference.torch_engine import TorchEngine, pick_device
@@ -114,7 +115,7 @@ def test_old_browser_models_squash_their_latents():
     z = np.linspace(-2, 2, 8, dtype="f4")[None]
     for make in (Engine, lambda c: TorchEngine(c, "cpu")):
         inputs = [engines.decoder_input(moves)]
-        squashed = make(old).unroll(inputs, engines.condition(old, 1, z=z))[0]
+        squashed = make(old).unroll(inputs, condition(old, 1, z=z))[0]
         np.testing.assert_allclose(squashed, make(new).unroll(inputs, np.tanh(z))[0], atol=1e-6)
         assert np.abs(squashed - make(new).unroll(inputs, z)[0]).max() > 1e-3
 
@@ -128,26 +129,26 @@ def test_latents_that_do_not_fit_are_a_fault(make):
         make(networks.tiny()).memory(1).start(np.arange(1), None)
     for network in (networks.tiny(), networks.tiny(n_words=1)):
         with pytest.raises(BadConfig, match="7 numbers wide, and this model's 8"):
-            engines.condition(network, 1, z=np.zeros((1, 7), np.float32))
+            condition(network, 1, z=np.zeros((1, 7), np.float32))
         with pytest.raises(BadConfig, match="none were given"):
-            engines.condition(network, 1)
+            condition(network, 1)
     with pytest.raises(BadCheckpoint, match="decoder-only"):
-        engines.condition(networks.tiny(encoder=False), 1, z=np.zeros((1, 8), np.float32))
+        condition(networks.tiny(encoder=False), 1, z=np.zeros((1, 8), np.float32))
 
 
 def test_a_decoder_hears_its_latent_and_then_the_shares_of_its_words():
     network = networks.tiny(n_words=2, words=("ant", "bee"))
     table = network.weights["decoder.words"]
     z = np.random.default_rng(13).normal(size=(3, 8)).astype("f4")
-    labels = engines.label_rows(network, ["_BEE", None, "dragon"])
-    heard = engines.condition(network, 3, z=z, labels=labels)
+    labels = label_rows(network, ["_BEE", None, "dragon"])
+    heard = condition(network, 3, z=z, labels=labels)
     np.testing.assert_array_equal(heard[:, :8], z)
     np.testing.assert_array_equal(heard[:, 8:], table[[1, 2, 2]])
-    np.testing.assert_array_equal(engines.condition(network, 3, z=z)[:, 8:], table[[2, 2, 2]])
-    between = engines.condition(network, 1, z=z[:1], labels=np.array([[0.25, 0.75, 0]], "f4"))
+    np.testing.assert_array_equal(condition(network, 3, z=z)[:, 8:], table[[2, 2, 2]])
+    between = condition(network, 1, z=z[:1], labels=np.array([[0.25, 0.75, 0]], "f4"))
     np.testing.assert_allclose(between[0, 8:], 0.25 * table[0] + 0.75 * table[1], atol=1e-6)
-    assert engines.label_rows(networks.tiny(), ["blob"]) is None
-    assert engines.condition(networks.tiny(encoder=False), 4) is None
+    assert label_rows(networks.tiny(), ["blob"]) is None
+    assert condition(networks.tiny(encoder=False), 4) is None
 
 
 def test_a_device_that_is_not_there_says_what_is():

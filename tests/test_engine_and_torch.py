@@ -6,7 +6,8 @@ import pytest
 import reference
 import torch
 
-from sketchrnn_cli.inference.engine import Engine, condition, label_rows
+from sketchrnn_cli.inference.conditioning import condition, label_rows
+from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.inference.score import log_likelihood
 from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
 from sketchrnn_cli.model.load import open_model

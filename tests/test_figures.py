@@ -24,8 +24,7 @@ from sketchrnn_cli.drawing.plots import latents as latent_map
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import mixture, projection, score
 from sketchrnn_cli.inference import predictions as expectations
-from sketchrnn_cli.inference.conditioning import to_model
-from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.engine import Engine, to_model
 from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
 
 LONG = "a word so long that no picture on any paper has enough room for it"

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sketchrnn_cli.inference import latents
-from sketchrnn_cli.inference.latents import lerp, slerp
+from sketchrnn_cli.inference.interpolation import lerp, path, slerp
 
 fractions = st.floats(0, 1)
 numbers = st.floats(-10, 10).map(lambda v: round(v, 3))
@@ -54,7 +53,7 @@ def test_parallel_and_zero_latents_are_joined_straight():
 
 def test_a_path_meets_every_latent():
     z = np.random.default_rng(1).normal(size=(3, 6)).astype("f4")
-    frames = latents.path(z, 4)
+    frames = path(z, 4, slerp)
     assert frames.shape == (9, 6)
     np.testing.assert_allclose(frames[::4], z, atol=1e-6)
-    assert latents.path(z[:1], 4).shape == (1, 6)
+    assert path(z[:1], 4, slerp).shape == (1, 6)

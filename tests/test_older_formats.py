@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import networks
 import numpy as np
 import pytest
 import torch
@@ -12,9 +13,9 @@ from typer.testing import CliRunner
 
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.errors import BadCheckpoint, BadFile
-from sketchrnn_cli.inference import sampler, score
-from sketchrnn_cli.inference.conditioning import Settings
+from sketchrnn_cli.inference import score
 from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.settings import Settings
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.sketches.corpus import Corpus
@@ -61,7 +62,7 @@ def test_an_older_model_gives_the_likelihoods_it_gave(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_an_older_model_draws(name):
-    sketches = list(sampler.draw(Engine(checkpoint.load(OLDER / name)), 3, settings=Settings()))
+    sketches = list(networks.draw(Engine(checkpoint.load(OLDER / name)), 3, settings=Settings()))
     assert len(sketches) == 3
 
 

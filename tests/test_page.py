@@ -17,9 +17,10 @@ from sketchrnn_cli import pretrained
 from sketchrnn_cli.drawing.page import to_html
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import mixture
-from sketchrnn_cli.inference.conditioning import GUIDANCE
-from sketchrnn_cli.inference.engine import Engine, condition
+from sketchrnn_cli.inference.conditioning import condition
+from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.inference.page_model import page_model
+from sketchrnn_cli.inference.settings import GUIDANCE
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches.block import from_sketches
 from sketchrnn_cli.sketches.build import BuildOptions, build

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import prompt as module
-from sketchrnn_cli.inference.prompt import MAX_CHARACTERS, MAX_COUNT, Prompt, Thing, Way, parse
+from sketchrnn_cli.inference.prompt import (
+    MAX_CHARACTERS,
+    MAX_COUNT,
+    Interpolation,
+    Item,
+    Prompt,
+    parse,
+)
 from sketchrnn_cli.sketches.words import fold, forms
 
 WORDS = [
@@ -23,19 +30,19 @@ WORDS = [
 ]  # fmt: skip
 
 
-def thing(*labels, count=None):
-    return Thing(tuple((label, 1 / len(labels)) for label in labels), count)
+def item(*labels, count=None):
+    return Item(tuple((label, 1 / len(labels)) for label in labels), count)
 
 
-def way(*labels, count=None):
-    return Way(tuple(thing(label) for label in labels), count)
+def interpolation(*labels, count=None):
+    return Interpolation(tuple(item(label) for label in labels), count)
 
 
-def things(text, words=WORDS):
+def items(text, words=WORDS):
     """What a prompt asks for where no word of it is ignored."""
     found = parse(text, words)
     assert found.ignored == ()
-    return list(found.things)
+    return list(found.items)
 
 
 def fault(text, words=WORDS, **options):
@@ -53,8 +60,8 @@ def fault(text, words=WORDS, **options):
 def test_a_word_in_every_form_is_itself(label):
     for form in forms(label):
         for text in (form, form.upper(), form.title(), form.replace(" ", "-"), f" {form}\n"):
-            assert things(text) == [thing(label)]
-            assert things(text.replace(" ", "_")) == [thing(label)]
+            assert items(text) == [item(label)]
+            assert items(text.replace(" ", "_")) == [item(label)]
 
 
 @pytest.mark.parametrize(
@@ -67,13 +74,13 @@ def test_a_word_in_every_form_is_itself(label):
     ],
 )  # fmt: skip
 def test_politeness_articles_and_marks_mean_nothing(text):
-    assert things(text) == [thing("cat")]
+    assert items(text) == [item("cat")]
 
 
 def test_the_longest_label_wins():
     words = ["alarm", "clock", "alarm clock", "cream"]
-    assert things("alarm-clocks", words) == [thing("alarm clock")]
-    assert things("clock alarm", words) == [thing("clock"), thing("alarm")]
+    assert items("alarm-clocks", words) == [item("alarm clock")]
+    assert items("clock alarm", words) == [item("clock"), item("alarm")]
 
 
 @pytest.mark.parametrize(
@@ -84,20 +91,20 @@ def test_the_longest_label_wins():
 )  # fmt: skip
 def test_labels_come_before_everything_else(label):
     words = [*WORDS, label]
-    assert things(label, words) == [thing(label)]
-    assert things(f"dog, {label}; {label.upper()}", words) == [
-        thing("dog"), thing(label), thing(label)
+    assert items(label, words) == [item(label)]
+    assert items(f"dog, {label}; {label.upper()}", words) == [
+        item("dog"), item(label), item(label)
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", [["mice", "mouse"], ["mouse", "mice"]])
 def test_an_exact_label_beats_a_derived_form(words):
-    assert things("mice, mouse", words) == [thing("mice"), thing("mouse")]
+    assert items("mice, mouse", words) == [item("mice"), item("mouse")]
 
 
 def test_of_labels_that_fold_alike_the_spelling_decides_and_then_the_order():
     words = ["Cat", "cat"]
-    assert things("cat, Cat, CAT", words) == [thing("cat"), thing("Cat"), thing("Cat")]
+    assert items("cat, Cat, CAT", words) == [item("cat"), item("Cat"), item("Cat")]
 
 
 @pytest.mark.parametrize(
@@ -110,11 +117,11 @@ def test_of_labels_that_fold_alike_the_spelling_decides_and_then_the_order():
     ],
 )  # fmt: skip
 def test_synonyms(text, label):
-    assert things(text) == [thing(label)]
+    assert items(text) == [item(label)]
 
 
 def test_a_synonym_that_is_a_label_is_that_label():
-    assert things("cups, kitty", [*WORDS, "cup", "kitty"]) == [thing("cup"), thing("kitty")]
+    assert items("cups, kitty", [*WORDS, "cup", "kitty"]) == [item("cup"), item("kitty")]
 
 
 def test_a_synonym_needs_its_target_among_the_words():
@@ -122,15 +129,15 @@ def test_a_synonym_needs_its_target_among_the_words():
 
 
 def test_the_first_of_two_targets_has_the_synonym():
-    assert things("phone", ["telephone", "cell phone"]) == [thing("cell phone")]
-    assert things("phone", ["telephone"]) == [thing("telephone")]
+    assert items("phone", ["telephone", "cell phone"]) == [item("cell phone")]
+    assert items("phone", ["telephone"]) == [item("telephone")]
 
 
 def test_every_synonym_is_folded_and_none_is_a_target_of_its_own():
     for label, others in module._SYNONYMS.items():
         assert label not in others
         for other in others:
-            assert parse(other, [label]).things == (thing(label),)
+            assert parse(other, [label]).items == (item(label),)
 
 
 # Counts
@@ -147,24 +154,24 @@ def test_every_synonym_is_folded_and_none_is_a_target_of_its_own():
     ],
 )  # fmt: skip
 def test_counts(text, count):
-    assert things(text) == [thing("owl", count=count)]
+    assert items(text) == [item("owl", count=count)]
 
 
 def test_a_count_belongs_to_the_word_after_it():
-    assert things("two cats and a dog") == [thing("cat", count=2), thing("dog")]
-    assert things("cat 2 dogs") == [thing("cat"), thing("dog", count=2)]
+    assert items("two cats and a dog") == [item("cat", count=2), item("dog")]
+    assert items("cat 2 dogs") == [item("cat"), item("dog", count=2)]
 
 
 def test_a_count_reaches_over_an_ignored_word():
     found = parse("three happy cats", WORDS)
-    assert found == Prompt((thing("cat", count=3),), ("happy",))
+    assert found == Prompt((item("cat", count=3),), ("happy",))
 
 
 def test_a_pair_of_scissors_is_one_drawing():
     words = ["scissors", "sock"]
-    assert things("a pair of scissors", words) == [thing("scissors", count=1)]
-    assert things("two pairs of scissors", words) == [thing("scissors", count=2)]
-    assert things("two pairs of socks", words) == [thing("sock", count=4)]
+    assert items("a pair of scissors", words) == [item("scissors", count=1)]
+    assert items("two pairs of scissors", words) == [item("scissors", count=2)]
+    assert items("two pairs of socks", words) == [item("sock", count=4)]
 
 
 @pytest.mark.parametrize(
@@ -198,11 +205,11 @@ def test_what_is_ruled_out_is_not_drawn(text):
                 "、", " / ", ". ", "\u2028", " - ", ",,;"],
 )  # fmt: skip
 def test_lists(between):
-    assert things(f"cat{between}ice cream") == [thing("cat"), thing("ice cream")]
+    assert items(f"cat{between}ice cream") == [item("cat"), item("ice cream")]
 
 
 def test_a_list_keeps_order_and_repetition():
-    assert things("dog cat dog") == [thing("dog"), thing("cat"), thing("dog")]
+    assert items("dog cat dog") == [item("dog"), item("cat"), item("dog")]
 
 
 @pytest.mark.parametrize(
@@ -220,7 +227,7 @@ def test_a_list_keeps_order_and_repetition():
     ],
 )
 def test_mixtures(text, parts):
-    [found] = things(text)
+    [found] = items(text)
     assert found.count is None
     assert [label for label, _ in found.parts] == list(parts)
     for label, weight in found.parts:
@@ -228,11 +235,11 @@ def test_mixtures(text, parts):
 
 
 def test_a_count_before_a_mixture_counts_the_whole():
-    assert things("3 cat:0.5 + bird:0.5") == [thing("cat", "bird", count=3)]
+    assert items("3 cat:0.5 + bird:0.5") == [item("cat", "bird", count=3)]
 
 
 def test_a_weight_after_a_label_that_is_a_digit():
-    assert things("1:0.5 + 2:0.5", ["1", "2", "0"]) == [thing("1", "2")]
+    assert items("1:0.5 + 2:0.5", ["1", "2", "0"]) == [item("1", "2")]
 
 
 @pytest.mark.parametrize(
@@ -248,17 +255,17 @@ def test_ways(arrow):
     if "\n" in arrow:
         assert '"->" needs a word' in fault(f"cat{arrow}pig")
     else:
-        assert things(f"cat{arrow}pig") == [way("cat", "pig")]
+        assert items(f"cat{arrow}pig") == [interpolation("cat", "pig")]
 
 
 def test_a_longer_way_with_a_count_and_a_mixture():
-    [found] = things("4 cats -> pig + dog -> owl")
-    assert found == Way((thing("cat"), thing("pig", "dog"), thing("owl")), 4)
+    [found] = items("4 cats -> pig + dog -> owl")
+    assert found == Interpolation((item("cat"), item("pig", "dog"), item("owl")), 4)
 
 
 def test_a_way_takes_one_thing_from_each_side():
-    assert things("cat, dog -> pig, owl") == [thing("cat"), way("dog", "pig"), thing("owl")]
-    assert things("cat dog -> pig owl") == [thing("cat"), way("dog", "pig"), thing("owl")]
+    assert items("cat, dog -> pig, owl") == [item("cat"), interpolation("dog", "pig"), item("owl")]
+    assert items("cat dog -> pig owl") == [item("cat"), interpolation("dog", "pig"), item("owl")]
 
 
 @pytest.mark.parametrize(
@@ -307,7 +314,7 @@ def test_strict_names_the_ignored_word():
 
 
 def test_strict_takes_what_is_known():
-    assert parse("draw three cats, please", WORDS, strict=True).things == (thing("cat", count=3),)
+    assert parse("draw three cats, please", WORDS, strict=True).items == (item("cat", count=3),)
 
 
 @pytest.mark.parametrize(
@@ -339,13 +346,13 @@ def test_a_model_without_words():
 
 
 def test_a_prompt_that_is_too_long():
-    assert things("cat" + " " * (MAX_CHARACTERS - 3)) == [thing("cat")]
+    assert items("cat" + " " * (MAX_CHARACTERS - 3)) == [item("cat")]
     assert "2,001 characters" in fault("cat" + " " * (MAX_CHARACTERS - 2))
     assert "36,000 characters" in fault("\ufdfa" * MAX_CHARACTERS)
 
 
 def test_too_many_things():
-    assert len(things("😺" * 1000, ["😺"])) == 1000
+    assert len(items("😺" * 1000, ["😺"])) == 1000
     assert "names 1,001 things" in fault("😺" * 1001, ["😺"])
 
 
@@ -376,12 +383,14 @@ def outcome(text, words, *, strict=False):
 def is_sound(found, words):
     if isinstance(found, str):
         return len(found.splitlines()) == 1 and found.isprintable() and len(found) < 400
-    every = [s for t in found.things for s in (t.stops if isinstance(t, Way) else (t,))]
+    every = [s for t in found.items for s in (t.stops if isinstance(t, Interpolation) else (t,))]
     return (
-        len(found.things) > 0
-        and all(1 <= t.count <= MAX_COUNT for t in found.things if t.count is not None)
-        and all(len(t.stops) > 1 for t in found.things if isinstance(t, Way))
-        and all(s.count is None for t in found.things if isinstance(t, Way) for s in t.stops)
+        len(found.items) > 0
+        and all(1 <= t.count <= MAX_COUNT for t in found.items if t.count is not None)
+        and all(len(t.stops) > 1 for t in found.items if isinstance(t, Interpolation))
+        and all(
+            s.count is None for t in found.items if isinstance(t, Interpolation) for s in t.stops
+        )
         and all(math.isclose(sum(w for _, w in s.parts), 1) for s in every)
         and all(label in words and weight > 0 for s in every for label, weight in s.parts)
         and all(word and word.isprintable() for word in found.ignored)
@@ -403,7 +412,7 @@ def test_any_text_and_any_words(text, words):
 
 def test_the_check_of_outcomes_can_fail():
     assert not is_sound("two\nlines", WORDS)
-    assert not is_sound(Prompt((thing("zebra"),), ()), WORDS)
+    assert not is_sound(Prompt((item("zebra"),), ()), WORDS)
     assert not is_sound(Prompt((), ()), WORDS)
 
 
@@ -411,7 +420,7 @@ def test_the_check_of_outcomes_can_fail():
 def test_any_label_is_itself_as_spelled(words, data):
     label = data.draw(st.sampled_from(words))
     assume(fold(label) and len(label.splitlines()) == 1)
-    [found] = things(label, words)
+    [found] = items(label, words)
     [(drawn, _)] = found.parts
     assert fold(drawn) == fold(label)
 

@@ -10,14 +10,16 @@ import networks
 import numpy as np
 import pytest
 import reference
+from networks import draw
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference import conditioning as plan
 from sketchrnn_cli.inference import sampler
-from sketchrnn_cli.inference.conditioning import GUIDANCE, Settings, random_numbers, to_model
-from sketchrnn_cli.inference.engine import Engine
-from sketchrnn_cli.inference.sampler import Chooser, draw
+from sketchrnn_cli.inference.conditioning import random_numbers
+from sketchrnn_cli.inference.engine import Engine, to_model
+from sketchrnn_cli.inference.sampler import Chooser
 from sketchrnn_cli.inference.score import log_likelihood
+from sketchrnn_cli.inference.settings import GUIDANCE, Settings
 from sketchrnn_cli.inference.torch_engine import TorchEngine
 from sketchrnn_cli.sketches.sketch import to_stroke3
 
@@ -209,11 +211,11 @@ def test_best_of_keeps_the_likeliest_a_prediction_that_ended(engine):
         return sketch.extras["finished"], each
 
     first = list(draw(engine, 10, settings=WARM))
-    best = list(draw(engine, 10, settings=WARM, best_of=8))
+    best = list(draw(engine, 10, settings=dataclasses.replace(WARM, best_of=8)))
     assert len(best) == 10
     assert all(rank(b) >= rank(a) for a, b in zip(first, best, strict=True))
     assert sum(rank(b) > rank(a) for a, b in zip(first, best, strict=True)) > 5
-    (alone,) = draw(engine, 1, settings=WARM, best_of=8, numbers=[4])
+    (alone,) = draw(engine, 1, settings=dataclasses.replace(WARM, best_of=8), numbers=[4])
     assert_same(best[4], alone)
 
 
@@ -294,7 +296,7 @@ def test_latents_that_do_not_fit_are_a_fault_before_anything_is_drawn():
         draw(Engine(networks.tiny(encoder=False)), 2, z=z)
     with pytest.raises(BadConfig, match="wide"):
         draw(Engine(networks.tiny()), 2, z=z[:, :5])
-    with pytest.raises(BadConfig, match="for 3 sketches"):
+    with pytest.raises(BadConfig, match="for 3 drawings"):
         draw(Engine(networks.tiny()), 3, z=z)
 
 
@@ -334,6 +336,7 @@ def test_latents_come_from_where_the_words_lie_unless_the_prior_is_asked_for():
         [random_numbers(2, k).standard_normal(size, dtype=np.float32) for k in range(n)]
     )
     by_word = list(draw(engine, n, settings=settings))
+    plain = dataclasses.replace(settings, latent_temperature=None)
     draws = [random_numbers(2, k, choice=1).random() for k in range(n)]
     chosen = [0 if number < 0.2 else 2 for number in draws]
     counts = np.bincount(chosen, minlength=3)
@@ -343,11 +346,10 @@ def test_latents_come_from_where_the_words_lie_unless_the_prior_is_asked_for():
     assert 30 < sum(second) < 55
     z = fitted["latent.mean"][chosen, np.array(second, int)]
     z = z + np.einsum("nij,nj->ni", fitted["latent.scale"][chosen], normal)
-    for a, b in zip(by_word, draw(engine, n, settings=settings, z=z), strict=True):
+    for a, b in zip(by_word, draw(engine, n, settings=plain, z=z), strict=True):
         np.testing.assert_allclose(a.points(), b.points(), atol=0.02)
-    asked = dataclasses.replace(settings, prior=True)
-    plain = list(draw(engine, n, settings=asked))
-    for a, b in zip(plain, draw(engine, n, settings=asked, z=normal), strict=True):
+    sampled = draw(engine, n, settings=dataclasses.replace(plain, prior=True))
+    for a, b in zip(sampled, draw(engine, n, settings=plain, z=normal), strict=True):
         np.testing.assert_allclose(a.points(), b.points(), atol=0.02)
 
 
@@ -418,7 +420,8 @@ def test_between_two_words_latents_lie_between_theirs():
         for word in (0, 2)
     ]
     z = np.stack([(1 - t) * ends[0] + t * ends[1] for t in np.linspace(0, 1, 5)]).astype("f4")
-    again = draw(Engine(model), 5, settings=settings, labels=labels, z=z, numbers=[7] * 5)
+    plain = dataclasses.replace(settings, latent_temperature=None)
+    again = draw(Engine(model), 5, settings=plain, labels=labels, z=z, numbers=[7] * 5)
     for a, b in zip(drawn, again, strict=True):
         np.testing.assert_allclose(a.points(), b.points(), atol=0.02)
 
@@ -428,7 +431,8 @@ def test_the_most_likely_latent_is_the_mean_of_the_heaviest_component():
     settings = Settings(seed=4, max_points=20, most_likely=True, guidance=1)
     drawn = list(draw(Engine(model), 2, settings=settings, words=["ant", "bee"]))
     z = model.weights["latent.mean"][[0, 1], [1, 0]]
-    again = list(draw(Engine(model), 2, settings=settings, words=["ant", "bee"], z=z))
+    plain = dataclasses.replace(settings, most_likely=False)
+    again = list(draw(Engine(model), 2, settings=plain, words=["ant", "bee"], z=z))
     assert lines(drawn) == lines(again)
 
 

@@ -174,8 +174,10 @@ def test_a_split_that_is_empty_or_unknown_is_a_fault():
 
 def test_golden_weights_like_their_own_drawings_best(shared_data):
     """Google's three decoders each find their own drawings likelier than the others do."""
-    from sketchrnn_cli.inference.conditioning import Settings, to_model
-    from sketchrnn_cli.inference.sampler import draw
+    from networks import draw
+
+    from sketchrnn_cli.inference.engine import to_model
+    from sketchrnn_cli.inference.settings import Settings
     from sketchrnn_cli.sketches.sketch import to_stroke3
 
     engines = [

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from sketchrnn_cli.errors import BadCheckpoint
-from sketchrnn_cli.inference.conditioning import Plan, Settings
-from sketchrnn_cli.inference.engine import Engine, condition, decoder_input, label_rows
+from sketchrnn_cli.inference.conditioning import Conditioning, condition, label_rows
+from sketchrnn_cli.inference.engine import Engine, decoder_input
+from sketchrnn_cli.inference.settings import Settings
 from sketchrnn_cli.model import checkpoint, single_word
 
 WORDS = ("ant", "bee", "cow")
@@ -39,8 +40,7 @@ def test_it_expects_what_the_model_expects_that_is_told_the_word(encoder, start,
     made = single_word.of(model, word, guidance=guidance)
     moves = networks.random_moves(np.random.default_rng(0), 11)
     z = np.random.default_rng(1).normal(size=(1, 8)).astype("f4") if encoder else None
-    plan = Plan(network=Engine(model), settings=Settings(guidance=guidance), mu=z, sigma=None,
-                prefixes=None, words=None, labels=None, numbers=None, best_of=1)  # fmt: skip
+    plan = Conditioning(network=Engine(model), settings=Settings(guidance=guidance), mu=z)
     wanted = outputs(model, moves, z, plan.guided(label_rows(model, [word])))
     if not encoder and start == "own":
         z = np.full((1, 1), 3, np.float32)  # of which the decoder hears nothing

@@ -12,7 +12,8 @@ import reference
 from hypothesis import strategies
 
 from sketchrnn_cli.errors import BadCheckpoint, BadFile
-from sketchrnn_cli.inference.engine import Engine, condition, decoder_input
+from sketchrnn_cli.inference.conditioning import condition
+from sketchrnn_cli.inference.engine import Engine, decoder_input
 from sketchrnn_cli.model.load import open_model
 from sketchrnn_cli.model.sketch_rnn_js import LARGEST, STEP, file_of, load
 
@@ -185,8 +186,9 @@ def test_a_truncated_download_says_so(shared_data):
 
 @pytest.mark.parametrize(("word", "scale"), [("bird", 71.3754), ("bear", 62.4323)])
 def test_googles_decoders_load_and_end_their_drawings(shared_data, word, scale):
-    from sketchrnn_cli.inference.conditioning import Settings
-    from sketchrnn_cli.inference.sampler import draw
+    from networks import draw
+
+    from sketchrnn_cli.inference.settings import Settings
 
     model = open_model(shared_data / "sketch-rnn-js" / f"{word}.gen.json")
     assert (model.words, model.scale_factor) == ((word,), scale)

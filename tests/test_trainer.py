@@ -10,8 +10,7 @@ from trainers import CPU, QUICK, SMALL, corpus_in, resumed, trainer_of
 
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import score
-from sketchrnn_cli.inference.conditioning import to_model
-from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.engine import Engine, to_model
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.training import latents, loop
 from sketchrnn_cli.training.config import (

@@ -217,7 +217,7 @@ def _of_some_length(
     Raises:
         BadSketch: one that would take the model minutes, unless these are skipped.
     """
-    from sketchrnn_cli.inference.conditioning import MAX_POINTS
+    from sketchrnn_cli.inference.settings import MAX_POINTS
     from sketchrnn_cli.sketches.preparation import prepare_like
     from sketchrnn_cli.sketches.sketch import to_stroke3
 
@@ -235,7 +235,7 @@ def _of_some_length(
 
 def _encode(network: Network, sketches: Iterator[tuple[Sketch, Array]], size: int) -> Encoded:
     """Every drawing with its mean and sigma, (Z,) each."""
-    from sketchrnn_cli.inference.conditioning import to_model
+    from sketchrnn_cli.inference.engine import to_model
 
     scale = network.checkpoint.scale_factor
     while batch := list(islice(sketches, size)):

@@ -179,10 +179,10 @@ def _word(found: Checkpoint, name: str, word: str | None) -> str | None:
     from sketchrnn_cli.inference import prompt
 
     try:
-        things = prompt.parse(word, found.words, strict=True).things
+        things = prompt.parse(word, found.words, strict=True).items
     except BadConfig as error:
         raise BadConfig(f"--word: {error}") from None
-    labels = [thing.parts for thing in things if isinstance(thing, prompt.Thing)]
+    labels = [thing.parts for thing in things if isinstance(thing, prompt.Item)]
     if len(things) > 1 or len(labels) != 1 or len(labels[0]) > 1:
         raise BadConfig(f"--word {visible(word)!r}: name one word, as in --word cat")
     return labels[0][0][0]

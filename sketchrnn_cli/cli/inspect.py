@@ -225,7 +225,7 @@ def inspect(
                 doing = "scoring" if score else "reading"
                 passing = terminal.track(passing, what=doing)
             if score:
-                from sketchrnn_cli.inference.ranking import worst_first
+                from sketchrnn_cli.inference.score import worst_first
 
                 facts["scores"], examples = worst_first(network, passing, n_shown)
                 lines += inspect_text.scores(facts["scores"])
@@ -245,11 +245,11 @@ def inspect(
         facts, examples = _data_facts(thing, n_shown if shows else 0, seed)
         lines = inspect_text.drawings(facts)
     if is_model and shows and not score:
-        from sketchrnn_cli.inference import sampler
-        from sketchrnn_cli.inference.conditioning import Settings
+        from sketchrnn_cli.inference import request
+        from sketchrnn_cli.inference.settings import Settings
 
         settings = Settings(seed=seed)
-        examples = sampler.draw(network, n_shown, settings=settings)
+        examples = request.draw(network, request.unconditional(n_shown), settings)
 
     if plot is not None and score:
         inspect_pictures.draw_histogram(plot, facts["scores"], list(examples))
@@ -441,7 +441,7 @@ def _scorable(drawings: Iterable[tuple[int, Sketch]], source: str) -> Iterator[t
     Raises:
         BadSketch: one that would take the model minutes.
     """
-    from sketchrnn_cli.inference.conditioning import MAX_POINTS
+    from sketchrnn_cli.inference.settings import MAX_POINTS
 
     for index, sketch in drawings:
         if sketch.n_points > MAX_POINTS:

@@ -149,14 +149,14 @@ def gather(wanted: Wanted, count: int | None, seed: int) -> Gathered:
 
 def own(network: Network, wanted: Wanted, count: int | None, seed: int) -> Gathered:
     """The same of drawings by the model itself, from where its latents lie."""
-    from sketchrnn_cli.inference import request as wish
-    from sketchrnn_cli.inference.conditioning import Settings
+    from sketchrnn_cli.inference import request
+    from sketchrnn_cli.inference.settings import Settings
 
     gathered = gather(wanted, count, seed)
     if wanted.densities is not None:
         number = wanted.drawing or 0
-        asked = wish.of_anything(1, first=number)
-        (sketch,) = wish.grant(network, asked, Settings(seed=seed), best_of=1)
+        asked = request.unconditional(1, first=number)
+        (sketch,) = request.draw(network, asked, Settings(seed=seed))
         gathered.one = number, sketch
     return gathered
 
@@ -174,7 +174,7 @@ def draw_map(network: Network, wanted: Wanted, gathered: Gathered, seed: int) ->
 
     from sketchrnn_cli.drawing.plots import latents as latent_map
     from sketchrnn_cli.inference import projection
-    from sketchrnn_cli.inference.conditioning import to_model
+    from sketchrnn_cli.inference.engine import to_model
     from sketchrnn_cli.sketches.sketch import to_stroke3
 
     path, method = str(wanted.map), wanted.projection or projection.METHODS[0]
@@ -200,14 +200,13 @@ def draw_map(network: Network, wanted: Wanted, gathered: Gathered, seed: int) ->
 
 def _own_latents(network: Network, n: int, seed: int) -> tuple[list[Sketch], Any]:
     """Drawings by a model at the latents it would draw from, as widely as they lie."""
-    from sketchrnn_cli.inference import interpolation
-    from sketchrnn_cli.inference import request as wish
-    from sketchrnn_cli.inference.conditioning import Settings
+    from sketchrnn_cli.inference import request
+    from sketchrnn_cli.inference.settings import Settings
 
     settings = Settings(seed=seed, latent_temperature=1.0)
-    asked = wish.of_anything(min(n, SAMPLES))
-    asked, settings = interpolation.latents_of(network, asked, settings)
-    return list(wish.grant(network, asked, settings, best_of=1)), asked.z
+    asked = request.unconditional(min(n, SAMPLES))
+    asked, settings = request.with_latents(network, asked, settings)
+    return list(request.draw(network, asked, settings)), asked.z
 
 
 def draw_densities(network: Network, wanted: Wanted, gathered: Gathered) -> Facts:

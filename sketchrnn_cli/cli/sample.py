@@ -38,8 +38,8 @@ from sketchrnn_cli.sketches import streams
 
 if TYPE_CHECKING:
     from sketchrnn_cli.drawing.style import Style
-    from sketchrnn_cli.inference.conditioning import Settings
     from sketchrnn_cli.inference.prompt import Prompt
+    from sketchrnn_cli.inference.settings import Settings
     from sketchrnn_cli.sketches.sketch import Sketch
 
 KNOWN = outputs.FORMATS
@@ -234,7 +234,7 @@ def sample(
     if kind != SHOWN:
         streams.check_output(target, binary=kind not in ("ndjson", "svg"))
     text = None if prompt is None else " ".join(prompt)
-    from sketchrnn_cli.inference.prompt import COUNT, FEW
+    from sketchrnn_cli.inference.settings import COUNT, FEW
 
     limit_threads(threads)
     if latents is None and complete is None and (count or COUNT) * best_of <= FEW:
@@ -243,19 +243,18 @@ def sample(
     if complete is not None:
         complete = downloads.local([complete], terminal)[0]
 
-    from sketchrnn_cli.inference import devices, interpolation
-    from sketchrnn_cli.inference.request import grant
+    from sketchrnn_cli.inference import devices
+    from sketchrnn_cli.inference.request import at_temperatures, draw, grid
     from sketchrnn_cli.model.load import open_model
 
     devices.check(device)
-    if len(temps) > 1 and latent_temp is None and complete is None:
-        latent_temp = _latent_temperature()
     rows = [
         _settings(
             temperature,
             pen_temp,
             latent_temp,
             guidance,
+            best_of=best_of,
             greedy=greedy,
             prior=prior,
             most_likely=most_likely,
@@ -266,9 +265,11 @@ def sample(
     ]
     settings = rows[0]
     loaded = open_model(model or pretrained.FILE)
+    if latents is None and complete is None:
+        rows = at_temperatures(loaded, settings, [row.temperature for row in rows])
     asked = None
     if text is not None:
-        asked = wishes.understand(loaded, text, model or pretrained.NAME, strict=strict)
+        asked = wishes.parse(loaded, text, model or pretrained.NAME, strict=strict)
         if asked.ignored:
             terminal.warn(f"means nothing to this model, ignored: {', '.join(asked.ignored)}")
     if no_word and not loaded.config.n_words:
@@ -276,7 +277,7 @@ def sample(
     network = devices.open_engine(loaded, device)
     if shape is not None:
         count = _corners(asked, count, latents)
-    options = wishes.Options(
+    chosen = wishes.Options(
         prompt=asked,
         no_word=no_word,
         latents=latents,
@@ -288,25 +289,23 @@ def sample(
     )
     piped = streams.STDIO in (latents, complete)
     n: int | None = None
-    granted: Iterator[Sketch]
+    drawn: Iterator[Sketch]
     if piped and frames is None and shape is None and kind in ("ndjson", SHOWN):
-        granted = (
+        drawn = (
             sketch
-            for wish in wishes.one_by_one(network, settings, options)
+            for request in wishes.one_by_one(loaded, settings, chosen)
             for each in rows
-            for sketch in grant(network, wish, each, best_of=best_of)
+            for sketch in draw(network, request, each)
         )
     else:
-        wish = wishes.of(loaded, settings, options)
+        request = wishes.whole(loaded, settings, chosen)
         if shape is not None:
-            wish, settings = interpolation.between(network, wish, settings, *shape)
+            request, settings = grid(network, request, settings, *shape)
             rows = [settings]
-        n = len(rows) * wish.n
+        n = len(rows) * request.n
         _check_room(kind, n, temps, shape)
-        granted = (
-            sketch for each in rows for sketch in grant(network, wish, each, best_of=best_of)
-        )
-    tally = _Tally(granted, keep_scores=score)
+        drawn = (sketch for each in rows for sketch in draw(network, request, each))
+    tally = _Tally(drawn, keep_scores=score)
     if stdout_is_terminal():
         sketches: Iterator[Sketch] = iter(tally)
     else:
@@ -397,17 +396,10 @@ def _corners(asked: Prompt | None, count: int | None, latents: str | None) -> in
     """
     from sketchrnn_cli.inference.interpolation import CORNERS
 
-    if asked is not None and asked.has_way:
+    if asked is not None and asked.has_interpolation:
         raise BadConfig('--interpolate fills a grid, "->" is a way: name four things instead')
-    several = asked is not None and len(asked.things) > 1
+    several = asked is not None and len(asked.items) > 1
     return count if several or latents is not None else count or CORNERS
-
-
-def _latent_temperature() -> float:
-    """That of all rows: the latents of a drawing at the default temperature."""
-    from sketchrnn_cli.inference.conditioning import Settings
-
-    return Settings().temperature ** 2
 
 
 def _style(temps: list[float | None], shape: tuple[int, int] | None) -> Style:
@@ -449,18 +441,14 @@ def _settings(
     latent_temp: float | None,
     guidance: float | None,
     *,
+    best_of: int,
     greedy: bool,
     prior: bool,
     most_likely: bool,
     seed: int,
     max_points: int | None,
 ) -> Settings:
-    from sketchrnn_cli.inference.conditioning import (
-        GUIDANCES,
-        LATENT_TEMPERATURES,
-        TEMPERATURES,
-        Settings,
-    )
+    from sketchrnn_cli.inference.settings import RANGES, Settings
 
     given: dict[str, Any] = {
         "temperature": temp,
@@ -469,16 +457,18 @@ def _settings(
         "guidance": guidance,
     }
     advice = "; for drawings without chance use --greedy"
-    for name, value, (low, high), more in (
-        ("--temp", temp, TEMPERATURES, advice),
-        ("--pen-temp", pen_temp, TEMPERATURES, advice),
-        ("--latent-temp", latent_temp, LATENT_TEMPERATURES, ""),
-        ("--guidance", guidance, GUIDANCES, ""),
+    for name, value, key, more in (
+        ("--temp", temp, "temperature", advice),
+        ("--pen-temp", pen_temp, "pen_temperature", advice),
+        ("--latent-temp", latent_temp, "latent_temperature", ""),
+        ("--guidance", guidance, "guidance", ""),
     ):
+        low, high = RANGES[key]
         if value is not None and not low <= value <= high:
             raise BadConfig(f"{name} {value:g}: must be from {low:g} to {high:g}{more}")
     given["max_points"] = max_points
     given = {name: value for name, value in given.items() if value is not None}
+    given["best_of"] = best_of
     return Settings(greedy=greedy, prior=prior, most_likely=most_likely, seed=seed, **given)
 
 

@@ -72,15 +72,15 @@ class Pictures:
 
     def _samples(self) -> list[Sketch]:
         """Drawings by the model as it stands."""
-        from sketchrnn_cli.inference import conditioning as plan
-        from sketchrnn_cli.inference import sampler
+        from sketchrnn_cli.inference import request
         from sketchrnn_cli.inference.engine import Engine
+        from sketchrnn_cli.inference.settings import Settings
 
         begun, step = time.monotonic(), self.trainer.progress.step
         with self.trainer.averaged():
             model = self.trainer.model({"step": step})
-        settings = plan.Settings(seed=self.trainer.config.seed)
-        sketches = list(sampler.draw(Engine(model), N_SAMPLES, settings=settings))
+        settings = Settings(seed=self.trainer.config.seed)
+        sketches = list(request.draw(Engine(model), request.unconditional(N_SAMPLES), settings))
         now = time.monotonic()
         self.sample_at = now + (now - begun) / LIVE_SHARE
         self.display.sampled(step, sketches)

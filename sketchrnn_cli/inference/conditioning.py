@@ -1,12 +1,13 @@
-"""What to draw: settings, and for every sketch its random numbers, its word and its latent.
+"""What each sketch is conditioned on: its label shares, its latent, and its random numbers.
 
-Letters: N sketches, Z latent size, W words, C numbers that stay the same for a sketch.
+Symbols: N sketches, Z latent size, V vocabulary size, C size of the conditioning vector, K
+candidates of a prefix posterior, P points of a prefix.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,165 +15,229 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig
-from sketchrnn_cli.inference.beginnings import CANDIDATES, Guesses, guess
-from sketchrnn_cli.inference.engine import Network, condition, label_rows, stroke5
+from sketchrnn_cli.inference import latent_prior, mixture
+from sketchrnn_cli.inference.engine import Network, decoder_input, no_encoder, stroke5, to_model
+from sketchrnn_cli.inference.settings import GUIDANCE, Settings
+from sketchrnn_cli.model.checkpoint import Checkpoint
+from sketchrnn_cli.sketches.words import fold
 
 Array = npt.NDArray[np.float32]
 
-TEMPERATURES = (0.01, 2.0)  # lowest and highest that make sense
-LATENT_TEMPERATURES = (0.0, 4.0)  # at 0 the means of the mixture
-GUIDANCES = (0.0, 4.0)
-GUIDANCE = 2.0  # where latents are drawn, too; see tests/bench/recognisability
-MAX_POINTS = 10_000  # of one drawing: memory is kept for every live sketch
-WORD, COMPONENT, BEGINNING = 1, 2, 3  # what is chosen besides moves
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How to draw. Temperature as in the paper: sigma * sqrt(tau), mixture logits / tau."""
-
-    temperature: float = 0.4  # tau
-    pen_temperature: float | None = None  # divides the pen logits; None: 0.5 + 0.5 tau
-    greedy: bool = False  # the likeliest mixture's mean and the likeliest pen, no chance
-    prior: bool = False  # latents from N(0, I), not from where the training drawings lie
-    most_likely: bool = False  # the latent that is most probable there, no chance
-    latent_temperature: float | None = None  # sigma * sqrt(tau); None: see Plan.latent_tau
-    guidance: float | None = None  # how much the word counts; None: GUIDANCE, 1 for given latents
-    seed: int = 0
-    max_points: int = 250  # a drawing that has not ended by then is cut
-
-    def __post_init__(self) -> None:
-        low, high = TEMPERATURES
-        for name in ("temperature", "pen_temperature"):
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                advice = "; for no chance at all, use greedy" if value == 0 else ""
-                raise BadConfig(f"{name} must be from {low} to {high}, not {value:g}{advice}")
-        for name, (low, high) in (
-            ("latent_temperature", LATENT_TEMPERATURES),
-            ("guidance", GUIDANCES),
-        ):
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise BadConfig(f"{name} must be from {low:g} to {high:g}, not {value:g}")
-        if not 1 <= self.max_points <= MAX_POINTS:
-            raise BadConfig(f"max_points must be from 1 to {MAX_POINTS}, not {self.max_points}")
-        if not 0 <= self.seed < 2**63:
-            raise BadConfig(f"seed must be from 0 to 2^63 - 1, not {self.seed}")
-
-    @property
-    def pen_tau(self) -> float:
-        """A cold pen never ends a drawing, so by default it stays warmer than the hand."""
-        if self.pen_temperature is not None:
-            return self.pen_temperature
-        return 0.5 + 0.5 * self.temperature
+LABEL, COMPONENT, PREFIX = 1, 2, 3  # what is sampled besides moves
+CANDIDATES = 128  # K
+TEMPERING = 0.15  # exponent of the prefix likelihood: the decoder is overconfident; see
+# tests/bench/prefixes.py
 
 
 def random_numbers(
     seed: int, number: int, candidate: int = 0, *, choice: int = 0
 ) -> np.random.Generator:
-    """The random numbers of one sketch, whatever is drawn beside it.
+    """The random stream of one sketch, whatever is drawn beside it.
 
-    A model with an encoder takes its Z latent normals first; then come blocks of B steps. What is
-    chosen besides has numbers of its own: the word (choice 1) and the component of its mixture (2).
+    A model with an encoder takes its Z latent normals first; then come blocks of steps. What is
+    sampled besides has streams of its own: the label (choice 1), the component of the latent
+    prior (2), the candidates of a prefix (3).
     """
     key = np.array([seed, number], np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, choice, candidate]))
 
 
-def to_model(moves: Array, scale_factor: float) -> Array:
-    """Stroke-3 moves in data units as the network reads them: clipped to +-1000 and scaled."""
-    rows = np.array(moves, np.float32)
-    rows[:, :2] = np.clip(rows[:, :2], -1000, 1000) / np.float32(scale_factor)
+def label_rows(checkpoint: Checkpoint, words: Sequence[str | None]) -> Array | None:
+    """Words as label shares (N, V + 1), 1 for the label of each; an unknown word is the null label.
+
+    Case, hyphens and underscores do not matter. None for an unconditional model.
+    """
+    if not checkpoint.config.n_words:
+        return None
+    null = len(checkpoint.words)
+    place = {fold(word): k for k, word in reversed(list(enumerate(checkpoint.words)))}
+    place |= {word: k for k, word in enumerate(checkpoint.words)}  # spelled alike: before all
+    found = {w: null if w is None else place.get(w, place.get(fold(w), null)) for w in set(words)}
+    rows = np.zeros((len(words), null + 1), np.float32)
+    rows[np.arange(len(words)), [found[word] for word in words]] = 1
     return rows
 
 
+def check_latents(checkpoint: Checkpoint, z: Array | None) -> Array:
+    """The latents as this model's decoder wants them.
+
+    Browser models before version 6 want tanh of them.
+
+    Raises:
+        BadCheckpoint: the model is decoder-only.
+        BadConfig: none, or other than (N, Z).
+    """
+    if not checkpoint.config.encoder:
+        raise no_encoder()
+    if z is None:
+        raise BadConfig("this model draws from latents, and none were given")
+    wanted = checkpoint.config.latent_size
+    if z.ndim != 2 or z.shape[1] != wanted:
+        found = z.shape[1] if z.ndim == 2 else f"of shape {z.shape}"
+        raise BadConfig(f"the latents are {found} numbers wide, and this model's {wanted}")
+    return np.tanh(z) if checkpoint.training.get("tanh_z") else z
+
+
+def condition(
+    checkpoint: Checkpoint, n: int, *, z: Array | None = None, labels: Array | None = None
+) -> Array | None:
+    """The conditioning vector of each sketch, constant over time: z, then the label embedding.
+
+    Args:
+        checkpoint: of the model.
+        n: sketches.
+        z: (N, Z) of a model with encoder; None for another.
+        labels: (N, V + 1) shares of labels, the last of the null label, summing to 1; None: the
+            null label. An unconditional model takes none.
+
+    Returns:
+        (N, C), or None where C is 0.
+
+    Raises:
+        BadCheckpoint: latents for a decoder-only model.
+        BadConfig: no latents for another, or of another size.
+    """
+    config, parts = checkpoint.config, []
+    if config.encoder or z is not None:
+        parts.append(check_latents(checkpoint, z))
+    if config.n_words:
+        if labels is None:
+            labels = np.zeros((n, config.n_words + 1), np.float32)
+            labels[:, -1] = 1
+        parts.append(labels @ checkpoint.weights["decoder.words"])
+    return np.concatenate(parts, axis=1) if parts else None
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixPosterior:
+    """Candidates for the latent of a whole drawing, given its prefix.
+
+    The encoder has only ever read whole drawings, so it takes a prefix for a whole one. Where the
+    latent prior is known, the posterior is estimated by importance sampling: candidates from the
+    prior, weighted by the likelihood of the prefix given each, tempered.
+    """
+
+    z: Array  # (K, Z)
+    nats: npt.NDArray[np.float64]  # (K,) log likelihood of the prefix given each
+
+    def best(self) -> Array:
+        """The likeliest, (Z,)."""
+        likeliest: Array = self.z[self.nats.argmax()]
+        return likeliest
+
+    def choose(self, u: float) -> Array:
+        """One of them by its weight, (Z,), for a number u from [0, 1)."""
+        steps = np.cumsum(np.exp(TEMPERING * (self.nats - self.nats.max())))
+        chosen: Array = self.z[int(np.searchsorted(steps / steps[-1], u, side="right"))]
+        return chosen
+
+
+def prefix_posterior(
+    network: Network, moves: Array, z: Array, labels: Array | None
+) -> PrefixPosterior:
+    """Weigh candidates by how well they explain a prefix.
+
+    Args:
+        network: of a model with an encoder.
+        moves: (P, 3) the prefix, stroke-3 in model units.
+        z: (K, Z) from the latent prior.
+        labels: (V + 1,) shares, as ``condition`` takes them; None: the null label.
+    """
+    n = len(z)
+    rows = None if labels is None else np.broadcast_to(labels, (n, len(labels)))
+    inputs = decoder_input(moves)[:-1]  # the last one predicts what comes after the prefix
+    raw = network.unroll([inputs] * n, condition(network.checkpoint, n, z=z, labels=rows))
+    pen = (moves[:, 2] >= 1).astype(np.intp)
+    with np.errstate(all="ignore"):  # a corrupt model; what is drawn will say so
+        nats = [mixture.log_likelihood(r.astype(np.float64), moves[:, :2], pen).sum() for r in raw]
+    return PrefixPosterior(z, np.nan_to_num(np.array(nats), nan=-np.inf, neginf=-1e300))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What was asked for; candidate c of sketch k has index k * best_of + c."""
+class Conditioning:
+    """A request as a network takes it; candidate c of sketch k has index k * best_of + c."""
 
     network: Network
     settings: Settings
-    mu: Array | None  # latents; None: a sample from where the training drawings lie
-    sigma: Array | None  # how far to stray from them; None: not at all
-    prefixes: Sequence[Array] | None
-    words: Sequence[str | None] | None
-    labels: Array | None  # (n, W + 1); None: words by chance, or none
-    numbers: Sequence[int] | None
-    best_of: int
-    _guesses: dict[tuple[int, bytes], Guesses] = field(default_factory=dict)
+    mu: Array | None = None  # (N, Z) latents; None: sampled
+    sigma: Array | None = None  # (N, Z) standard deviations around them; None: 0
+    prefixes: Sequence[Array] | None = None
+    words: Sequence[str | None] | None = None
+    labels: Array | None = None  # (N, V + 1) shares; None: sampled labels, or the null label
+    numbers: Sequence[int] | None = None
+    _posteriors: dict[tuple[int, bytes], PrefixPosterior] = field(default_factory=dict)
 
     @property
     def latent_tau(self) -> float:
-        """Temperature of latents.
+        """Temperature of z.
 
-        Moves bring chance of their own, so by default latents keep closer to their middle; a
-        beginning is explained by the best of many, so these lie as widely as drawings do.
+        Moves vary by themselves, so by default latents stay closer to their mean; a prefix is
+        explained by the best of many candidates, so these spread as widely as drawings do.
         """
         if self.settings.latent_temperature is not None:
             return self.settings.latent_temperature
         return self.settings.temperature**2 if self.prefixes is None else 1.0
 
     def word(self, index: int) -> str | None:
-        """What is written on a sketch."""
+        """The word that is written on a sketch."""
         if self.words is not None:
-            return self.words[index // self.best_of]
+            return self.words[index // self.settings.best_of]
         words = self.network.checkpoint.words
-        if self.by_chance:
-            return words[self.chosen(index)]
+        if self.samples_labels:
+            return words[self.sampled_label(index)]
         return words[0] if len(words) == 1 and self.labels is None else None
 
     def number(self, index: int) -> int:
-        """Name of a sketch in the random numbers."""
-        k = index // self.best_of
+        """The number of a sketch in the random streams."""
+        k = index // self.settings.best_of
         return k if self.numbers is None else self.numbers[k]
 
     def random(self, index: int, choice: int = 0) -> np.random.Generator:
-        """Random numbers of a candidate; those that choose the word are of its sketch."""
-        candidate = 0 if choice == WORD else index % self.best_of
+        """The random stream of a candidate; that of the label is of its sketch."""
+        candidate = 0 if choice == LABEL else index % self.settings.best_of
         return random_numbers(self.settings.seed, self.number(index), candidate, choice=choice)
 
     @property
-    def by_chance(self) -> bool:
-        """Whether a model that is told words is told one of its own, by chance."""
-        told = self.network.checkpoint.config.n_words > 0
-        return told and self.labels is None and self.mu is None and self.prefixes is None
+    def samples_labels(self) -> bool:
+        """Whether a conditional model is given one of its own labels at random."""
+        conditional = self.network.checkpoint.config.n_words > 0
+        return conditional and self.labels is None and self.mu is None and self.prefixes is None
 
-    def chosen(self, index: int) -> int:
-        """The number of a word for a sketch, the same for all its candidates."""
-        return self.any_word(self.random(index, WORD).random())
+    def sampled_label(self, index: int) -> int:
+        """The label of a sketch, the same for all its candidates."""
+        return self.label_at(self.random(index, LABEL).random())
 
-    def any_word(self, u: float) -> int:
-        """The number of a word, each as often as there are drawings of it, for u from [0, 1)."""
+    def label_at(self, u: float) -> int:
+        """A label, each as often as there are drawings of it, for u from [0, 1)."""
         checkpoint = self.network.checkpoint
         shares = np.cumsum(checkpoint.weights.get("latent.share", checkpoint.counts), dtype="f8")
         return int(np.searchsorted(shares / shares[-1], u, side="right"))
 
-    def beginnings(self, indices: range) -> list[Array]:
-        """Given moves of sketches, stroke-5, model units; nothing where nothing is given."""
+    def prefix_rows(self, indices: range) -> list[Array]:
+        """Prefixes of sketches, stroke-5, model units; none where there are none."""
         if self.prefixes is None:
             return []
         scale = self.network.checkpoint.scale_factor
-        given = [self.prefixes[index // self.best_of] for index in indices]
+        given = [self.prefixes[index // self.settings.best_of] for index in indices]
         return [stroke5(to_model(moves, scale)) for moves in given]
 
-    def constant(self, indices: range, generators: Sequence[np.random.Generator]) -> Array | None:
-        """What the decoder hears all along, (n, C)."""
+    def cond(self, indices: range, generators: Sequence[np.random.Generator]) -> Array | None:
+        """Conditioning vectors of sketches, (n, C)."""
         checkpoint = self.network.checkpoint
         labels = None
         if self.labels is not None:
-            labels = self.labels[[index // self.best_of for index in indices]]
-        elif self.by_chance:
-            words = [checkpoint.words[self.chosen(index)] for index in indices]
+            labels = self.labels[[index // self.settings.best_of for index in indices]]
+        elif self.samples_labels:
+            words = [checkpoint.words[self.sampled_label(index)] for index in indices]
             labels = label_rows(checkpoint, words)
         z = self.latents(indices, generators, labels)
         return condition(checkpoint, len(indices), z=z, labels=self.guided(labels))
 
     def guided(self, labels: Array | None) -> Array | None:
-        """Labels moved away from no word, by the guidance.
+        """Label shares moved away from the null label, by the guidance scale.
 
-        At 1 they stay. Beyond, what the word changes is exaggerated: classifier-free guidance (Ho &
-        Salimans 2022), but of what the decoder is told, and so at no cost, not of what it says.
+        Classifier-free guidance (Ho & Salimans 2022), but of the label embedding, and so at no
+        cost, not of the outputs. 1 is off.
         """
         guidance = self.settings.guidance
         if guidance is None:
@@ -187,83 +252,62 @@ class Plan:
         self, indices: range, generators: Sequence[np.random.Generator], labels: Array | None
     ) -> Array | None:
         """Latents of sketches, (n, Z); every generator gives its first Z numbers."""
-        checkpoint = self.network.checkpoint
+        checkpoint, settings = self.network.checkpoint, self.settings
         if not checkpoint.config.encoder:
             return None
         normal = np.empty((len(indices), checkpoint.config.latent_size), np.float32)
         for row, generator in zip(normal, generators, strict=True):
             generator.standard_normal(dtype=np.float32, out=row)
         if self.mu is not None:
-            given = [index // self.best_of for index in indices]
+            given = [index // settings.best_of for index in indices]
             mu = self.mu[given]
             return mu if self.sigma is None else mu + self.sigma[given] * normal
-        if self.settings.prior or "latent.share" not in checkpoint.weights:
+        if settings.prior or not latent_prior.is_fitted(checkpoint.weights):
             return normal
         shares = [None] * len(indices) if labels is None else list(labels)
-        if self.prefixes is not None:
-            for k, index in enumerate(indices):
-                guesses = self.guesses(self.prefixes[index // self.best_of], shares[k])
-                if self.settings.greedy or self.settings.most_likely:
-                    normal[k] = guesses.best()
-                else:
-                    normal[k] = guesses.choose(self.random(index, COMPONENT).random())
-            return normal
-        spread = 0.0 if self.settings.most_likely else math.sqrt(self.latent_tau)
-        normal *= np.float32(spread)
+        if self.prefixes is None:
+            normal *= np.float32(0 if settings.most_likely else math.sqrt(self.latent_tau))
         for k, index in enumerate(indices):
-            u = self.random(index, COMPONENT).random()
-            word = partial(self.chosen, index)
-            normal[k] = self.where_drawings_lie(normal[k], shares[k], u=u, word=word)
+            if self.prefixes is None:
+                u = self.random(index, COMPONENT).random()
+                label = partial(self.sampled_label, index)
+                normal[k] = self._from_prior(normal[k], shares[k], u=u, label=label)
+                continue
+            posterior = self.posterior(self.prefixes[index // settings.best_of], shares[k])
+            if settings.greedy or settings.most_likely:
+                normal[k] = posterior.best()
+            else:
+                normal[k] = posterior.choose(self.random(index, COMPONENT).random())
         return normal
 
-    def guesses(self, prefix: Array, shares: Array | None) -> Guesses:
-        """Latents that a beginning may have, the same for all sketches that begin so."""
+    def posterior(self, prefix: Array, shares: Array | None) -> PrefixPosterior:
+        """Latents that a prefix may have, the same for all sketches with this prefix."""
         key = (id(prefix), b"" if shares is None else shares.tobytes())
-        if key not in self._guesses:
+        if key not in self._posteriors:
             checkpoint = self.network.checkpoint
-            generator = random_numbers(self.settings.seed, 0, choice=BEGINNING)
+            generator = random_numbers(self.settings.seed, 0, choice=PREFIX)
             size = (CANDIDATES, checkpoint.config.latent_size)
             z = generator.standard_normal(size, np.float32) * np.float32(math.sqrt(self.latent_tau))
             u, v = generator.random(CANDIDATES), generator.random(CANDIDATES)
             for k in range(CANDIDATES):
-                word = partial(self.any_word, v[k])
-                z[k] = self.where_drawings_lie(z[k], shares, u=u[k], word=word)
+                z[k] = self._from_prior(z[k], shares, u=u[k], label=partial(self.label_at, v[k]))
             moves = to_model(prefix, checkpoint.scale_factor)
             labels = None if shares is None else self.guided(shares[None])
-            self._guesses.clear()  # sketches of a beginning follow one another
-            self._guesses[key] = guess(
+            self._posteriors.clear()  # sketches with the same prefix follow one another
+            self._posteriors[key] = prefix_posterior(
                 self.network, moves, z, None if labels is None else labels[0]
             )
-        return self._guesses[key]
+        return self._posteriors[key]
 
-    def where_drawings_lie(
-        self, normal: Array, shares: Array | None, *, u: float, word: Callable[[], int]
+    def _from_prior(
+        self, normal: Array, shares: Array | None, *, u: float, label: partial[int]
     ) -> Array:
-        """A latent (Z,) of a sketch made of words, from standard normal numbers (Z,).
-
-        Between words it lies between their latents of the same numbers, so that it moves evenly
-        with the shares.
-
-        Args:
-            normal: (Z,).
-            shares: (W + 1,) of words; None: no word.
-            u: from [0, 1), chooses the component.
-            word: chooses any of them, to stand for no word.
-        """
-        weights = self.network.checkpoint.weights
-        told = np.zeros(0) if shares is None else shares[: len(self.network.checkpoint.words)]
-        parts = {int(k): float(told[k]) for k in np.flatnonzero(told)}
+        """See ``latent_prior.sample``; shares (V + 1,), None: the null label."""
+        checkpoint = self.network.checkpoint
+        known = np.zeros(0) if shares is None else shares[: len(checkpoint.words)]
+        parts = {int(k): float(known[k]) for k in np.flatnonzero(known)}
         if (rest := 1 - sum(parts.values())) > 1e-6:
-            instead = word()
+            instead = label()
             parts[instead] = parts.get(instead, 0) + rest
-        result = np.zeros_like(normal)
-        for k, share in parts.items():
-            weight = weights["latent.weight"][k]
-            if self.settings.most_likely:
-                component = int(weight.argmax())
-            else:
-                steps = np.cumsum(weight, dtype=np.float64)
-                component = int(np.searchsorted(steps / steps[-1], u, side="right"))
-            mean = weights["latent.mean"][k, component]
-            result += np.float32(share) * (mean + weights["latent.scale"][k] @ normal)
-        return result
+        most_likely = self.settings.most_likely
+        return latent_prior.sample(checkpoint.weights, parts, normal, None if most_likely else u)

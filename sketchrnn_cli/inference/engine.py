@@ -20,7 +20,6 @@ from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference.cells import MOVE, Cell, Memory, cell_of, product
 from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.sketches.sketch import START
-from sketchrnn_cli.sketches.words import fold
 
 Array = npt.NDArray[np.float32]
 Rows = slice | npt.NDArray[np.intp]
@@ -203,49 +202,10 @@ def decoder_input(moves: Array) -> Array:
     return np.concatenate([np.array([START], np.float32), stroke5(moves)])
 
 
-def condition(
-    checkpoint: Checkpoint, n: int, *, z: Array | None = None, labels: Array | None = None
-) -> Array | None:
-    """What the decoder hears of each sketch at every step: its latent, then its word.
-
-    Args:
-        checkpoint: of the model.
-        n: sketches.
-        z: (n, Z) of a model with encoder; None for another.
-        labels: (n, W + 1) shares of each word in what is drawn, the last of no word, summing to
-            1; None: no word. A model that is told no words takes none.
-
-    Returns:
-        (n, C), or None where C is 0.
-
-    Raises:
-        BadCheckpoint: latents for a decoder-only model.
-        BadConfig: no latents for another, or of another size.
-    """
-    config, parts = checkpoint.config, []
-    if config.encoder or z is not None:
-        parts.append(check_latents(checkpoint, z))
-    if config.n_words:
-        if labels is None:
-            labels = np.zeros((n, config.n_words + 1), np.float32)
-            labels[:, -1] = 1
-        parts.append(labels @ checkpoint.weights["decoder.words"])
-    return np.concatenate(parts, axis=1) if parts else None
-
-
-def label_rows(checkpoint: Checkpoint, words: Sequence[str | None]) -> Array | None:
-    """Words as ``condition`` takes them, (N, W + 1); one that the model does not know is none.
-
-    Case, hyphens and underscores do not matter. None for a model that is told no words.
-    """
-    if not checkpoint.config.n_words:
-        return None
-    none = len(checkpoint.words)
-    place = {fold(word): k for k, word in reversed(list(enumerate(checkpoint.words)))}
-    place |= {word: k for k, word in enumerate(checkpoint.words)}  # spelled alike: before all
-    found = {w: none if w is None else place.get(w, place.get(fold(w), none)) for w in set(words)}
-    rows = np.zeros((len(words), none + 1), np.float32)
-    rows[np.arange(len(words)), [found[word] for word in words]] = 1
+def to_model(moves: Array, scale_factor: float) -> Array:
+    """Stroke-3 moves in data units as the network reads them: clipped to +-1000 and scaled."""
+    rows = np.array(moves, np.float32)
+    rows[:, :2] = np.clip(rows[:, :2], -1000, 1000) / np.float32(scale_factor)
     return rows
 
 
@@ -254,26 +214,6 @@ def no_encoder() -> BadCheckpoint:
     return BadCheckpoint(
         "the model is decoder-only and knows no latents; use one trained with an encoder"
     )
-
-
-def check_latents(checkpoint: Checkpoint, z: Array | None) -> Array:
-    """The latents as this model's decoder wants them.
-
-    Browser models before version 6 want tanh of them.
-
-    Raises:
-        BadCheckpoint: the model is decoder-only.
-        BadConfig: none, or other than (n, Z).
-    """
-    if not checkpoint.config.encoder:
-        raise no_encoder()
-    if z is None:
-        raise BadConfig("this model draws from latents, and none were given")
-    wanted = checkpoint.config.latent_size
-    if z.ndim != 2 or z.shape[1] != wanted:
-        found = z.shape[1] if z.ndim == 2 else f"of shape {z.shape}"
-        raise BadConfig(f"the latents are {found} numbers wide, and this model's {wanted}")
-    return np.tanh(z) if checkpoint.training.get("tanh_z") else z
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[npt.NDArray[np.intp]]:

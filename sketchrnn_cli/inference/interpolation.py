@@ -1,69 +1,88 @@
-"""What lies between four drawings: a grid of latents and words with the drawings at its corners.
+"""Between two latents, along several of them, and in a grid between four.
 
-Letters: R rows, C columns, N drawings of the grid, Z latent size, W words.
+Symbols: N rows, W numbers of a row (a latent, or label shares), F frames, R rows and C columns of
+a grid.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import product
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig
-from sketchrnn_cli.inference.conditioning import GUIDANCE, Plan, Settings
-from sketchrnn_cli.inference.engine import Network, label_rows
-from sketchrnn_cli.inference.latents import lerp, slerp
-from sketchrnn_cli.inference.request import Wish
 
 Array = npt.NDArray[np.float32]
+Blend = Callable[[Array, Array, float], Array]
+T = TypeVar("T")
 
 CORNERS = 4
 SIDES = (2, 100)  # fewest and most rows and columns
+PARALLEL = 1e-6  # sine of an angle too small to divide by
 
 
-def latents_of(network: Network, wish: Wish, settings: Settings) -> tuple[Wish, Settings]:
-    """The same drawings, with the latents and words that chance would give them on the way.
+def lerp(a: npt.ArrayLike, b: npt.ArrayLike, t: float) -> Array:
+    """Linear interpolation: the point at fraction t between a and b."""
+    start, end = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    return cast(Array, ((1 - t) * start + t * end).astype(np.float32))
+
+
+def slerp(a: npt.ArrayLike, b: npt.ArrayLike, t: float) -> Array:
+    """Spherical interpolation: the point at fraction t between a and b, around the origin.
+
+    Direction and length change evenly, so a point between two normal samples is about as long as
+    they are. Exact at both ends. Parallel or zero vectors are interpolated linearly; opposite ones
+    turn through a direction at right angles that depends on a alone.
 
     Args:
-        network: of any kind.
-        wish: without beginnings.
-        settings: see ``sampler.draw``.
+        a: (Z,).
+        b: (Z,).
+        t: 0 at a, 1 at b.
 
-    Returns:
-        A wish that says them, and settings that take them as they were meant.
+    Source: Shoemake 1985; White 2016, "Sampling generative networks", for latents.
     """
-    checkpoint, labels, words = network.checkpoint, wish.labels, wish.words
-    if labels is None and words is not None:
-        labels = label_rows(checkpoint, words)
-    plan = Plan(
-        network=network,
-        settings=settings,
-        mu=wish.z,
-        sigma=None,
-        prefixes=None,
-        words=words,
-        labels=labels,
-        numbers=wish.numbers,
-        best_of=1,
-    )
-    everyone = range(wish.n)
-    if plan.by_chance:
-        words = [checkpoint.words[plan.chosen(k)] for k in everyone]
-        labels = label_rows(checkpoint, words)
-    z = plan.latents(everyone, [plan.random(k) for k in everyone], labels)
-    guidance = settings.guidance
-    if guidance is None:
-        guidance = GUIDANCE if wish.z is None else 1.0
-    numbers = wish.numbers or everyone
-    asked = replace(wish, z=z, labels=labels, words=words, numbers=numbers)
-    return asked, replace(settings, guidance=guidance)
+    start, end = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    lengths = np.linalg.norm(start), np.linalg.norm(end)
+    if not min(lengths) > 0:
+        return lerp(start, end, t)
+    u, v = start / lengths[0], end / lengths[1]
+    across = v - (u @ v) * u  # the part of v at right angles to u
+    sine = float(np.linalg.norm(across))
+    angle = float(np.arctan2(sine, u @ v))
+    if sine < PARALLEL:
+        if angle < 1 or len(u) < 2:
+            return lerp(start, end, t)
+        across = np.zeros_like(u)
+        across[np.abs(u).argmin()] = 1
+        across -= (across @ u) * u
+        sine = float(np.linalg.norm(across))
+    direction = np.cos(t * angle) * u + np.sin(t * angle) * (across / sine)
+    length = (1 - t) * lengths[0] + t * lengths[1]
+    return cast(Array, (length * direction).astype(np.float32))
+
+
+def frames(n_stops: int, n_frames: int) -> list[tuple[int, int, float]]:
+    """Frames along stops: between which two, and at which fraction; the last stop is the last."""
+    between = [(k, k + 1, f / n_frames) for k in range(n_stops - 1) for f in range(n_frames)]
+    return [*between, (n_stops - 1, n_stops - 1, 0.0)]
+
+
+def nearest(start: T, end: T, t: float) -> T:
+    """What names a frame at fraction t: of two stops the nearer one, halfway the second."""
+    return start if t < 0.5 else end
+
+
+def path(stops: Array, n_frames: int, blend: Blend) -> Array:
+    """Rows (N, W) and the frames between them, ((N - 1) * F + 1, W)."""
+    each = [blend(stops[a], stops[b], t) for a, b, t in frames(len(stops), n_frames)[:-1]]
+    return np.stack([*each, stops[-1]])
 
 
 def check_shape(n_rows: int, n_columns: int) -> None:
-    """Refuse grids that are none, or that no paper has room for.
+    """Refuse grids that are none, or that no page has room for.
 
     Raises:
         BadConfig: says so.
@@ -75,58 +94,18 @@ def check_shape(n_rows: int, n_columns: int) -> None:
         )
 
 
-def between(
-    network: Network, wish: Wish, settings: Settings, n_rows: int, n_columns: int
-) -> tuple[Wish, Settings]:
-    """A grid between four drawings, row by row, the corners in reading order.
-
-    Chance is the same for all, so that only latent and word change. Latents go around the origin,
-    as frames between latents do; those of words, which lie off it, on straight lines, as the
-    frames of a way between words do.
-
-    Args:
-        network: of any kind.
-        wish: the four.
-        settings: see ``sampler.draw``.
-        n_rows: R.
-        n_columns: C.
-
-    Raises:
-        BadConfig: not four, or nothing that could change between them.
-    """
-    check_shape(n_rows, n_columns)
-    if wish.n != CORNERS:
-        raise BadConfig(
-            f"a grid lies between {CORNERS} drawings, and this asks for {wish.n}: give four words, "
-            'as in "cat, owl, pig, bird", or four of one, as in "four cats", or four latents'
-        )
-    known = "latent.share" in network.checkpoint.weights and not settings.prior
-    go = lerp if wish.z is None and known else slerp
-    corners, settings = latents_of(network, wish, settings)
-    if corners.z is None and corners.labels is None:
-        raise BadConfig(
-            "nothing lies between drawings of this model: it has no encoder, and is told no words"
-        )
-    places = list(product(np.linspace(0, 1, n_rows), np.linspace(0, 1, n_columns)))
-    words = corners.words
-    grid = Wish(
-        n=len(places),
-        z=None if corners.z is None else _fill(corners.z, places, go),
-        labels=None if corners.labels is None else _fill(corners.labels, places, lerp),
-        words=None if words is None else [words[2 * (y >= 0.5) + (x >= 0.5)] for y, x in places],
-        numbers=[(corners.numbers or [0])[0]] * len(places),
-    )
-    return grid, settings
-
-
-def _fill(
-    corners: Array,
-    places: list[tuple[float, float]],
-    go: Callable[[Array, Array, float], Array],
-) -> Array:
-    """(N, ...) between (4, ...), each a part of the way down and to the right."""
+def grid(corners: Array, n_rows: int, n_columns: int, blend: Blend) -> Array:
+    """Rows (R * C, W) between four (4, W), in reading order."""
     a, b, c, d = corners
-    return np.stack([go(go(a, b, x), go(c, d, x), y) for y, x in places])
+    cells = product(np.linspace(0, 1, n_rows), np.linspace(0, 1, n_columns))
+    return np.stack([blend(blend(a, b, x), blend(c, d, x), y) for y, x in cells])
+
+
+def grid_names(corners: list[T], n_rows: int, n_columns: int) -> list[T]:
+    """What names each cell of a grid: its nearest corner."""
+    a, b, c, d = corners
+    cells = product(np.linspace(0, 1, n_rows), np.linspace(0, 1, n_columns))
+    return [nearest(nearest(a, b, x), nearest(c, d, x), y) for y, x in cells]
 
 
 def corner_places(n_rows: int, n_columns: int) -> tuple[int, int, int, int]:

@@ -20,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadFile
-from sketchrnn_cli.inference.conditioning import to_model
-from sketchrnn_cli.inference.engine import Network
+from sketchrnn_cli.inference.engine import Network, to_model
 from sketchrnn_cli.model.checkpoint import Checkpoint, Weights
 
 if TYPE_CHECKING:
@@ -110,6 +109,36 @@ def fit_model(
     mu, sigma = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     fitted = fit(mu, sigma, np.asarray(words, np.int64), n_words, seed=seed)
     return replace(checkpoint, weights={**checkpoint.weights, **fitted})
+
+
+def is_fitted(weights: Weights) -> bool:
+    """Whether a model has a latent prior."""
+    return "latent.share" in weights
+
+
+def sample(weights: Weights, parts: dict[int, float], normal: Array, u: float | None) -> Array:
+    """A latent (Z,) of a mixture of labels, from standard normal numbers (Z,).
+
+    It is the weighted mean of the latents of its labels from the same numbers, so that it moves
+    evenly with the shares.
+
+    Args:
+        weights: of the model.
+        parts: share of each label, by its index; these sum to 1.
+        normal: (Z,).
+        u: from [0, 1), chooses the component; None: the heaviest one.
+    """
+    result = np.zeros_like(normal)
+    for k, share in parts.items():
+        weight = weights["latent.weight"][k]
+        if u is None:
+            component = int(weight.argmax())
+        else:
+            steps = np.cumsum(weight, dtype=np.float64)
+            component = int(np.searchsorted(steps / steps[-1], u, side="right"))
+        mean = weights["latent.mean"][k, component]
+        result += np.float32(share) * (mean + weights["latent.scale"][k] @ normal)
+    return result
 
 
 def log_density(weights: Weights, word: int, z: Array) -> npt.NDArray[np.float64]:

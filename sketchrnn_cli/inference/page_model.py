@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig
-from sketchrnn_cli.inference.beginnings import TRUST
-from sketchrnn_cli.inference.conditioning import GUIDANCE, Settings
+from sketchrnn_cli.inference.conditioning import TEMPERING
 from sketchrnn_cli.inference.engine import Engine
-from sketchrnn_cli.inference.sampler import draw
+from sketchrnn_cli.inference.request import draw, unconditional
+from sketchrnn_cli.inference.settings import GUIDANCE, Settings
 from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.sketches.preparation import Preparation
 from sketchrnn_cli.sketches.sketch import BOX
@@ -62,7 +62,7 @@ def page_model(
         "n_mixtures": config.n_mixtures,
         "scale_factor": checkpoint.scale_factor,
         "n_max": checkpoint.n_max,
-        "trust": TRUST,
+        "trust": TEMPERING,
         "guidance": GUIDANCE if config.n_words else 1.0,
         "epsilon": made.epsilon,
         # Whether the first move is a place on paper, and not the second point of the drawing.
@@ -74,7 +74,7 @@ def page_model(
 def _extent(checkpoint: Checkpoint) -> float:
     """How large the drawings of a model are that have a frame of their own, data units."""
     settings = Settings(max_points=min(250, max(checkpoint.n_max, 1)))
-    sketches = draw(Engine(checkpoint), LOOKED_AT, settings=settings)
+    sketches = draw(Engine(checkpoint), unconditional(LOOKED_AT), settings)
     boxes = np.array([sketch.box() for sketch in sketches])
     extents = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
     return round(float(np.median(extents)), 2) or BOX

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.inference.conditioning import to_model
-from sketchrnn_cli.inference.engine import Network, condition, decoder_input, label_rows
+from sketchrnn_cli.inference.conditioning import condition, label_rows
+from sketchrnn_cli.inference.engine import Network, decoder_input, to_model
 from sketchrnn_cli.inference.mixture import END, log_softmax
 from sketchrnn_cli.inference.score import of_predictions
 from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3

@@ -25,9 +25,6 @@ from typing import NamedTuple
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.sketches.words import closest, fold, forms, is_hyphen, visible
 
-COUNT = 9  # drawings, unless the prompt, latents or beginnings say how many
-FRAMES = 12  # steps from one thing of a way to the next
-FEW = 16  # drawings that one thread draws
 MAX_CHARACTERS = 2_000
 MAX_WORDS = 1_000  # of the model, in one prompt
 MAX_COUNT = 10_000
@@ -38,7 +35,7 @@ _SHOWN = 40  # characters of the prompt in a message
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class Item:
     """One thing to draw."""
 
     parts: tuple[tuple[str, float], ...]  # label as the model spells it, weight; these sum to 1
@@ -46,10 +43,10 @@ class Thing:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Interpolation:
     """From one thing to the next: "cat -> pig"."""
 
-    stops: tuple[Thing, ...]  # at least 2, without counts
+    stops: tuple[Item, ...]  # at least 2, without counts
     count: int | None
 
 
@@ -57,13 +54,13 @@ class Way:
 class Prompt:
     """What a prompt asks for."""
 
-    things: tuple[Thing | Way, ...]  # at least one
+    items: tuple[Item | Interpolation, ...]  # at least one
     ignored: tuple[str, ...]  # words that mean nothing here, as written, in order; printable
 
     @property
-    def has_way(self) -> bool:
+    def has_interpolation(self) -> bool:
         """Whether it goes from one thing to another anywhere."""
-        return any(isinstance(item, Way) for item in self.things)
+        return any(isinstance(item, Interpolation) for item in self.items)
 
 
 def parse(text: str, words: Sequence[str], *, strict: bool = False) -> Prompt:
@@ -92,14 +89,14 @@ def parse(text: str, words: Sequence[str], *, strict: bool = False) -> Prompt:
     n_words = sum(isinstance(item, _Word) for item in reader.items)
     if n_words > MAX_WORDS:
         raise BadConfig(f"the prompt names {n_words:,} things; name {MAX_WORDS:,} at most")
-    things = tuple(_things(reader.items))
-    if not things:
+    items = tuple(_items(reader.items))
+    if not items:
         raise BadConfig(f"{_quoted(plain)} names nothing to draw; {LIST_WORDS} words")
     if strict and reader.ignored:
         raise BadConfig(
             f'"{reader.ignored[0]}" means nothing to this model; leave it out; {LIST_WORDS} words'
         )
-    return Prompt(things, tuple(reader.ignored))
+    return Prompt(items, tuple(reader.ignored))
 
 
 # The words of prompts that are not the model's. All are folded.
@@ -427,7 +424,7 @@ class _Reader:
         self.items.append(item)
 
 
-def _things(items: Iterable[_Word | str]) -> Iterator[Thing | Way]:
+def _items(items: Iterable[_Word | str]) -> Iterator[Item | Interpolation]:
     """Join what operators join. A separator comes last."""
     stops: list[list[_Word]] = []
     operator = ""  # waits for its right side
@@ -438,7 +435,7 @@ def _things(items: Iterable[_Word | str]) -> Iterator[Thing | Way]:
             elif operator:
                 stops.append([item])
             else:
-                yield from _thing(stops)
+                yield from _item(stops)
                 stops = [[item]]
             operator = ""
         elif operator or (item != "," and not stops):
@@ -447,13 +444,13 @@ def _things(items: Iterable[_Word | str]) -> Iterator[Thing | Way]:
                 f'"{name}" needs a word before it and one after it, as in "cat {name} pig"'
             )
         elif item == ",":
-            yield from _thing(stops)
+            yield from _item(stops)
             stops = []
         else:
             operator = item
 
 
-def _thing(stops: list[list[_Word]]) -> Iterator[Thing | Way]:
+def _item(stops: list[list[_Word]]) -> Iterator[Item | Interpolation]:
     """The thing, the way, or nothing that these stops are."""
     if not stops:
         return
@@ -465,9 +462,9 @@ def _thing(stops: list[list[_Word]]) -> Iterator[Thing | Way]:
                 f'{found} after an operator: the count comes first, as in "3 cat -> pig"'
             )
     if len(stops) == 1:
-        yield Thing(_parts(stops[0]), first.number)
+        yield Item(_parts(stops[0]), first.number)
     else:
-        yield Way(tuple(Thing(_parts(stop), None) for stop in stops), first.number)
+        yield Interpolation(tuple(Item(_parts(stop), None) for stop in stops), first.number)
 
 
 def _parts(mixture: list[_Word]) -> tuple[tuple[str, float], ...]:

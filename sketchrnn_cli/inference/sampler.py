@@ -17,10 +17,11 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.errors import BadCheckpoint, BadConfig
+from sketchrnn_cli.errors import BadCheckpoint
 from sketchrnn_cli.inference import mixture
-from sketchrnn_cli.inference.conditioning import Plan, Settings, to_model
-from sketchrnn_cli.inference.engine import Decoding, Network, check_latents, label_rows
+from sketchrnn_cli.inference.conditioning import Conditioning
+from sketchrnn_cli.inference.engine import Decoding
+from sketchrnn_cli.inference.settings import Settings
 from sketchrnn_cli.sketches.sketch import START, Sketch
 
 Array = npt.NDArray[np.float32]
@@ -33,98 +34,12 @@ TINY = np.float32(1e-30)
 PENS = np.eye(3, dtype=np.float32)  # one-hot down, up, end
 
 
-def draw(
-    network: Network,
-    n: int,
-    *,
-    settings: Settings | None = None,
-    z: Array | None = None,
-    prefixes: Sequence[Array] | None = None,
-    words: Sequence[str | None] | None = None,
-    labels: Array | None = None,
-    numbers: Sequence[int] | None = None,
-    best_of: int = 1,
-    batch_size: int = BATCH,
-) -> Iterator[Sketch]:
-    """Draw n sketches, handed out in order as they are ready.
-
-    Args:
-        network: an ``Engine``, or its like on a device.
-        n: how many.
-        settings: temperatures, seed, limits.
-        z: (n, Z) latents to draw from. Default: a sample each from where the drawings of its word
-            lie, or from N(0, I) where the model does not know; with prefixes, one of those that
-            explain them, or what the encoder makes of them where the model does not know.
-        prefixes: n beginnings, stroke-3 in data units, that the drawings go on from.
-        words: n words to put on the sketches, and to tell a model that is told words; one that it
-            does not know, or None, is no word. Default: the model's own, each as often as there
-            are drawings of it; no word with latents or prefixes, or for a model of several words
-            that is told none.
-        labels: (n, W + 1) what to tell the model, if not the words: shares of its words, the last
-            of no word. Between two words, latents are too.
-        numbers: n names of the sketches in the random numbers; default 0, 1, 2 ... Two
-            sketches of the same number, settings and latent are the same.
-        best_of: draw so many candidates for each and keep the likeliest. Likelihood is compared
-            per prediction, and an ended drawing beats a cut one: by the sum, the shortest
-            scrap would win.
-        batch_size: sketches alive at once; of no influence on what is drawn, up to rounding.
-
-    Returns:
-        Sketches in data units, two decimals, with extras ``seed``, ``number``, ``temperature``,
-        ``log_likelihood`` (nats of the whole sketch and its end at temperature 1, model units,
-        prefix included) and ``finished`` (False: cut at max_points).
-
-    Raises:
-        BadConfig: latents of another size, or a prefix beyond max_points.
-        BadCheckpoint: latents for a decoder-only model; or the model draws what is not finite.
-    """
-    settings = settings or Settings()
-    if best_of < 1:
-        raise BadConfig(f"best_of must be 1 or more, not {best_of}")
-    if z is not None:
-        check_latents(network.checkpoint, z)
-    n_words = network.checkpoint.config.n_words
-    if labels is not None and (not n_words or labels.shape[1:] != (n_words + 1,)):
-        raise BadConfig(f"labels of shape {labels.shape} for a model that is told {n_words} words")
-    for given in (z, prefixes, words, labels, numbers):
-        if given is not None and len(given) != n:
-            raise BadConfig(
-                f"{len(given)} latents, prefixes, words, labels or numbers for {n} sketches"
-            )
-    for k, prefix in enumerate(prefixes or ()):
-        if len(prefix) > settings.max_points:
-            raise BadConfig(
-                f"beginning {k}: {len(prefix)} points, and max_points is {settings.max_points}"
-            )
-    mu, sigma = z, None
-    knows = "latent.share" in network.checkpoint.weights and not settings.prior
-    if prefixes is not None and z is None and network.checkpoint.config.encoder and not knows:
-        mu, sigma = _read(network, prefixes)
-    if labels is None and words is not None:
-        labels = label_rows(network.checkpoint, words)
-    plan = Plan(
-        network=network,
-        settings=settings,
-        mu=mu,
-        sigma=None if settings.greedy or settings.most_likely else sigma,
-        prefixes=prefixes,
-        words=words,
-        labels=labels,
-        numbers=numbers,
-        best_of=best_of,
-    )
-    every = _draw(plan, n * best_of, max(1, min(batch_size, n * best_of)))
+def sample(conditioning: Conditioning, n: int, batch_size: int = BATCH) -> Iterator[Sketch]:
+    """The n sketches of a request, see ``request.draw``."""
+    best_of = conditioning.settings.best_of
+    n_all = n * best_of
+    every = _draw(conditioning, n_all, max(1, min(batch_size, n_all)))
     return every if best_of == 1 else _best(every, best_of)
-
-
-def _read(network: Network, prefixes: Sequence[Array]) -> tuple[Array, Array]:
-    """Latents of beginnings; one that stands there several times is read once."""
-    distinct = {id(prefix): prefix for prefix in prefixes}
-    place = {name: k for k, name in enumerate(distinct)}
-    scale = network.checkpoint.scale_factor
-    mu, sigma = network.encode([to_model(prefix, scale) for prefix in distinct.values()])
-    index = [place[id(prefix)] for prefix in prefixes]
-    return mu[index], sigma[index]
 
 
 def _best(sketches: Iterator[Sketch], best_of: int) -> Iterator[Sketch]:
@@ -226,9 +141,9 @@ class _Log:
         self.n = 0
 
 
-def _draw(plan: Plan, n: int, capacity: int) -> Iterator[Sketch]:
-    settings, config = plan.settings, plan.network.checkpoint.config
-    decoding = plan.network.memory(capacity)
+def _draw(conditioning: Conditioning, n: int, capacity: int) -> Iterator[Sketch]:
+    settings, config = conditioning.settings, conditioning.network.checkpoint.config
+    decoding = conditioning.network.memory(capacity)
     live = _Live(capacity, settings, config.n_mixtures)
     log = _Log(capacity, 3 + 6 * config.n_mixtures)
     chooser = Chooser(settings, config.n_mixtures)
@@ -241,9 +156,9 @@ def _draw(plan: Plan, n: int, capacity: int) -> Iterator[Sketch]:
         if n_new > 0:
             rows = np.concatenate([ended, np.arange(live.n, capacity)])[:n_new]
             indices = range(begun, begun + n_new)
-            generators = [plan.random(index) for index in indices]
-            decoding.start(rows, plan.constant(indices, generators))
-            live.begin(rows, indices, generators, plan.beginnings(indices))
+            generators = [conditioning.random(index) for index in indices]
+            decoding.start(rows, conditioning.cond(indices, generators))
+            live.begin(rows, indices, generators, conditioning.prefix_rows(indices))
             begun += n_new
             ended = ended[n_new:]
         if len(ended):  # nobody begins in these rows: the last live ones move there
@@ -259,13 +174,13 @@ def _draw(plan: Plan, n: int, capacity: int) -> Iterator[Sketch]:
             return
 
         ended = _step(
-            decoding, live, log, chooser, fresh=n_new > 0, given=plan.prefixes is not None
+            decoding, live, log, chooser, fresh=n_new > 0, given=conditioning.prefixes is not None
         )
         if not len(ended):
             continue
         log.settle(live.score)
         for row in ended.tolist():
-            waiting[int(live.index[row])] = _finish(plan, live, row)
+            waiting[int(live.index[row])] = _finish(conditioning, live, row)
         while n_out in waiting:
             yield waiting.pop(n_out)
             n_out += 1
@@ -337,14 +252,14 @@ class Chooser:
         return moves, pen
 
 
-def _finish(plan: Plan, live: _Live, row: int) -> Sketch:
+def _finish(conditioning: Conditioning, live: _Live, row: int) -> Sketch:
     """The sketch of a row that has ended, in data units."""
-    settings = plan.settings
+    settings = conditioning.settings
     n_points = live.age[row] - 1
     moves = live.moves[row, :n_points]
     with np.errstate(over="ignore", invalid="ignore"):  # found out below
         points = moves[:, :2].cumsum(0, np.float64)
-        points *= plan.network.checkpoint.scale_factor
+        points *= conditioning.network.checkpoint.scale_factor
         points = (points.round(2) + 0.0).astype(np.float32)  # + 0.0: no -0.0
     if not np.isfinite(points).all():
         raise BadCheckpoint("the model draws moves that are not finite numbers: it is damaged")
@@ -352,9 +267,9 @@ def _finish(plan: Plan, live: _Live, row: int) -> Sketch:
     strokes = tuple(points[a:b] for a, b in pairwise(cuts) if b > a)
     extras: dict[str, object] = {
         "seed": settings.seed,
-        "number": plan.number(int(live.index[row])),
+        "number": conditioning.number(int(live.index[row])),
         "temperature": 0.0 if settings.greedy else settings.temperature,
         "log_likelihood": round(float(live.score[row]), 4),
         "finished": bool(live.moves[row, n_points, 4] == 1),
     }
-    return Sketch(strokes, plan.word(int(live.index[row])), extras)
+    return Sketch(strokes, conditioning.word(int(live.index[row])), extras)

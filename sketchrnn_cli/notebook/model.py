@@ -18,12 +18,12 @@ import numpy.typing as npt
 
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.errors import BadConfig, BadSketch
-from sketchrnn_cli.inference import request as wish
-from sketchrnn_cli.inference.conditioning import Settings, to_model
-from sketchrnn_cli.inference.engine import Engine
-from sketchrnn_cli.inference.prompt import COUNT, FEW, FRAMES, LIST_WORDS, Prompt
-from sketchrnn_cli.inference.ranking import worst_first
-from sketchrnn_cli.inference.request import Wish
+from sketchrnn_cli.inference import request
+from sketchrnn_cli.inference.engine import Engine, to_model
+from sketchrnn_cli.inference.prompt import LIST_WORDS, Prompt
+from sketchrnn_cli.inference.request import Request
+from sketchrnn_cli.inference.score import worst_first
+from sketchrnn_cli.inference.settings import COUNT, FEW, FRAMES, Settings
 from sketchrnn_cli.model.load import open_model
 from sketchrnn_cli.notebook.drawings import AnyDrawings, Drawing, Drawings, listed
 from sketchrnn_cli.notebook.given import numbers, whole
@@ -124,10 +124,10 @@ class Model:
             greedy=greedy,
             prior=prior,
             most_likely=most_likely,
+            best_of=whole("best_of", best_of, 1),
             seed=whole("seed", seed, 0),
             max_points=whole("max_points", max_points, 1),
         )
-        best_of = whole("best_of", best_of, 1)
         count = None if n is None else whole("n", n, 1)
         first = whole("first", first, 0)
         if frames is not None:
@@ -136,15 +136,15 @@ class Model:
             if frames is not None:
                 raise BadConfig('frames needs a way: a prompt like "cat -> pig"')
             with _threads((count or COUNT) * best_of):
-                return self._draw(wish.of_anything(count, first=first), settings, best_of)
+                return self._draw(request.unconditional(count, first=first), settings)
         asked = self._understand(prompt, strict=strict)
-        if frames is not None and not asked.has_way:
+        if frames is not None and not asked.has_interpolation:
             raise BadConfig('frames is for ways, as in "cat -> pig"')
-        told = wish.of_prompt(
+        told = request.from_prompt(
             self.network.checkpoint, asked, count=count, frames=frames, first=first
         )
         with _threads((count or COUNT) * best_of):
-            return self._draw(told, settings, best_of)
+            return self._draw(told, settings)
 
     def complete(
         self,
@@ -184,18 +184,19 @@ class Model:
             latent_temperature=latent_temperature,
             guidance=guidance,
             greedy=greedy,
+            best_of=whole("best_of", best_of, 1),
             seed=whole("seed", seed, 0),
             max_points=whole("max_points", max_points, 1),
         )
         told = None if prompt is None else self._understand(prompt, strict=False)
-        thing = None if told is None else wish.only_thing(told)
+        thing = None if told is None else request.only_item(told)
         if told is not None and thing is None:
             raise BadConfig("prompt: one word at most goes with beginnings")
         count = (thing.count if thing else None) or whole("n", n, 1)
-        begun = wish.of_beginnings(self.network.checkpoint, _some(drawings), count=count)
+        begun = request.from_prefixes(self.network.checkpoint, _some(drawings), count=count)
         if thing is not None:
-            begun = wish.tell(self.network.checkpoint, begun, thing)
-        return self._draw(begun, settings, best_of)
+            begun = request.with_label(self.network.checkpoint, begun, thing)
+        return self._draw(begun, settings)
 
     def encode(self, drawings: AnyDrawings) -> Encoded:
         """Latents of drawings, as `sketchrnn encode` finds them.
@@ -247,6 +248,7 @@ class Model:
             pen_temperature=pen_temperature,
             guidance=guidance,
             greedy=greedy,
+            best_of=whole("best_of", best_of, 1),
             seed=whole("seed", seed, 0),
             max_points=whole("max_points", max_points, 1),
         )
@@ -256,10 +258,10 @@ class Model:
         given = Latents(mu, words=None if words is None else tuple(words))
         if frames is not None:
             frames = whole("frames", frames, 1)
-        asked = wish.of_latents(
+        asked = request.from_latents(
             self.network.checkpoint, given, frames=frames, count=whole("n", n, 1)
         )
-        return self._draw(asked, settings, best_of)
+        return self._draw(asked, settings)
 
     def interpolate(
         self,
@@ -326,7 +328,7 @@ class Model:
         if not isinstance(prompt, str):
             raise BadConfig(f'the prompt is text such as "cat", not {prompt!r}')
         try:
-            asked = wish.understand(self.network.checkpoint, prompt, self.name, strict=strict)
+            asked = request.parse(self.network.checkpoint, prompt, self.name, strict=strict)
         except BadConfig as error:  # there is no such option here
             raise BadConfig(str(error).replace(LIST_WORDS, "model.words has all")) from None
         if asked.ignored:
@@ -334,10 +336,9 @@ class Model:
             warnings.warn(f"means nothing to this model, ignored: {ignored}", stacklevel=3)
         return asked
 
-    def _draw(self, asked: Wish, settings: Settings, best_of: int) -> Drawings:
-        best_of = whole("best_of", best_of, 1)
-        wish.check_number(asked.n)
-        return Drawings(wish.grant(self.network, asked, settings, best_of=best_of))
+    def _draw(self, asked: Request, settings: Settings) -> Drawings:
+        request.check_held(asked.n)
+        return Drawings(request.draw(self.network, asked, settings))
 
     def __repr__(self) -> str:
         if not self.words:

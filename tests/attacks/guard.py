@@ -83,12 +83,12 @@ WARM = (
     "sketchrnn_cli.sketches.formats.svg", "sketchrnn_cli.sketches.build",
     "sketchrnn_cli.drawing.outputs", "sketchrnn_cli.drawing.sheet", "sketchrnn_cli.drawing.svg",
     "sketchrnn_cli.inference.sampler", "sketchrnn_cli.inference.request",
-    "sketchrnn_cli.inference.latents", "sketchrnn_cli.sketches.formats.latents",
+    "sketchrnn_cli.sketches.formats.latents",
     "sketchrnn_cli.inference.devices",
     "sketchrnn_cli.model.sketch_rnn_js", "safetensors.numpy", "rich.console",
     "sketchrnn_cli.sketches.corpus", "sketchrnn_cli.drawing.film.animation",
     "sketchrnn_cli.drawing.raster", "PIL.GifImagePlugin", "numpy.ma", "pydantic.plugin._loader",
-    "sketchrnn_cli.inference.score", "sketchrnn_cli.inference.ranking",
+    "sketchrnn_cli.inference.score",
     "numpy.random", "encodings.cp437", "typer._adapters",  # the last one takes a fifth of a second
 )  # fmt: skip
 

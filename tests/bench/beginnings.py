@@ -15,9 +15,9 @@ import numpy as np
 
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.inference import mixture
-from sketchrnn_cli.inference.beginnings import TRUST
-from sketchrnn_cli.inference.conditioning import Plan, Settings, to_model
-from sketchrnn_cli.inference.engine import Engine, condition, label_rows
+from sketchrnn_cli.inference.conditioning import TEMPERING, Conditioning, condition, label_rows
+from sketchrnn_cli.inference.engine import Engine, to_model
+from sketchrnn_cli.inference.settings import Settings
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches.corpus import Corpus
 
@@ -50,14 +50,16 @@ def ways(engine, moves, cut, labels, rng):
     z = mu + sigma * rng.standard_normal((32, mu.shape[1])).astype(np.float32)
     each = nats(engine, scaled, z, labels)[:, cut:].sum(1)
     yield "the beginning, encoded", mean_of(np.zeros(len(z)), each)
-    plan = Plan(
-        network=engine, settings=Settings(), mu=None, sigma=None, prefixes=[moves[:cut]],
-        words=None, labels=None if labels is None else labels[None], numbers=None, best_of=1,
-    )  # fmt: skip
-    guesses = plan.guesses(moves[:cut], labels)
+    plan = Conditioning(
+        network=engine,
+        settings=Settings(),
+        prefixes=[moves[:cut]],
+        labels=None if labels is None else labels[None],
+    )
+    guesses = plan.posterior(moves[:cut], labels)
     each = nats(engine, scaled, guesses.z, labels)[:, cut:].sum(1)
     for n in (8, 32, len(guesses.z)):
-        for trust in (0, TRUST, 1):
+        for trust in (0, TEMPERING, 1):
             name = f"{n} candidates, by {trust:g} of the nats of the beginning"
             yield name, mean_of(trust * guesses.nats[:n], each[:n])
 

@@ -19,8 +19,7 @@ from measuring import Row
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.inference import latent_prior as latent_mixture
 from sketchrnn_cli.inference import score
-from sketchrnn_cli.inference.conditioning import to_model
-from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.engine import Engine, to_model
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches.corpus import Corpus
 

@@ -36,10 +36,12 @@ def network(preset="base", mean=None, **sizes):
 
 
 def draw(engine, n, max_points=250):
-    from sketchrnn_cli.inference import sampler
-    from sketchrnn_cli.inference.conditioning import Settings
+    from sketchrnn_cli.inference import request
+    from sketchrnn_cli.inference.settings import Settings
 
-    return list(sampler.draw(engine, n, settings=Settings(seed=1, max_points=max_points)))
+    return list(
+        request.draw(engine, request.unconditional(n), Settings(seed=1, max_points=max_points))
+    )
 
 
 def step_seconds(n, cell):
@@ -75,8 +77,7 @@ def one():
 def rows():
     import peer
 
-    from sketchrnn_cli.inference.conditioning import to_model
-    from sketchrnn_cli.inference.engine import Engine
+    from sketchrnn_cli.inference.engine import Engine, to_model
     from sketchrnn_cli.sketches.sketch import to_stroke3
 
     found = (

@@ -32,10 +32,9 @@ from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.drawing.svg import to_svg
 from sketchrnn_cli.errors import SketchError
 from sketchrnn_cli.inference import prompt as prompts
-from sketchrnn_cli.inference import request as wish
-from sketchrnn_cli.inference import sampler
-from sketchrnn_cli.inference.conditioning import Settings
+from sketchrnn_cli.inference import request
 from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.settings import Settings
 from sketchrnn_cli.model import checkpoint, sketch_rnn_js, tensor_file
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.load import open_model
@@ -269,13 +268,13 @@ def use(model: checkpoint.Checkpoint) -> None:
         return
     network = Engine(model)
     settings = Settings(max_points=4)
-    for sketch in sampler.draw(network, 1, settings=settings):
+    for sketch in request.draw(network, request.unconditional(1), settings):
         look(sketch)
-    begun = wish.of_beginnings(model, [CAT])
-    for sketch in wish.grant(network, begun, settings, best_of=1):
+    begun = request.from_prefixes(model, [CAT])
+    for sketch in request.draw(network, begun, settings):
         look(sketch)
     if model.words and (model.config.n_words or len(model.words) == 1):
-        wish.understand(model, f"2 {model.words[0]}", "x", strict=False)
+        request.parse(model, f"2 {model.words[0]}", "x", strict=False)
     assert sum(model.counts) >= 0
 
 
@@ -365,8 +364,8 @@ def read_prompt(data: bytes) -> None:
     labels = tuple(words.split("\x1d"))[:50] if words else LABELS
     for strict in (False, True):
         found = prompts.parse(rest, labels, strict=strict)
-        for thing in found.things:
-            stops = [thing] if isinstance(thing, prompts.Thing) else thing.stops
+        for thing in found.items:
+            stops = [thing] if isinstance(thing, prompts.Item) else thing.stops
             for stop in stops:
                 assert all(label in labels for label, _ in stop.parts), "a word of no label"
                 assert abs(sum(share for _, share in stop.parts) - 1) < 1e-9, (
@@ -396,18 +395,18 @@ def read_latents(data: bytes) -> None:
     again = latent_files.read(file("z2.npz", stream.getvalue()))
     assert np.array_equal(again.mu, found.mu)
     with suppress(SketchError):
-        wish.of_latents(_small(), found, frames=2)
+        request.from_latents(_small(), found, frames=2)
 
 
 def complete(data: bytes) -> None:
     """Drawings of the page or of anybody, to be gone on with."""
     path = file("page.ndjson", data)
     model = _small()
-    begun = wish.of_beginnings(model, formats.read_sketches(path))
+    begun = request.from_prefixes(model, formats.read_sketches(path))
     if 0 < begun.n <= 4:
         settings = Settings(max_points=300)
         if all(len(p) <= 290 for p in begun.prefixes or []):
-            for sketch in wish.grant(Engine(model), begun, settings, best_of=1):
+            for sketch in request.draw(Engine(model), begun, settings):
                 look(sketch)
 
 

@@ -251,7 +251,7 @@ def test_latents_are_read_as_they_were_written(n, z, with_sigma, with_words, dat
 def test_any_text_is_a_prompt_or_a_fault(asked):
     with suppress(BadConfig):
         found = prompt.parse(asked, targets.LABELS)
-        assert found.things
+        assert found.items
 
 
 @some
@@ -261,8 +261,8 @@ def test_a_model_may_have_any_words(labels, asked):
         prompt.parse(asked, labels)
     for label in labels:  # a label that is spelled out means itself
         with suppress(BadConfig):
-            (thing, *_) = prompt.parse(label, labels).things
-            assert isinstance(thing, prompt.Thing | prompt.Way)
+            (thing, *_) = prompt.parse(label, labels).items
+            assert isinstance(thing, prompt.Item | prompt.Interpolation)
 
 
 def _settings_of(cls):

@@ -22,7 +22,7 @@ import torch
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.errors import SketchError
 from sketchrnn_cli.inference import devices
-from sketchrnn_cli.inference.conditioning import Settings
+from sketchrnn_cli.inference.settings import Settings
 from sketchrnn_cli.model.load import open_model
 from sketchrnn_cli.sketches.corpus import Corpus
 

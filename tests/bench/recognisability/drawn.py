@@ -12,8 +12,9 @@ import numpy as np
 from judges import N_STORED
 
 from sketchrnn_cli.errors import BadConfig
-from sketchrnn_cli.inference import sampler
-from sketchrnn_cli.inference.conditioning import Settings, to_model
+from sketchrnn_cli.inference import request
+from sketchrnn_cli.inference.engine import to_model
+from sketchrnn_cli.inference.settings import Settings
 from sketchrnn_cli.sketches.sketch import Sketch
 
 REBUILT = 0.2  # temperature of reconstructions
@@ -68,7 +69,7 @@ def rebuilt(corpus, network, word_ids, *, seed):
     mu, _ = network.encode([to_model(corpus.moves_of(i), scale) for i in chosen])
     settings = Settings(temperature=REBUILT, seed=seed)
     words = [corpus.words[k] for k in corpus.word_ids[chosen]]
-    sketches = sampler.draw(network, len(chosen), z=mu, words=words, settings=settings)
+    sketches = request.draw(network, request.Request(n=len(chosen), z=mu, words=words), settings)
     return _drawn("rebuilt", sketches, corpus.word_ids[chosen].astype(np.int64))
 
 
@@ -77,7 +78,7 @@ def samples(corpus, network, word_ids, n, *, temperature, seed):
     asked = np.repeat(word_ids, n)
     settings = Settings(temperature=temperature, seed=seed)
     words = [corpus.words[k] for k in asked]
-    sketches = sampler.draw(network, len(asked), words=words, settings=settings)
+    sketches = request.draw(network, request.Request(n=len(asked), words=words), settings)
     return _drawn(f"{temperature:g}", sketches, asked, temperature)
 
 
@@ -88,7 +89,7 @@ def sheet(corpus, network, word_ids, n, *, seed):
 
     words = [corpus.words[k] for k in np.repeat(word_ids, n)]
     settings = Settings(seed=seed)
-    sketches = sampler.draw(network, len(words), words=words, settings=settings)
+    sketches = request.draw(network, request.Request(n=len(words), words=words), settings)
     captioned = (Sketch(s.strokes, word) for s, word in zip(sketches, words, strict=True))
     return raster.to_png(captioned, Style(columns=n, size=120))
 
