@@ -171,7 +171,7 @@ def test_latents_and_beginnings_are_told_the_word(models, tmp_path):
     assert [record["word"] for record in pigs] == ["pig"] * 2
     assert all(a["drawing"] != b["drawing"] for a, b in zip(own, pigs, strict=True))
     way = drawings("--latents", tmp_path / "z.npz", "--frames", 4, *model)
-    assert [record.get("word") for record in way] == ["cat"] * 3 + [None] * 2
+    assert [record.get("word") for record in way] == ["cat"] * 2 + [None] * 3
     assert [way[k]["drawing"] for k in (0, 4)] != [way[k]["drawing"] for k in (4, 0)]
 
     begun = {"word": "cat", "drawing": [[[10, 60, 120], [20, 90, 30]]]}
@@ -191,7 +191,7 @@ def test_latents_and_beginnings_are_told_the_word(models, tmp_path):
         (["zebra", "--model", "told"], '"zebra"'),
         (["icecreme", "--model", "told"], "ice cream"),
         (["", "--model", "told"], "empty"),
-        (["cat", "--model", "classic"], "without being told words"),
+        (["cat", "--model", "classic"], "is unconditional"),
         (["cat", "--model", "nameless"], "knows no words"),
         (["cat", "--model", "told", "--no-word"], "--no-word"),
         (["--no-word", "--model", "one"], "told no words anyway"),

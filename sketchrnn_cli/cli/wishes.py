@@ -56,6 +56,10 @@ def whole(checkpoint: Checkpoint, settings: Settings, options: Options) -> Reque
     from sketchrnn_cli.inference import request
     from sketchrnn_cli.sketches.formats import latents, read_sketches
 
+    if options.latents is not None or options.complete is not None:
+        _label(options)  # before anything is read
+    elif options.frames is not None and not (options.prompt and options.prompt.has_interpolation):
+        raise BadConfig('--frames is for interpolations, as in "cat -> pig", or for --latents')
     if options.latents is not None:
         _check_encoder(checkpoint, options)
         return _of_latents(checkpoint, options, latents.read(options.latents))
@@ -86,6 +90,7 @@ def one_by_one(checkpoint: Checkpoint, settings: Settings, options: Options) -> 
     from sketchrnn_cli.sketches.formats import latents, read_sketches
 
     n = 0
+    _label(options)  # before anything is read
     if options.latents is not None:
         _check_encoder(checkpoint, options)
         for one in latents.read_each(options.latents):

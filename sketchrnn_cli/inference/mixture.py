@@ -1,6 +1,6 @@
 """The decoder's raw outputs read as a distribution of the next move, in log space.
 
-Letters: N predictions, M mixtures. Columns of raw outputs: 3 pen logits (down, up, end), then M
+Symbols: N predictions, M mixtures. Columns of raw outputs: 3 pen logits (down, up, end), then M
 each of mixture logits, mean x, mean y, log sigma x, log sigma y, atanh rho.
 """
 
@@ -16,6 +16,7 @@ Array = npt.NDArray[np.floating[Any]]
 
 DOWN, UP, END = 0, 1, 2
 LOG_2PI = math.log(2 * math.pi)
+NODES = 12  # of a quadrature over a pixel
 
 
 def log_softmax(logits: Array) -> Array:
@@ -45,8 +46,50 @@ def log_move(raw: Array, moves: Array) -> Array:
     log_cosh = size + np.log1p(np.exp(-2 * size)) - math.log(2)
     across = (x - np.tanh(r) * y) * np.exp(log_cosh)
     each = log_softmax(pi) - LOG_2PI - log_sx - log_sy + log_cosh - 0.5 * (across**2 + y**2)
-    top = each.max(-1)
-    result: Array = top + np.log(np.exp(each - top[:, None]).sum(-1))
+    return _log_sum(each)
+
+
+def log_move_in_pixel(raw: Array, moves: Array, width: float) -> Array:
+    """Log of the density of ``log_move`` averaged over a square about each move.
+
+    The first coordinate is integrated by quadrature over its own quantiles, so that Gaussians much
+    thinner than the square count in full; the second one, given the first, exactly.
+
+    Args:
+        raw: (N, 3 + 6M), float64.
+        moves: (N, 2) dx, dy, model units.
+        width: of the square, model units.
+
+    Returns:
+        (N,) nats; at most -2 log(width), for a square that holds all of the distribution.
+    """
+    from scipy.special import log_ndtr, ndtri_exp  # a tenth of a second: not for sampling
+
+    pi, mean_x, mean_y, log_sx, log_sy, r = np.split(raw[:, 3:], 6, axis=1)  # (N, M) each
+    x, y = (moves[:, :1] - mean_x), (moves[:, 1:2] - mean_y)
+    half_x, half_y = width / 2 * np.exp(-log_sx), width / 2 * np.exp(-log_sy)
+    x, y = x * np.exp(-log_sx), y * np.exp(-log_sy)
+    rho = np.where(x > 0, -np.tanh(r), np.tanh(r))
+    x = -np.abs(x)  # by symmetry in the lower tail, where logarithms are exact
+    low, high = log_ndtr(x - half_x), log_ndtr(x + half_x)
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    share = np.exp(low - high)[..., None]
+    at = high[..., None] + np.log(share + (1 - share) * (nodes + 1) / 2)
+    x_at = ndtri_exp(at)  # (N, M, NODES)
+    steepness = np.cosh(r)[..., None]  # 1 / sqrt(1 - rho^2)
+    y_at = -np.abs((y[..., None] - rho[..., None] * x_at) * steepness)
+    half = half_y[..., None] * steepness
+    below, above = log_ndtr(y_at - half), log_ndtr(y_at + half)
+    inner = above + np.log1p(-np.exp(below - above)) + np.log(weights / 2)
+    each = log_softmax(pi) + high + np.log1p(-share[..., 0]) + _log_sum(inner)
+    result: Array = _log_sum(each) - 2 * math.log(width)
+    return result
+
+
+def _log_sum(values: Array) -> Array:
+    """Logarithm of the sum of exponentials over the last axis."""
+    top = values.max(-1)
+    result: Array = top + np.log(np.exp(values - top[..., None]).sum(-1))
     return result
 
 

@@ -62,4 +62,4 @@ def bounds(name: str) -> str:
     """The range of a setting in words, for messages: "from 0.01 to 2"."""
     low, high = RANGES[name]
     advice = "; nothing is sampled with greedy" if low == RANGES["temperature"][0] else ""
-    return f"from {low:,g} to {high:,g}{advice}"
+    return f"from {low:g} to {high:g}{advice}"

@@ -114,8 +114,6 @@ class Model:
             BadConfig: a prompt that names nothing the model knows, or a number out of range.
             BadCheckpoint: a model that is told no words cannot be asked for one.
         """
-        if prior and most_likely:
-            raise BadConfig("prior and most_likely: a latent is from one of them, not both")
         settings = Settings(
             temperature=temperature,
             pen_temperature=pen_temperature,
@@ -134,12 +132,10 @@ class Model:
             frames = whole("frames", frames, 1)
         if prompt is None:
             if frames is not None:
-                raise BadConfig('frames needs a way: a prompt like "cat -> pig"')
+                raise BadConfig('frames are for interpolations, as in "cat -> pig"')
             with _threads((count or COUNT) * best_of):
                 return self._draw(request.unconditional(count, first=first), settings)
         asked = self._understand(prompt, strict=strict)
-        if frames is not None and not asked.has_interpolation:
-            raise BadConfig('frames is for ways, as in "cat -> pig"')
         told = request.from_prompt(
             self.network.checkpoint, asked, count=count, frames=frames, first=first
         )
