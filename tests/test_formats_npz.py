@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
 from sketchrnn_cli.sketches.block import NO_TEST, NO_VALID, TEST, TRAIN, UNSPLIT, VALID, to_moves
-from sketchrnn_cli.sketches.formats import npz, read_sketches
+from sketchrnn_cli.sketches.formats import archive, npz, read_sketches, sketch_rnn
 
 
 def drawings(source, **options):
@@ -342,9 +342,9 @@ def test_a_header_that_is_none(tmp_path, header):
 
 
 def test_too_many_members(tmp_path):
-    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
-        for i in range(npz.MAX_MEMBERS + 1):
-            archive.writestr(str(i), b"")
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as zipped:
+        for i in range(archive.MAX_MEMBERS + 1):
+            zipped.writestr(str(i), b"")
     with pytest.raises(BadFile, match="members"):
         drawings(str(tmp_path / "a.npz"))
 
@@ -393,7 +393,7 @@ def test_a_faulty_drawing_is_named_or_skipped(tmp_path, fault, says):
 def test_written_for_others_reads_as_an_object_array(tmp_path):
     arrays = stroke3(300)
     buffer = io.BytesIO()
-    npz.write_objects(buffer, iter(arrays), len(arrays))
+    sketch_rnn.write_objects(buffer, iter(arrays), len(arrays))
     data = buffer.getvalue()
     size = int.from_bytes(data[8:10], "little")
     assert (10 + size) % 64 == 0
@@ -407,7 +407,7 @@ def test_written_for_others_reads_as_an_object_array(tmp_path):
 
 def test_an_empty_split_can_be_written(tmp_path):
     buffer = io.BytesIO()
-    npz.write_objects(buffer, iter([]), 0)
+    sketch_rnn.write_objects(buffer, iter([]), 0)
     data = buffer.getvalue()
     assert pickle.loads(data[10 + int.from_bytes(data[8:10], "little") :]).shape == (0,)
     write_zip(tmp_path / "a.npz", train=data)
@@ -418,8 +418,8 @@ def test_a_zip_that_is_given_up_inside_of_a_member_does_not_say_otherwise():
     held = []
 
     def give_up():
-        with npz.NewZip(io.BytesIO(), "w") as archive:
-            held.append(archive.open("train.npy", "w"))  # a plain zip would complain of it
+        with archive.NewZip(io.BytesIO(), "w") as new:
+            held.append(new.open("train.npy", "w"))  # a plain zip would complain of it
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -207,7 +207,7 @@ def _npz(found: Checkpoint) -> bytes:
 
     import numpy as np
 
-    from sketchrnn_cli.sketches.formats.npz import NewZip
+    from sketchrnn_cli.sketches.formats.archive import NewZip
 
     metadata = {
         "config": asdict(found.config),

@@ -58,7 +58,7 @@ def _ndjson(stream: BinaryIO, sketches: Iterable[Sketch], n: int | None) -> None
 
 
 def _npz(stream: BinaryIO, sketches: Iterable[Sketch], n: int | None) -> None:
-    from sketchrnn_cli.sketches.formats.npz import write_sketches
+    from sketchrnn_cli.sketches.formats.sketch_rnn import write_sketches
 
     if n is None:
         sketches = list(sketches)

@@ -33,7 +33,9 @@ import numpy.typing as npt
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.files import reason
 from sketchrnn_cli.sketches.block import Block, Ints, Moves, from_moves, offsets, ranges
-from sketchrnn_cli.sketches.formats import npz
+from sketchrnn_cli.sketches.formats import archive as zips
+from sketchrnn_cli.sketches.formats.npz import FAR
+from sketchrnn_cli.sketches.formats.sketch_rnn import write_objects
 from sketchrnn_cli.sketches.preparation import Preparation
 from sketchrnn_cli.sketches.sketch import Sketch, from_stroke3
 
@@ -45,7 +47,6 @@ ALIGNMENT = 64
 MAX_ABOUT = 1 << 23  # bytes
 BLOCK = 2048  # drawings
 PIECE = 1 << 20  # bytes read at once
-FAR = npz.FAR  # data units; an offset beyond is damage
 
 _TYPES: dict[str, tuple[str, ...]] = {
     "moves": ("<i2", "<f4"),
@@ -146,7 +147,7 @@ class Corpus:
         Raises:
             BadFile: they are not those that were written.
         """
-        with npz.open_zip(str(self.path)) as archive:
+        with zips.open_zip(str(self.path)) as archive:
             _check(archive, "moves", str(self.path))
 
     def sketch(self, i: int) -> Sketch:
@@ -185,7 +186,7 @@ def _code(split: str) -> int:
 def is_packed(source: str | Path) -> bool:
     """Whether a file is a packed set; a file that is not there or no zip is none."""
     try:
-        with Path(source).open("rb") as file, npz.zip_of(file) as archive:
+        with Path(source).open("rb") as file, zips.zip_of(file) as archive:
             return ABOUT in archive.namelist()
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
         return False
@@ -193,8 +194,8 @@ def is_packed(source: str | Path) -> bool:
 
 def _open(path: Path) -> Corpus:
     source = str(path)
-    with npz.open_zip(source) as archive:
-        members = {member.name: member for member in npz.read_members(archive, source)}
+    with zips.open_zip(source) as archive:
+        members = {member.name: member for member in zips.read_members(archive, source)}
         if "about" not in members:
             raise BadFile(
                 f"{source}: not a packed set; make one with `sketchrnn preprocess {source} -o ...`"
@@ -239,12 +240,12 @@ def _check(archive: zipfile.ZipFile, name: str, source: str) -> None:
         ) from None
 
 
-def _read_about(archive: zipfile.ZipFile, member: npz.Member, source: str) -> dict[str, Any]:
+def _read_about(archive: zipfile.ZipFile, member: zips.Member, source: str) -> dict[str, Any]:
     where = f"{source}: {ABOUT}"
     if member.descr != "|u1" or len(member.shape) != 1 or member.shape[0] > MAX_ABOUT:
         raise BadFile(f"{where}: not the description of a packed set")
     with archive.open(member.info) as stream:
-        npz.read_header(stream, where)
+        zips.read_header(stream, where)
         text = stream.read(member.shape[0])
     try:
         about = json.loads(text)
@@ -260,7 +261,7 @@ def _read_about(archive: zipfile.ZipFile, member: npz.Member, source: str) -> di
     return about
 
 
-def _map(path: Path, member: npz.Member, types: tuple[str, ...]) -> npt.NDArray[Any]:
+def _map(path: Path, member: zips.Member, types: tuple[str, ...]) -> npt.NDArray[Any]:
     """Map an array where it lies in the zip."""
     where = f"{path}: {member.name}"
     size = math.prod(member.shape) * np.dtype(member.descr if member.is_number else "i1").itemsize
@@ -275,7 +276,7 @@ def _map(path: Path, member: npz.Member, types: tuple[str, ...]) -> npt.NDArray[
             raise BadFile(f"{where}: damaged packed set; make it again")
         names, extra = struct.unpack("<HH", head[26:30])
         stream.seek(names + extra, os.SEEK_CUR)
-        npz.read_header(stream, where)
+        zips.read_header(stream, where)
         start = stream.tell()
         if start + size > stream.seek(0, os.SEEK_END):
             raise BadFile(f"{where}: damaged packed set: it ends early; make it again")
@@ -313,7 +314,7 @@ class Writer:
     """Writes the zip of a packed set, member by member, data at 64-byte boundaries."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self.archive = npz.NewZip(stream, "w", zipfile.ZIP_STORED, allowZip64=True)
+        self.archive = zips.NewZip(stream, "w", zipfile.ZIP_STORED, allowZip64=True)
 
     def __enter__(self) -> Writer:
         return self
@@ -377,7 +378,7 @@ def write_sketch_rnn(corpus: Corpus, stream: BinaryIO) -> None:
     Raises:
         BadFile: an offset that int16 does not hold.
     """
-    with npz.NewZip(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zips.NewZip(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for split in SPLITS:
             chosen = corpus.indices(split)
             info = zipfile.ZipInfo(f"{split}.npy")
@@ -385,7 +386,7 @@ def write_sketch_rnn(corpus: Corpus, stream: BinaryIO) -> None:
             info.external_attr = 0o644 << 16
             with archive.open(info, "w", force_zip64=True) as member:
                 buffered = io.BufferedWriter(member, 1 << 20)
-                npz.write_objects(buffered, _whole(corpus, chosen), len(chosen))
+                write_objects(buffered, _whole(corpus, chosen), len(chosen))
                 buffered.flush()
                 buffered.detach()
 

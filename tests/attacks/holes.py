@@ -17,15 +17,15 @@ import zipfile
 
 def _in_place(reader):
     """Let every reader of npz do this first with the file."""
-    from sketchrnn_cli.sketches.formats import npz
+    from sketchrnn_cli.sketches.formats import archive
 
-    ours = npz.open_zip
+    ours = archive.open_zip
 
     def careless(source):
         reader(source)
         return ours(source)
 
-    npz.open_zip = careless
+    archive.open_zip = careless
 
 
 def _pickled(source):

@@ -41,8 +41,8 @@ from sketchrnn_cli.model.load import open_model
 from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus, formats, statistics
 from sketchrnn_cli.sketches.block import to_moves
+from sketchrnn_cli.sketches.formats import archive, ndjson, pickled_arrays, sketch_rnn
 from sketchrnn_cli.sketches.formats import latents as latent_files
-from sketchrnn_cli.sketches.formats import ndjson, npz, pickled_arrays
 from sketchrnn_cli.sketches.formats.svg import path as svg_path
 from sketchrnn_cli.sketches.preparation import prepare_like
 from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
@@ -160,8 +160,8 @@ def read_pickle(data: bytes) -> None:
 
 
 def read_npy_header(data: bytes) -> None:
-    descr, fortran, shape = npz.read_header(io.BytesIO(data), "x")
-    str(npz.Member("x", descr, fortran, shape, zipfile.ZipInfo("x")))
+    descr, fortran, shape = archive.read_header(io.BytesIO(data), "x")
+    str(archive.Member("x", descr, fortran, shape, zipfile.ZipInfo("x")))
 
 
 def read_ndjson(data: bytes) -> None:
@@ -452,7 +452,7 @@ def _npz_seeds() -> list[bytes]:
         made.append(_bytes_of(lambda p, a=arrays, n=protocol: datafiles.write_npz(p, n, **a)))
     made.append(_bytes_of(_python2))
     stream = io.BytesIO()
-    npz.write_sketches(stream, [CAT, CAT], 2)
+    sketch_rnn.write_sketches(stream, [CAT, CAT], 2)
     return [*made, stream.getvalue(), *_packed_seeds()[:1]]
 
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadFile, BadSketch
 from sketchrnn_cli.sketches.corpus import Writer
-from sketchrnn_cli.sketches.formats.npz import check_packing, read_header, zip_of
+from sketchrnn_cli.sketches.formats.archive import check_packing, read_header, zip_of
 from sketchrnn_cli.sketches.streams import name_of, open_input
 
 Array = npt.NDArray[np.float32]

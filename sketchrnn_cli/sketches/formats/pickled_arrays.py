@@ -168,14 +168,13 @@ class _Unpickler(pickle._Unpickler):
         if self.held > MAX_HELD:
             raise _Refused("arrays too large to be drawings")
 
-    def hand_on(self) -> list[Array]:
-        """The arrays since the last time."""
-        arrays, self.outer[:] = list(self.outer), ()
-        for array in arrays:
-            if type(array) is not Array or not array.descr or type(array.data) is not bytes:
-                raise _Refused(f"holds {_kind(array)} where an array (points, 3) should be")
-            self.held -= 0 if array.shared else len(array.data)
-        return arrays
+    def hand_on(self) -> list[Any]:
+        """What the list has held since the last time."""
+        entries, self.outer[:] = list(self.outer), ()
+        for entry in entries:
+            if type(entry) is Array and not entry.shared:
+                self.held -= len(entry.data)
+        return entries
 
 
 def _flat(load: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -273,20 +272,39 @@ def items(stream: BinaryIO, used: set[int], where: str) -> Iterator[list[Array]]
         BadFile: it holds something else, or is damaged.
     """
     with _told(where):
-        unpickler: Any = _Unpickler(stream, used)
-        dispatch, codes = unpickler.dispatch, iter(partial(unpickler.take, 1), b"")
-        while not unpickler.finished:
-            code = -1
-            for (code,) in islice(codes, CHECKED):
-                dispatch[code](unpickler)
-                if code == _STOP:
-                    break
-            if code < 0:
-                raise EOFError
-            unpickler.check()
-            if len(unpickler.outer) >= BATCH or unpickler.held >= BATCH_BYTES:
-                yield unpickler.hand_on()
-        top = unpickler.stack[-1]
-        if type(top) is not Array or (unpickler.n_lists and top.data is not unpickler.outer):
-            raise _Refused(f"not an array of drawings, but {_kind(top)}")
-        yield unpickler.hand_on()
+        for entries in _entries(stream, used):
+            for entry in entries:
+                if type(entry) is not Array or type(entry.data) is not bytes or not entry.descr:
+                    found = _kind(entry)
+                    raise _Refused(f"holds {found} where an array (points, 3) should be")
+            yield entries
+
+
+def texts(stream: BinaryIO, used: set[int], where: str) -> list[str]:
+    """The texts and whole numbers inside a pickled object array, as texts; see ``items``."""
+    with _told(where):
+        entries = [entry for some in _entries(stream, used) for entry in some]
+        if not all(type(entry) in (str, bytes, int) for entry in entries):
+            raise _Refused("holds something else than labels")
+        return [_text(str(entry) if type(entry) is int else entry) for entry in entries]
+
+
+def _entries(stream: BinaryIO, used: set[int]) -> Iterator[list[Any]]:
+    """What a pickled object array holds."""
+    unpickler: Any = _Unpickler(stream, used)
+    dispatch, codes = unpickler.dispatch, iter(partial(unpickler.take, 1), b"")
+    while not unpickler.finished:
+        code = -1
+        for (code,) in islice(codes, CHECKED):
+            dispatch[code](unpickler)
+            if code == _STOP:
+                break
+        if code < 0:
+            raise EOFError
+        unpickler.check()
+        if len(unpickler.outer) >= BATCH or unpickler.held >= BATCH_BYTES:
+            yield unpickler.hand_on()
+    top = unpickler.stack[-1]
+    if type(top) is not Array or (unpickler.n_lists and top.data is not unpickler.outer):
+        raise _Refused(f"not an array of drawings, but {_kind(top)}")
+    yield unpickler.hand_on()

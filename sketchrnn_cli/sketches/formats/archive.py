@@ -1,0 +1,236 @@
+"""The zip of an npz, and the headers of the arrays in it, before anything is unpacked."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import os
+import re
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, BinaryIO, cast
+
+from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.files import open_input
+from sketchrnn_cli.sketches.formats.sniff import say_what_it_is
+
+MAX_MEMBERS = 10_000
+MAX_MEMBER = 1 << 34  # bytes, unpacked
+MAX_RATIO = 250  # unpacked to packed, of members above a megabyte; drawings have 3 to 30
+MAX_HEADER = 10_000
+MAX_DIRECTORY = 1 << 22  # bytes of the names in a zip, and what they take
+
+NUMBER = re.compile(r"[<>|=]?(?:[iu][1248]|f[248])")  # types that coordinates have
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One array of the zip."""
+
+    name: str  # without .npy
+    descr: str
+    fortran: bool
+    shape: tuple[int, ...]
+    info: zipfile.ZipInfo
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it is a pickle."""
+        return self.descr.lstrip("|<>=") == "O"
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its type is one that coordinates have."""
+        return NUMBER.fullmatch(self.descr) is not None
+
+    def __str__(self) -> str:
+        kind = "object" if self.is_object else self.descr.lstrip("|<")
+        return f"{self.name} {kind}[{', '.join(map(str, self.shape))}]"
+
+
+@contextlib.contextmanager
+def open_zip(source: str) -> Iterator[zipfile.ZipFile]:
+    """Open an npz, and say what a file that is none is instead.
+
+    Raises:
+        BadFile: no such file, empty, a web page, a git-lfs pointer, truncated, not a zip.
+    """
+    with open_input(source) as file:
+        head = file.read(512)
+        say_what_it_is(head, source)
+        if not head.startswith(b"PK"):
+            raise BadFile(f"{source}: not an npz: it does not begin like a zip file")
+        file.seek(0)
+        try:
+            archive = zip_of(file)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            raise BadFile(f"{source}: truncated or damaged zip; get the file again") from None
+        try:
+            with archive:
+                yield archive
+        except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError) as error:
+            raise BadFile(f"{source}: damaged zip ({error}); get the file again") from None
+        except (NotImplementedError, RuntimeError) as error:
+            if type(error) not in (NotImplementedError, RuntimeError):
+                raise
+            raise BadFile(f"{source}: a zip that cannot be read: {error}") from None
+
+
+class Lone:
+    """A ``.npy``, opened as if it were the only array of an npz."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def open(self, info: zipfile.ZipInfo) -> contextlib.AbstractContextManager[IO[bytes]]:
+        """The file, from its beginning."""
+        return open_input(self.source)
+
+
+Archive = zipfile.ZipFile | Lone
+
+
+@contextlib.contextmanager
+def open_arrays(source: str) -> Iterator[tuple[Archive, list[Member]]]:
+    """The arrays of an npz, or the one of a ``.npy``.
+
+    Raises:
+        BadFile: it is neither.
+    """
+    if not source.lower().endswith(".npy"):
+        with open_zip(source) as archive:
+            yield archive, read_members(archive, source)
+        return
+    with open_input(source) as stream:
+        head = stream.read(512)
+        say_what_it_is(head, source)
+        stream.seek(0)
+        descr, fortran, shape = read_header(stream, source)
+    yield Lone(source), [Member("drawings", descr, fortran, shape, zipfile.ZipInfo("drawings"))]
+
+
+class NewZip(zipfile.ZipFile):
+    """A zip to write; one that is given up, perhaps inside of a member, is left as it is."""
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Write the directory, if all went well."""
+        if kind is None:
+            self.close()
+
+    def __del__(self) -> None:
+        """Write no directory."""
+
+
+def zip_of(file: BinaryIO) -> zipfile.ZipFile:
+    """A zip whose directory is of a length that an npz has.
+
+    Raises:
+        zipfile.BadZipFile: it is longer, or this is no zip.
+    """
+    reader = _Reader(file)
+    try:
+        archive = zipfile.ZipFile(cast(IO[bytes], reader))
+    except UnicodeDecodeError:
+        raise zipfile.BadZipFile("a name that is no text") from None
+    reader.limit = sys.maxsize
+    return archive
+
+
+class _Reader:
+    """A file for ``zipfile``, which makes an object of every name before one can count them."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.limit = MAX_DIRECTORY
+        self.tell, self.seekable = file.tell, file.seekable
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_SET and not 0 <= offset <= sys.maxsize:
+            raise zipfile.BadZipFile("a member that lies outside of the file")
+        return self.file.seek(offset, whence)
+
+    def read(self, size: int = -1) -> bytes:
+        if size > self.limit:
+            raise zipfile.BadZipFile("a directory that is too long")
+        return self.file.read(size)
+
+
+def read_members(archive: zipfile.ZipFile, source: str) -> list[Member]:
+    """The arrays of a zip, after reading nothing but their headers.
+
+    Raises:
+        BadFile: too many, too large, packed too tightly to be drawings, or a broken header.
+    """
+    infos = archive.infolist()
+    if len(infos) > MAX_MEMBERS:
+        raise BadFile(f"{source}: {len(infos)} members; an npz of drawings has a few")
+    members = []
+    for info in infos:
+        if not info.filename.endswith(".npy"):
+            continue
+        where = f"{source}: {info.filename}"
+        if info.file_size > MAX_MEMBER:
+            raise BadFile(f"{where}: unpacks to {info.file_size} bytes; that is too large")
+        if info.file_size > max(1 << 20, MAX_RATIO * max(info.compress_size, 1)):
+            raise BadFile(
+                f"{where}: {info.compress_size} bytes that unpack to {info.file_size}; "
+                "no drawings are packed so tightly"
+            )
+        check_packing(info, where)
+        with archive.open(info) as stream:
+            descr, fortran, shape = read_header(stream, where)
+        members.append(Member(info.filename[:-4], descr, fortran, shape, info))
+    if not members:
+        held = ", ".join(info.filename for info in infos[:5]) or "nothing"
+        raise BadFile(f"{source}: a zip without arrays; it holds {held}")
+    return members
+
+
+def check_packing(info: zipfile.ZipInfo, where: str) -> None:
+    """Refuse bzip2 and lzma, which numpy never writes.
+
+    Raises:
+        BadFile: neither stored nor deflated.
+    """
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise BadFile(f"{where}: packed in a way that no npz is; save it again with numpy")
+
+
+def read_header(stream: IO[bytes], where: str) -> tuple[str, bool, tuple[int, ...]]:
+    """Type, order and shape of the .npy that begins here.
+
+    Raises:
+        BadFile: it is none.
+    """
+    head = stream.read(8)
+    if len(head) < 8 or head[:6] != b"\x93NUMPY" or head[6] not in (1, 2, 3):
+        raise BadFile(f"{where}: not a .npy array")
+    size = int.from_bytes(stream.read(2 if head[6] == 1 else 4), "little")
+    if size > MAX_HEADER:
+        raise BadFile(f"{where}: a .npy header of {size} bytes; that is too long")
+    text = stream.read(size)
+    try:
+        header = ast.literal_eval(text.decode("latin1").strip())
+        descr, fortran, shape = header["descr"], header["fortran_order"], header["shape"]
+    except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError):
+        raise BadFile(f"{where}: a .npy header that cannot be read") from None
+    if not isinstance(descr, str):
+        descr = "record"
+    if type(shape) is not tuple or not all(type(n) is int and 0 <= n < 1 << 48 for n in shape):
+        raise BadFile(f"{where}: a .npy header with shape {str(shape)[:40]}")
+    return descr, bool(fortran), shape
+
+
+def read_exactly(stream: IO[bytes], size: int, where: str) -> bytes:
+    """So many bytes of an array.
+
+    Raises:
+        BadFile: there are fewer.
+    """
+    data = stream.read(size)
+    if len(data) != size:
+        raise BadFile(f"{where}: the array ends early; get the file again")
+    return data
