@@ -92,10 +92,10 @@ def sources(context: typer.Context, begun: str) -> list[str]:
     if not parted and not begun.startswith(prefix):
         offered = _files(begun, DRAWINGS)
         return _plain(offered + [prefix] * (bool(begun) and prefix.startswith(begun)))
-    from sketchrnn_cli.sketches.quickdraw.words import WORDS
+    from sketchrnn_cli.sketches.words import QUICKDRAW
 
     rest = begun if parted else begun.removeprefix(prefix)
-    offered = [word.replace(" ", "-") for word in WORDS]
+    offered = [word.replace(" ", "-") for word in QUICKDRAW]
     lead = "" if parted else prefix
     return [lead + word for word in offered if word.startswith(rest)]
 

@@ -12,10 +12,8 @@ def local(
 ) -> list[str]:
     """The same sources, with a file for every ``quickdraw:`` name.
 
-    What came before Ctrl-C is kept, and gone on with the next time.
-
     Raises:
-        SketchError: as ``quickdraw.local``.
+        SketchError: as ``download.local``.
     """
     if not any(source.lower().startswith(PREFIX) for source in sources):
         return sources  # and nothing was imported for it
@@ -30,7 +28,7 @@ def local(
         TransferSpeedColumn,
     )
 
-    from sketchrnn_cli.sketches import quickdraw
+    from sketchrnn_cli.sketches import download
 
     watched = not terminal.quiet and terminal.console.is_terminal
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
@@ -44,7 +42,7 @@ def local(
         bar.update(tasks[word], completed=there, total=size)
 
     with bar:
-        return quickdraw.local(
+        return download.local(
             sources,
             address=url,
             offline=offline,

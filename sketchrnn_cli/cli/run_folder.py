@@ -26,13 +26,13 @@ Local = Callable[[list[str]], list[str]]  # sources with files in the place of q
 
 def named(out: Path | None, sources: list[str], *, may_exist: bool) -> Path:
     """The folder named, or ``runs/NAME``, with a number where that is taken."""
-    from sketchrnn_cli.sketches import quickdraw
+    from sketchrnn_cli.sketches import download
 
     if out is not None:
         return out
     name = practice.SOURCE
     if sources:
-        first = Path(sources[0].removeprefix(quickdraw.PREFIX))
+        first = Path(sources[0].removeprefix(download.PREFIX))
         name = first.name.split(".")[0].strip("*?-") or "drawings"
         if len(sources) > 1:
             name += f"-and-{len(sources) - 1}-more"

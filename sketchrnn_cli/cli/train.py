@@ -215,7 +215,7 @@ def train(
     Ctrl-C saves first; `--resume` goes on from there, also after a crash. Several processes
     that torchrun started share every batch.
     """
-    from sketchrnn_cli.sketches import quickdraw
+    from sketchrnn_cli.sketches import download
     from sketchrnn_cli.training import process_group as distributed
     from sketchrnn_cli.training import tensorboard as event_files
 
@@ -251,7 +251,7 @@ def train(
                 )
             if tensorboard:
                 event_files.check()
-            sources = quickdraw.named(sources)
+            sources = download.named(sources)
             settings = read_toml(config) if config else {}
         alike = {"preset": preset, "resume": resume, "overwrite": overwrite, "settings": settings}
         one_machine = group.world == group.local_world

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import os
 import random
@@ -14,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-from email.utils import formatdate
 
 import numpy as np
 import pytest
@@ -24,16 +22,25 @@ from quickdraw_server import drawings, serving
 
 from sketchrnn_cli.errors import BadConfig, BadFile, SketchError
 from sketchrnn_cli.sketches import build as building
-from sketchrnn_cli.sketches import corpus, quickdraw
-from sketchrnn_cli.sketches.quickdraw import fetching
-from sketchrnn_cli.sketches.quickdraw.fetching import Patience
-from sketchrnn_cli.sketches.quickdraw.words import WORDS
+from sketchrnn_cli.sketches import corpus, download
+from sketchrnn_cli.sketches.words import QUICKDRAW as WORDS
 from sketchrnn_cli.sketches.words import fold
 
 CAT, DOG, ICE = (drawings(word) for word in ("cat", "dog", "ice cream"))
 HALF = len(CAT) // 2
-BRIEF = Patience(stall=0.25, attempts=2, pause=0.01)
-WATCHED = Patience(stall=10, attempts=3, pause=0.01)  # for what must not be slow by chance
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch):
+    """No pause, and few attempts."""
+    monkeypatch.setattr(download, "PAUSE", 0.01)
+    monkeypatch.setattr(download, "ATTEMPTS", 3)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """For servers that say nothing."""
+    monkeypatch.setattr(download, "TIMEOUT", 0.25)
 
 
 @pytest.fixture
@@ -52,19 +59,20 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / "quickdraw"
 
 
-def get(server, *words, patience=WATCHED, **options):
+def get(server, *words, **options):
     names = [f"quickdraw:{word}" for word in words or ["cat"]]
-    return quickdraw.local(names, address=server.address, patience=patience, **options)
+    return download.local(names, address=server.address, **options)
 
 
 def there(cache):
-    return sorted(path.name for path in cache.iterdir()) if cache.is_dir() else []
+    names = [path.name for path in cache.iterdir()] if cache.is_dir() else []
+    return sorted(name for name in names if not name.startswith("."))
 
 
-def refused(server, cache, *says, left=(), patience=WATCHED, **options):
+def refused(server, cache, *says, left=(), **options):
     """It is refused in one line that says this; what is left in the cache."""
     with pytest.raises(SketchError) as caught:
-        get(server, patience=patience, **options)
+        get(server, **options)
     text = str(caught.value)
     assert "\n" not in text
     assert text.startswith("quickdraw:cat: ")
@@ -74,7 +82,6 @@ def refused(server, cache, *says, left=(), patience=WATCHED, **options):
     return text
 
 
-PART = ("cat.json", "cat.ndjson.part")
 WHOLE = ("cat.json", "cat.ndjson")
 
 
@@ -106,13 +113,13 @@ def test_the_words_of_real_files_are_among_them(shared_data):
     ],
 )
 def test_spellings_of_a_word_are_googles(name, word):
-    assert quickdraw.word_of(name) == word
-    assert quickdraw.named([name, "a.npz"]) == [f"quickdraw:{word}", "a.npz"]
+    assert download.word_of(name) == word
+    assert download.named([name, "a.npz"]) == [f"quickdraw:{word}", "a.npz"]
 
 
 def test_every_word_names_itself():
     names = [f"quickdraw:{word}" for word in WORDS]
-    assert quickdraw.named(names) == names
+    assert download.named(names) == names
 
 
 @pytest.mark.parametrize(
@@ -140,7 +147,7 @@ def test_every_word_names_itself():
 )
 def test_other_names_are_refused_before_anything_is_asked(server, cache, name, says):
     with pytest.raises(BadFile) as caught:
-        quickdraw.local(["quickdraw:cat", name], address=server.address)
+        download.local(["quickdraw:cat", name], address=server.address)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 250
@@ -154,7 +161,7 @@ def test_other_names_are_refused_before_anything_is_asked(server, cache, name, s
 @example("\ud800")
 def test_whatever_is_asked_for_only_googles_words_come_of_it(text):
     try:
-        found = quickdraw.word_of(f"quickdraw:{text}")
+        found = download.word_of(f"quickdraw:{text}")
     except BadFile as error:
         found = str(error)
     assert found in WORDS or ("\n" not in found and found.startswith("quickdraw:"))
@@ -176,7 +183,7 @@ def test_a_word_is_downloaded_once_and_its_file_is_the_servers(server, cache):
 
 def test_words_and_files_keep_their_places(server, cache):
     names = ["a.npz", "quickdraw:ice_cream", "-", "quickdraw:cat", "quickdraw:Ice Cream"]
-    found = quickdraw.local(names, address=f"{server.address}/some/folder/")
+    found = download.local(names, address=f"{server.address}/some/folder/")
     ice, cat = str(cache / "ice cream.ndjson"), str(cache / "cat.ndjson")
     assert found == ["a.npz", ice, "-", cat, ice]
     assert [path for path, _ in server.asked] == [
@@ -187,12 +194,12 @@ def test_words_and_files_keep_their_places(server, cache):
 
 def test_files_alone_need_no_cache_and_no_server(monkeypatch):
     monkeypatch.setenv("SKETCHRNN_QUICKDRAW_URL", "nonsense")
-    assert quickdraw.local(["a.npz", "-", "quickdrawn"]) == ["a.npz", "-", "quickdrawn"]
+    assert download.local(["a.npz", "-", "quickdrawn"]) == ["a.npz", "-", "quickdrawn"]
 
 
 def test_the_address_may_come_from_the_environment(server, cache, monkeypatch):
     monkeypatch.setenv("SKETCHRNN_QUICKDRAW_URL", server.address)
-    quickdraw.local(["quickdraw:cat"])
+    download.local(["quickdraw:cat"])
     assert there(cache) == sorted(WHOLE)
 
 
@@ -203,9 +210,9 @@ def test_without_an_address_it_is_googles(cache, monkeypatch):
         asked.append(address)
         raise BadFile("enough")
 
-    monkeypatch.setattr(fetching, "fetch", note)
+    monkeypatch.setattr(download, "_ask", note)
     with pytest.raises(BadFile, match="enough"):
-        quickdraw.local(["quickdraw:ice cream"])
+        download.local(["quickdraw:ice cream"])
     (address,) = asked
     bucket = "https://storage.googleapis.com/quickdraw_dataset/full/simplified/"
     assert address == f"{bucket}ice%20cream.ndjson"
@@ -251,7 +258,7 @@ def test_a_length_need_not_be_known(server, cache):
 def test_a_proxy_of_the_environment_is_asked(server, cache, monkeypatch):
     monkeypatch.delenv("no_proxy")
     monkeypatch.setenv("http_proxy", server.address)
-    quickdraw.local(["quickdraw:cat"], address="http://quickdraw.invalid/x")
+    download.local(["quickdraw:cat"], address="http://quickdraw.invalid/x")
     assert server.asked[0][0] == "http://quickdraw.invalid/x/cat.ndjson"
 
 
@@ -268,74 +275,23 @@ def test_real_drawings_by_name_are_those_of_the_file(server, cache, shared_data,
     assert name.words == file.words == ("cat",)
 
 
-# Cuts, and going on
+# Cuts
 
 
-def test_a_cut_is_gone_on_with_in_the_same_run(server, cache):
+def test_after_a_cut_it_is_tried_again(server, cache):
     server.script = [("cut", HALF), ("cut", 1000)]
     notes = []
     get(server, note=notes.append)
     assert (cache / "cat.ndjson").read_bytes() == CAT
-    ranges = [headers.get("Range") for _, headers in server.asked]
-    assert ranges == [None, f"bytes={HALF}-", f"bytes={HALF + 1000}-"]
-    assert {headers.get("If-Range") for _, headers in server.asked[1:]} == {
-        f'"{hashlib.md5(CAT).hexdigest()}"'
-    }
+    assert len(server.asked) == 3
     assert len(notes) == 2
     assert all("broke off at" in note and "trying again in" in note for note in notes)
 
 
-def test_a_cut_too_often_is_an_error_and_the_next_run_goes_on(server, cache):
+def test_cut_too_often_is_an_error_and_nothing_is_left(server, cache):
     server.script = [("cut", 1000)] * 3
-    text = refused(server, cache, "broke off at", "3 times; run it again", left=PART)
+    text = refused(server, cache, "broke off at 0.0 of 0.1 MB, 3 times; try again later")
     assert f"{server.address}/cat.ndjson" in text
-    assert (cache / "cat.ndjson.part").read_bytes() == CAT[:3000]
-    get(server)
-    assert server.asked[-1][1]["Range"] == "bytes=3000-"
-    assert (cache / "cat.ndjson").read_bytes() == CAT
-    assert there(cache) == sorted(WHOLE)
-
-
-@pytest.mark.parametrize("lacks", ["ETag", "Last-Modified"])
-def test_one_sign_of_what_it_was_is_enough_to_go_on(server, cache, lacks):
-    server.headers = {lacks: None}
-    server.script = [("cut", 1000)] * 3
-    refused(server, cache, left=PART)
-    get(server)
-    assert "Range" in server.asked[-1][1]
-    assert (cache / "cat.ndjson").read_bytes() == CAT
-
-
-def test_without_any_sign_nothing_is_kept_and_it_begins_anew(server, cache):
-    server.headers = {"ETag": 'W/"weak"', "Last-Modified": None}
-    server.script = [("cut", 1000)] * 3
-    refused(server, cache, "try again later")
-    get(server)
-    assert all("Range" not in headers for _, headers in server.asked)
-    assert (cache / "cat.ndjson").read_bytes() == CAT
-
-
-def test_a_mirror_goes_on_by_the_tag_alone(server, cache):
-    server.script = [("cut", 1000)] * 3
-    refused(server, cache, left=PART)
-    with serving({"cat": CAT}) as mirror:
-        get(mirror)
-        assert mirror.asked[0][1]["Range"] == "bytes=3000-"
-    assert (cache / "cat.ndjson").read_bytes() == CAT
-
-
-def test_a_mirror_does_not_go_on_by_a_date(server, cache):
-    server.headers = {"ETag": None}
-    server.script = [("cut", 1000)] * 3
-    refused(server, cache, left=PART)
-    with serving({"cat": CAT}) as mirror:
-        get(mirror)
-        assert "Range" not in mirror.asked[0][1]
-
-
-def test_a_server_without_ranges_begins_anew(server, cache):
-    server.ranges = False
-    server.script = [("cut", HALF), ("cut", HALF)]
     get(server)
     assert (cache / "cat.ndjson").read_bytes() == CAT
 
@@ -343,165 +299,23 @@ def test_a_server_without_ranges_begins_anew(server, cache):
 OTHER = drawings("cat", n=500, seed=99)
 
 
-@pytest.mark.parametrize("ranges", ["as they should be", "never looking at If-Range", "and no MD5"])
-def test_a_file_that_changed_is_never_joined_to_what_was_there(server, cache, ranges):
-    if ranges == "and no MD5":
-        server.headers = {"x-goog-hash": None, "ETag": None}
-    server.script = [("cut", HALF), ("cut", 10), ("cut", 10)]
-    refused(server, cache, left=PART)
-    server.files["cat"] = OTHER
-    if ranges != "as they should be":
-
-        def piece(handler):
-            rest = OTHER[HALF + 20 :]
-            handler.send_response(206)
-            start = len(OTHER) - len(rest)
-            handler.send_header("Content-Range", f"bytes {start}-{len(OTHER) - 1}/{len(OTHER)}")
-            handler.send_header("Content-Length", str(len(rest)))
-            handler.end_headers()
-            handler.wfile.write(rest)
-
-        server.script = [piece]
-    get(server)
-    assert (cache / "cat.ndjson").read_bytes() == OTHER
-
-
-def test_two_halves_of_different_files_are_caught_by_the_sum(server, cache):
-    """A server that gives the new file the signs of the old one, and the true sum."""
-    server.script = [("cut", HALF)]
-    changed = CAT[:100] + CAT[100:].replace(b"US", b"DE")
-    assert len(changed) == len(CAT)
-
-    def change(handler):
-        handler.server.files["cat"] = changed
-        handler.server.headers = {"ETag": f'"{hashlib.md5(CAT).hexdigest()}"'}
-        handler.server.headers |= {"x-goog-hash": None}
-        handler.file("good", None)
-
-    server.script += [change]
-    refused(server, cache, "MD5")
-
-
-@pytest.mark.parametrize(
-    "header",
-    ["bytes 0-9/10", "bytes 5-4/10", "bytes */10", "nonsense", "", None, "bytes 1000-1999/2000"],
-)
-def test_another_piece_than_asked_for_is_not_taken(server, cache, header):
-    server.script = [
-        ("cut", 1000),
-        ("headers", {"Content-Range": header, "Content-Length": None}),
-    ]
-    get(server)
-    assert (cache / "cat.ndjson").read_bytes() == CAT
-
-
-def test_a_piece_from_elsewhere_is_not_taken(server, cache):
-    def piece(handler):
-        handler.send_response(206)
-        handler.send_header("Content-Range", f"bytes 900-{len(CAT) - 1}/{len(CAT)}")
-        handler.end_headers()
-        handler.wfile.write(CAT[900:])
-
-    server.script = [("cut", 1000), piece]
-    get(server)
-    assert (cache / "cat.ndjson").read_bytes() == CAT
-
-
-def test_a_piece_that_nobody_asked_for_is_refused(server, cache):
-    server.script = [lambda handler: handler.status(206, {"Content-Range": "bytes 0-9/10"})]
-    refused(server, cache, "a piece that was not asked for")
-
-
-def test_a_part_longer_than_the_file_begins_anew(server, cache):
-    server.script = [("cut", HALF)] + [503] * 2
-    refused(server, cache, left=PART)
-    with (cache / "cat.ndjson.part").open("ab") as part:
-        part.write(CAT * 2)
-    get(server)
-    assert (cache / "cat.ndjson").read_bytes() == CAT
-
-
-def test_a_part_that_is_whole_needs_no_server(server, cache):
-    server.script = [("cut", HALF)] + [503] * 2
-    refused(server, cache, left=PART)
-    (cache / "cat.ndjson.part").write_bytes(CAT)
-    n_asked = len(server.asked)
-    get(server)
-    assert len(server.asked) == n_asked
-    assert there(cache) == sorted(WHOLE)
-
-
-@pytest.mark.parametrize(
-    "record", [b"", b"{", b"[]", b"{}", b'{"address":1,"tag":2,"modified":3,"size":-4,"md5":5}']
-)
-def test_a_part_with_a_damaged_record_begins_anew(server, cache, record):
-    server.script = [("cut", HALF)] + [503] * 2
-    refused(server, cache, left=PART)
-    (cache / "cat.json").write_bytes(record)
-    get(server)
-    assert "Range" not in server.asked[-1][1]
-    assert (cache / "cat.ndjson").read_bytes() == CAT
-
-
-def test_attempts_that_bring_much_do_not_count_as_failed(server, cache, monkeypatch):
-    monkeypatch.setattr(fetching, "STRIDE", 4000)
-    server.script = [("cut", 5000)] * 8
-    get(server)
-    assert (cache / "cat.ndjson").read_bytes() == CAT
-
-
-def test_cuts_without_ranges_end(server, cache, monkeypatch):
-    monkeypatch.setattr(fetching, "STRIDE", 4000)
-    server.ranges = False
-    server.script = [("cut", 5000)] * 50
-    refused(server, cache, "broke off", left=PART)
-    assert len(server.asked) < 6
-
-
 # Stalls and trickles
 
 
-def test_a_stall_is_noticed_and_gone_on_with(server, cache):
+def test_a_stall_is_noticed_and_it_is_tried_again(server, cache, impatient):
     server.script = [("stall", HALF)]
-    get(server, patience=Patience(stall=0.5, attempts=4, pause=0.01))
+    get(server)
     assert (cache / "cat.ndjson").read_bytes() == CAT
 
 
-def test_stalls_without_end_are_an_error(server, cache):
+def test_stalls_without_end_are_an_error(server, cache, impatient):
     server.script = [("stall", 1000)] * 3
-    began = time.monotonic()
-    refused(server, cache, "next to nothing", left=PART, patience=BRIEF)
-    assert time.monotonic() - began < 10
+    refused(server, cache, "nothing came for 0.25 s, 3 times")
 
 
-def test_a_byte_now_and_then_is_a_stall(server, cache):
-    server.script = [("trickle", 1000)] * 3
-    refused(server, cache, "next to nothing", left=PART, patience=BRIEF)
-
-
-def test_a_head_that_trickles_is_a_stall(server, cache):
-    def trickle(handler):
-        handler.wfile.write(b"HTTP/1.0 200 OK\r\nX-Long: ")
-        while not handler.server.over.wait(0.05):
-            handler.wfile.write(b"x")
-            handler.wfile.flush()
-
-    server.script = [trickle] * 3
-    refused(server, cache, "next to nothing", patience=BRIEF)
-
-
-def test_a_connection_that_says_nothing_is_a_stall(server, cache):
+def test_a_connection_that_says_nothing_is_a_stall(server, cache, impatient):
     server.script = [lambda handler: handler.server.over.wait(20)] * 3
-    refused(server, cache, "next to nothing", patience=BRIEF)
-
-
-def test_continue_without_end_is_a_stall(server, cache):
-    def endless(handler):
-        while not handler.server.over.wait(0.01):
-            handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    server.script = [endless] * 3
-    refused(server, cache, "next to nothing", patience=BRIEF)
+    refused(server, cache, "nothing came for 0.25 s")
 
 
 # Answers that are none
@@ -522,14 +336,12 @@ def test_but_not_without_end(server, cache, status):
     assert len(server.asked) == 3
 
 
-@pytest.mark.parametrize("date", [False, True])
-def test_a_server_is_given_the_time_it_asks_for(server, cache, monkeypatch, date):
+def test_a_server_is_given_the_time_it_asks_for(server, cache, monkeypatch):
     naps = []
-    monkeypatch.setattr(fetching.time, "sleep", naps.append)
-    asked = formatdate(time.time() + 20, usegmt=True) if date else "20"
-    server.script = [("status", 429, {"Retry-After": asked})]
+    monkeypatch.setattr(download.time, "sleep", naps.append)
+    server.script = [("status", 429, {"Retry-After": "20"})]
     get(server)
-    assert 17 < sum(naps) <= 20
+    assert naps == [20]
 
 
 @pytest.mark.parametrize("asked", ["-5", "soon", "1e99", "", "Mon, 01 Jan 1990 00:00:00 GMT"])
@@ -539,9 +351,8 @@ def test_nonsense_of_when_to_come_back_is_passed_over(server, cache, asked):
     assert len(server.asked) == 2
 
 
-@pytest.mark.parametrize("asked", ["3600", "Fri, 01 Jan 2100 00:00:00 GMT"])
-def test_nobody_waits_for_hours(server, cache, asked):
-    server.script = [("status", 503, {"Retry-After": asked})]
+def test_nobody_waits_for_hours(server, cache):
+    server.script = [("status", 503, {"Retry-After": "3600"})]
     refused(server, cache, "answers 503", "s of peace; try again then")
     assert len(server.asked) == 1
 
@@ -566,16 +377,6 @@ def test_a_refusal_is_final(server, cache, status, says):
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize("status", [404, 403, 500])
-def test_a_refusal_keeps_what_was_there(server, cache, status):
-    server.script = [("cut", HALF)] + [status] * 3
-    refused(server, cache, str(status), left=PART)
-    server.script = []
-    assert (cache / "cat.ndjson.part").read_bytes() == CAT[:HALF]
-    get(server)
-    assert "Range" in server.asked[-1][1]
-
-
 @pytest.mark.parametrize(
     ("said", "says"),
     [
@@ -596,7 +397,7 @@ def test_nobody_there_is_said_at_once(cache):
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
         with pytest.raises(BadFile, match="connection refused; is there a connection"):
-            quickdraw.local(["quickdraw:cat"], address=address)
+            download.local(["quickdraw:cat"], address=address)
     assert there(cache) == []
 
 
@@ -617,8 +418,8 @@ def test_redirects_are_followed(server, cache, status):
 
 def test_redirects_in_a_circle_end(server, cache):
     server.script = [("status", 302, {"Location": "/cat.ndjson"})] * 50
-    refused(server, cache, "redirects without end")
-    assert len(server.asked) == fetching.MAX_REDIRECTS + 1
+    refused(server, cache, "answers 302", "infinite loop")
+    assert len(server.asked) < 15
 
 
 @pytest.mark.parametrize(
@@ -635,22 +436,22 @@ def test_redirects_in_a_circle_end(server, cache):
 )
 def test_redirects_to_anything_but_the_web_are_not_followed(server, cache, location):
     server.script = [("status", 302, {"Location": location})]
-    text = refused(server, cache, "redirects to")
-    assert "password" not in text
+    text = refused(server, cache)
+    assert "answers 302" in text or "redirects to" in text or "cannot be asked" in text
+    assert "user" not in text
     assert len(server.asked) == 1
 
 
 def test_a_redirect_to_nowhere_is_one_line(server, cache):
     server.script = [302]
-    refused(server, cache, "a redirect that says not where to")
+    refused(server, cache, "answers 302")
 
 
 def test_a_redirect_from_https_to_http_is_not_followed():
-    attempt = fetching._Attempt("https://a/cat", None, 0, None, "cat", BRIEF)
-    assert attempt._next_place("https://a/cat", "/dog cat") == "https://a/dog%20cat"
-    assert attempt._next_place("http://a/cat", "https://b/cat") == "https://b/cat"
-    with pytest.raises(BadFile, match="from https to http://b/cat, which is not safe"):
-        attempt._next_place("https://a/cat", "http://b/cat")
+    download._check_redirect("https://a/cat", "https://b/cat")
+    download._check_redirect("http://a/cat", "https://b/cat")
+    with pytest.raises(BadConfig, match="http://b/cat: http in place of https"):
+        download._check_redirect("https://a/cat", "http://b/cat")
 
 
 # Lies
@@ -684,7 +485,7 @@ def test_a_length_that_is_too_long_is_a_cut(server, cache):
     server.headers = {"Content-Length": str(len(CAT) + 1)}
     server.ranges = False
     server.script = []
-    refused(server, cache, "broke off", "3 times", left=PART)
+    refused(server, cache, "broke off", "3 times")
 
 
 @pytest.mark.parametrize("length", ["-5", "abc", "1e9", ""])
@@ -700,7 +501,7 @@ def test_more_than_is_sensible_is_refused_before_it_comes(server, cache):
 
 
 def test_drawings_without_end_are_refused(server, cache, monkeypatch):
-    monkeypatch.setattr(fetching, "MAX_SIZE", 3_000_000)
+    monkeypatch.setattr(download, "MAX_SIZE", 3_000_000)
 
     def endless(handler):
         handler.send_response(200)
@@ -734,14 +535,6 @@ def test_a_sum_is_checked_where_it_is_one(server, cache, ends):
     else:
         get(server)
         assert there(cache) == sorted(WHOLE)
-
-
-@pytest.mark.parametrize("packed", ["gzip", "br", "GZIP, identity"])
-def test_packing_that_was_not_asked_for_is_refused(server, cache, packed):
-    server.files["cat"] = gzip.compress(CAT)
-    server.headers = {"Content-Encoding": packed}
-    refused(server, cache, "comes packed", "not asked for")
-    assert server.asked[0][1]["Accept-Encoding"] == "identity"
 
 
 @pytest.mark.parametrize(
@@ -791,12 +584,6 @@ def test_offline_takes_what_is_there_and_asks_nobody(server, cache):
         assert part in str(caught.value)
 
 
-def test_a_part_is_nothing_to_take_offline(server, cache):
-    server.script = [("cut", HALF)] + [503] * 2
-    refused(server, cache, left=PART)
-    refused(server, cache, "not in the cache", left=PART, offline=True)
-
-
 def test_a_file_put_there_by_hand_is_taken_if_it_is_good(server, cache):
     cache.mkdir(parents=True)
     (cache / "cat.ndjson").write_bytes(CAT)
@@ -835,37 +622,33 @@ def test_a_damaged_file_stays_until_there_is_a_better_one(server, cache):
     assert there(cache) == sorted(WHOLE)
 
 
-@pytest.mark.parametrize("where", ["", "/quickdraw", "/quickdraw/cat.ndjson.part"])
+@pytest.mark.parametrize("where", ["", "/quickdraw"])
 def test_a_cache_that_cannot_be_written_is_one_line(server, tmp_path, monkeypatch, where):
     blocked = tmp_path / f"cache{where}"
     blocked.parent.mkdir(parents=True, exist_ok=True)
-    if where.endswith("part"):
-        blocked.mkdir()
-    else:
-        blocked.write_bytes(b"a file where a folder should be")
+    blocked.write_bytes(b"a file where a folder should be")
     monkeypatch.setenv("SKETCHRNN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "*")
     with pytest.raises(BadFile) as caught:
         get(server)
-    assert "cannot be" in str(caught.value)
+    assert "(SKETCHRNN_CACHE can name another folder): cannot be" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert server.asked == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="limits of a process are POSIX")
-def test_a_full_disk_is_one_line_and_what_is_there_can_be_gone_on_with(server, cache):
+def test_a_full_disk_is_one_line_and_nothing_is_left(server, cache):
     import resource
 
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (HALF, before[1]))
     try:
-        with pytest.raises(BadFile, match=r"cannot be written: .*; SKETCHRNN_CACHE can name"):
+        with pytest.raises(BadFile, match=r"cat\.ndjson: cannot be written: "):
             get(server)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert there(cache) == sorted(PART)
+    assert not any(cache.iterdir())
     get(server)
-    assert "Range" in server.asked[-1][1]
     assert (cache / "cat.ndjson").read_bytes() == CAT
 
 
@@ -873,9 +656,9 @@ def test_where_the_cache_is_by_default(monkeypatch):
     monkeypatch.delenv("SKETCHRNN_CACHE", raising=False)
     if sys.platform == "linux":
         monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
-        assert str(quickdraw.folder()) == "/caches/sketchrnn/quickdraw"
-    assert quickdraw.folder().parts[-1] == "quickdraw"
-    assert "sketchrnn" in quickdraw.folder().parts
+        assert str(download.folder()) == "/caches/sketchrnn/quickdraw"
+    assert download.folder().parts[-1] == "quickdraw"
+    assert "sketchrnn" in download.folder().parts
 
 
 @pytest.mark.parametrize(
@@ -898,7 +681,7 @@ def test_where_the_cache_is_by_default(monkeypatch):
 )
 def test_an_address_that_is_none_is_refused(cache, address):
     with pytest.raises(BadConfig) as caught:
-        quickdraw.local(["quickdraw:cat"], address=address)
+        download.local(["quickdraw:cat"], address=address)
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)
     assert not cache.exists()
@@ -938,26 +721,6 @@ def test_two_at_a_time_download_once_and_neither_spoils_it(server, cache):
     assert notes == ["another process is downloading cat.ndjson; waiting for it"] * 2
 
 
-def test_a_lock_on_what_has_been_finished_meanwhile_is_none(tmp_path, monkeypatch):
-    path = tmp_path / "cat.ndjson"
-    part = tmp_path / "cat.ndjson.part"
-    part.write_bytes(CAT)
-    calls = []
-
-    def late(descriptor):
-        calls.append(descriptor)
-        if len(calls) == 1:
-            os.replace(part, path)
-        return True
-
-    monkeypatch.setattr(quickdraw, "lock", late)
-    with quickdraw._alone(path, lambda text: None) as stream:
-        assert stream.read() == b""
-        assert part.exists()
-    assert path.read_bytes() == CAT
-    assert not part.exists()
-
-
 CHILD = (
     "import sys; from sketchrnn_cli.cli.app import main\n"
     "sys.argv = ['sketchrnn', 'preprocess', 'quickdraw:cat', '-o', sys.argv[1]]\n"
@@ -967,7 +730,7 @@ CHILD = (
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGKILL", -9)])
-def test_stopped_on_the_way_it_goes_on_the_next_time(server, cache, tmp_path, name, code):
+def test_stopped_on_the_way_it_begins_anew_the_next_time(server, cache, tmp_path, name, code):
     server.script = [("stall", HALF)]
     out = tmp_path / "out.npz"
     environment = {**os.environ, "SKETCHRNN_QUICKDRAW_URL": server.address}
@@ -977,19 +740,16 @@ def test_stopped_on_the_way_it_goes_on_the_next_time(server, cache, tmp_path, na
         stderr=subprocess.PIPE,
         text=True,
     )
-    part = cache / "cat.ndjson.part"
-    deadline = time.monotonic() + 30
-    while not (part.exists() and part.stat().st_size == HALF):
-        assert time.monotonic() < deadline
+    while not server.asked and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(getattr(signal, name))
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == code
     assert "Traceback" not in stderr
-    assert there(cache) == sorted(PART)
+    assert there(cache) == []
     assert not out.exists()
     get(server)
-    assert server.asked[-1][1]["Range"] == f"bytes={HALF}-"
+    assert not [path for path in cache.iterdir() if path.suffix == ".part"]  # of a killed one
     assert (cache / "cat.ndjson").read_bytes() == CAT
 
 
@@ -1018,7 +778,7 @@ def test_whatever_a_server_does_the_file_is_whole_or_absent(server, cache, seed)
         try:
             get(server)
         except BadFile:
-            assert there(cache) in ([], sorted(PART))
+            assert there(cache) == []
         else:
             break
     server.script = []
