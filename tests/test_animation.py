@@ -14,8 +14,9 @@ from PIL import Image
 
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.drawing.film import gif
-from sketchrnn_cli.drawing.film.animation import schedule, shoot
-from sketchrnn_cli.drawing.film.frames import LEVELS, Timing
+from sketchrnn_cli.drawing.film.animation import plan, schedule
+from sketchrnn_cli.drawing.film.frames import Timing
+from sketchrnn_cli.drawing.film.pen import LEVELS
 from sketchrnn_cli.drawing.raster import to_png
 from sketchrnn_cli.drawing.sheet import lay_out
 from sketchrnn_cli.drawing.style import Style
@@ -31,7 +32,7 @@ def encoded(
 ) -> bytes:
     stream = io.BytesIO()
     if outputs.OUTPUTS[format].kind == "animation":
-        outputs.write_film(stream, shoot(sketches, Style(**style), timing), format)
+        outputs.write_film(stream, plan(sketches, Style(**style), timing), format)
     else:
         outputs.write(stream, sketches, format, Style(**style))
     return stream.getvalue()
@@ -187,7 +188,7 @@ def test_no_frame_is_kept() -> None:
     """Ten times the frames, the same peak of memory."""
 
     def peak(duration: float) -> int:
-        film = shoot([CAT, scribble(1)], Style(size=200), Timing(duration=duration))
+        film = plan([CAT, scribble(1)], Style(size=200), Timing(duration=duration))
         sink = Nowhere()
         tracemalloc.start()
         gif.write(sink, film)
@@ -228,8 +229,8 @@ def test_no_drawings_is_one_line() -> None:
         (lambda: Timing(duration=0), "duration must be"),
         (lambda: Timing(duration=float("inf")), "duration must be"),
         (lambda: Timing(hold=-1), "hold must be"),
-        (lambda: shoot([CAT], Style(size=8192), QUICK), "smaller --size"),
-        (lambda: shoot([CAT] * 9000, Style(size=8, columns=9000), QUICK), "smaller --size"),
+        (lambda: plan([CAT], Style(size=8192), QUICK), "smaller --size"),
+        (lambda: plan([CAT] * 9000, Style(size=8, columns=9000), QUICK), "smaller --size"),
     ],
 )
 def test_wrong_timing_dies_at_birth(wrong: Callable[[], object], message: str) -> None:

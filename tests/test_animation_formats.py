@@ -13,10 +13,10 @@ from drawings import CAT, DOT, EMPTY, LINE, scribble
 from PIL import Image
 
 from sketchrnn_cli.drawing import outputs
-from sketchrnn_cli.drawing.film import animation, apng
-from sketchrnn_cli.drawing.film import frames as film
+from sketchrnn_cli.drawing.film import animation, apng, frames
 from sketchrnn_cli.drawing.film import morph as morphing
-from sketchrnn_cli.drawing.film.frames import COLOR_BY, LEVELS, TIP, Film, Pen, Timing
+from sketchrnn_cli.drawing.film.frames import Film, Timing
+from sketchrnn_cli.drawing.film.pen import COLOR_BY, LEVELS, TIP, Pen, inks_of
 from sketchrnn_cli.drawing.raster import to_png
 from sketchrnn_cli.drawing.style import Style, rgb
 from sketchrnn_cli.errors import BadConfig
@@ -39,8 +39,8 @@ def shot(
     *sketches: Sketch, pen: Pen | None = None, timing: Timing = QUICK, **style: object
 ) -> Film:
     if pen is None:
-        return morphing.shoot_morph(sketches, Style(**style), timing)
-    return animation.shoot(sketches, Style(**style), timing, pen)
+        return morphing.plan_morph(sketches, Style(**style), timing)
+    return animation.plan(sketches, Style(**style), timing, pen)
 
 
 def encoded(film: Film, format: str) -> bytes:
@@ -219,7 +219,7 @@ def test_time_goes_through_all_colours_of_a_drawing() -> None:
 def test_colours_are_seen_on_their_paper(color_by: str | None, paper: str) -> None:
     ink = "#f0f0f0" if paper == "black" else "#262626"
     style = Style(color=ink, background=paper)
-    inks = np.array(film.inks_of(style, Pen(color_by=color_by, tip=True)), float)
+    inks = np.array(inks_of(style, Pen(color_by=color_by, tip=True)), float)
     contrast = [abs(_luminance(color) - _luminance(style.paper())) for color in inks]
     assert min(contrast) > 0.1
 
@@ -315,3 +315,29 @@ def test_chromium_shows_the_same_moments(pen: str, browser) -> None:  # noqa: AN
         ink = (255 - expected).sum() + 1e3
         assert np.abs(picture - expected).sum() / ink < 0.2, (k, now)
     page.close()
+
+
+def test_the_color_of_a_segment_is_computed_while_it_is_drawn(monkeypatch) -> None:
+    sizes = []
+    ink_at = frames.ink_at
+    monkeypatch.setattr(frames, "ink_at", lambda part: sizes.append(len(part)) or ink_at(part))
+    film = shot(*(scribble(k, 9) for k in range(4)), pen=PENS["time"])
+    n_segments = len(film.scene.begins)
+    for _ in film.frames:
+        pass
+    assert n_segments <= sum(sizes) <= n_segments + film.n_frames * film.n_drawings
+
+
+@pytest.mark.parametrize("pen", PENS)
+@pytest.mark.parametrize("background", ["#ffffff", "none"])
+def test_every_frame_changes_what_it_says_and_no_more(pen: str, background: str) -> None:
+    film = shot(*SOME, pen=PENS[pen], size=60, background=background)
+    screen = np.full((film.height, film.width), 255, np.uint8)
+    for frame in film.frames:
+        height, width = frame.pixels.shape
+        box = screen[frame.top : frame.top + height, frame.left : frame.left + width]
+        if not film.replaces:
+            np.testing.assert_array_equal(box != frame.pixels, frame.changed)
+            assert not height or (frame.changed.any(1)[[0, -1]].all())
+            assert not width or (frame.changed.any(0)[[0, -1]].all())
+        box[...] = frame.pixels

@@ -11,12 +11,12 @@ import pytest
 from drawings import CAT, DOT, EMPTY, LINE, scribble
 from PIL import Image
 
-from sketchrnn_cli.drawing.film import gif
-from sketchrnn_cli.drawing.film import matching as morph
+from sketchrnn_cli.drawing.film import gif, matching
 from sketchrnn_cli.drawing.film import morph as morphing
-from sketchrnn_cli.drawing.film.frames import LEVELS, Timing
+from sketchrnn_cli.drawing.film.frames import Timing
 from sketchrnn_cli.drawing.film.matching import match
-from sketchrnn_cli.drawing.film.morph import progress, shoot_morph
+from sketchrnn_cli.drawing.film.morph import plan_morph, progress
+from sketchrnn_cli.drawing.film.pen import LEVELS
 from sketchrnn_cli.drawing.raster import draw, to_png
 from sketchrnn_cli.drawing.sheet import lay_out
 from sketchrnn_cli.drawing.style import Style
@@ -52,7 +52,7 @@ def ink(lines: tuple[np.ndarray, ...]) -> np.ndarray:
 
 def frames_of(*sketches: Sketch, timing: Timing = QUICK, mode: str = "RGB", **style: object):  # noqa: ANN201
     stream = io.BytesIO()
-    gif.write(stream, shoot_morph(sketches, Style(**style), timing))
+    gif.write(stream, plan_morph(sketches, Style(**style), timing))
     frames, durations = [], []
     with Image.open(stream) as image:
         for k in range(image.n_frames):
@@ -162,26 +162,14 @@ def test_a_drawing_of_nothing_grows_from_the_middle() -> None:
     assert match([], []).way() == 0
 
 
-def test_the_assignment_is_the_best_of_all() -> None:
-    rng = np.random.default_rng(3)
-    for n_rows, n_columns in [(1, 1), (1, 4), (3, 5), (5, 5), (6, 4)]:
-        cost = rng.normal(size=(n_rows, n_columns))
-        pairs = morph._assign(cost)
-        assert len(pairs) == len({r for r, _ in pairs}) == min(n_rows, n_columns)
-        flat = cost if n_rows <= n_columns else cost.T
-        choices = itertools.permutations(range(flat.shape[1]), len(flat))
-        best = min(sum(flat[r, c] for r, c in enumerate(choice)) for choice in choices)
-        assert sum(cost[pair] for pair in pairs) == pytest.approx(best)
-
-
 @pytest.mark.parametrize("shape", [(1, 100_000), (3000, 20), (20_000, 1)])
 def test_an_enormous_drawing_moves_in_part(shape: tuple[int, int]) -> None:
     lines = list(np.random.default_rng(0).uniform(0, 200, (*shape, 2)))
     moving = match(lines, lines_of(CAT))
     assert np.isfinite(moving.old).all()
     length = np.hypot(*(moving.old[moving.heads] - moving.old[moving.tails]).T).sum()
-    assert length < 1.1 * morph.MAX_INK * 200
-    assert len(moving.old) < 2 * morph.MAX_POINTS
+    assert length < 1.1 * matching.MAX_INK * 200
+    assert len(moving.old) < 2 * matching.MAX_POINTS
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 7, 60])
@@ -222,7 +210,7 @@ def test_the_film_goes_there_and_back() -> None:
 
 @pytest.mark.parametrize(("fps", "duration"), [(50, 1.0), (29.97, 3.0), (7, 2.0), (1, 0.1)])
 def test_frames_and_seconds_are_those_asked_for(fps: float, duration: float) -> None:
-    film = shoot_morph([CAT, LINE], Style(size=40), Timing(fps=fps, duration=duration, hold=0.3))
+    film = plan_morph([CAT, LINE], Style(size=40), Timing(fps=fps, duration=duration, hold=0.3))
     assert film.n_frames == max(2 * int(fps * duration / 2), 2)
     assert film.seconds == pytest.approx(duration + 0.6)
     assert sum(frame.ticks for frame in film.frames) == round(100 * film.seconds)
@@ -230,7 +218,7 @@ def test_frames_and_seconds_are_those_asked_for(fps: float, duration: float) -> 
 
 def test_without_a_duration_it_depends_on_the_change() -> None:
     def seconds(*sketches: Sketch) -> float:
-        return shoot_morph(sketches, Style(size=40), Timing(hold=0)).seconds
+        return plan_morph(sketches, Style(size=40), Timing(hold=0)).seconds
 
     least, most = morphing.SECONDS_MORPH
     assert seconds(CAT, CAT) == seconds(*[CAT] * 9) == least
@@ -292,7 +280,7 @@ def test_no_frame_is_kept() -> None:
             return len(data)
 
     def peak(duration: float) -> int:
-        film = shoot_morph([CAT, scribble(1)], Style(size=200), Timing(duration=duration))
+        film = plan_morph([CAT, scribble(1)], Style(size=200), Timing(duration=duration))
         tracemalloc.start()
         gif.write(Nowhere(), film)
         top = tracemalloc.get_traced_memory()[1]
@@ -316,4 +304,4 @@ def test_what_cannot_be_a_morph_is_one_line(
     sketches: list[Sketch], style: dict[str, object], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        shoot_morph(sketches, Style(**style), QUICK)
+        plan_morph(sketches, Style(**style), QUICK)

@@ -116,6 +116,7 @@ def animate(
     from sketchrnn_cli.drawing.film import animation
     from sketchrnn_cli.drawing.film import frames as film
     from sketchrnn_cli.drawing.film import morph as morphing
+    from sketchrnn_cli.drawing.film.pen import Pen
     from sketchrnn_cli.drawing.style import MAX_DRAWINGS, Style
 
     look = _given(
@@ -123,7 +124,7 @@ def animate(
     )
     style = Style(captions=captions, dark=dark, **look)
     timing = film.Timing(in_turn=in_turn, **_given(fps=fps, duration=duration, hold=hold))
-    pen = film.Pen(color_by=color_by, tip=pen_tip)
+    pen = Pen(color_by=color_by, tip=pen_tip)
     outputs.check(kind, style)
     sketches = downloads.local([sketches], terminal)[0]
 
@@ -145,9 +146,9 @@ def animate(
         found = "-n 1 takes one" if count == 1 else f"{streams.name_of(sketches)} has one"
         raise BadFile(f"--morph needs at least two drawings: {found}")
     if morph:
-        shot = morphing.shoot_morph(drawings, style, timing)
+        shot = morphing.plan_morph(drawings, style, timing)
     else:
-        shot = animation.shoot(drawings, style, timing, pen)
+        shot = animation.plan(drawings, style, timing, pen)
     frames = terminal.track(shot.frames, what="drawing", total=shot.n_frames)
     with streams.open_output(out, binary=outputs.is_binary(kind)) as stream:
         outputs.write_film(stream, replace(shot, frames=iter(frames)), kind)

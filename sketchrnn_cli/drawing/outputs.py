@@ -222,10 +222,10 @@ def write(
     elif output.still is not None:
         output.still(stream, sketches, style)
     else:
-        from sketchrnn_cli.drawing.film.animation import shoot
+        from sketchrnn_cli.drawing.film.animation import plan
         from sketchrnn_cli.drawing.film.frames import Timing
 
-        write_film(stream, shoot(sketches, style, Timing()), format)
+        write_film(stream, plan(sketches, style, Timing()), format)
 
 
 def write_film(stream: BinaryIO, film: Film, format: str) -> None:

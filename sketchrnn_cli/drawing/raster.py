@@ -8,7 +8,7 @@ new ink and ends in the still picture. Letters: S segments, K pixels along a win
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from io import BytesIO
@@ -31,6 +31,7 @@ from sketchrnn_cli.sketches.sketch import Sketch
 
 Canvas = npt.NDArray[np.uint8]  # (height, width) coverage: 0 paper, 255 ink
 Points = npt.NDArray[np.float64]  # (S, 2) x, y in pixels
+Pixels = npt.NDArray[np.int64]  # flat indices into a canvas
 
 PIECE = 12.0  # longest piece of a segment drawn in one window, pixels
 CHUNK = 1 << 18  # pixels of windows in memory at a time
@@ -92,6 +93,15 @@ def draw(canvas: Canvas, start: Points, end: Points, line_width: float) -> None:
         end: (S, 2).
         line_width: pixels.
     """
+    flat = canvas.reshape(-1)
+    for pixels, cover in touched(canvas.shape, start, end, line_width):
+        np.maximum.at(flat, pixels, cover)
+
+
+def touched(
+    shape: tuple[int, ...], start: Points, end: Points, line_width: float
+) -> Iterator[tuple[Pixels, Canvas]]:
+    """Pixels of a canvas that round-capped lines touch, some several times, and their coverage."""
     reach = line_width / 2 + 0.5  # a pixel's centre this far from the line is just not touched
     counts = np.maximum(np.ceil(np.hypot(*(end - start).T) / PIECE), 1).astype(np.int64)
     owner = np.repeat(np.arange(len(start)), counts)  # S is pieces from here on
@@ -103,14 +113,14 @@ def draw(canvas: Canvas, start: Points, end: Points, line_width: float) -> None:
     batch = max(CHUNK // window**2, 1)
     for k in range(0, len(owner), batch):
         piece = slice(k, k + batch)
-        _stamp(canvas, begin[piece], step[piece], corner[piece], window, reach)
+        yield _stamp(shape, begin[piece], step[piece], corner[piece], window, reach)
 
 
 def _stamp(
-    canvas: Canvas, begin: Points, step: Points, corner: Points, window: int, reach: float
-) -> None:
-    """Draw one piece a window: coverage = clip(half width + 1/2 - distance, 0, 1)."""
-    height, width = canvas.shape
+    shape: tuple[int, ...], begin: Points, step: Points, corner: Points, window: int, reach: float
+) -> tuple[Pixels, Canvas]:
+    """One piece per window: coverage = clip(half width + 1/2 - distance, 0, 1)."""
+    height, width = shape
     offset = (corner - begin).astype(np.float32)[..., None] + np.arange(
         0.5, window, dtype=np.float32
     )  # (S, 2, K): from the piece's begin to the pixel centres, along x and along y
@@ -125,8 +135,7 @@ def _stamp(
     origin = corner.astype(np.int64)
     row, column = row + origin[piece, 1], column + origin[piece, 0]
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    flat = row[inside] * width + column[inside]
-    np.maximum.at(canvas.reshape(-1), flat, value[inside])
+    return row[inside] * width + column[inside], value[inside]
 
 
 def captions(sheet: Sheet) -> Canvas:

@@ -28,7 +28,8 @@ from sketchrnn_cli.sketches import streams
 from sketchrnn_cli.sketches.sketch import Sketch
 
 if TYPE_CHECKING:
-    from sketchrnn_cli.drawing.film.frames import Film, Pen, Timing
+    from sketchrnn_cli.drawing.film.frames import Film, Timing
+    from sketchrnn_cli.drawing.film.pen import Pen
 
 Array = npt.NDArray[np.float32]
 
@@ -190,7 +191,8 @@ class Drawings:
             BadSketch: no drawings, or a single one to morph.
             BadConfig: a number out of range, or more pixels than an animation should have.
         """
-        from sketchrnn_cli.drawing.film.frames import Pen, Timing
+        from sketchrnn_cli.drawing.film.frames import Timing
+        from sketchrnn_cli.drawing.film.pen import Pen
 
         for name, given in (
             ("in_turn", in_turn),
@@ -243,7 +245,7 @@ class Animation:
     height: int
     seconds: float
     n_drawings: int
-    shoot: Callable[[], Film]  # once more, for another format
+    plan: Callable[[], Film]  # once more, for another format
     timing: Timing
 
     @classmethod
@@ -251,14 +253,14 @@ class Animation:
         cls, sketches: tuple[Sketch, ...], style: Style, timing: Timing, pen: Pen | None
     ) -> Animation:
         """Of a pen that draws, or without one of a morph."""
-        from sketchrnn_cli.drawing.film.animation import shoot
-        from sketchrnn_cli.drawing.film.morph import shoot_morph
+        from sketchrnn_cli.drawing.film.animation import plan
+        from sketchrnn_cli.drawing.film.morph import plan_morph
 
         again: Callable[[], Film]
         if pen is None:
-            again = partial(shoot_morph, sketches, style, timing)
+            again = partial(plan_morph, sketches, style, timing)
         else:
-            again = partial(shoot, sketches, style, timing, pen)
+            again = partial(plan, sketches, style, timing, pen)
         film, stream = again(), BytesIO()
         outputs.write_film(stream, film, "gif")
         facts = film.width, film.height, film.seconds, len(sketches)
@@ -274,7 +276,7 @@ class Animation:
             BadConfig: .mp4 without the extra ``video``.
         """
         kind = _kind(path, outputs.ANIMATIONS)
-        film = self.shoot()
+        film = self.plan()
         outputs.check(kind, film.style)
         with streams.open_output(path, binary=True) as stream:
             if kind == "gif":

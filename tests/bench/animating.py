@@ -11,9 +11,10 @@ from measuring import Row
 from PIL import Image
 
 from sketchrnn_cli.drawing import outputs
-from sketchrnn_cli.drawing.film.animation import shoot
-from sketchrnn_cli.drawing.film.frames import Pen, Timing
-from sketchrnn_cli.drawing.film.morph import shoot_morph
+from sketchrnn_cli.drawing.film.animation import plan
+from sketchrnn_cli.drawing.film.frames import Timing
+from sketchrnn_cli.drawing.film.morph import plan_morph
+from sketchrnn_cli.drawing.film.pen import Pen
 from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.errors import SketchError
 from sketchrnn_cli.sketches.formats import read_sketches
@@ -26,10 +27,10 @@ def rows(ndjson):
     sketches = list(islice(read_sketches(str(ndjson)), DRAWINGS))
     timing = Timing()
     films = {
-        "": lambda: shoot(sketches, Style(), timing),
-        ", pen tip": lambda: shoot(sketches, Style(), timing, Pen(tip=True)),
-        ", colour by stroke": lambda: shoot(sketches, Style(), timing, Pen(color_by="stroke")),
-        ", morph of four": lambda: shoot_morph(sketches[:4], Style(), timing),
+        "": lambda: plan(sketches, Style(), timing),
+        ", pen tip": lambda: plan(sketches, Style(), timing, Pen(tip=True)),
+        ", colour by stroke": lambda: plan(sketches, Style(), timing, Pen(color_by="stroke")),
+        ", morph of four": lambda: plan_morph(sketches[:4], Style(), timing),
     }
     slow, large = _best(lambda: _whole_pictures(films[""]()))
     yield Row("16 drawings, 30 fps, by Pillow, whole pictures", f"{slow:.2f} s", f"{large:.0f} kB")

@@ -13,13 +13,16 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.drawing.film.animation import hues_of, path_of_pen
-from sketchrnn_cli.drawing.film.frames import TIP_SIZE, Drawn, Film, Turned
+from sketchrnn_cli.drawing.film.animation import path_of_pen
+from sketchrnn_cli.drawing.film.frames import Film, MorphScene, PenScene
 from sketchrnn_cli.drawing.film.matching import Morph
 from sketchrnn_cli.drawing.film.morph import eased
+from sketchrnn_cli.drawing.film.pen import TIP_SIZE
 from sketchrnn_cli.drawing.raster import Points
 from sketchrnn_cli.drawing.style import hexadecimal
 from sketchrnn_cli.drawing.svg import caption_line, document, escape, number, path_data
+
+Moments = npt.NDArray[np.float64]
 
 HIDDEN = "1.5"  # dash offset at which no part of a dash of 1 is on a path of length 1
 ON_THE_WAY = 200  # moments at which a morph is looked at to find its middle
@@ -28,7 +31,7 @@ ON_THE_WAY = 200  # moments at which a morph is looked at to find its middle
 def write(stream: BinaryIO, film: Film) -> None:
     """One loop lasts as long as the film."""
     scene = film.scene
-    if isinstance(scene, Turned):
+    if isinstance(scene, MorphScene):
         body, captions = list(_turned(film, scene)), list(_turned_captions(film, scene))
         text = document(scene.sheets[0], film.style, body, captions=captions)
     else:
@@ -39,20 +42,20 @@ def write(stream: BinaryIO, film: Film) -> None:
     stream.write(text.encode())
 
 
-def _drawn(film: Film, scene: Drawn) -> Iterator[str]:
+def _drawn(film: Film, scene: PenScene) -> Iterator[str]:
     """Every drawing, each of its paths with the time of its ink."""
     first = 0
     middles = (scene.begins + scene.ends) / 2
-    hues = hues_of(scene, middles) if len(film.inks) > 1 else scene.hues
+    inks = scene.inks_at(middles, slice(None))
     for cell in scene.sheet.cells:
         word = cell.sketch.word
         yield f'<g data-word="{escape(word)}">' if word else "<g>"
         for line in cell.lines:
             n = max(len(line) - 1, 1)
-            for hue, group in groupby(range(n), key=lambda k: int(hues[first + k])):  # noqa: B023
+            for ink, group in groupby(range(n), key=lambda k: int(inks[first + k])):  # noqa: B023
                 piece = list(group)
                 begin, end = scene.begins[first + piece[0]], scene.ends[first + piece[-1]]
-                color = f' stroke="{hexadecimal(film.inks[hue])}"' if hue else ""
+                color = f' stroke="{hexadecimal(film.inks[ink])}"' if ink else ""
                 data = path_data(line[piece[0] : piece[-1] + 2])
                 yield (
                     f'<path pathLength="1"{color} d="{data}">'
@@ -90,7 +93,7 @@ def _part(moment: float) -> str:
     return text or "0"
 
 
-def _tips(film: Film, scene: Drawn) -> Iterator[str]:
+def _tips(film: Film, scene: PenScene) -> Iterator[str]:
     """A dot for every drawing, on its way from the first point to the last."""
     radius = number(TIP_SIZE * scene.sheet.line_width / 2)
     for times, places in path_of_pen(scene):
@@ -123,7 +126,7 @@ def _switch(moments: list[float], seen: list[str], seconds: float) -> str:
     return _animate("visibility", moments, seen, seconds, ' calcMode="discrete"')
 
 
-def _turned(film: Film, scene: Turned) -> Iterator[str]:
+def _turned(film: Film, scene: MorphScene) -> Iterator[str]:
     """Every pair of drawings is a group that is seen while it is the one that turns."""
     there, back = _clock(film, scene)
     for k, morph in enumerate(scene.morphs):
@@ -160,7 +163,9 @@ def _turned(film: Film, scene: Turned) -> Iterator[str]:
         yield "</g>"
 
 
-def _clock(film: Film, scene: Turned) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _clock(
+    film: Film, scene: MorphScene
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """When each drawing is left on the way there, and reached on the way back; parts of the loop.
 
     The first is left after its rest, and the last rests in between.
@@ -184,7 +189,7 @@ def _paths(morph: Morph) -> Iterator[tuple[str, str]]:
             yield path_data(morph.old[points]), path_data(morph.new[points])
 
 
-def _turned_captions(film: Film, scene: Turned) -> Iterator[str]:
+def _turned_captions(film: Film, scene: MorphScene) -> Iterator[str]:
     """The word of the nearer drawing."""
     there, back = _clock(film, scene)
     x = np.linspace(0, 1, ON_THE_WAY + 1)

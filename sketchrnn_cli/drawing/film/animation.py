@@ -12,20 +12,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.drawing.film.frames import (
-    TIP_SIZE,
-    Drawn,
-    Film,
-    Frame,
-    Paper,
-    Pen,
-    Screen,
-    Timing,
-    box_of,
-    hue_at,
-    inks_of,
-    put_tips,
-)
+from sketchrnn_cli.drawing.film.frames import Film, Frame, PenScene, Screen, Timing
+from sketchrnn_cli.drawing.film.pen import TIP_SIZE, Paper, Pen, Tips, inks_of
 from sketchrnn_cli.drawing.raster import Points, captions, segments
 from sketchrnn_cli.drawing.sheet import Cell, Sheet, check_pixels, lay_out
 from sketchrnn_cli.drawing.style import FILM_ROOM, Style
@@ -37,7 +25,7 @@ SECONDS = 4.0  # drawn without --duration, all at once,
 SECONDS_IN_TURN = 2.0  # or each drawing in turn
 
 
-def shoot(sketches: Iterable[Sketch], style: Style, timing: Timing, pen: Pen | None = None) -> Film:
+def plan(sketches: Iterable[Sketch], style: Style, timing: Timing, pen: Pen | None = None) -> Film:
     """Plan an animation; nothing is drawn until its frames are asked for.
 
     Raises:
@@ -55,16 +43,10 @@ def shoot(sketches: Iterable[Sketch], style: Style, timing: Timing, pen: Pen | N
     ticks = np.diff(moments)
     ticks[-1] += round(100 * timing.hold)
     begins, ends = schedule(sheet, in_turn=timing.in_turn)
-    speed = (float(ends.max(initial=0.0)) or 1.0) / seconds  # pixels a second
+    speed = (float(ends.max(initial=0.0)) or 1.0) / seconds  # pixels per second
     inks = inks_of(style, pen)
-    hues = np.zeros(len(begins), np.int64)
-    if pen.color_by == "stroke":
-        n_colors = len(inks) - 1 - pen.tip
-        each = [np.arange(len(cell.lines)) % n_colors for cell in sheet.cells]  # of its strokes
-        counts = [_n_segments(cell) for cell in sheet.cells]
-        hues = 1 + np.repeat(np.concatenate(each), np.concatenate(counts).astype(np.int64))
-    scene = Drawn(sheet, begins / speed, ends / speed, hues, seconds, pen)
-    erases = pen.tip and style.paper() is None  # what has no colour covers no tip
+    scene = _scene(sheet, begins / speed, ends / speed, seconds, pen, len(inks) - 1 - pen.tip)
+    replaces = pen.tip and style.paper() is None  # what has no colour covers no tip
     return Film(
         sheet.width,
         sheet.height,
@@ -75,9 +57,33 @@ def shoot(sketches: Iterable[Sketch], style: Style, timing: Timing, pen: Pen | N
         style,
         inks,
         scene,
-        _expose(scene, ticks, len(inks), erases=erases),
-        erases,
+        _expose(scene, ticks, len(inks), replaces=replaces),
+        replaces,
     )
+
+
+def _scene(
+    sheet: Sheet,
+    begins: npt.NDArray[np.float64],
+    ends: npt.NDArray[np.float64],
+    seconds: float,
+    pen: Pen,
+    n_colors: int,
+) -> PenScene:
+    """What each segment is coloured by: the number of its stroke, or the time of its drawing."""
+    inks = np.zeros(len(begins), np.int64)
+    if pen.color_by == "stroke":
+        each = [np.arange(len(cell.lines)) % n_colors for cell in sheet.cells]  # of its strokes
+        counts = [_n_segments(cell) for cell in sheet.cells]
+        inks = 1 + np.repeat(np.concatenate(each), np.concatenate(counts).astype(np.int64))
+    drawn_from, drawn_for, first = np.zeros(len(begins)), np.ones(len(begins)), 0
+    for cell in sheet.cells:
+        here = slice(first, first + sum(_n_segments(cell)))
+        first = here.stop
+        if cell.lines:
+            drawn_from[here] = begins[here].min()
+            drawn_for[here] = ends[here].max() - begins[here].min() or 1.0
+    return PenScene(sheet, begins, ends, inks, drawn_from, drawn_for, seconds, pen)
 
 
 def schedule(
@@ -102,7 +108,7 @@ def schedule(
     return np.concatenate(begins), np.concatenate(ends)
 
 
-def path_of_pen(scene: Drawn) -> Iterator[tuple[npt.NDArray[np.float64], Points]]:
+def path_of_pen(scene: PenScene) -> Iterator[tuple[npt.NDArray[np.float64], Points]]:
     """For every drawing with ink, seconds (P,) and the pen's places then, (P, 2); lifted as well.
 
     Between two strokes it goes straight to where the next one begins.
@@ -120,69 +126,65 @@ def path_of_pen(scene: Drawn) -> Iterator[tuple[npt.NDArray[np.float64], Points]
             yield np.concatenate(times), np.concatenate(places)
 
 
-def hues_of(scene: Drawn, moments: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Which ink each segment has at these moments of its own, (S,) seconds."""
-    if scene.pen.color_by != "time":
-        return scene.hues
-    begin, length, first = np.zeros(len(moments)), np.ones(len(moments)), 0
-    for cell in scene.sheet.cells:
-        here = slice(first, first + sum(_n_segments(cell)))
-        first = here.stop
-        if len(moments[here]):
-            begin[here] = scene.begins[here].min()
-            length[here] = scene.ends[here].max() - scene.begins[here].min() or 1.0
-    return hue_at((moments - begin) / length)
-
-
 def _n_segments(cell: Cell) -> list[int]:
     return [max(len(line) - 1, 1) for line in cell.lines]
 
 
 def _expose(
-    scene: Drawn, ticks: npt.NDArray[np.int64], n_inks: int, *, erases: bool
+    scene: PenScene, ticks: npt.NDArray[np.int64], n_inks: int, *, replaces: bool
 ) -> Iterator[Frame]:
     """Draw the ink of every frame, and only that."""
     sheet, pen = scene.sheet, scene.pen
-    start, end, _ = segments(sheet)
-    order = np.argsort(scene.begins, kind="stable")
-    start, end, begins, ends = start[order], end[order], scene.begins[order], scene.ends[order]
-    length = np.where(ends > begins, ends - begins, 1)[:, None]
+    way = _Way(scene)
     paper = Paper(captions(sheet), n_inks)
-    shape = paper.cover.shape
-    screen = Screen(erases=erases)
-    longest = float((ends - begins).max(initial=0.0))
-    tips = list(path_of_pen(scene)) if pen.tip else []
-    tip_size = TIP_SIZE * sheet.line_width
-    shown = np.zeros((0, 2))  # tips of the frame before
-    reach = max(sheet.line_width, tip_size if pen.tip else 0) / 2
+    screen = Screen(paper.shape, replaces=replaces)
+    tips = Tips(paper.shape, TIP_SIZE * sheet.line_width, n_inks - 1)
+    tip_paths = list(path_of_pen(scene)) if pen.tip else []
     for k, duration in enumerate(ticks.tolist()):
         since = scene.seconds * k / len(ticks)
         until = scene.seconds * (k + 1) / len(ticks) if k + 1 < len(ticks) else math.inf
+        tail, head, inks = way.between(since, until)
+        pixels = paper.add(tail, head, inks, sheet.line_width)
+        if pen.tip:
+            before = tips.pixels
+            tips.move(_tips_at(tip_paths, until))
+            pixels = np.concatenate([pixels, before, tips.pixels])
+        if k == 0:
+            pixels = np.arange(math.prod(paper.shape))
+        colors = paper.at(pixels)
+        if pen.tip:
+            colors = tips.over(pixels, colors)
+        if k == 0:
+            yield screen.show(colors.reshape(paper.shape), duration)
+        else:
+            yield screen.update(pixels, colors, duration)
+
+
+class _Way:
+    """The segments of a scene in the order of time."""
+
+    def __init__(self, scene: PenScene) -> None:
+        self._scene = scene
+        start, end, _ = segments(scene.sheet)
+        self._order = np.argsort(scene.begins, kind="stable")
+        self._start, self._end = start[self._order], end[self._order]
+        self._begins, self._ends = scene.begins[self._order], scene.ends[self._order]
+        self._longest = float((self._ends - self._begins).max(initial=0.0))
+
+    def between(self, since: float, until: float) -> tuple[Points, Points, npt.NDArray[np.int64]]:
+        """The ink that flows then: where each piece begins and ends, and the index of its ink."""
         # Segments under way begin after since - longest and before until.
-        low = int(np.searchsorted(begins, since - longest))
-        high = int(np.searchsorted(begins, until))
+        low = int(np.searchsorted(self._begins, since - self._longest))
+        high = int(np.searchsorted(self._begins, until))
         now = np.arange(low, high)
-        now = now[(ends[low:high] > since) | (begins[low:high] >= since)]
-        move = (end - start)[now] / length[now]
-        head = start[now] + move * np.clip(until - begins[now], 0, length[now, 0])[:, None]
-        tail = start[now] + move * np.clip(since - begins[now], 0, length[now, 0])[:, None]
-        if len(now):
-            hues = np.zeros(len(now), np.int64)
-            if n_inks > 1:
-                moments = np.clip((since + min(until, scene.seconds)) / 2, scene.begins, scene.ends)
-                hues = hues_of(scene, moments)[order[now]]
-            paper.add(tail, head, hues, sheet.line_width)
-        before, shown = shown, _tips_at(tips, until)
-        touched = np.concatenate([tail, head, before, shown])
-        if k > 0 and not len(touched):
-            yield screen.rest(duration)
-            continue
-        whole = slice(0, shape[0]), slice(0, shape[1])
-        rows, columns = box_of(touched, reach, shape) if k else whole
-        pixels = paper.pixels(rows, columns)
-        if len(shown):
-            put_tips(pixels, shown - [columns.start, rows.start], tip_size, n_inks - 1)
-        yield screen.show(pixels, columns.start, rows.start, duration)
+        now = now[(self._ends[low:high] > since) | (self._begins[low:high] >= since)]
+        start, begins, ends = self._start[now], self._begins[now], self._ends[now]
+        length = np.where(ends > begins, ends - begins, 1)
+        move = (self._end[now] - start) / length[:, None]
+        head = start + move * np.clip(until - begins, 0, length)[:, None]
+        tail = start + move * np.clip(since - begins, 0, length)[:, None]
+        moments = np.clip((since + min(until, self._scene.seconds)) / 2, begins, ends)
+        return tail, head, self._scene.inks_at(moments, self._order[now])
 
 
 def _tips_at(tips: list[tuple[npt.NDArray[np.float64], Points]], now: float) -> Points:

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.GifImagePlugin import getdata
 
-from sketchrnn_cli.drawing.film.frames import LEVELS, Film, merged, palette
+from sketchrnn_cli.drawing.film.frames import Film, merged
+from sketchrnn_cli.drawing.film.pen import LEVELS, palette
 from sketchrnn_cli.drawing.raster import Canvas
 
 MAX_TICKS = 65_535  # of one frame; longer holds are repeated
@@ -36,15 +37,15 @@ def write(stream: BinaryIO, film: Film) -> None:
     stream.write(colors.tobytes().ljust(3 * 2**n_bits, b"\0"))
     stream.write(b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0")  # again and again
     for frame in merged(film.frames, MAX_TICKS):
-        visible = frame.changed & _is_seen(frame.pixels, faintest)
-        image = _indexed(np.where(visible, frame.pixels, unchanged).astype(np.uint8), n_bits)
+        visible = frame.changed & _is_seen(frame.pixels, faintest) if faintest else frame.changed
+        image = _indexed(np.where(visible, frame.pixels, np.uint8(unchanged)), n_bits)
         stream.writelines(
             getdata(
                 image,
                 (frame.left, frame.top),
                 duration=10 * frame.ticks,
                 transparency=unchanged,
-                disposal=2 if film.erases else 1,  # goes, or stays
+                disposal=2 if film.replaces else 1,  # goes, or stays
             )
         )
     stream.write(b";")

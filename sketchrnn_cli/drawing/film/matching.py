@@ -3,7 +3,7 @@
 A stroke either becomes a stroke of the other drawing or merges into ink that is there; seen from
 the other side it peels off that ink. The choice makes the way of all ink, points times distance,
 as short as possible. Points correspond by arc length, the vertices of both strokes are kept, so
-both ends are exactly the drawings. Letters: P points, S segments, K points of a stroke, A and B
+both ends are exactly the drawings. Symbols: P points, S segments, K points of a stroke, A and B
 strokes of the old and of the new drawing, N samples of a stroke.
 """
 
@@ -111,6 +111,8 @@ def match(old: Sequence[Points], new: Sequence[Points]) -> Morph:
 
 def _pieces(old: list[_Stroke], new: list[_Stroke], size: float) -> Iterator[tuple[Points, Points]]:
     """Every piece of ink at both ends, with as many points; a dot is two equal points."""
+    from scipy.optimize import linear_sum_assignment  # half per second, which only a morph pays for
+
     leave, enter = _merges(old, new), _merges(new, old)
     loss = [_cost(stroke, merge, size) for stroke, merge in zip(old, leave, strict=True)]
     gain = [_cost(stroke, merge, size) for stroke, merge in zip(new, enter, strict=True)]
@@ -118,9 +120,8 @@ def _pieces(old: list[_Stroke], new: list[_Stroke], size: float) -> Iterator[tup
     distance, turn = _distances([old[k] for k in a], [new[k] for k in b], size)
     weight = np.add.outer([_weight(old[k], size) for k in a], [_weight(new[k], size) for k in b])
     saved = distance * weight / 2 - np.add.outer([loss[k] for k in a], [gain[k] for k in b])
-    partners = {
-        a[i]: (b[j], int(turn[i, j])) for i, j in _assign(np.minimum(saved, 0)) if saved[i, j] < 0
-    }
+    pairs = zip(*linear_sum_assignment(np.minimum(saved, 0)), strict=True)
+    partners = {a[i]: (b[j], int(turn[i, j])) for i, j in pairs if saved[i, j] < 0}
     for k, stroke in enumerate(old):
         if k in partners:
             other, number = partners[k]
@@ -213,40 +214,6 @@ def _cost(stroke: _Stroke, merge: _Merge, size: float) -> float:
 
 def _weight(stroke: _Stroke, size: float) -> float:
     return stroke.length + DOT * size
-
-
-def _assign(cost: Array) -> list[tuple[int, int]]:
-    """Pairs of row and column with the smallest sum: one for every row, or every column.
-
-    Source: the Hungarian method with shortest augmenting paths; Jonker & Volgenant 1987.
-    """
-    n_rows, n_columns = cost.shape
-    if n_rows > n_columns:
-        return [(row, column) for column, row in _assign(cost.T)]
-    of_row, of_column = np.zeros(n_rows + 1), np.zeros(n_columns + 1)  # prices; 0 is nobody
-    owner = np.zeros(n_columns + 1, np.int64)  # row that has the column
-    for row in range(1, n_rows + 1):
-        least = np.full(n_columns + 1, np.inf)
-        came_from = np.zeros(n_columns + 1, np.int64)
-        seen = np.zeros(n_columns + 1, np.bool_)
-        column = 0
-        owner[0] = row
-        while owner[column]:
-            seen[column] = True
-            reduced = cost[owner[column] - 1] - of_row[owner[column]] - of_column[1:]
-            better = np.flatnonzero(~seen[1:] & (reduced < least[1:])) + 1
-            least[better] = reduced[better - 1]
-            came_from[better] = column
-            column = int(np.where(seen, np.inf, least)[1:].argmin()) + 1
-            step = least[column]
-            of_row[owner[seen]] += step
-            of_column[seen] -= step
-            least[~seen] -= step
-        while column:
-            owner[column] = owner[came_from[column]]
-            column = int(came_from[column])
-    columns = np.flatnonzero(owner[1:])
-    return sorted((int(owner[column + 1]) - 1, int(column)) for column in columns)
 
 
 def _measure(line: Points) -> _Stroke:

@@ -9,15 +9,9 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.drawing.film.frames import (
-    Film,
-    Frame,
-    Paper,
-    Screen,
-    Timing,
-    Turned,
-)
+from sketchrnn_cli.drawing.film.frames import Film, Frame, MorphScene, Screen, Timing
 from sketchrnn_cli.drawing.film.matching import match
+from sketchrnn_cli.drawing.film.pen import Paper
 from sketchrnn_cli.drawing.raster import captions, segments
 from sketchrnn_cli.drawing.sheet import check_pixels, lay_out
 from sketchrnn_cli.drawing.style import FILM_ROOM, Style
@@ -30,7 +24,7 @@ SECONDS_MORPH = (4.0, 10.0)  # but at least and at most this in all
 MAX_KEYFRAMES = 1000
 
 
-def shoot_morph(sketches: Iterable[Sketch], style: Style, timing: Timing) -> Film:
+def plan_morph(sketches: Iterable[Sketch], style: Style, timing: Timing) -> Film:
     """Plan an animation in which every drawing turns into the next, and all the way back.
 
     The drawings share one place, each fitted into it as its still picture is. Ink moves at one
@@ -61,10 +55,10 @@ def shoot_morph(sketches: Iterable[Sketch], style: Style, timing: Timing) -> Fil
     ticks = np.diff(moments)
     ticks[[0, half]] += round(100 * timing.hold)
     clock, speeds = pace(ways)
-    scene = Turned(
+    scene = MorphScene(
         tuple(sheets), tuple(morphs), clock / clock[-1], speeds, seconds, hold=timing.hold
     )
-    erases = style.paper() is None
+    replaces = style.paper() is None
     there = progress(ways, half)
     return Film(
         sheets[0].width,
@@ -76,8 +70,8 @@ def shoot_morph(sketches: Iterable[Sketch], style: Style, timing: Timing) -> Fil
         style,
         (style.ink(),),
         scene,
-        _turn(scene, [*there, *there[-2:0:-1]], ticks, erases=erases),
-        erases,
+        _turn(scene, [*there, *there[-2:0:-1]], ticks, replaces=replaces),
+        replaces,
     )
 
 
@@ -122,14 +116,14 @@ def progress(ways: npt.NDArray[np.float64], n_steps: int) -> list[tuple[int, flo
 
 
 def _turn(
-    scene: Turned,
+    scene: MorphScene,
     places: Sequence[tuple[int, float]],
     ticks: npt.NDArray[np.int64],
     *,
-    erases: bool,
+    replaces: bool,
 ) -> Iterator[Frame]:
     """Draw every frame of a morph: the whole picture, of which the changes are kept."""
-    screen = Screen(erases=erases)
+    screen = Screen((scene.sheets[0].height, scene.sheets[0].width), replaces=replaces)
     blank = np.zeros((0, 0), np.uint8)
     caption: str | None = None
     for (k, part), duration in zip(places, ticks.tolist(), strict=True):
@@ -139,5 +133,4 @@ def _turn(
         paper = Paper(blank.copy(), 1)
         start, end = segments(nearer)[:2] if part in (0, 1) else scene.morphs[k].at(part)
         paper.add(start, end, np.zeros(len(start), np.int64), nearer.line_width)
-        height, width = blank.shape
-        yield screen.show(paper.pixels(slice(0, height), slice(0, width)), 0, 0, duration)
+        yield screen.show(paper.picture(), duration)

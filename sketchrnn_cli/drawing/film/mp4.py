@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.drawing.film.frames import Film
+from sketchrnn_cli.drawing.film.frames import Film, Frame
 from sketchrnn_cli.drawing.raster import Canvas
 
 CRF = "20"  # constant quality; lower is better and larger
@@ -24,9 +24,7 @@ def write(stream: BinaryIO, film: Film) -> None:
     import av
 
     width, height = film.width + film.width % 2, film.height + film.height % 2
-    colors, _ = film.palette()
-    shades = _yuv(colors)
-    screen = np.zeros((height, width), np.uint8)
+    planes = _Planes(width, height, film.palette()[0])
     rate = Fraction(film.fps).limit_denominator(1001)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
@@ -41,13 +39,11 @@ def write(stream: BinaryIO, film: Film) -> None:
             context.color_range = LIMITED
             ticks = n_shown = 0
             for frame in film.frames:
-                box = frame.pixels.shape
-                rows = slice(frame.top, frame.top + box[0])
-                screen[rows, frame.left : frame.left + box[1]] = frame.pixels
+                planes.update(frame)
                 ticks += frame.ticks
                 if n_shown >= round(ticks * rate / 100):
                     continue
-                picture = av.VideoFrame.from_ndarray(_planes(shades[screen]), format="yuv420p")
+                picture = av.VideoFrame.from_ndarray(planes.all, format="yuv420p")
                 while n_shown < round(ticks * rate / 100):
                     picture.pts, picture.time_base = n_shown, 1 / rate
                     container.mux(video.encode(picture))
@@ -70,10 +66,35 @@ def _yuv(colors: Canvas) -> npt.NDArray[np.float32]:
     return shades.astype(np.float32)
 
 
-def _planes(picture: npt.NDArray[np.float32]) -> Canvas:
-    """A picture (height, width, 3) as three planes below each other, colour at half the size."""
-    height, width, _ = picture.shape
-    squares = picture[..., 1:].reshape(height // 2, 2, width // 2, 2, 2).mean((1, 3))
-    flat = [picture[..., 0].ravel(), squares[..., 0].ravel(), squares[..., 1].ravel()]
-    planes: Canvas = np.rint(np.concatenate(flat)).astype(np.uint8).reshape(-1, width)
-    return planes
+class _Planes:
+    """A picture as three planes below each other, colour at half the size."""
+
+    def __init__(self, width: int, height: int, colors: Canvas) -> None:
+        """All paper, which is the first of the colours."""
+        shades = _yuv(colors)
+        self._bright = np.rint(shades[:, 0]).astype(np.uint8)
+        self._tints = np.ascontiguousarray(shades[:, 1:].T)
+        self._screen = np.zeros((height, width), np.uint8)
+        self.all = np.empty((height * 3 // 2, width), np.uint8)
+        self._y = self.all[:height]
+        self._uv = self.all[height:].reshape(2, height // 2, width // 2)
+        self._color(slice(0, height), slice(0, width))
+
+    def update(self, frame: Frame) -> None:
+        """Change what the frame changes."""
+        height, width = frame.pixels.shape
+        if not height:
+            return
+        rows, columns = slice(frame.top, frame.top + height), slice(frame.left, frame.left + width)
+        self._screen[rows, columns] = frame.pixels
+        self._color(*(slice(s.start // 2 * 2, (s.stop + 1) // 2 * 2) for s in (rows, columns)))
+
+    def _color(self, rows: slice, columns: slice) -> None:
+        """Look up the colours of a box of even sides; those of four pixels are averaged."""
+        screen = self._screen[rows, columns]
+        self._y[rows, columns] = self._bright.take(screen)
+        box = slice(rows.start // 2, rows.stop // 2), slice(columns.start // 2, columns.stop // 2)
+        quarters = [screen[k::2, j::2] for k in (0, 1) for j in (0, 1)]
+        for plane, tint in zip(self._uv, self._tints, strict=True):
+            a, b, c, d = map(tint.take, quarters)
+            plane[box] = np.rint((a + b + c + d) / np.float32(4))

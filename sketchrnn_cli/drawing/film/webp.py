@@ -41,7 +41,7 @@ class _Reel(Image.Image):
         self._mode = "RGBA" if transparent else "RGB"
         self._size = film.width, film.height
         self._frames = iter(film.frames)
-        self._screen = np.zeros((film.height, film.width), np.uint8)
+        self.im = Image.new(self._mode, self._size).im
         self._number = -1
         self.n_frames = film.n_frames
         self.durations: list[int] = []  # milliseconds of the frames so far
@@ -58,6 +58,6 @@ class _Reel(Image.Image):
         new = next(self._frames)
         self._number += 1
         self.durations.append(10 * new.ticks)
-        height, width = new.pixels.shape
-        self._screen[new.top : new.top + height, new.left : new.left + width] = new.pixels
-        self.im = Image.fromarray(self._colors[self._screen]).im
+        if new.pixels.size:
+            box = np.take(self._colors, new.pixels, axis=0)
+            self.paste(Image.fromarray(box), (new.left, new.top))

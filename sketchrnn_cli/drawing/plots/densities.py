@@ -28,7 +28,6 @@ MARGIN = 0.12  # around the drawing, of its extent
 HEAT = ("#ffffff", "#fde3c0", "#f2a65e", "#cc5a14", "#6e2405")  # ever darker, in grey too
 GAMMA = 0.4  # densities span many powers of ten: their power is what is shown,
 BRIGHTEST = 99.7  # the darkest at this percentile of them
-AROUND = 0.3  # of a drawing is shown around a single step
 PENS = (("down", "#dce6ec", ""), ("up", COLORS[5], "////"), ("end", COLORS[0], ""))
 MOST_POINTS = 1_000  # of a drawing: each takes some milliseconds
 MOST_ELLIPSES = 600  # of all steps: those that weigh most
@@ -79,15 +78,13 @@ class Expected(Protocol):
         ...
 
 
-def picture(expected: Expected, word: str | None, format: str, *, step: int | None = None) -> bytes:
+def picture(expected: Expected, word: str | None, format: str) -> bytes:
     """Draw it; the same bytes each time.
 
     Args:
         expected: of one drawing.
         word: what the drawing is of.
         format: one of ``figure.FORMATS``.
-        step: number of a point, from 1: the ellipses are those before it alone, with their
-            weights. None: those before every point.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -103,17 +100,12 @@ def picture(expected: Expected, word: str | None, format: str, *, step: int | No
         title = f"{name}: " if name else ""
         title += f"{n:,} point{'s' * (n != 1)}, {total}"
         _heat(figure, heat, expected, box, range(n), title)
-        if step is None:
-            _all_ellipses(ellipses, expected, box)
-        else:
-            _one_step(ellipses, expected, step - 1)
+        _all_ellipses(ellipses, expected, box)
         _pens(pen, expected)
         _weights(weights, expected)
         for axes in (pen, weights):
             axes.set_xlim(0.5, n + 1.5)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-            if step is not None:
-                axes.axvline(step, color=INK, linewidth=1.0, linestyle=(0, (4, 2)))
         weights.set_xlabel(
             "prediction: the next point and what the pen does there; the last: the end"
         )
@@ -229,9 +221,7 @@ def _image(axes: Axes, values: Floats, box: tuple[Floats, Floats]) -> Any:
     )
 
 
-def _ellipses(
-    axes: Axes, expected: Expected, t: int, *, width: float, alpha: float, least: float = LEAST
-) -> None:
+def _ellipses(axes: Axes, expected: Expected, t: int, least: float) -> None:
     """One standard deviation of each Gaussian that counts, its line as wide as it weighs."""
     from matplotlib.patches import Ellipse
 
@@ -252,8 +242,8 @@ def _ellipses(
                 float(across),
                 angle=float(angle),
                 facecolor=(*_rgb(COLORS[0]), 0.10 * weight),
-                edgecolor=(*_rgb(COLORS[0]), min((0.25 + 0.75 * weight) * alpha, 1.0)),
-                linewidth=width * weight,
+                edgecolor=(*_rgb(COLORS[0]), min(0.25 + 0.75 * weight, 1.0)),
+                linewidth=1.3 * weight,
             )
         )
 
@@ -272,49 +262,9 @@ def _all_ellipses(axes: Axes, expected: Expected, box: tuple[Floats, Floats]) ->
         max(LEAST, float(weights[-MOST_ELLIPSES - 1])) if len(weights) > MOST_ELLIPSES else LEAST
     )
     for t in range(len(expected.points)):
-        _ellipses(axes, expected, t, width=1.3, alpha=1.0, least=least)
+        _ellipses(axes, expected, t, least)
     if len(expected.points) <= MOST_MARKED:
         axes.plot(*expected.points.T, ".", color=INK, markersize=3)
-
-
-def _one_step(axes: Axes, expected: Expected, t: int) -> None:
-    """The mixture before point t + 1, from 0, and the drawing as far as it was then."""
-    low, high = _view(expected)
-    counts = np.flatnonzero(expected.weight[t] > LEAST)
-    counts = counts[np.argsort(-expected.weight[t, counts], kind="stable")]
-    pen = expected.points[t - 1] if t else np.zeros(2)
-    middle = expected.mean[t, counts[0]] if len(counts) else pen
-    spread = 2.5 * float(expected.std[t, counts[:1]].max(initial=0.0))
-    middle = np.clip(middle, low, high)
-    near = expected.points[t : t + 1] if t < len(expected.points) else expected.points[t - 1 : t]
-    away = 1.15 * float(np.abs(near - middle).max())
-    half = min(max(AROUND * (high - low).max() / 2, spread, away), (high - low).max() / 2)
-    box = (middle - half, middle + half)
-    names = ", ".join(f"{expected.weight[t, k]:.2f}" for k in counts[:4].tolist())
-    more = " ..." if len(counts) > 4 else ""
-    chances = ", ".join(
-        f"{name} {100 * part:.0f} %"
-        for (name, _, _), part in zip(PENS, expected.pen_probability[t].tolist(), strict=True)
-    )
-    when = f"before point {t + 1}, which came at ×"
-    when = when if t < len(expected.points) else "after the last point"
-    weights = names or f"under {LEAST}"
-    _image(axes, density(expected, box, range(t, t + 1)), box)
-    title = f"{when}\npen: {chances}\nellipses of one σ, of weight {weights}{more}"
-    _plane(axes, box, title)
-    begun, coming, n = [], [], 0
-    for line in _strokes(expected):
-        cut = min(max(t - n, 0), len(line))
-        if cut:
-            begun.append(line[:cut])
-        if cut < len(line):
-            coming.append(line[max(cut - 1, 0) :])
-        n += len(line)
-    _ink(axes, coming, "#b0b0b0", 0.9)
-    _ink(axes, begun, INK, 1.6)
-    _ellipses(axes, expected, t, width=4.0, alpha=2.5)
-    if t < len(expected.points):
-        axes.plot(*expected.points[t], "x", color=INK, markersize=9, markeredgewidth=2)
 
 
 def _pens(axes: Axes, expected: Expected) -> None:
