@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from sketchrnn_cli.cli import downloads, options
+from sketchrnn_cli import files
+from sketchrnn_cli.cli import downloads, options, report
 from sketchrnn_cli.cli.options import (
     LOOK,
     Background,
@@ -24,10 +26,12 @@ from sketchrnn_cli.cli.options import (
 )
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.drawing import outputs
+from sketchrnn_cli.drawing.style import MAX_DRAWINGS, Style
 from sketchrnn_cli.errors import BadFile
-from sketchrnn_cli.sketches import streams
 
 if TYPE_CHECKING:
+    from sketchrnn_cli.drawing.film.frames import Film, Timing
+    from sketchrnn_cli.drawing.film.pen import Pen
     from sketchrnn_cli.sketches.sketch import Sketch
 
 MAX_ROOM = 10_000_000  # points of all drawings; a stroke takes room too
@@ -38,11 +42,11 @@ TIME = "Time"  # a panel of --help
 
 
 def animate(
-    sketches: Drawings = streams.STDIO,
+    sketches: Drawings = files.STDIO,
     out: Annotated[
         str,
         options.out("FILE.gif, .apng, .webp, .svg, .mp4 (the extra `video`); - is a pipe.", KNOWN),
-    ] = streams.STDIO,
+    ] = files.STDIO,
     format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
     count: Annotated[int | None, options.count("Only the first N drawings.")] = None,
     fps: Annotated[
@@ -107,68 +111,76 @@ def animate(
     json: Json = False,
 ) -> None:
     """Show the pen drawing, stroke by stroke, or with --morph the drawings turning into others."""
-    kind = streams.suffix_of(out, format, KNOWN)
-    streams.check_output(out, binary=kind != "svg")
+    kind = files.format_of(out, format, KNOWN).name
+    files.check_output(out, binary=outputs.is_binary(kind), inputs=[sketches])
     terminal = Terminal(quiet=quiet)
 
-    from dataclasses import replace
-
-    from sketchrnn_cli.drawing.film import animation
-    from sketchrnn_cli.drawing.film import frames as film
-    from sketchrnn_cli.drawing.film import morph as morphing
+    from sketchrnn_cli.drawing.film.frames import Timing
     from sketchrnn_cli.drawing.film.pen import Pen
-    from sketchrnn_cli.drawing.style import MAX_DRAWINGS, Style
 
     look = _given(
         size=size, columns=columns, line_width=line_width, color=color, background=background
     )
     style = Style(captions=captions, dark=dark, **look)
-    timing = film.Timing(in_turn=in_turn, **_given(fps=fps, duration=duration, hold=hold))
+    timing = Timing(in_turn=in_turn, **_given(fps=fps, duration=duration, hold=hold))
     pen = Pen(color_by=color_by, tip=pen_tip)
     outputs.check(kind, style)
-    sketches = downloads.local([sketches], terminal)[0]
+    drawings = _read(downloads.local([sketches], terminal)[0], count, morph=morph)
+    film = _film(drawings, style, timing, pen, morph=morph)
+    watched = terminal.track(film.frames, what="drawing", total=film.n_frames)
+    with files.open_output(out, binary=outputs.is_binary(kind)) as stream:
+        outputs.write_film(stream, replace(film, frames=iter(watched)), kind)
+    facts = _facts(out, kind, film)
+    terminal.say(report.animation(facts))
+    if json:
+        terminal.answer({**facts, "bytes": Path(out).stat().st_size})
 
+
+def _read(source: str, count: int | None, *, morph: bool) -> list[Sketch]:
+    """The drawings to animate.
+
+    Raises:
+        BadFile: none, too few for a morph, or too many points.
+    """
     from sketchrnn_cli.sketches.formats import read_sketches
 
+    name = files.name_of(source)
     drawings: list[Sketch] = []
     room = MAX_ROOM
-    for sketch in islice(read_sketches(sketches), count or MAX_DRAWINGS + 1):
+    for sketch in islice(read_sketches(source), count or MAX_DRAWINGS + 1):
         room -= sketch.n_points + PER_STROKE * len(sketch.strokes)
         if room < 0:
             raise BadFile(
-                f"{streams.name_of(sketches)}: drawing {len(drawings) + 1}: with it there are too "
-                "many points for one animation; take fewer drawings with -n"
+                f"{name}: drawing {len(drawings) + 1}: with it there are too many points for one "
+                "animation; take fewer drawings with -n"
             )
         drawings.append(sketch)
     if not drawings:
-        raise BadFile(f"{streams.name_of(sketches)}: no drawings, so there is nothing to animate")
+        raise BadFile(f"{name}: no drawings, so there is nothing to animate")
     if morph and len(drawings) == 1:
-        found = "-n 1 takes one" if count == 1 else f"{streams.name_of(sketches)} has one"
+        found = "-n 1 takes one" if count == 1 else f"{name} has one"
         raise BadFile(f"--morph needs at least two drawings: {found}")
-    if morph:
-        shot = morphing.plan_morph(drawings, style, timing)
-    else:
-        shot = animation.plan(drawings, style, timing, pen)
-    frames = terminal.track(shot.frames, what="drawing", total=shot.n_frames)
-    with streams.open_output(out, binary=outputs.is_binary(kind)) as stream:
-        outputs.write_film(stream, replace(shot, frames=iter(frames)), kind)
+    return drawings
 
-    where = "standard output" if out == streams.STDIO else out
-    facts = f"{shot.width} x {shot.height} pixels, {shot.seconds:g} s"
-    noun = "drawing" if shot.n_drawings == 1 else "drawings"
-    terminal.say(f"{where}: {shot.n_drawings} {noun}, {facts}")
-    if json:
-        terminal.answer(
-            {
-                "file": out,
-                "format": kind,
-                "n_drawings": shot.n_drawings,
-                "width": shot.width,
-                "height": shot.height,
-                "seconds": shot.seconds,
-                "bytes": Path(out).stat().st_size,
-            }
-        )
+
+def _film(drawings: list[Sketch], style: Style, timing: Timing, pen: Pen, *, morph: bool) -> Film:
+    from sketchrnn_cli.drawing.film import animation
+    from sketchrnn_cli.drawing.film import morph as morphing
+
+    if morph:
+        return morphing.shoot_morph(drawings, style, timing)
+    return animation.shoot(drawings, style, timing, pen)
+
+
+def _facts(out: str, kind: str, film: Film) -> dict[str, Any]:
+    return {
+        "file": out,
+        "format": kind,
+        "n_drawings": film.n_drawings,
+        "width": film.width,
+        "height": film.height,
+        "seconds": film.seconds,
+    }
 
 
 def _given(**options: object) -> dict[str, Any]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from sketchrnn_cli import pretrained
-from sketchrnn_cli.cli import completion, options
+from sketchrnn_cli import files, pretrained
+from sketchrnn_cli.cli import completion, options, report
 from sketchrnn_cli.cli.options import Json, Model, Overwrite, Quiet, flag, option
 from sketchrnn_cli.cli.terminal import Terminal
-from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
-from sketchrnn_cli.sketches import streams
+from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 
 if TYPE_CHECKING:
     from sketchrnn_cli.model.checkpoint import Checkpoint
@@ -67,46 +66,43 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a model as one file: to pass on, for a browser, or as a page to draw on."""
-    kind = _kind(out, format)
+    kind = files.format_of(out, format, KNOWN).name
     if guidance is not None and not 0 <= guidance <= 4:
         raise BadConfig(f"--guidance {guidance:g}: must be from 0 to 4")
-    streams.check_output(out, binary=True)
-    if Path(out).is_file() and not overwrite:
-        raise BadFile(f"{out}: exists; give --overwrite to replace it")
+    inputs = [] if model is None else [model]
+    files.check_output(out, binary=True, inputs=inputs, is_data=True, overwrite=overwrite)
     terminal = Terminal(quiet=quiet)
 
-    from sketchrnn_cli.model import checkpoint
     from sketchrnn_cli.model.load import open_model
 
     name = model or pretrained.NAME
     found = open_model(model or pretrained.FILE)
-    cut: dict[str, int] = {}
     _refuse_other_cells(found, name, kind)
+    cut: dict[str, int] = {}
     if kind in BROWSER:
         data, cut = _browser_model(found, kind, name, word, 1.0 if guidance is None else guidance)
-    elif kind == "npz":
-        data = _npz(found)
-    elif kind == "html":
-        data = _page(found, model, half=half)
     else:
-        data = checkpoint.file_of(found, half=half)
-    with streams.open_output(out, binary=True) as stream:
+        data = _whole_model(found, kind, model, half=half)
+    with files.open_output(out, binary=True) as stream:
         stream.write(data)
-
     if cut:
-        arrays = ", ".join(f"{n:,} of {key}" for key, n in cut.items())
-        terminal.warn(f"weights beyond 10, which a browser model cannot hold, cut off: {arrays}")
-    if out != streams.STDIO:
+        terminal.warn(report.saturated(cut))
+    if out != files.STDIO:
         terminal.say(f"{out}: {len(data) / 1e6:.2f} MB")
     if json:
         written = {"file": out, "format": kind, "half": half, "bytes": len(data)}
         terminal.answer({**written, "saturated": cut})
 
 
-def _kind(out: str, format: str | None) -> str:
-    """The format to write; a suffix may have two parts."""
-    suffix = next((kind for kind in KNOWN if out.lower().endswith(f".{kind}")), None)
-    return streams.suffix_of(out, format or suffix, KNOWN)
+def _whole_model(found: Checkpoint, kind: str, model: str | None, *, half: bool) -> bytes:
+    """A file that keeps all labels."""
+    from sketchrnn_cli.model import checkpoint
+
+    if kind == "npz":
+        return _npz(found)
+    if kind == "html":
+        return _page(found, model, half=half)
+    return checkpoint.file_of(found, half=half)
 
 
 def _refuse_other_cells(found: Checkpoint, name: str, kind: str) -> None:

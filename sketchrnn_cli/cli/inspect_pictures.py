@@ -1,4 +1,4 @@
-"""The pictures of `inspect`: what is wanted, what they need, and how they become files."""
+"""The pictures of `inspect`: what they need, and how they become files."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sketchrnn_cli import files
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
-from sketchrnn_cli.sketches.streams import STDIO, check_output, open_output, suffix_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,116 +19,66 @@ if TYPE_CHECKING:
 
 FORMATS = outputs.STILLS
 SAMPLES = 400  # drawings of its own on the map of a model
-SHOWN = 16  # the worst and the best under a histogram, unless -n says otherwise
 CHUNK = 256  # drawings encoded at once
 Facts = dict[str, Any]
+Numbered = tuple[int, "Sketch"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Picture files that were asked for, and how they should be; checked before work starts."""
-
-    grid: str | None = None
-    plot: str | None = None
-    map: str | None = None
-    densities: str | None = None
-    projection: str | None = None
-    drawing: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("grid", "plot", "map", "densities"):
-            format_of(f"--{name}", getattr(self, name))
-        targets = [t for t in (self.grid, self.plot, self.map, self.densities) if t is not None]
-        if len({Path(target).absolute() for target in targets}) < len(targets):
-            raise BadConfig("two pictures of one name: the second would take the first one's place")
-
-    def given(self) -> dict[str, str | None]:
-        """The files that were asked for, by option."""
-        return {name: getattr(self, name) for name in ("grid", "plot", "map", "densities")}
-
-    @property
-    def of_latents(self) -> bool:
-        """Whether a model has to read drawings for them."""
-        return self.map is not None or self.densities is not None
-
-
-def format_of(option: str, path: str | None) -> str:
-    """The format of a picture, checked before there is work to lose.
+def check_files(targets: dict[str, str], inputs: Sequence[str]) -> None:
+    """Refuse picture files that cannot be written, before there is work to lose.
 
     Raises:
-        BadConfig, BadFile: no file, of no known suffix, or where none can be written.
+        BadConfig, BadFile: says so.
     """
-    if path is None:
-        return ""
-    if path == STDIO:
-        raise BadConfig(f"{option} -: the report goes to standard output; name a file")
-    format = suffix_of(path, None, FORMATS)
-    check_output(path, binary=format != "svg")
-    return format
+    for option, path in targets.items():
+        if path == files.STDIO:
+            raise BadConfig(f"--{option} -: the report goes to standard output; name a file")
+        format = files.format_of(path, None, FORMATS).name
+        files.check_output(path, binary=outputs.is_binary(format), inputs=inputs)
+    if len({Path(target).absolute() for target in targets.values()}) < len(targets):
+        raise BadConfig("two pictures of one name: the second would take the first one's place")
 
 
-def check_number(wanted: Wanted, n: int, *, histogram: bool) -> None:
-    """Refuse more drawings than a sheet, or the paper under a histogram, takes.
-
-    Raises:
-        BadConfig, BadSketch: says so.
-    """
-    if wanted.grid is not None:
-        from sketchrnn_cli.drawing.style import Style
-
-        outputs.check(format_of("--grid", wanted.grid), Style(), n)
-    if wanted.plot is not None and histogram:
-        from sketchrnn_cli.drawing.plots.likelihoods import MOST
-
-        if n > 2 * MOST:
-            raise BadConfig(f"-n {n}: at most {2 * MOST} drawings go under a plot")
-
-
-def check_model(wanted: Wanted, network: Network, *, has_drawings: bool) -> None:
+def check_map(network: Network, path: str, *, has_drawings: bool) -> None:
     """Refuse a map of a model that has none.
 
     Raises:
         BadCheckpoint: it is decoder-only.
-        BadConfig: there are no drawings, and the model does not know where latents lie.
+        BadConfig: there are no drawings, and the model has no latent prior.
     """
-    if wanted.map is None:
-        return
     from sketchrnn_cli.inference.engine import no_encoder
 
     if not network.checkpoint.config.encoder:
-        raise BadCheckpoint(f"--map {wanted.map}: {no_encoder()}")
+        raise BadCheckpoint(f"--map {path}: {no_encoder()}")
     if not has_drawings and "latent.share" not in network.checkpoint.weights:
         raise BadConfig(
-            "--map: this model does not know where its latents lie; give drawings: "
+            "--map: this model has no latent prior; give drawings: "
             "inspect RUN --evaluate DATA --map FILE"
         )
-
-
-# what pictures need
 
 
 @dataclass(slots=True)
 class Gathered:
     """Drawings that go by, of which some are kept for pictures."""
 
-    wanted: Wanted
-    most: int  # of a map
+    most: int  # of a map; 0: there is none
+    wants_one: bool  # for densities
+    number: int | None  # of that one; None: the first
     seed: int
-    kept: list[tuple[int, Sketch]] = field(default_factory=list)  # a fair choice
+    kept: list[Numbered] = field(default_factory=list)  # a fair choice
     n: int = 0
-    one: tuple[int, Sketch] | None = None  # of the densities
+    one: Numbered | None = None
 
-    def passing(self, drawings: Iterable[tuple[int, Sketch]]) -> Iterator[tuple[int, Sketch]]:
+    def passing(self, drawings: Iterable[Numbered]) -> Iterator[Numbered]:
         """The same drawings."""
         import numpy as np
 
         generator = np.random.default_rng(self.seed)
         for number, sketch in drawings:
-            if self.wanted.map is not None:
+            if self.most:
                 self._keep(number, sketch, generator)
             self.n += 1
-            wants = self.wanted.densities is not None and self.one is None
-            if wants and self.wanted.drawing in (None, number):
+            if self.wants_one and self.one is None and self.number in (None, number):
                 self.one = number, sketch
             yield number, sketch
 
@@ -140,36 +90,18 @@ class Gathered:
             self.kept[place] = (number, sketch)
 
 
-def gather(wanted: Wanted, count: int | None, seed: int) -> Gathered:
-    """What will keep the drawings that pictures need; ``count`` limits those of a map."""
-    from sketchrnn_cli.inference.projection import MOST
-
-    return Gathered(wanted, min(count or MOST, MOST), seed)
-
-
-def own(network: Network, wanted: Wanted, count: int | None, seed: int) -> Gathered:
-    """The same of drawings by the model itself, from where its latents lie."""
+def own_drawing(network: Network, number: int, seed: int) -> Numbered:
+    """A drawing by the model itself."""
     from sketchrnn_cli.inference import request
     from sketchrnn_cli.inference.settings import Settings
 
-    gathered = gather(wanted, count, seed)
-    if wanted.densities is not None:
-        number = wanted.drawing or 0
-        asked = request.unconditional(1, first=number)
-        (sketch,) = request.draw(network, asked, Settings(seed=seed))
-        gathered.one = number, sketch
-    return gathered
+    asked = request.unconditional(1, first=number)
+    (sketch,) = request.draw(network, asked, Settings(seed=seed))
+    return number, sketch
 
 
-# pictures
-
-
-def draw_map(network: Network, wanted: Wanted, gathered: Gathered, seed: int) -> Facts:
-    """Latents of drawings on paper, or of the model's own where none were given.
-
-    Raises:
-        BadFile: no drawings.
-    """
+def draw_map(network: Network, path: str, method: str, gathered: Gathered) -> Facts:
+    """Latents of drawings on paper, or of the model's own where none were given."""
     import numpy as np
 
     from sketchrnn_cli.drawing.plots import latents as latent_map
@@ -177,9 +109,8 @@ def draw_map(network: Network, wanted: Wanted, gathered: Gathered, seed: int) ->
     from sketchrnn_cli.inference.engine import to_model
     from sketchrnn_cli.sketches.sketch import to_stroke3
 
-    path, method = str(wanted.map), wanted.projection or projection.METHODS[0]
     if not gathered.n:
-        sketches, z = _own_latents(network, gathered.most, seed)
+        sketches, z = _own_latents(network, gathered.most, gathered.seed)
     else:
         sketches = [sketch for _, sketch in sorted(gathered.kept, key=lambda each: each[0])]
         scale = network.checkpoint.scale_factor
@@ -187,19 +118,13 @@ def draw_map(network: Network, wanted: Wanted, gathered: Gathered, seed: int) ->
         parts = [network.encode(moves[k : k + CHUNK])[0] for k in range(0, len(moves), CHUNK)]
         z = np.concatenate(parts)
     laid = projection.project(z, method)
-    format = format_of("--map", path)
-    data, n_shown = latent_map.picture(laid.places, sketches, laid.axes, format)
+    data, n_shown = latent_map.picture(laid.places, sketches, laid.axes, _format(path))
     _write(path, data)
-    return {
-        "file": path,
-        "projection": method,
-        "n_sketches": len(sketches),
-        "n_shown": n_shown,
-    }
+    return {"file": path, "projection": method, "n_sketches": len(sketches), "n_shown": n_shown}
 
 
 def _own_latents(network: Network, n: int, seed: int) -> tuple[list[Sketch], Any]:
-    """Drawings by a model at the latents it would draw from, as widely as they lie."""
+    """Drawings by a model at latents of its prior."""
     from sketchrnn_cli.inference import request
     from sketchrnn_cli.inference.settings import Settings
 
@@ -209,19 +134,18 @@ def _own_latents(network: Network, n: int, seed: int) -> tuple[list[Sketch], Any
     return list(request.draw(network, asked, settings)), asked.z
 
 
-def draw_densities(network: Network, wanted: Wanted, gathered: Gathered) -> Facts:
+def draw_densities(network: Network, path: str, gathered: Gathered) -> Facts:
     """What the model expects along one drawing.
 
     Raises:
-        BadConfig: no such drawing, or no such step of it.
+        BadConfig: no such drawing, or one that is too long.
     """
     from sketchrnn_cli.drawing.plots import densities
-    from sketchrnn_cli.inference import predictions as expectations
+    from sketchrnn_cli.inference import predictions
 
-    path = str(wanted.densities)
     if gathered.one is None:
         raise BadConfig(
-            f"--drawing {wanted.drawing}: there is none of that number; --score lists them"
+            f"--drawing {gathered.number}: there is none of that number; --score lists them"
         )
     number, sketch = gathered.one
     if sketch.n_points > densities.MOST_POINTS:
@@ -229,9 +153,8 @@ def draw_densities(network: Network, wanted: Wanted, gathered: Gathered) -> Fact
             f"--densities: drawing {number} has {sketch.n_points:,} points; at most "
             f"{densities.MOST_POINTS:,} are shown"
         )
-    expected = expectations.expect(network, sketch)
-    format = format_of("--densities", path)
-    _write(path, densities.picture(expected, sketch.word, format))
+    expected = predictions.expect(network, sketch)
+    _write(path, densities.picture(expected, sketch.word, _format(path)))
     return {
         "file": path,
         "drawing": number,
@@ -241,56 +164,61 @@ def draw_densities(network: Network, wanted: Wanted, gathered: Gathered) -> Fact
     }
 
 
-def map_line(facts: Facts) -> str:
-    """What is said of a map."""
-    return (
-        f"{facts['file']}: {facts['n_sketches']:,} latents by {facts['projection']}, "
-        f"{facts['n_shown']:,} drawings where there is room"
-    )
-
-
-def densities_line(facts: Facts) -> str:
-    """What is said of densities."""
-    return (
-        f"{facts['file']}: drawing {facts['drawing']}, {facts['n_points']:,} points, "
-        f"{facts['log_likelihood']:.2f} nats"
-    )
-
-
-def draw_histogram(path: str, scores: Sequence[Facts], examples: Sequence[Sketch]) -> None:
+def draw_histogram(path: str, scores: Sequence[Facts], examples: Sequence[Sketch]) -> Facts:
     """Likelihoods of all drawings, and the worst and the best of them."""
     from sketchrnn_cli.drawing.plots import likelihoods
 
     n_worst = -(-len(examples) // 2)
     values = [score["per_prediction"] for score in scores]
-    format = format_of("--plot", path)
-    _write(path, likelihoods.picture(values, examples[:n_worst], examples[n_worst:], format))
+    worst, best = examples[:n_worst], examples[n_worst:]
+    _write(path, likelihoods.picture(values, worst, best, _format(path)))
+    return {"file": path, "n": len(values), "of": "likelihood"}
 
 
-def draw_curves(path: str, runs: Sequence[str]) -> None:
+def draw_curves(path: str, runs: Sequence[str]) -> Facts:
     """Losses of runs.
 
     Raises:
         BadConfig: more runs than are told apart in print.
         BadFile: one of them has no losses.
     """
-    from sketchrnn_cli.drawing.plots import curves as plots
-    from sketchrnn_cli.training import metrics as log
+    from sketchrnn_cli.drawing.plots import curves
+    from sketchrnn_cli.training import metrics
 
-    if len(runs) > plots.MAX_RUNS:
-        raise BadConfig(f"{len(runs)} runs: at most {plots.MAX_RUNS} are told apart in one plot")
+    if len(runs) > curves.MAX_RUNS:
+        raise BadConfig(f"{len(runs)} runs: at most {curves.MAX_RUNS} are told apart in one plot")
     named = []
     for run in runs:
         folder = Path(run)
-        lines = log.Lines(folder) if folder.is_dir() else None
+        lines = metrics.Lines(folder) if folder.is_dir() else None
         if lines is None or next(iter(lines), None) is None:
             raise BadFile(
-                f"{run}: no {log.FILE_NAME} here, so no losses to plot; give a run folder"
+                f"{run}: no {metrics.FILE_NAME} here, so no losses to plot; give a run folder"
             )
         named.append((run, lines))
-    _write(path, plots.curves(named, format_of("--plot", path)))
+    _write(path, curves.curves(named, _format(path)))
+    return {"file": path, "n": len(runs), "of": "loss curve"}
+
+
+def draw_grid(path: str, examples: Iterable[Sketch]) -> Facts:
+    """A sheet of drawings."""
+    n = 0
+
+    def counted() -> Iterator[Sketch]:
+        nonlocal n
+        for n, sketch in enumerate(examples, start=1):  # noqa: B007
+            yield sketch
+
+    format = _format(path)
+    with files.open_output(path, binary=outputs.is_binary(format)) as stream:
+        outputs.write(stream, counted(), format)
+    return {"file": path, "n": n}
+
+
+def _format(path: str) -> str:
+    return files.format_of(path, None, FORMATS).name
 
 
 def _write(path: str, data: bytes) -> None:
-    with open_output(path, binary=not path.lower().endswith(".svg")) as stream:
+    with files.open_output(path, binary=outputs.is_binary(_format(path))) as stream:
         stream.write(data)

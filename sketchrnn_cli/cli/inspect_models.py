@@ -1,23 +1,93 @@
-"""What the folder of a run tells: how far it is, how fast, and how two of them differ."""
+"""`inspect` of a model, of a run, and of several: what it is, how far, and how they differ."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import shlex
+import shutil
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sketchrnn_cli import pretrained
+from sketchrnn_cli.cli import inspect_pictures as pictures
+from sketchrnn_cli.cli import report
+from sketchrnn_cli.cli.inspect_request import (
+    Facts,
+    Result,
+    Wanted,
+    gathered,
+    name_of_model,
+    open_network,
+)
 from sketchrnn_cli.cli.run_folder import CONFIG, CORPUS
 from sketchrnn_cli.errors import SketchError
 
-Facts = dict[str, Any]
+if TYPE_CHECKING:
+    from sketchrnn_cli.model.checkpoint import Checkpoint
+
 RECENT = 50  # lines of training that tell the speed
 FIGURES = (
     "state", "step", "best_step", "best_loss", "best_l_r", "best_l_kl", "parameters", "n_train",
     "sketches_per_second", "seconds",
 )  # fmt: skip
+
+
+def find_several(wanted: Wanted) -> Result:
+    """How runs or models differ: settings and figures."""
+    from sketchrnn_cli.model.load import open_model
+
+    facts = compare([_model_facts(run, open_model(run)) for run in wanted.things])
+    width = shutil.get_terminal_size().columns if wanted.shows else None
+    return Result(facts=facts, lines=report.comparison(facts, width))
+
+
+def find(wanted: Wanted) -> Result:
+    """A checkpoint or a run, and drawings of its own."""
+    from sketchrnn_cli.inference import request
+    from sketchrnn_cli.inference.settings import Settings
+
+    network = open_network(wanted.thing, wanted, has_drawings=False)
+    facts = _model_facts(wanted.thing, network.checkpoint)
+    result = Result(facts=facts, lines=report.model(facts), network=network)
+    if wanted.of_latents:
+        result.gathered = gathered(wanted)
+    if result.gathered is not None and result.gathered.wants_one:
+        result.gathered.one = pictures.own_drawing(network, wanted.drawing or 0, wanted.seed)
+    if wanted.needs_examples:
+        asked = request.unconditional(wanted.n_shown)
+        result.examples = request.draw(network, asked, Settings(seed=wanted.seed))
+    return result
+
+
+def _model_facts(thing: str, checkpoint: Checkpoint) -> Facts:
+    """What a checkpoint says of itself, and what its run has written down."""
+    from dataclasses import asdict
+
+    path = Path(thing)
+    built_in = name_of_model(thing) == pretrained.NAME
+    option = "" if built_in else f" --model {shlex.quote(thing)}"
+    what = f" {shlex.quote(checkpoint.words[0])}" if checkpoint.config.n_words else ""
+    facts: Facts = {
+        "path": name_of_model(thing),
+        "kind": "run" if path.is_dir() else "model",
+        "config": asdict(checkpoint.config),
+        "parameters": sum(array.size for array in checkpoint.weights.values()),
+        "words": list(checkpoint.words),
+        "scale_factor": checkpoint.scale_factor,
+        "n_max": checkpoint.n_max,
+        "preparation": checkpoint.preparation,
+        "training": checkpoint.training,
+        "counts": checkpoint.counts if "counts" in checkpoint.training else None,
+        "sample": f"sketchrnn sample{what}{option} -n 9 -o samples.svg",
+    }
+    if path.is_dir():
+        n_train = checkpoint.training.get("n_train")
+        facts |= facts_of(path, n_train if isinstance(n_train, int) else None)
+    if not built_in:
+        facts["commands"] = commands_of(thing, facts)
+    return facts
 
 
 def facts_of(run: Path, n_train: int | None) -> Facts:
@@ -83,18 +153,31 @@ def facts_of(run: Path, n_train: int | None) -> Facts:
     }
 
 
-def is_young(run: Path) -> bool:
-    """Whether it is a run that has no model yet."""
+def is_run(folder: Path) -> bool:
+    """Whether a folder is one that `train` made: a config.toml alone may be of any program."""
+    from sketchrnn_cli.model.checkpoint import FILE_NAME
+    from sketchrnn_cli.training.metrics import FILE_NAME as METRICS
+
+    if (folder / FILE_NAME).exists() or (folder / METRICS).exists():
+        return True
+    return {"model", "training", "data"} <= _settings(folder).keys()
+
+
+def lacks_model(name: str) -> bool:
+    """Whether it is the folder of a run before its first validation."""
     from sketchrnn_cli.model.checkpoint import FILE_NAME
 
+    run = Path(name)
     return (run / CONFIG).is_file() and not (run / FILE_NAME).exists()
 
 
-def young_facts(name: str) -> Facts:
-    """Of a run that has no model yet."""
-    facts = {"path": name, "kind": "run", **facts_of(Path(name), None)}
-    on = f"sketchrnn train -o {shlex.quote(name)} --resume"
-    return {**facts, "commands": {} if facts["state"] == "running" else {"go on": on}}
+def find_without_model(wanted: Wanted) -> Result:
+    """A run before its first validation."""
+    name = wanted.thing
+    facts: Facts = {"path": name, "kind": "run", **facts_of(Path(name), None)}
+    resume = f"sketchrnn train -o {shlex.quote(name)} --resume"
+    facts["commands"] = {} if facts["state"] == "running" else {"go on": resume}
+    return Result(facts=facts, lines=report.run_without_model(facts))
 
 
 def commands_of(name: str, facts: Facts) -> dict[str, str]:

@@ -1,0 +1,92 @@
+"""`inspect` of a file, a folder or a stream of drawings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sketchrnn_cli.cli import report
+from sketchrnn_cli.cli.inspect_request import Facts, Result, Wanted
+from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.files import name_of
+
+if TYPE_CHECKING:
+    from sketchrnn_cli.sketches.block import Block
+    from sketchrnn_cli.sketches.sketch import Sketch
+
+FAULTS = 5  # faulty drawings that are quoted
+HOPELESS = 10_000  # of them and no other, and nothing will come
+
+
+def find(wanted: Wanted) -> Result:
+    """A file, a folder or a stream of drawings."""
+    n_examples = wanted.n_shown if wanted.needs_examples else 0
+    facts, examples = _facts_of(wanted.thing, n_examples, wanted.seed)
+    return Result(facts=facts, lines=report.drawings(facts), examples=examples)
+
+
+def _facts_of(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Sketch]]:
+    """What is in a file, a folder or a stream of drawings, and some of them.
+
+    Raises:
+        BadFile: none are in it.
+    """
+    from sketchrnn_cli.sketches import statistics
+    from sketchrnn_cli.sketches.corpus import Corpus, is_packed
+    from sketchrnn_cli.sketches.tally import MAX_WORDS, PER_WORD
+
+    extra: Facts
+    if Path(thing).is_file() and is_packed(thing):
+        corpus = Corpus.open(Path(thing))
+        corpus.check()
+        found, examples = statistics.of_corpus(corpus, n_examples=n_examples, seed=seed)
+        extra = {
+            "packed": True,
+            "dtype": str(corpus.moves.dtype),
+            "preparation": corpus.preparation.to_dict(),
+            "report": corpus.report,
+        }
+    else:
+        notes: list[str] = []
+        faults: list[str] = []
+        n_faulty = n_drawings = 0
+
+        def skipped(message: str) -> None:
+            nonlocal n_faulty
+            n_faulty += 1
+            if n_faulty <= FAULTS:
+                faults.append(message)
+            if n_faulty >= HOPELESS and not n_drawings:
+                raise BadFile(faults[0])
+
+        def bounded(blocks: Iterator[Block]) -> Iterator[Block]:
+            """The same blocks, as long as their words can be kept and told."""
+            nonlocal n_drawings
+            words: set[str | None] = set()
+            room = MAX_WORDS
+            for block in blocks:
+                n_drawings += len(block)
+                for word in {*block.words} - words:
+                    words.add(word)
+                    room -= 6 * len(word or "") + PER_WORD
+                if room < 0:
+                    raise BadFile(
+                        f"{name_of(thing)}: over {len(words) - 1:,} different words; a word is "
+                        "what is drawn, of which there are fewer"
+                    )
+                yield block
+
+        blocks = bounded(statistics.read_blocks(thing, skipped=skipped, note=notes.append))
+        found, examples = statistics.of_blocks(blocks, n_examples=n_examples, seed=seed)
+        if not found.n_sketches:
+            raise BadFile(faults[0] if faults else f"{name_of(thing)}: no drawings in it")
+        extra = {
+            "packed": False,
+            "notes": notes,
+            "n_faulty": n_faulty,
+            "faults": faults,
+            "duplicates": found.duplicates,
+            "leakage": found.leakage,
+        }
+    return {"path": thing, "kind": "drawings", **found.to_dict(), **extra}, examples

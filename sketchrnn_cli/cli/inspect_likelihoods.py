@@ -1,0 +1,138 @@
+"""`inspect` of drawings by a model: losses, likelihoods, latents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sketchrnn_cli import pretrained
+from sketchrnn_cli.cli import report
+from sketchrnn_cli.cli.inspect_request import (
+    Facts,
+    Result,
+    Wanted,
+    gathered,
+    name_of_model,
+    open_network,
+)
+from sketchrnn_cli.cli.terminal import Terminal
+from sketchrnn_cli.errors import BadFile, BadSketch
+from sketchrnn_cli.files import name_of
+
+if TYPE_CHECKING:
+    from sketchrnn_cli.inference.engine import Network
+    from sketchrnn_cli.model.checkpoint import Checkpoint
+    from sketchrnn_cli.sketches.corpus import Corpus
+    from sketchrnn_cli.sketches.sketch import Sketch
+
+
+def find(wanted: Wanted, terminal: Terminal, *, is_model: bool) -> Result:
+    """Losses of a model on a set of drawings, the likelihood of each, or its latents of them."""
+    from sketchrnn_cli.inference.score import worst_first
+
+    judge = wanted.thing if is_model else wanted.model or str(pretrained.FILE)
+    source = wanted.evaluate or wanted.thing
+    network = open_network(judge, wanted, has_drawings=True)
+    facts: Facts = {"model": name_of_model(judge), "data": source}
+    kept = gathered(wanted)
+    result = Result(facts=facts, lines=[], network=network, gathered=kept)
+    with _prepared(network.checkpoint, wanted, terminal) as (corpus, drawings):
+        if corpus is not None:
+            facts |= _losses(network, corpus, wanted)
+            result.lines += report.evaluation(facts)
+        if not (wanted.score or wanted.of_latents):
+            return result
+        doing = "scoring" if wanted.score else "reading"
+        passing = terminal.track(kept.passing(_short(drawings, source)), what=doing)
+        if wanted.score:
+            facts["scores"], result.examples = worst_first(network, passing, wanted.n_shown)
+            result.lines += report.scores(facts["scores"], wanted.count)
+        elif not sum(1 for _ in passing):
+            raise BadFile(f"{name_of(source)}: no drawings in it")
+    return result
+
+
+def _losses(network: Network, corpus: Corpus, wanted: Wanted) -> Facts:
+    """Of one split."""
+    from sketchrnn_cli.inference import score
+
+    facts: Facts = {"split": wanted.split}
+    facts |= score.evaluate(network, corpus, wanted.split, seed=wanted.seed)
+    if wanted.samples is not None:
+        facts["iw_samples"] = wanted.samples
+        facts["iw_nats_per_sketch"] = score.importance_weighted(
+            network, corpus, wanted.split, wanted.samples, seed=wanted.seed
+        )
+    return facts
+
+
+def _short(drawings: Iterable[tuple[int, Sketch]], source: str) -> Iterator[tuple[int, Sketch]]:
+    """The same drawings.
+
+    Raises:
+        BadSketch: one that would take the model minutes.
+    """
+    from sketchrnn_cli.inference.settings import MAX_POINTS
+
+    for index, sketch in drawings:
+        if sketch.n_points > MAX_POINTS:
+            raise BadSketch(
+                f"{name_of(source)}: drawing {index} has {sketch.n_points:,} points; at most "
+                f"{MAX_POINTS:,} are scored"
+            )
+        yield index, sketch
+
+
+@contextmanager
+def _prepared(
+    checkpoint: Checkpoint, wanted: Wanted, terminal: Terminal
+) -> Iterator[tuple[Corpus | None, Iterable[tuple[int, Sketch]]]]:
+    """The drawings to judge with their numbers, made as the model's were.
+
+    For --evaluate they are one split of a packed set, which comes first.
+    """
+    import tempfile
+
+    from sketchrnn_cli.sketches import build as corpora
+    from sketchrnn_cli.sketches import corpus as corpus_file
+    from sketchrnn_cli.sketches.formats import read_sketches
+    from sketchrnn_cli.sketches.preparation import Preparation, moves_like, prepare_like
+    from sketchrnn_cli.sketches.sketch import from_stroke3
+
+    stored, evaluate = checkpoint.preparation, wanted.evaluate
+    if evaluate is None:
+        yield (
+            None,
+            enumerate(prepare_like(sketch, stored) for sketch in read_sketches(wanted.thing)),
+        )
+        return
+    with tempfile.TemporaryDirectory(prefix="sketchrnn-", ignore_cleanup_errors=True) as folder:
+        if corpus_file.is_packed(evaluate):
+            corpus = corpus_file.Corpus.open(evaluate)
+            if stored and corpus.preparation.fit != stored.get("fit"):
+                terminal.warn(
+                    f"{evaluate}: its drawings were prepared otherwise than those of the model; "
+                    "evaluate on the file they were made of"
+                )
+        else:
+            options = corpora.BuildOptions()
+            if stored:
+                like = Preparation.from_dict(stored)
+                options = corpora.BuildOptions(
+                    fit=like.fit,
+                    simplify=None if like.simplified else False,
+                    epsilon=like.epsilon,
+                    max_points=like.max_points,
+                    min_points=like.min_points,
+                )
+            packed = Path(folder) / "packed.npz"
+            corpora.build([evaluate], packed, options)
+            corpus = corpus_file.Corpus.open(packed)
+
+        def drawing(i: int) -> tuple[int, Sketch]:
+            moves = moves_like(corpus.moves_of(i), corpus.preparation, stored)
+            return i, from_stroke3(moves, corpus.word_of(i))
+
+        yield corpus, map(drawing, corpus.indices(wanted.split).tolist())
