@@ -14,7 +14,7 @@ import synthetic
 from networks import tiny
 from typer.testing import CliRunner
 
-from sketchrnn_cli.cli import inspect_pictures, inspect_text
+from sketchrnn_cli.cli import inspect_pictures, report
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.inference import score
 from sketchrnn_cli.inference.engine import Engine
@@ -226,10 +226,12 @@ def test_evaluate_says_which_loss_is_which(place):
     lines = {line.split()[0]: line for line in text.splitlines() if line.strip()}
     assert f"{expected['magenta_l_r']:.4f}" in lines["L_R"]
     assert f"{expected['magenta_l_kl']:.4f}" in lines["L_KL"]
-    assert f"{expected['nats_per_sketch']:.2f} (z sampled)" in text
-    assert f"{expected['nats_per_point']:.4f}" in text
-    assert "magenta" in lines
-    assert "exact" in lines
+    exact = f"{expected['nats_per_sketch']:.2f} nats per drawing (z sampled)"
+    assert f"{exact}, {expected['nats_per_point']:.4f} per point" in lines["exact"]
+    order = [text.index(f"\n  {name} ") for name in ("exact", "L_R", "L_KL")]
+    assert order == sorted(order)
+    said = ("negative log-likelihood", "reconstruction loss of magenta", "KL loss of magenta")
+    assert all(what in text for what in said)
     assert expected["split_hash"] in text
 
 
@@ -252,7 +254,7 @@ def test_samples_bound_the_likelihood_by_importance_weighting(place):
     assert many["iw_nats_per_sketch"] < one["iw_nats_per_sketch"]
     assert "iw_samples" not in found(*arguments)
     text = inspect(*arguments, "--samples", 50).stdout
-    assert f"{many['iw_nats_per_sketch']:.2f} at most (50 latents a drawing" in text
+    assert f"{many['iw_nats_per_sketch']:.2f} at most (50 latents per drawing" in text
     refused = inspect(place / "run", "--samples", 5)
     assert refused.exit_code == 1
     assert "--samples needs --evaluate" in refused.stderr
@@ -277,6 +279,8 @@ def test_scores_are_worst_first_and_those_of_the_model(place):
     assert entry["per_prediction"] == pytest.approx(alone / (sketch.n_points + 1), rel=1e-4)
     lines = inspect(place / "two.ndjson", "--model", place / "run", "--score").stdout.splitlines()
     assert len(lines) == 82
+    few = inspect(place / "two.ndjson", "--model", place / "run", "--score", "-n", 5).stdout
+    assert few.splitlines() == [*lines[:6], "and 76 more drawings"]
     assert lines[1].split()[3] == str(scores[0]["index"])
 
 
@@ -491,10 +495,9 @@ def test_a_map_by_neighbours_of_one_split(place, told, tmp_path):
 
 
 def test_drawings_of_a_map_are_a_fair_choice():
-    wanted = inspect_pictures.Wanted(map="x.svg")
     taken = np.zeros(40)
     for seed in range(300):
-        gathered = inspect_pictures.Gathered(wanted, 10, seed)
+        gathered = inspect_pictures.Gathered(10, False, None, seed)
         sketch = Sketch(())
         assert sum(1 for _ in gathered.passing((k, sketch) for k in range(40))) == 40
         numbers = [number for number, _ in gathered.kept]
@@ -574,7 +577,7 @@ def test_pictures_that_cannot_be_are_refused_before_work_starts(
     [
         (["{told}/bare.safetensors", "--map", "m.svg"], "decoder-only and knows no latents"),
         (["two.npz", "--model", "{told}/bare.safetensors", "--map", "m.svg"], "decoder-only"),
-        (["run", "--map", "m.svg"], "does not know where its latents lie; give drawings"),
+        (["run", "--map", "m.svg"], "has no latent prior; give drawings"),
         (["two.npz", "--model", "run", "--densities", "d.svg", "--drawing", "81"], "none of that"),
         (["empty.ndjson", "--model", "run", "--map", "m.svg"], "empty.ndjson"),
         (["long.ndjson", "--model", "run", "--densities", "d.svg"], "has 1,001 points; at most"),
@@ -647,7 +650,7 @@ def test_a_run_tells_how_far_it_is_and_how_to_go_on(half):
     assert facts["commands"]["go on"] == f"sketchrnn train -o {half} --resume"
     text = inspect(half).stdout
     assert "stopped, step 55 of 200, 10 s of training" in text
-    assert "80 drawings a second, 5 steps; 29 s left" in text
+    assert "80 drawings per second, 5 steps; 29 s left" in text
     assert "two words.ndjson" in text
     config = half / "config.toml"
     config.write_text(config.read_text().replace("steps = 200", "epochs = 5.0"))
@@ -721,7 +724,7 @@ def test_two_runs_are_compared(half, tmp_path):
 def test_a_comparison_fits_a_narrow_window(half, tmp_path, width):
     other = shutil.copytree(half, tmp_path / "other")
     facts = found(half, other)
-    lines = inspect_text.comparison(facts, width)
+    lines = report.comparison(facts, width)
     table = lines[: lines.index("")]
     assert max(map(len, table)) <= max(width, 31)
     assert "step" in lines
@@ -763,3 +766,34 @@ def test_equal_drawings_are_not_looked_for_among_too_many(place, monkeypatch):
     monkeypatch.setattr(statistics, "MOST_COMPARED", 80)
     assert found(place / "two.ndjson")["duplicates"] is None
     assert "not looked for" in inspect(place / "two.ndjson").stdout
+
+
+def test_runs_are_compared_and_their_curves_drawn(place, tmp_path):
+    target = tmp_path / "curves.svg"
+    text = inspect(place / "run", place / "run", "--plot", target).stdout
+    assert text.startswith(inspect(place / "run", place / "run").stdout)
+    assert text.endswith(f"{target}: 2 loss curves\n")
+    assert target.exists()
+
+
+def test_every_picture_is_said_to_be_written(place, tmp_path):
+    for option, thing in (("--grid", "run"), ("--plot", "run"), ("--grid", "two.npz")):
+        target = tmp_path / f"{thing}{option}.png"
+        extra = ["-n", 2] if option == "--grid" else []
+        assert f"\n{target}: " in inspect(place / thing, option, target, *extra).stdout
+        assert found(place / thing, option, target, *extra)[option[2:]]["file"] == str(target)
+
+
+def test_a_picture_does_not_replace_what_is_read(place, tmp_path):
+    line = b'{"word": "dot", "drawing": [[[5, 9], [5, 9]]]}\n'
+    (tmp_path / "a.ndjson").write_bytes(line)
+    (tmp_path / "a.svg").symlink_to(tmp_path / "a.ndjson")
+    one_line(inspect(tmp_path / "a.ndjson", "--grid", tmp_path / "a.svg"), "is also read")
+    assert (tmp_path / "a.ndjson").read_bytes() == line
+
+
+def test_a_folder_of_drawings_with_a_config_of_another_program_is_drawings(place, tmp_path):
+    (tmp_path / "a.ndjson").write_bytes(b'{"word": "dot", "drawing": [[[5, 9], [5, 9]]]}\n')
+    (tmp_path / "config.toml").write_text("[server]\nport = 80\n")
+    facts = found(tmp_path)
+    assert (facts["kind"], facts["n_sketches"]) == ("drawings", 1)

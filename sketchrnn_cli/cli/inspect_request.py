@@ -74,7 +74,7 @@ class Wanted:
         """
         kinds = [is_model(thing) for thing in self.things]
         found = {"SEVERAL"} if len(kinds) > 1 else set()
-        given = {**self.targets, "evaluate": self.evaluate, "score": self.score}
+        given: Facts = {**self.targets, "evaluate": self.evaluate, "score": self.score}
         given |= {"model": self.model, "count": self.count}
         found |= {name for name, value in given.items() if value}
         rules.check("inspect THING", found | {"MODEL" if kinds[0] else "DRAWINGS"})
