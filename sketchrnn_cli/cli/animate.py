@@ -168,8 +168,8 @@ def _film(drawings: list[Sketch], style: Style, timing: Timing, pen: Pen, *, mor
     from sketchrnn_cli.drawing.film import morph as morphing
 
     if morph:
-        return morphing.shoot_morph(drawings, style, timing)
-    return animation.shoot(drawings, style, timing, pen)
+        return morphing.plan_morph(drawings, style, timing)
+    return animation.plan(drawings, style, timing, pen)
 
 
 def _facts(out: str, kind: str, film: Film) -> dict[str, Any]:
