@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -89,9 +90,33 @@ def per_drawing(
 
 def take(block: Block, chosen: Bools) -> Block:
     """Only the drawings where ``chosen``, (D,), is true."""
-    if chosen.all():
-        return block
-    index = np.flatnonzero(chosen)
+    return block if chosen.all() else _in_order(block, np.flatnonzero(chosen))
+
+
+def merge(chosen: Bools, yes: Block, no: Block) -> Block:
+    """The drawings of one block where ``chosen`` is true, of another where it is not, in turn."""
+    both = replace(
+        yes,
+        points=np.concatenate([yes.points, no.points]),
+        strokes=np.concatenate([yes.strokes, no.strokes[1:] + yes.strokes[-1]]),
+        drawings=np.concatenate([yes.drawings, no.drawings[1:] + yes.drawings[-1]]),
+        words=[*yes.words, *no.words],
+        recognized=_joined(yes.recognized, no.recognized),
+        timed=_joined(yes.timed, no.timed),
+        raw=_joined(yes.raw, no.raw),
+        extras=yes.extras and no.extras and [*yes.extras, *no.extras],
+        moves=None,
+    )
+    order = np.where(chosen, np.cumsum(chosen) - 1, len(yes) + np.cumsum(~chosen) - 1)
+    return _in_order(both, order)
+
+
+def _joined(one: Bools | None, other: Bools | None) -> Bools | None:
+    return None if one is None or other is None else np.concatenate([one, other])
+
+
+def _in_order(block: Block, index: npt.NDArray[Any]) -> Block:
+    """The drawings of these numbers."""
     n_strokes = np.diff(block.drawings)[index]
     strokes = ranges(block.drawings[:-1][index], n_strokes)
     n_points = np.diff(block.strokes)[strokes]
@@ -174,3 +199,25 @@ def boxes(block: Block) -> tuple[Floats, Floats]:
     low = per_drawing(np.minimum.reduceat, block.points, bounds, empty=0.0)
     high = per_drawing(np.maximum.reduceat, block.points, bounds, empty=0.0)
     return low, (high - low).max(axis=1, initial=0.0)
+
+
+def fingerprints(moves: Moves, bounds: Ints) -> npt.NDArray[np.uint64]:
+    """A number for each drawing that depends on its moves alone: (D,).
+
+    Equal for drawings that differ by the rounding noise of some float files: offsets are taken
+    in steps of about a thousandth of the largest, whole numbers as they are.
+    """
+    if not len(moves):
+        return np.zeros(len(bounds) - 1, np.uint64)
+    rows = moves.copy()
+    if (rows != np.rint(rows)).any():
+        largest = np.abs(rows[:, :2]).max(axis=1)
+        largest = per_drawing(np.maximum.reduceat, largest, bounds, empty=1.0)
+        step = np.exp2(np.clip(np.frexp(largest)[1] - 11, -126, 0)).astype(np.float32)  # not 0
+        rows[:, :2] = np.rint(rows[:, :2] / np.repeat(step, np.diff(bounds))[:, None])
+    data = memoryview(np.ascontiguousarray(rows + 0.0, "<f4").tobytes())
+    cuts = (bounds * 12).tolist()
+    digests = [
+        blake2b(data[a:b], digest_size=8).digest() for a, b in zip(cuts[:-1], cuts[1:], strict=True)
+    ]
+    return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)

@@ -1,33 +1,35 @@
 """From any files to a packed set: read, prepare, split, count. Memory does not grow with the data.
 
-Drawings pass in blocks, prepared on several threads, into scratch files beside the target; the
-packed set is written from these.
+Drawings pass in blocks, prepared on several threads, into scratch files beside the output, a
+column each; the packed set is written from these.
 """
 
 from __future__ import annotations
 
-import contextlib
-import gzip
+import math
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from sketchrnn_cli.errors import BadConfig, BadFile
-from sketchrnn_cli.files import STDIO, name_of, open_output, scratch_file, scratch_folder
-from sketchrnn_cli.sketches import formats, splitting
+from sketchrnn_cli.files import STDIO, open_output, scratch_folder
+from sketchrnn_cli.sketches import formats
 from sketchrnn_cli.sketches.block import (
+    TRAIN,
     UNSPLIT,
     Block,
     Bools,
     boxes,
     from_sketches,
+    merge,
+    per_drawing,
     take,
     to_moves,
 )
@@ -41,12 +43,14 @@ from sketchrnn_cli.sketches.corpus import (
 )
 from sketchrnn_cli.sketches.formats.ndjson import to_lines
 from sketchrnn_cli.sketches.preparation import Preparation, prepare
-from sketchrnn_cli.sketches.scratch import UNNAMED, Scratch
+from sketchrnn_cli.sketches.scratch import Columns, Shares, Splits, split
 from sketchrnn_cli.sketches.simplify import EPSILON, LONGEST, lengths, looks_raw
 from sketchrnn_cli.sketches.sketch import BOX, Sketch
-from sketchrnn_cli.sketches.tally import Tally
+from sketchrnn_cli.sketches.statistics import UNNAMED, Deviation, Report
 
 DEFAULT_SPLIT = (90.0, 5.0, 5.0)
+BATCH = 4096  # drawings
+FLAT = 16  # pixels; what is lower, when 255 wide, and has long lines has lost its details
 
 Progress = Callable[[int], None]
 
@@ -62,8 +66,9 @@ class BuildOptions:
     min_points: int = 1
     per_word: int | None = None  # keep this many of each word, in each split that a file has
     label: str | None = None  # word of drawings that do not say
+    join_spellings: bool = False  # words that differ in case, gaps and hyphens are one
     recognized_only: bool = False
-    split: tuple[float, float, float] | None = None  # split everything anew: train, valid, test
+    split: Shares | None = None  # split everything anew: train, valid, test
     on_error: str = "fail"  # or skip
     threads: int | None = None
 
@@ -73,7 +78,12 @@ class BuildOptions:
         if self.per_word is not None and self.per_word < 1:
             raise BadConfig(f"per word must be 1 or more, not {self.per_word}")
         if self.split is not None:
-            splitting.check(self.split)
+            good = all(math.isfinite(share) and share >= 0 for share in self.split)
+            if len(self.split) != 3 or not good or not self.split[0] > 0:
+                text = ",".join(f"{share:g}" for share in self.split)
+                raise BadConfig(
+                    f"--split {text}: give three shares for train, valid, test, like 90,5,5"
+                )
         self.preparation(fit=True, simplified=True)  # checks the numbers
 
     def preparation(self, *, fit: bool, simplified: bool) -> Preparation:
@@ -105,33 +115,27 @@ def build(
         BadFile, BadSketch: a file or a drawing that is none, or no drawing left.
         BadConfig: files of both kinds of frame, without a word on which to use.
     """
-    tally = Tally(tuple(sources))
-    plan = Plan.of(sources, options)
-    blocks = prepared(plan, tally, progress=progress)
-    return _pack(blocks, out, plan.preparation, tally, options.split)
+    job = _Job.of(sources, options)
+    return _pack(_prepared(job, progress=progress), out, job)
 
 
 def build_sketches(
-    sketches: Iterable[Sketch],
-    out: str | Path,
-    *,
-    split: tuple[float, float, float] = DEFAULT_SPLIT,
+    sketches: Iterable[Sketch], out: str | Path, *, split: Shares = DEFAULT_SPLIT
 ) -> dict[str, Any]:
     """Make a packed set of drawings at hand, which lie on the 0..255 canvas and are simplified."""
-    tally = Tally()
-    preparation = BuildOptions().preparation(fit=True, simplified=True)
+    options = BuildOptions(split=split)
+    job = _Job((), options, options.preparation(fit=True, simplified=True))
+    source = iter(sketches)
+    batches = iter(lambda: list(islice(source, BATCH)), [])
 
     def blocks() -> Iterator[Block]:
-        batch: list[Sketch] = []
-        for sketch in sketches:
-            batch.append(sketch)
-            if len(batch) >= 2048:
-                yield _choose(from_sketches(batch), preparation, tally)
-                batch = []
-        if batch:
-            yield _choose(from_sketches(batch), preparation, tally)
+        for batch in batches:
+            made = _Made(from_sketches(batch), len(batch))
+            made.only(np.diff(made.block.bounds) > 0, "empty")
+            made.by_length(job.preparation)
+            yield job.finish(made)
 
-    return _pack(blocks(), out, preparation, tally, split)
+    return _pack(blocks(), out, job)
 
 
 def build_sketch_rnn(
@@ -161,30 +165,15 @@ def build_ndjson(
     From pipe to pipe they go on as they come in.
     """
     at_once = str(out) == STDIO
-    tally = Tally(tuple(sources))
-    plan = Plan.of(sources, options)
-    with open_output(out, binary=compress) as stream, contextlib.ExitStack() as stack:
-        sink: IO[bytes] | gzip.GzipFile = stream
-        if compress:
-            sink = gzip.GzipFile("", "wb", 6, stream, mtime=0)
-            stack.callback(sink.close)
-        for block in prepared(plan, tally, progress=progress, extras=True, at_once=at_once):
-            words = [word or UNNAMED for word in block.words]
-            tally.keep(words, np.diff(block.bounds))
-            sink.writelines(to_lines(block))
+    job = _Job.of(sources, options)
+    with open_output(out, binary=compress, compressed=compress) as stream:
+        for block in _prepared(job, progress=progress, extras=True, at_once=at_once):
+            job.report.keep(block)
+            stream.writelines(to_lines(block))
             if at_once:
-                sink.flush()
-        _refuse_empty(tally)
-    return tally.report()
-
-
-def _refuse_empty(tally: Tally) -> None:
-    if not tally.kept:
-        why = ", ".join(f"{n} {reason}" for reason, n in tally.dropped.items() if n)
-        where = ", ".join(name_of(source) for source in tally.sources[:3])
-        where += f" and {len(tally.sources) - 3} more" if len(tally.sources) > 3 else ""
-        prefix = f"{where}: " if where else ""
-        raise BadFile(f"{prefix}no drawings left of {tally.read} read ({why or 'there were none'})")
+                stream.flush()
+        job.report.refuse_empty()
+    return job.report.to_dict()
 
 
 def open_or_build(sources: list[str], work: str | Path) -> Corpus:
@@ -195,16 +184,44 @@ def open_or_build(sources: list[str], work: str | Path) -> Corpus:
     return Corpus.open(Path(work))
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The files, and how auto settings come out for them."""
+# read and prepare
+
+
+@dataclass(slots=True)
+class _Made:
+    """A block on its way, and what becomes of it."""
+
+    block: Block
+    read: int
+    dropped: Counter[str] = field(default_factory=Counter)
+    n_flat: int = 0  # drawings that lose their details when they are fitted
+
+    def only(self, wanted: Bools, why: str) -> None:
+        """Drop what is not wanted."""
+        if n := int((~wanted).sum()):
+            self.dropped[why] += n
+            self.block = take(self.block, wanted)
+
+    def by_length(self, preparation: Preparation) -> None:
+        """Drop what is too long or too short."""
+        most, least = preparation.max_points, preparation.min_points
+        self.only(np.diff(self.block.bounds) <= most, f"over {most} points")
+        self.only(np.diff(self.block.bounds) >= least, f"under {least} points")
+
+
+@dataclass(slots=True)
+class _Job:
+    """The files, how auto settings come out for them, and what was found in them so far."""
 
     files: tuple[formats.File, ...]
     options: BuildOptions
     preparation: Preparation
+    report: Report = field(default_factory=Report)
+    seen: Counter[tuple[str, int]] = field(default_factory=Counter)  # by word and split
+    n_flat: int = 0
 
     @classmethod
-    def of(cls, sources: list[str], options: BuildOptions) -> Plan:
+    def of(cls, sources: list[str], options: BuildOptions) -> _Job:
         """Look at the files, not into them.
 
         Raises:
@@ -222,7 +239,25 @@ class Plan:
             )
         fit = options.fit if options.fit is not None else True in kinds
         simplified = options.simplify if options.simplify is not None else True in kinds
-        return cls(files, options, options.preparation(fit=fit, simplified=simplified))
+        preparation = options.preparation(fit=fit, simplified=simplified)
+        return cls(files, options, preparation, Report(sources, options.join_spellings))
+
+    def finish(self, made: _Made) -> Block:
+        """Count what was made, in order, and take the first drawings of each word."""
+        self.report.read += made.read
+        self.report.dropped.update(made.dropped)
+        self.n_flat += made.n_flat
+        block = self.report.labelled(made.block)
+        most = self.options.per_word
+        if most is None:
+            return block
+        wanted = np.ones(len(block), bool)
+        for i, word in enumerate(block.words):
+            key = word or UNNAMED, block.origin
+            self.seen[key] += 1
+            wanted[i] = self.seen[key] <= most
+        self.report.dropped[f"over {most} of a word"] += int((~wanted).sum())
+        return take(block, wanted)
 
 
 def _on_canvas(file: str) -> bool:
@@ -232,174 +267,142 @@ def _on_canvas(file: str) -> bool:
     return is_packed(file) and Corpus.open(Path(file)).preparation.fit
 
 
-def prepared(
-    plan: Plan,
-    tally: Tally,
-    *,
-    progress: Progress | None = None,
-    extras: bool = False,
-    at_once: bool = False,
+def _prepared(
+    job: _Job, *, progress: Progress | None = None, extras: bool = False, at_once: bool = False
 ) -> Iterator[Block]:
     """Drawings of all files in order, made ready on several threads while the next are read.
 
     At once: those of a pipe are not kept waiting for the next.
     """
-    threads = plan.options.threads or min(os.cpu_count() or 1, 8)
-    skipped = tally.skip if plan.options.on_error == "skip" else None
-    per_word: Counter[tuple[str, int]] = Counter()
-    waiting: deque[Future[tuple[Block, Counter[str], int]]] = deque()
+    options, report = job.options, job.report
+    threads = options.threads or min(os.cpu_count() or 1, 8)
+    waiting: deque[Future[_Made]] = deque()
 
-    def finish(future: Future[tuple[Block, Counter[str], int]]) -> Block:
-        block, dropped, n_read = future.result()
-        tally.dropped.update(dropped)
-        tally.read += n_read
-        if plan.options.per_word is not None:
-            block = _limit(block, plan.options.per_word, per_word, tally)
+    def finished() -> Block:
+        block = job.finish(waiting.popleft().result())
         if progress:
-            progress(tally.read)
+            progress(report.read)
         return block
 
     pool = ThreadPoolExecutor(threads)
     try:
-        for files in formats.together(plan.files):
-            simplified = plan.options.simplify
+        for files in formats.together(job.files):
+            simplified = options.simplify
             if simplified is None and not formats.on_canvas(files[0].path):
                 simplified = False
             for block in formats.read_blocks(
                 files,
-                label=plan.options.label,
-                skipped=skipped,
-                note=tally.note,
+                label=options.label,
+                skipped=report.skip if options.on_error == "skip" else None,
+                note=report.note,
                 extras=extras,
                 at_once=at_once,
             ):
-                raw = simplified
-                if raw is None:
-                    raw = bool(len(block)) and bool(looks_raw(block).mean() > 0.5)
-                    if block.raw is None:  # the first drawings decide for the file
-                        simplified = raw
-                waiting.append(pool.submit(_make, block, plan, raw))
+                waiting.append(pool.submit(_make, block, job, simplified))
                 if at_once and files[0].path == STDIO:
                     while waiting:
-                        yield finish(waiting.popleft())
+                        yield finished()
                 if len(waiting) > threads:
-                    yield finish(waiting.popleft())
+                    yield finished()
         while waiting:
-            yield finish(waiting.popleft())
+            yield finished()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+    if job.n_flat > report.read // 10:
+        report.note(
+            f"{job.n_flat:,} drawings are so wide or high that, fitted to 255 pixels, they lose "
+            "their details; --no-fit keeps their size"
+        )
 
 
-def _make(block: Block, plan: Plan, simplified: bool) -> tuple[Block, Counter[str], int]:
-    """Prepare a block, and drop what is not wanted; the reasons, and how many there were."""
-    dropped: Counter[str] = Counter()
-    n_read = len(block)
-    preparation = plan.preparation
-
-    def drop(wanted: Bools, why: str) -> None:
-        nonlocal block
-        if n := int((~wanted).sum()):
-            dropped[why] += n
-            block = take(block, wanted)
-
-    if plan.options.recognized_only and block.recognized is not None:
-        drop(block.recognized, "not recognized")
-    drop(np.diff(block.bounds) > 0, "empty")
-    if simplified and preparation.fit:
-        low, extent = boxes(block)
+def _make(block: Block, job: _Job, simplified: bool | None) -> _Made:
+    """Prepare a block, and drop what is not wanted. Simplified None: the drawings that are raw."""
+    made, preparation = _Made(block, len(block)), job.preparation
+    if job.options.recognized_only and block.recognized is not None:
+        made.only(block.recognized, "not recognized")
+    made.only(np.diff(made.block.bounds) > 0, "empty")
+    raw = looks_raw(made.block)
+    if simplified is not None:
+        raw = np.full(len(made.block), simplified)
+    if preparation.fit and raw.any():
+        extent, ink = boxes(made.block)[1], lengths(made.block)
         scale = BOX / np.where(extent > 0, extent, BOX)
-        drop(lengths(block) * scale < LONGEST, "endless")
-    block = prepare(
-        block,
-        fit=preparation.fit,
-        simplified=simplified,
-        whole=preparation.fit,
-        preparation=preparation,
-    )
-    block = _by_length(block, preparation, dropped)
-    return replace(block, moves=to_moves(block)), dropped, n_read
+        made.n_flat = _n_flat(take(made.block, raw & (scale < 0.5) & (ink > 1.5 * extent)))
+        endless = raw & (ink * scale >= LONGEST)
+        raw = raw[~endless]
+        made.only(~endless, "endless")
+
+    def prepared(chosen: Bools, *, simplified: bool) -> Block:
+        return prepare(
+            take(made.block, chosen),
+            fit=preparation.fit,
+            simplified=simplified,
+            whole=preparation.fit,
+            preparation=preparation,
+        )
+
+    if raw.all() or not raw.any():
+        made.block = prepared(np.ones(len(raw), bool), simplified=bool(raw.any()))
+    else:
+        parts = prepared(raw, simplified=True), prepared(~raw, simplified=False)
+        made.block = merge(raw, *parts)
+    made.by_length(preparation)
+    made.block = replace(made.block, moves=to_moves(made.block))
+    return made
 
 
-def _by_length(block: Block, preparation: Preparation, dropped: Counter[str]) -> Block:
-    counts = np.diff(block.bounds)
-    for wanted, why in (
-        (counts <= preparation.max_points, f"over {preparation.max_points} points"),
-        (counts >= preparation.min_points, f"under {preparation.min_points} points"),
-    ):
-        dropped[why] += int((~wanted).sum())
-    wanted = (counts <= preparation.max_points) & (counts >= preparation.min_points)
-    return take(block, wanted)
+def _n_flat(block: Block) -> int:
+    """How many of some drawings that wind a good deal are too low, or narrow, once fitted."""
+    low = per_drawing(np.minimum.reduceat, block.points, block.bounds, empty=0.0)
+    sides = per_drawing(np.maximum.reduceat, block.points, block.bounds, empty=0.0) - low
+    return int((sides.min(axis=1) * BOX < FLAT * sides.max(axis=1)).sum())
 
 
-def _choose(block: Block, preparation: Preparation, tally: Tally) -> Block:
-    tally.read += len(block)
-    full = take(block, np.diff(block.bounds) > 0)
-    tally.dropped["empty"] += len(block) - len(full)
-    return _by_length(full, preparation, tally.dropped)
+# gather and write
 
 
-def _limit(block: Block, per_word: int, seen: Counter[tuple[str, int]], tally: Tally) -> Block:
-    """The first so many drawings of each word, of each split."""
-    wanted = np.ones(len(block), bool)
-    for i, word in enumerate(block.words):
-        key = word or UNNAMED, block.origin
-        seen[key] += 1
-        wanted[i] = seen[key] <= per_word
-    tally.dropped[f"over {per_word} of a word"] += int((~wanted).sum())
-    return take(block, wanted)
-
-
-def _pack(
-    blocks: Iterator[Block],
-    out: str | Path,
-    preparation: Preparation,
-    tally: Tally,
-    split: tuple[float, float, float] | None,
-) -> dict[str, Any]:
+def _pack(blocks: Iterable[Block], out: str | Path, job: _Job) -> dict[str, Any]:
     """Gather blocks, split them, write the packed set."""
+    anew, report = job.options.split, job.report
     with scratch_folder(out) as folder:
-        scratch = Scratch(folder, out)
-        try:
+        columns = Columns(folder, out)
+        with columns.closing:
             for block in blocks:
-                if split is not None:
-                    block = replace(block, origin=UNSPLIT)
-                tally.keep(*scratch.add(block))
-            _refuse_empty(tally)
-            sizes, facts = splitting.assign(
-                lambda: scratch.pieces("hashes"),
-                lambda: scratch.pieces("origins"),
-                scratch.n,
-                split or DEFAULT_SPLIT,
-                partial(scratch_file, folder, out),
-                keep=scratch.add_splits,
-            )
-            scale = scratch.scale_factor(preparation.clip, train=sizes[0] > 0)
-            report = tally.report() | {
-                "splits": dict(zip(SPLITS, sizes, strict=True)),
-                "scale_factor": scale,
-                **facts,
-            }
-            words = sorted(scratch.words)
-            order = np.empty(len(words), np.int32)
-            for i, word in enumerate(words):
-                order[scratch.words[word]] = i
+                columns.add(block if anew is None else replace(block, origin=UNSPLIT))
+                report.keep(block)
+            report.refuse_empty()
+            splits, facts = split(columns, anew or DEFAULT_SPLIT)
             with open_output(out, binary=True) as stream, Writer(stream) as writer:
-                kind = "<i2" if scratch.whole else "<f4"
-                moves = (part for part, _ in scratch.moves())
-                writer.add("moves", kind, (scratch.n_points, 3), moves)
-                writer.add("offsets", "<i8", (scratch.n + 1,), scratch.offsets())
-                ids = (order[part] for part in scratch.pieces("words"))
-                writer.add("word_ids", "<i4", (scratch.n,), ids)
-                writer.add("splits", "|u1", (scratch.n,), scratch.pieces("splits"))
-                writer.add("hashes", "<u8", (scratch.n,), scratch.pieces("hashes"))
-                about = {
-                    "words": words,
-                    "scale_factor": scale,
-                    "n_max": len(tally.lengths) - 1,
-                    "preparation": preparation.to_dict(),
-                    "report": report,
-                }
-                write_about(writer, about)
-        finally:
-            scratch.close()
+                return _write(writer, columns, splits, job, facts)
+
+
+def _write(
+    writer: Writer, columns: Columns, splits: Splits, job: _Job, facts: dict[str, Any]
+) -> dict[str, Any]:
+    words = sorted(columns.words)
+    order = np.argsort([columns.words[word] for word in words]).astype(np.int32)
+    train = splits == TRAIN
+    deviation = Deviation(job.preparation.clip)
+    n, kind = columns.n, "<i2" if columns.whole else "<f4"
+    moves = columns.moves(train if train.any() else ~train, deviation)
+    writer.add("moves", kind, (columns.n_points, 3), moves)
+    writer.add("offsets", "<i8", (n + 1,), columns.offsets())
+    writer.add("word_ids", "<i4", (n,), (order[part] for part in columns.pieces("words")))
+    writer.add("splits", "|u1", (n,), iter([splits]))
+    writer.add("hashes", "<u8", (n,), columns.pieces("hashes"))
+    scale = deviation.value() or 1.0
+    sizes = np.bincount(splits, minlength=len(SPLITS)).tolist()
+    report = job.report.to_dict() | {
+        "splits": dict(zip(SPLITS, sizes, strict=True)),
+        "scale_factor": scale,
+        **facts,
+    }
+    about = {
+        "words": words,
+        "scale_factor": scale,
+        "n_max": job.report.counts.n_max,
+        "preparation": job.preparation.to_dict(),
+        "report": report,
+    }
+    write_about(writer, about)
     return report

@@ -1,134 +1,211 @@
-"""Files that hold a set while it is gathered: as long as the data, however long that is."""
+"""A set while it is gathered: columns in scratch files, and the split of every drawing.
+
+The split of a drawing is a function of its fingerprint, so equal drawings share one, and neither
+the order of the files nor what else is in them changes it. Files that came split keep their
+splits; what is missing there is made of their train part.
+
+Symbols: N drawings, P points, D distinct drawings.
+"""
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
 from collections.abc import Iterator
-from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.files import scratch_file
-from sketchrnn_cli.sketches.block import Block, Ints, Moves, per_drawing, to_moves
+from sketchrnn_cli.sketches.block import (
+    NO_TEST,
+    NO_VALID,
+    TEST,
+    TRAIN,
+    UNSPLIT,
+    VALID,
+    Block,
+    Bools,
+    Ints,
+    fingerprints,
+    to_moves,
+)
+from sketchrnn_cli.sketches.corpus import SPLITS
+from sketchrnn_cli.sketches.statistics import UNNAMED, Deviation, equal_drawings
 
-UNNAMED = "drawing"  # word of drawings that have none
-PIECE = 1 << 15  # drawings copied at once
+N_BUCKETS = 64  # files of drawings to compare
+BATCH = 4096  # drawings whose moves are looked at together
+PIECE = 1 << 15  # drawings of another column looked at together
+SMALL = 200_000  # drawings of a set whose splits are filled if they come out empty
+
+Shares = tuple[float, float, float]
+Splits = npt.NDArray[np.uint8]
+Hashes = npt.NDArray[np.uint64]
+_RECORD = np.dtype([("number", "<u8"), ("hash", "<u8"), ("origin", "u1")])
 
 
-def fingerprints(moves: Moves, bounds: Ints) -> npt.NDArray[np.uint64]:
-    """A number for each drawing that depends on its moves alone: (D,).
+class Columns:
+    """Drawings in scratch files: as long as the data, however long that is."""
 
-    Equal for drawings that differ by the rounding noise of some float files: offsets are taken
-    in steps of about a thousandth of the largest, whole numbers as they are.
-    """
-    if not len(moves):
-        return np.zeros(len(bounds) - 1, np.uint64)
-    rows = moves.copy()
-    if (rows != np.rint(rows)).any():
-        largest = np.abs(rows[:, :2]).max(axis=1)
-        largest = per_drawing(np.maximum.reduceat, largest, bounds, empty=1.0)
-        step = np.exp2(np.clip(np.frexp(largest)[1] - 11, -126, 0)).astype(np.float32)  # not 0
-        rows[:, :2] = np.rint(rows[:, :2] / np.repeat(step, np.diff(bounds))[:, None])
-    data = memoryview(np.ascontiguousarray(rows + 0.0, "<f4").tobytes())
-    cuts = (bounds * 12).tolist()
-    digests = [
-        blake2b(data[a:b], digest_size=8).digest() for a, b in zip(cuts[:-1], cuts[1:], strict=True)
-    ]
-    return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
-
-
-class Scratch:
-    """A set by columns."""
-
-    COLUMNS = {
-        "moves": "<f4",
-        "counts": "<i4",
-        "words": "<i4",
-        "origins": "|u1",
-        "hashes": "<u8",
-        "splits": "|u1",
-    }
+    KINDS = {"moves": "<f4", "lengths": "<i4", "words": "<i4", "hashes": "<u8"}
 
     def __init__(self, folder: Path, out: str | Path) -> None:
-        self.files = {name: scratch_file(folder, out) for name in self.COLUMNS}
+        self.closing = contextlib.ExitStack()
+        self.files = {name: self._file(folder, out) for name in self.KINDS}
+        self.buckets = [self._file(folder, out) for _ in range(N_BUCKETS)]  # by fingerprint
         self.words: dict[str, int] = {}
         self.n = 0
         self.n_points = 0
         self.whole = True  # every number is, and fits int16
 
-    def add(self, block: Block) -> tuple[list[str], Ints]:
-        """Append drawings. Returns their words and lengths."""
+    def _file(self, folder: Path, out: str | Path) -> BinaryIO:
+        return self.closing.enter_context(scratch_file(folder, out))
+
+    def add(self, block: Block) -> None:
+        """Append drawings."""
         moves = to_moves(block)
-        counts = np.diff(block.bounds)
+        hashes = fingerprints(moves, block.bounds)
         words = [word or UNNAMED for word in block.words]
-        numbers = [self.words.setdefault(word, len(self.words)) for word in words]
         if self.whole and len(moves):
             self.whole = bool(np.abs(moves).max() <= 32767 and (moves == np.rint(moves)).all())
-        self._write("moves", moves)
-        self._write("counts", counts)
-        self._write("words", np.array(numbers, np.int64))
-        self._write("origins", np.full(len(block), block.origin))
-        self._write("hashes", fingerprints(moves, block.bounds))
+        for name, values in (
+            ("moves", moves),
+            ("lengths", np.diff(block.bounds)),
+            ("words", np.array([self.words.setdefault(w, len(self.words)) for w in words])),
+            ("hashes", hashes),
+        ):
+            self.files[name].write(np.ascontiguousarray(values, self.KINDS[name]).tobytes())
+        records = np.empty(len(block), _RECORD)
+        records["number"] = np.arange(self.n, self.n + len(block))
+        records["hash"], records["origin"] = hashes, block.origin
+        bucket = (hashes % np.uint64(N_BUCKETS)).astype(np.int64)
+        records = records[np.argsort(bucket, kind="stable")]
+        cuts = np.searchsorted(np.sort(bucket), np.arange(N_BUCKETS + 1)).tolist()
+        for file, first, last in zip(self.buckets, cuts[:-1], cuts[1:], strict=True):
+            if first < last:
+                file.write(records[first:last].tobytes())
         self.n += len(block)
         self.n_points += len(moves)
-        return words, counts
 
-    def add_splits(self, splits: npt.NDArray[np.uint8]) -> None:
-        """Append the splits of the drawings, when all are there."""
-        self._write("splits", splits)
-
-    def _write(self, name: str, values: npt.NDArray[Any]) -> None:
-        self.files[name].write(np.ascontiguousarray(values, self.COLUMNS[name]).tobytes())
-
-    def pieces(self, name: str) -> Iterator[npt.NDArray[Any]]:
-        """A column, a few thousand drawings at a time."""
-        file = self.files[name]
-        file.flush()
-        file.seek(0)
-        kind = np.dtype(self.COLUMNS[name])
-        while data := file.read(PIECE * 8 * kind.itemsize):
-            yield np.frombuffer(data, kind)
-
-    def moves(self) -> Iterator[tuple[npt.NDArray[np.float32], Ints]]:
-        """Moves, (p, 3), and lengths, of some thousand drawings at a time."""
-        file = self.files["moves"]
-        file.flush()
-        file.seek(0)
-        for column in self.pieces("counts"):
-            for start in range(0, len(column), 4096):
-                counts = column[start : start + 4096].astype(np.int64)
-                n = int(counts.sum())
-                yield np.frombuffer(file.read(n * 12), "<f4").reshape(n, 3), counts
+    def pieces(self, name: str, size: int = PIECE) -> Iterator[npt.NDArray[Any]]:
+        """A column, so many drawings at a time."""
+        return _pieces(self.files[name], np.dtype(self.KINDS[name]), size)
 
     def offsets(self) -> Iterator[Ints]:
         """Where each drawing begins in the moves, and where the last one ends, in pieces."""
         yield np.zeros(1, np.int64)
         total = 0
-        for counts in self.pieces("counts"):
+        for counts in self.pieces("lengths"):
             ends = np.cumsum(counts, dtype=np.int64) + total
             total = int(ends[-1])
             yield ends
 
-    def scale_factor(self, clip: float, *, train: bool) -> float:
-        """Deviation of the clipped offsets of the training split, or of all if that is empty."""
-        n, total, squares = 0, 0.0, 0.0
-        splits = self.files["splits"]
-        splits.flush()
-        splits.seek(0)
-        for moves, counts in self.moves():
-            chosen = np.frombuffer(splits.read(len(counts)), np.uint8) == 0
-            if not train:
-                chosen = np.ones(len(counts), bool)
-            rows = np.clip(moves[np.repeat(chosen, counts), :2].astype(np.float64), -clip, clip)
-            n += rows.size
-            total += float(rows.sum())
-            squares += float(np.square(rows).sum())
-        mean = total / n
-        return float(np.sqrt(max(squares / n - mean * mean, 0.0))) or 1.0
+    def moves(self, chosen: Bools, deviation: Deviation) -> Iterator[npt.NDArray[np.float32]]:
+        """The moves, (P, 3), of some thousand drawings at a time; those chosen, (N,), measured."""
+        file = self.files["moves"]
+        file.seek(0)
+        done = 0
+        for counts in self.pieces("lengths", BATCH):
+            n = int(counts.sum())
+            rows = np.frombuffer(file.read(n * 12), "<f4").reshape(n, 3)
+            deviation.add(rows[np.repeat(chosen[done : done + len(counts)], counts)])
+            done += len(counts)
+            yield rows
 
-    def close(self) -> None:
-        """Close the files."""
-        for file in self.files.values():
-            file.close()
+
+def _pieces(file: BinaryIO, kind: np.dtype[Any], size: int) -> Iterator[npt.NDArray[Any]]:
+    place = 0
+    while True:
+        file.seek(place)
+        data = file.read(size * kind.itemsize)
+        if not data:
+            return
+        place += len(data)
+        yield np.frombuffer(data, kind)
+
+
+def split(columns: Columns, shares: Shares) -> tuple[Splits, dict[str, Any]]:
+    """Decide the split of every drawing, which takes a byte of memory each.
+
+    Equals are found bucket by bucket: drawings whose fingerprints have the same remainder lie
+    together in a file.
+
+    Returns:
+        0 train, 1 valid, 2 test of every drawing, (N,); and duplicates in each split and leakage
+        between them.
+    """
+    splits = np.empty(columns.n, np.uint8)
+    for bucket in columns.buckets:
+        distinct, came = _distinct(bucket)
+        group, made_of_train = _groups(distinct, came, shares)
+        for records in _pieces(bucket, _RECORD, PIECE):
+            which, origin = np.searchsorted(distinct, records["hash"]), records["origin"]
+            found = np.where(origin < UNSPLIT, origin, group[which])
+            found[(origin > UNSPLIT) & made_of_train[which]] = TRAIN
+            splits[records["number"]] = found
+    if columns.n <= SMALL:
+        _fill(splits, columns, shares)
+    same, leaks = np.zeros(len(SPLITS), np.int64), Counter[str]()
+    for bucket in columns.buckets:
+        distinct, _ = _distinct(bucket)
+        table = np.zeros(len(SPLITS) * len(distinct), np.int64)
+        for records in _pieces(bucket, _RECORD, PIECE):
+            which = len(SPLITS) * np.searchsorted(distinct, records["hash"])
+            table += np.bincount(which + splits[records["number"]], minlength=len(table))
+        more, leaked = equal_drawings(table.reshape(-1, len(SPLITS)))
+        same += more
+        leaks.update(leaked)
+    duplicates = dict(zip(SPLITS, same.tolist(), strict=True))
+    return splits, {"duplicates": duplicates, "leakage": dict(leaks)}
+
+
+def _distinct(bucket: BinaryIO) -> tuple[Hashes, Bools]:
+    """The fingerprints of a bucket, sorted, (D,), and which origins each came from, (D, 6)."""
+    hashes, came = np.zeros(0, np.uint64), np.zeros((0, NO_TEST + 1), bool)
+    for records in _pieces(bucket, _RECORD, PIECE):
+        merged, place = np.unique(np.concatenate([hashes, records["hash"]]), return_inverse=True)
+        both = np.zeros((len(merged), NO_TEST + 1), bool)
+        both[place[: len(hashes)]] = came
+        both[place[len(hashes) :], records["origin"]] = True
+        hashes, came = merged, both
+    return hashes, came
+
+
+def _groups(hashes: Hashes, came: Bools, shares: Shares) -> tuple[Splits, Bools]:
+    """The split of drawings of a fingerprint that did not come split, (D,).
+
+    And whether one that was made of a train part goes back there: it is in valid or test too.
+    """
+    train, valid, test = np.array(shares) / sum(shares)
+    place = (hashes >> np.uint64(11)).astype(np.float64) * 2.0**-53  # in [0, 1)
+    group = np.where(place < train, TRAIN, np.where(place < train + valid, VALID, TEST))
+    no_valid, no_test = came[:, NO_VALID], came[:, NO_TEST]
+    group[no_valid] = np.where(place < train / (train + valid or 1), TRAIN, VALID)[no_valid]
+    group[no_test] = np.where(place < train / (train + test or 1), TRAIN, TEST)[no_test]
+    # Where an equal came split, the others follow it; a part that is also in valid or test there
+    # stays in train, and is reported.
+    for code in (TRAIN, VALID, TEST):
+        group[came[:, code]] = code
+    made_of_train = (came[:, VALID] | came[:, TEST]) & (no_valid | no_test)
+    return group.astype(np.uint8), made_of_train
+
+
+def _fill(splits: Splits, columns: Columns, shares: Shares) -> None:
+    """Give a split that is wanted, and came out empty in a small set, the nearest drawing."""
+    records = np.empty(columns.n, _RECORD)
+    for bucket in columns.buckets:
+        for piece in _pieces(bucket, _RECORD, PIECE):
+            records[piece["number"]] = piece
+    hashes, origin = records["hash"], records["origin"]
+    loose = origin >= UNSPLIT
+    kept = np.unique(hashes[~loose])
+    for code, missing in ((VALID, NO_VALID), (TEST, NO_TEST)):
+        wanted = ((origin == UNSPLIT) | (origin == missing)).any()
+        if not wanted or not shares[code] or (splits == code).any():
+            continue
+        free = loose & (splits == TRAIN) & ~np.isin(hashes, kept)
+        choice = np.unique(hashes[free])
+        if len(choice) > 1 or (len(choice) == 1 and (splits[~free] == TRAIN).any()):
+            splits[free & (hashes == choice[-1])] = code

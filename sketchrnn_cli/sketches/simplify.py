@@ -23,10 +23,12 @@ from sketchrnn_cli.sketches.block import (
     offsets,
     per_drawing,
     ranges,
+    take,
 )
 from sketchrnn_cli.sketches.sketch import BOX
 
 EPSILON = 2.0  # canvas pixels
+DENSE_STEP = 8.0  # canvas pixels; simplified drawings go further from point to point
 CHUNK = 60_000  # resampled points worked on at once: what a core's cache holds
 LONGEST = 1_000_000  # resampled points of one drawing; more is no drawing
 
@@ -65,10 +67,11 @@ def fit_rounded(block: Block) -> Block:
 
 
 def looks_raw(block: Block) -> Bools:
-    """Which drawings were not simplified by Google, (D,).
+    """Which drawings were not simplified, each by itself, (D,).
 
     Raw ones have times, or coordinates that are not whole, or they leave the 0..255 canvas by
-    more than some simplified ones do (by up to 6 pixels). A reader may know better.
+    more than some simplified ones do (by up to 6 pixels), or they have points as close as a pen
+    reports them. A reader may know better.
     """
     if block.raw is not None:
         return block.raw
@@ -76,7 +79,24 @@ def looks_raw(block: Block) -> Bools:
         (block.points != np.rint(block.points)) | (block.points < -16) | (block.points > BOX + 16)
     ).any(axis=1)
     raw: Bools = per_drawing(np.logical_or.reduceat, odd, block.bounds, empty=0)
-    return raw if block.timed is None else raw | block.timed
+    if block.timed is not None:
+        raw |= block.timed
+    return raw | _is_dense(block, ~raw)
+
+
+def _is_dense(block: Block, among: Bools) -> Bools:
+    """Which of some drawings have short steps and would lose half of their points, (D,).
+
+    Of 62,704 of Quick, Draw!'s simplified drawings two have short steps, and none that has more
+    than 20 points would lose over a quarter.
+    """
+    n_steps = np.diff(block.bounds) - np.diff(block.drawings)
+    dense: Bools = among & (n_steps > 0) & (lengths(block) < DENSE_STEP * n_steps)
+    if dense.any():
+        some = take(block, dense)
+        left = np.diff(thinned(fit(some), epsilon=EPSILON, spaced=False).bounds)
+        dense[dense] = 2 * left <= np.diff(some.bounds)
+    return dense
 
 
 def simplify(block: Block, *, epsilon: float = EPSILON) -> Block:
