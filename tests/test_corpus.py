@@ -13,7 +13,7 @@ import pytest
 from datafiles import QUICKDRAW, stroke3, write_npz
 
 from sketchrnn_cli.errors import BadConfig, BadFile, BadSketch
-from sketchrnn_cli.sketches import scratch, splitting, statistics
+from sketchrnn_cli.sketches import scratch, statistics
 from sketchrnn_cli.sketches.build import BuildOptions, build, build_sketches, open_or_build
 from sketchrnn_cli.sketches.corpus import Corpus, is_packed, write_sketch_rnn
 from sketchrnn_cli.sketches.sketch import from_polylines, to_stroke3
@@ -194,12 +194,12 @@ def test_buckets_do_not_change_the_splits(monkeypatch, tmp_path):
     source = write_npz(tmp_path / "a.npz", sketches=stroke3(400) * 2)
     one = packed(tmp_path, source)
     assert one.report["duplicates"]["train"] > 300
-    monkeypatch.setattr(scratch, "PIECE", 4)
-    for bucket, piece in ((100, 10_000), (100, 7), (9, 1)):
-        monkeypatch.setattr(splitting, "BUCKET", bucket)
-        monkeypatch.setattr(splitting, "PIECE", piece)
-        many = packed(tmp_path, source, name=f"{bucket}-{piece}.npz")
-        np.testing.assert_array_equal(one.splits, many.splits)
+    for buckets, piece in ((64, 10_000), (64, 7), (9, 1), (1, 4)):
+        monkeypatch.setattr(scratch, "N_BUCKETS", buckets)
+        monkeypatch.setattr(scratch, "PIECE", piece)
+        monkeypatch.setattr(scratch, "BATCH", 3 * piece)
+        many = packed(tmp_path, source, name=f"{buckets}-{piece}.npz")
+        assert (tmp_path / f"{buckets}-{piece}.npz").read_bytes() == one.path.read_bytes()
         assert one.report == many.report
 
 

@@ -479,9 +479,9 @@ def test_a_slow_reader_is_waited_for(place):
         assert process.poll() is None
 
 
-SMALL_BUCKETS = """
-from sketchrnn_cli.sketches import scratch, splitting
-splitting.BUCKET, splitting.PIECE, splitting.SMALL, scratch.PIECE = 4000, 4000, 4000, 500
+SMALL_PIECES = """
+from sketchrnn_cli.sketches import scratch
+scratch.PIECE, scratch.SMALL = 500, 4000
 from sketchrnn_cli.cli.app import main
 main()
 """
@@ -496,12 +496,12 @@ def different(n):
 @linux
 @pytest.mark.parametrize("suffix", ["npz", "ndjson"])
 def test_memory_does_not_grow_with_the_drawings(tmp_path, suffix):
-    """Of a set whose buckets are small, so that few drawings are many."""
+    """Of a set that is looked at in small pieces, so that few drawings are many."""
     peaks = []
     for n in (50_000, 350_000):
         source, out = tmp_path / f"{n}.txt", tmp_path / f"{n}.{suffix}"
         source.write_text(different(n))
-        code = [sys.executable, "-c", SMALL_BUCKETS, "preprocess", "-", "-o", out, "--quiet"]
+        code = [sys.executable, "-c", SMALL_PIECES, "preprocess", "-", "-o", out, "--quiet"]
         peaks.append(measuring.run(*code, stdin=source).peak)
     assert peaks[1] - peaks[0] < 3, peaks  # 10 bytes for each of 300,000 drawings
 

@@ -34,7 +34,6 @@ def _facts_of(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Sketc
     """
     from sketchrnn_cli.sketches import statistics
     from sketchrnn_cli.sketches.corpus import Corpus, is_packed
-    from sketchrnn_cli.sketches.tally import MAX_WORDS, PER_WORD
 
     extra: Facts
     if Path(thing).is_file() and is_packed(thing):
@@ -60,25 +59,18 @@ def _facts_of(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Sketc
             if n_faulty >= HOPELESS and not n_drawings:
                 raise BadFile(faults[0])
 
-        def bounded(blocks: Iterator[Block]) -> Iterator[Block]:
-            """The same blocks, as long as their words can be kept and told."""
+        def counted(blocks: Iterator[Block]) -> Iterator[Block]:
             nonlocal n_drawings
-            words: set[str | None] = set()
-            room = MAX_WORDS
             for block in blocks:
                 n_drawings += len(block)
-                for word in {*block.words} - words:
-                    words.add(word)
-                    room -= 6 * len(word or "") + PER_WORD
-                if room < 0:
-                    raise BadFile(
-                        f"{name_of(thing)}: over {len(words) - 1:,} different words; a word is "
-                        "what is drawn, of which there are fewer"
-                    )
                 yield block
 
-        blocks = bounded(statistics.read_blocks(thing, skipped=skipped, note=notes.append))
-        found, examples = statistics.of_blocks(blocks, n_examples=n_examples, seed=seed)
+        found, examples = statistics.of_blocks(
+            counted(statistics.read_blocks(thing, skipped=skipped, note=notes.append)),
+            where=name_of(thing),
+            n_examples=n_examples,
+            seed=seed,
+        )
         if not found.n_sketches:
             raise BadFile(faults[0] if faults else f"{name_of(thing)}: no drawings in it")
         extra = {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,13 +22,13 @@ from sketchrnn_cli.cli.options import (
     option,
 )
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
-from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.errors import BadConfig
 
 if TYPE_CHECKING:
-    from rich.status import Status
+    from sketchrnn_cli.files import Format
+    from sketchrnn_cli.sketches.build import BuildOptions
 
 FORMATS = ("packed", "sketch-rnn", "ndjson")
-SUFFIXES = {".npz": "packed", ".ndjson": "ndjson", ".jsonl": "ndjson", ".ndjson.gz": "ndjson"}
 SHOWN_WORDS = 12
 
 WHICH = "Which drawings"  # panels of --help
@@ -94,6 +93,14 @@ def preprocess(
     label: Annotated[
         str | None, option("--label", help="Label for drawings without one.", metavar="WORD")
     ] = None,
+    join_spellings: Annotated[
+        bool,
+        flag(
+            "--join-spellings",
+            help="Make labels that differ in case, spaces, hyphens or underscores one.",
+            panel=PREPARED,
+        ),
+    ] = False,
     recognized_only: Annotated[
         bool,
         flag(
@@ -122,17 +129,11 @@ def preprocess(
 ) -> None:
     """Read drawings of any kind, prepare them, and pack them for training."""
     limit_threads(threads)
-    kind = _format(out, format)
-    if json and out == files.STDIO:
-        raise BadConfig("--json and -o - both write to standard output; give -o FILE")
-    compress = out.lower().endswith(".gz")
-    files.check_output(out, binary=kind != "ndjson" or compress)
-    if Path(out).is_file() and not overwrite:
-        raise BadFile(f"{out}: exists; give --overwrite to replace it")
+    kind = files.format_of(out, format, FORMATS)
+    files.check_output(out, binary=kind.binary, inputs=sources, is_data=True, overwrite=overwrite)
+    from sketchrnn_cli.sketches import build
 
-    from sketchrnn_cli.sketches import build as corpus
-
-    options = corpus.BuildOptions(
+    request = build.BuildOptions(
         fit=fit,
         simplify=simplify,
         epsilon=epsilon,
@@ -140,6 +141,7 @@ def preprocess(
         min_points=min_points,
         per_word=per_word,
         label=label,
+        join_spellings=join_spellings,
         recognized_only=recognized_only,
         split=_shares(split),
         on_error=on_error,
@@ -147,45 +149,28 @@ def preprocess(
     )
     terminal = Terminal(quiet=quiet)
     sources = downloads.local(sources, terminal, url=quickdraw_url, offline=offline)
-    with contextlib.ExitStack() as stack:
-        progress = None
-        if not quiet and terminal.console.is_terminal:
-            status = stack.enter_context(terminal.console.status("reading"))
-            progress = partial(_progress, status)
-        if kind == "ndjson":
-            report = corpus.build_ndjson(
-                sources, out, options, compress=compress, progress=progress
-            )
-        elif kind == "sketch-rnn":
-            report = corpus.build_sketch_rnn(sources, out, options, progress=progress)
-        else:
-            report = corpus.build(sources, out, options, progress=progress)
-    _warn(terminal, report)
+    report = _build(sources, out, kind, request, terminal)
     _show(terminal, report, "standard output" if out == files.STDIO else out)
     if json:
-        terminal.answer({"out": out, "format": kind, **report})
+        terminal.answer({"out": out, "format": kind.name, **report})
 
 
-def _progress(status: Status, n_read: int) -> None:
-    status.update(f"{n_read:,} drawings")
+def _build(
+    sources: list[str], out: str, kind: Format, request: BuildOptions, terminal: Terminal
+) -> dict[str, Any]:
+    """Write the set, and say how far it is where a person is watching."""
+    from sketchrnn_cli.sketches import build
 
-
-def _format(out: str, explicit: str | None) -> str:
-    """One of FORMATS.
-
-    Raises:
-        BadFile: neither --format nor the suffix says which.
-    """
-    if explicit is not None:
-        if explicit not in FORMATS:
-            raise BadFile(f"--format {explicit}: unknown format; known are {', '.join(FORMATS)}")
-        return explicit
-    for suffix, kind in SUFFIXES.items():
-        if out.lower().endswith(suffix):
-            return kind
-    if out == files.STDIO:
-        raise BadFile(f"standard output: no format; give --format, one of {', '.join(FORMATS)}")
-    raise BadFile(f"{out}: unknown format; name it .npz or .ndjson, or give --format")
+    writers: dict[str, Callable[..., dict[str, Any]]] = {
+        "packed": build.build,
+        "sketch-rnn": build.build_sketch_rnn,
+        "ndjson": partial(build.build_ndjson, compress=kind.compressed),
+    }
+    write = writers[kind.name]
+    if terminal.quiet or not terminal.console.is_terminal:
+        return write(sources, out, request)
+    with terminal.console.status("reading") as status:
+        return write(sources, out, request, progress=lambda n: status.update(f"{n:,} drawings"))
 
 
 def _shares(text: str | None) -> tuple[float, float, float] | None:
@@ -226,7 +211,8 @@ def _warn(terminal: Terminal, report: dict[str, Any]) -> None:
 
 
 def _show(terminal: Terminal, report: dict[str, Any], out: str) -> None:
-    """The report as two columns on stderr."""
+    """The report on stderr: what a person should know, then two columns."""
+    _warn(terminal, report)
 
     def row(name: str, text: str) -> None:
         terminal.say(f"{name:<10}  {text}")

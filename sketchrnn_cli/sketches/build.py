@@ -22,7 +22,6 @@ from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.files import STDIO, open_output, scratch_folder
 from sketchrnn_cli.sketches import formats
 from sketchrnn_cli.sketches.block import (
-    TRAIN,
     UNSPLIT,
     Block,
     Bools,
@@ -34,7 +33,6 @@ from sketchrnn_cli.sketches.block import (
     to_moves,
 )
 from sketchrnn_cli.sketches.corpus import (
-    SPLITS,
     Corpus,
     Writer,
     is_packed,
@@ -381,22 +379,16 @@ def _write(
 ) -> dict[str, Any]:
     words = sorted(columns.words)
     order = np.argsort([columns.words[word] for word in words]).astype(np.int32)
-    train = splits == TRAIN
     deviation = Deviation(job.preparation.clip)
     n, kind = columns.n, "<i2" if columns.whole else "<f4"
-    moves = columns.moves(train if train.any() else ~train, deviation)
+    moves = columns.moves(splits, deviation)
     writer.add("moves", kind, (columns.n_points, 3), moves)
     writer.add("offsets", "<i8", (n + 1,), columns.offsets())
     writer.add("word_ids", "<i4", (n,), (order[part] for part in columns.pieces("words")))
-    writer.add("splits", "|u1", (n,), iter([splits]))
+    writer.add("splits", "|u1", (n,), (splits[i : i + BATCH] for i in range(0, n, BATCH)))
     writer.add("hashes", "<u8", (n,), columns.pieces("hashes"))
     scale = deviation.value() or 1.0
-    sizes = np.bincount(splits, minlength=len(SPLITS)).tolist()
-    report = job.report.to_dict() | {
-        "splits": dict(zip(SPLITS, sizes, strict=True)),
-        "scale_factor": scale,
-        **facts,
-    }
+    report = job.report.to_dict() | {"splits": facts["splits"], "scale_factor": scale} | facts
     about = {
         "words": words,
         "scale_factor": scale,

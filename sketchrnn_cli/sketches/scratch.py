@@ -102,15 +102,20 @@ class Columns:
             total = int(ends[-1])
             yield ends
 
-    def moves(self, chosen: Bools, deviation: Deviation) -> Iterator[npt.NDArray[np.float32]]:
-        """The moves, (P, 3), of some thousand drawings at a time; those chosen, (N,), measured."""
+    def moves(self, splits: Splits, deviation: Deviation) -> Iterator[npt.NDArray[np.float32]]:
+        """The moves, (P, 3), of some thousand drawings at a time.
+
+        Those of the training split, or all where that is empty, are measured.
+        """
+        everything = not (splits == TRAIN).any()
         file = self.files["moves"]
         file.seek(0)
         done = 0
         for counts in self.pieces("lengths", BATCH):
             n = int(counts.sum())
             rows = np.frombuffer(file.read(n * 12), "<f4").reshape(n, 3)
-            deviation.add(rows[np.repeat(chosen[done : done + len(counts)], counts)])
+            chosen = (splits[done : done + len(counts)] == TRAIN) | everything
+            deviation.add(rows[np.repeat(chosen, counts)])
             done += len(counts)
             yield rows
 
@@ -133,8 +138,8 @@ def split(columns: Columns, shares: Shares) -> tuple[Splits, dict[str, Any]]:
     together in a file.
 
     Returns:
-        0 train, 1 valid, 2 test of every drawing, (N,); and duplicates in each split and leakage
-        between them.
+        0 train, 1 valid, 2 test of every drawing, (N,); and sizes of the splits, duplicates in
+        each and leakage between them.
     """
     splits = np.empty(columns.n, np.uint8)
     for bucket in columns.buckets:
@@ -147,7 +152,8 @@ def split(columns: Columns, shares: Shares) -> tuple[Splits, dict[str, Any]]:
             splits[records["number"]] = found
     if columns.n <= SMALL:
         _fill(splits, columns, shares)
-    same, leaks = np.zeros(len(SPLITS), np.int64), Counter[str]()
+    sizes, same = np.zeros((2, len(SPLITS)), np.int64)
+    leaks = Counter[str]()
     for bucket in columns.buckets:
         distinct, _ = _distinct(bucket)
         table = np.zeros(len(SPLITS) * len(distinct), np.int64)
@@ -155,10 +161,14 @@ def split(columns: Columns, shares: Shares) -> tuple[Splits, dict[str, Any]]:
             which = len(SPLITS) * np.searchsorted(distinct, records["hash"])
             table += np.bincount(which + splits[records["number"]], minlength=len(table))
         more, leaked = equal_drawings(table.reshape(-1, len(SPLITS)))
+        sizes += table.reshape(-1, len(SPLITS)).sum(axis=0)
         same += more
         leaks.update(leaked)
-    duplicates = dict(zip(SPLITS, same.tolist(), strict=True))
-    return splits, {"duplicates": duplicates, "leakage": dict(leaks)}
+    return splits, {
+        "splits": dict(zip(SPLITS, sizes.tolist(), strict=True)),
+        "duplicates": dict(zip(SPLITS, same.tolist(), strict=True)),
+        "leakage": dict(leaks),
+    }
 
 
 def _distinct(bucket: BinaryIO) -> tuple[Hashes, Bools]:
