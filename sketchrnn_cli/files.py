@@ -77,12 +77,12 @@ def format_of(path: str | Path, explicit: str | None, known: Iterable[str]) -> F
         if text.endswith(suffixes) or (explicit and f".{text}" in (f".{name}", *suffixes)):
             return Format(name, f"{path}".lower().endswith(_GZIP) or text.endswith(_GZIP))
     listed = ", ".join(names)
-    suffix = text.lstrip(".") if explicit else Path(named).suffix[1:].lower()
+    if explicit:
+        raise BadFile(f"--format {explicit}: unknown format; known are {listed}")
+    where, suffix = "standard output" if str(path) == STDIO else path, Path(named).suffix[1:]
     if not suffix:
-        where = "standard output" if str(path) == STDIO else str(path)
         raise BadFile(f"{where}: no format; give --format, one of {listed}")
-    where = f"--format {explicit}" if explicit else str(path)
-    raise BadFile(f"{where}: unknown format {suffix!r}; known are {listed}")
+    raise BadFile(f"{where}: unknown format {suffix.lower()!r}; known are {listed}")
 
 
 def name_of(path: str | Path) -> str:

@@ -242,6 +242,12 @@ def test_one_word_in_two_spellings_is_refused_and_both_are_named(tmp_path, forma
     good(tmp_path / "b.ndjson", "-o", out, "--format", format)
 
 
+def test_a_choice_that_there_is_not_is_usage(tmp_path, cats):
+    result = run(cats, "-o", tmp_path / "out.npz", "--on-error", "ignore")
+    assert result.exit_code == 2
+    assert "must be one of fail, skip" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -250,7 +256,6 @@ def test_one_word_in_two_spellings_is_refused_and_both_are_named(tmp_path, forma
         (["--split", "90,10"], "three shares"),
         (["--split", "0,50,50"], "three shares"),
         (["--split", "a,b,c"], "three shares"),
-        (["--on-error", "ignore"], "must be fail or skip"),
         (["--format", "png"], "--format png: unknown format; known are packed, sketch-rnn"),
         (["--threads", 4096], "cores"),
     ],
