@@ -31,6 +31,7 @@ SUFFIXES = {  # of formats that have others than their name
     "svg": (".svg", ".svgz", ".svg.gz"),
     "bin": (".bin", ".bin.gz"),
     "packed": (".npz",),
+    "sketch-rnn": (),  # --format says it
 }
 TEXTS = ("ndjson", "svg")  # formats a terminal can show
 PICTURES = ("svg", "png", "gif", "apng", "webp", "mp4")  # formats that are made anew at any time
@@ -76,12 +77,13 @@ def format_of(path: str | Path, explicit: str | None, known: Iterable[str]) -> F
         suffixes = SUFFIXES.get(name, (f".{name}",))
         if text.endswith(suffixes) or (explicit and f".{text}" in (f".{name}", *suffixes)):
             return Format(name, f"{path}".lower().endswith(_GZIP) or text.endswith(_GZIP))
-    listed = ", ".join(names)
     if explicit:
-        raise BadFile(f"--format {explicit}: unknown format; known are {listed}")
+        raise BadFile(f"--format {explicit}: unknown format; known are {', '.join(names)}")
+    firsts = [SUFFIXES.get(name, (f".{name}",))[:1] for name in names]
+    listed = ", ".join(suffix[1:] for first in firsts for suffix in first)
     where, suffix = "standard output" if str(path) == STDIO else path, Path(named).suffix[1:]
     if not suffix:
-        raise BadFile(f"{where}: no format; give --format, one of {listed}")
+        raise BadFile(f"{where}: no format; give --format, one of {', '.join(names)}")
     raise BadFile(f"{where}: unknown format {suffix.lower()!r}; known are {listed}")
 
 

@@ -271,9 +271,9 @@ def test_targets_that_cannot_be(tmp_path, cats):
     (tmp_path / "file").write_bytes(b"old")
     (tmp_path / "old.npz").write_bytes(b"old")
     for out, says in (
-        (tmp_path, "unknown format"),
+        (tmp_path, "no format; give --format, one of packed, sketch-rnn, ndjson"),
         (tmp_path / "file" / "out.npz", "is not a folder"),
-        (tmp_path / "out.tar", "unknown format; name it .npz or .ndjson"),
+        (tmp_path / "out.tar", "unknown format 'tar'; known are npz, ndjson"),
         (tmp_path / "old.npz", "exists; give --overwrite"),
         ("-", "no format; give --format"),
     ):
