@@ -158,7 +158,7 @@ def campaign(folder, *, kills, seed, tell=lambda count: None):
 
 SHORT = CONFIG.replace("steps = 60", "steps = 8").replace("valid_every = 6", "valid_every = 4")
 TRAINS = [
-    "cli/train.py", "cli/run_folder.py", "training/loop.py", "training/trainer.py",
+    "cli/train.py", "training/run.py", "training/loop.py", "training/trainer.py",
     "training/state.py", "training/metrics.py", "training/batches.py", "model/checkpoint.py",
     "model/tensor_file.py", "model/sketch_rnn.py", "files.py", "locks.py", "sketches/scratch.py",
     "sketches/build.py",
@@ -171,9 +171,9 @@ LOADED = [
 PATCH = """
 import sys
 from pathlib import Path
-from sketchrnn_cli.cli import train
-assert train.PICTURES_EVERY > 0
-train.PICTURES_EVERY = 0.0
+from sketchrnn_cli.cli import training_pictures
+assert training_pictures.EVERY > 0
+training_pictures.EVERY = 0.0
 begun = Path("run/config.toml").is_file()
 sys.argv += ["--resume"] if begun else ["--config", "../config.toml", "../drawings.ndjson"]
 """

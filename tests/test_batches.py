@@ -205,3 +205,16 @@ def test_some_drawings_come_without_their_word_the_same_ones_again(corpus):
         assert whole.words.max() < len(corpus.words)
         untold.append(~told)
     assert 0.2 < np.mean(untold) < 0.4
+
+
+def test_a_subset_has_so_many_of_every_word_from_everywhere(corpus):
+    indices = np.arange(len(corpus))
+    counts = np.bincount(corpus.word_ids)
+    chosen = batches.per_word(corpus, indices, 3, seed=1)
+    assert (np.diff(chosen) > 0).all()
+    assert np.bincount(corpus.word_ids[chosen]).tolist() == np.minimum(counts, 3).tolist()
+    assert (batches.per_word(corpus, indices, 3, seed=1) == chosen).all()
+    assert (batches.per_word(corpus, indices, 3, seed=2) != chosen).any()
+    assert (batches.per_word(corpus, indices, 10**6, seed=1) == indices).all()
+    train = corpus.indices("train")
+    assert set(batches.per_word(corpus, train, 2, seed=1)) <= set(train)

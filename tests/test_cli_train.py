@@ -14,15 +14,16 @@ from quickdraw_server import drawings as quickdraw
 from quickdraw_server import serving
 from typer.testing import CliRunner
 
-from sketchrnn_cli.cli import run_folder
 from sketchrnn_cli.cli.app import app
-from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.sketches import practice
 from sketchrnn_cli.sketches.corpus import Corpus
 from sketchrnn_cli.sketches.formats import ndjson
 from sketchrnn_cli.training import process_group
+from sketchrnn_cli.training import run as run_folder
+from sketchrnn_cli.training.config import TrainingConfig
 
 QUICK = ["--preset", "tiny", "--batch-size", "8", "--quiet"]
 
@@ -107,10 +108,11 @@ def test_a_run_on_doodles_of_an_older_version_is_resumed_from_its_own_copy(tmp_p
     assert result.exit_code == 0, result.stderr
     copy = out / "state" / "corpus.npz"
     copy.unlink()
-    record = {"sources": ["doodles"], "packed": "state/corpus.npz"}
-    alone = process_group.Team.alone()
+    data = {"sources": ["doodles"], "packed": "state/corpus.npz"}
+    plan = run_folder.Plan(out, ModelConfig(), TrainingConfig(), data)
+    request = run_folder.Request(sources=[], model={}, training={})
     with pytest.raises(BadFile, match="does not draw the doodles of this run again; copy"):
-        run_folder.own_corpus(alone, None, out, record, [], Terminal(quiet=True), list)
+        run_folder.own_corpus(process_group.ProcessGroup(), None, plan, request)
 
 
 def test_a_shell_glob_after_data_and_underscores_are_accepted(drawings, tmp_path):
@@ -156,7 +158,7 @@ def test_resuming_equals_never_having_stopped(drawings, tmp_path):
     assert run(drawings, "-o", tmp_path / "parts", "--steps", 3, *QUICK).exit_code == 0
     result = run("-o", tmp_path / "parts", "--resume", "--steps", 6)
     assert result.exit_code == 0, result.stderr
-    assert "going on from step 3" in result.stderr
+    assert "resuming from step 3" in result.stderr
     whole, parts = (
         (tmp_path / name / "state" / "step-000000006.safetensors").read_bytes()[-1000:]
         for name in ("whole", "parts")
@@ -202,7 +204,7 @@ def test_a_folder_that_is_no_run_is_never_overwritten(drawings, tmp_path):
         (["--time-limit", "soon"], "a time is written like 90s, 10m or 1h30m"),
         (["--threads", "1000"], "--threads 1000: this machine has"),
         (["--config", "none.toml"], "none.toml: no such file"),
-        (["--resume", "--overwrite"], "give one of them"),
+        (["--resume", "--overwrite"], "--resume does not go with --overwrite"),
         (["--device", "abacus"], "--device abacus: not on this machine, which has: cpu"),
     ],
 )
@@ -223,7 +225,7 @@ def test_resuming_nothing_and_resuming_otherwise_are_one_line(trained, drawings,
     out, _ = trained
     one_line(run("-o", tmp_path / "none", "--resume"), "nothing to resume")
     one_line(run("-o", out, "--resume", "--no-encoder"), "was begun with encoder = True")
-    one_line(run(tmp_path / "other.npz", "-o", out, "--resume"), "leave out DATA to go on")
+    one_line(run(tmp_path / "other.npz", "-o", out, "--resume"), "leave out DATA to resume")
 
 
 @pytest.mark.parametrize(
@@ -243,7 +245,7 @@ def test_a_signal_saves_first(drawings, tmp_path, name, code):
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == code, stderr
     assert "stopped and saved; --resume goes on" in stderr
-    assert f"go on: sketchrnn train -o {out} --resume\n" in stderr
+    assert f"resume: sketchrnn train -o {out} --resume\n" in stderr
     assert (out / "model.safetensors").is_file()
     result = run("-o", out, "--resume", "--time-limit", "1s", "--quiet")
     assert result.exit_code == 0, result.stderr
@@ -288,7 +290,7 @@ def told(two_words, tmp_path_factory):
 
 def test_two_words_give_a_model_that_is_told_them(told):
     out, result = told
-    assert "told 2 words" in result.stderr
+    assert "conditioned on 2 words" in result.stderr
     model = checkpoint.load(out)
     assert (model.words, model.config.n_words) == (("boat", "star"), 2)
     assert model.weights["decoder.words"].shape == (3, model.config.word_size)
@@ -474,31 +476,31 @@ def trainer(drawings, tmp_path_factory):
 
 
 def test_advice_is_given_once_and_only_where_it_is_due(trainer, monkeypatch):
-    from sketchrnn_cli.cli import training_advice
+    from sketchrnn_cli.cli import training_report
     from sketchrnn_cli.training.metrics import Metrics
 
     def losses(loss, l_kl, weight, split="valid"):
         return Metrics(1, split, loss, loss, l_kl, 1e-3, weight, 100.0, 1.0)
 
     heard = Listener()
-    advice = training_advice.Advice(heard, trainer)
+    advice = training_report.Report(heard, trainer)
     assert heard.said == []  # small enough for its drawings
     for _ in range(9):
-        advice.look(losses(0.5, 0.3, 0.5))
-        advice.look(losses(0.5, 0.2, 0.1))  # the weight is not there yet
-        advice.look(losses(0.5, 0.2, 0.5, "train"))
+        advice.advise(losses(0.5, 0.3, 0.5))
+        advice.advise(losses(0.5, 0.2, 0.1))  # the weight is not there yet
+        advice.advise(losses(0.5, 0.2, 0.5, "train"))
     assert heard.said == []
-    for _ in range(training_advice.STUCK - 1):
-        advice.look(losses(0.5, 0.2, 0.5))
+    for _ in range(training_report.STUCK - 1):
+        advice.advise(losses(0.5, 0.2, 0.5))
     assert heard.said == []
     for _ in range(9):
-        advice.look(losses(0.5, 0.2, 0.5))
+        advice.advise(losses(0.5, 0.2, 0.5))
     (text,) = heard.said
     assert "at its floor" in text
     for _ in range(2):
-        advice.look(losses(-0.1, 0.3, 0.5, "train"))
+        advice.advise(losses(-0.1, 0.3, 0.5, "train"))
     assert len(heard.said) == 2
     assert "below 0" in heard.said[1]
-    monkeypatch.setattr(training_advice, "WEIGHTS_A_POINT", 0.1)
-    training_advice.Advice(heard, trainer)
-    assert "learn them by heart" in heard.said[2]
+    monkeypatch.setattr(training_report, "WEIGHTS_PER_POINT", 0.1)
+    training_report.Report(heard, trainer)
+    assert "memorize them" in heard.said[2]

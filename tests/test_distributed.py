@@ -419,7 +419,7 @@ def test_killed_workers_change_nothing(undisturbed, drawings, settings, tmp_path
         code, _, stderr = launched.end()
     assert code == 0, stderr
     assert (tmp_path / "1-2").exists()
-    assert stderr.count("going on from step") == 2
+    assert stderr.count("resuming from step") == 2
     first, again = (state.load_newest(path)[0] for path in (undisturbed[0], run))
     assert first.progress.step == again.progress.step == STEPS
     for name, array in first.arrays.items():
@@ -444,7 +444,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on_in_one_process(drawings, settings, tmp
     arguments = ["train", "-o", str(run), "--resume", "--steps", str(step + 2)]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.stderr
-    assert f"going on from step {step}" in result.stderr
+    assert f"resuming from step {step}" in result.stderr
 
 
 def test_two_machines_with_other_drawings_are_one_line(drawings, settings, tmp_path):

@@ -157,3 +157,70 @@ def test_a_set_without_validation_drawings_keeps_the_newest_model(tmp_path, corp
     for _ in loop.events(trainer):
         pass
     assert checkpoint.load(tmp_path / "run").training["step"] == 10
+
+
+def newer(path):
+    """Make a model look as one that a newer version wrote."""
+    data = path.read_bytes()
+    old, new = (f'"format_version":"{n}"'.encode() for n in (checkpoint.FORMAT_VERSION, 9))
+    assert old in data
+    path.write_bytes(data.replace(old, new))
+
+
+def test_a_model_of_a_newer_version_stays_when_its_run_is_resumed(tmp_path, corpus):
+    run = tmp_path / "run"
+    list(loop.events(trainer_of(run, corpus)))
+    newer(run / "model.safetensors")
+    before = (run / "model.safetensors").read_bytes()
+    again, _ = resumed(run, corpus, dataclasses.replace(QUICK, steps=11))
+    with pytest.raises(checkpoint.NewerModel, match="update sketchrnn"):
+        list(loop.events(again))
+    assert (run / "model.safetensors").read_bytes() == before
+
+
+def spoiled_at(trainer, *steps):
+    """Give a trainer losses that are not finite the first time it takes each of these steps."""
+    take_step, left = trainer.take_step, list(steps)
+
+    def spoiled():
+        losses = take_step()
+        if trainer.progress.step in left:
+            left.remove(trainer.progress.step)
+            return losses * torch.nan
+        return losses
+
+    trainer.take_step = spoiled
+
+
+def test_a_rollback_is_forgotten_after_enough_good_steps(tmp_path, corpus, monkeypatch):
+    monkeypatch.setattr(loop, "ENOUGH_GOOD_STEPS", 12)
+    config = dataclasses.replace(QUICK, steps=80)
+    trainer = trainer_of(tmp_path / "run", corpus, config)
+    spoiled_at(trainer, 6, 21, 38, 54, 70)
+    left = [e.left for e in loop.events(trainer) if isinstance(e, loop.RolledBack)]
+    assert left == [2] * 5
+    assert trainer.progress.rate_scale == 1 / 32
+
+
+def test_rollbacks_close_together_are_counted_across_a_resume(tmp_path, corpus):
+    trainer = trainer_of(tmp_path / "run", corpus)
+    spoiled_at(trainer, 6, 7)
+    left = [e.left for e in loop.events(trainer) if isinstance(e, loop.RolledBack)]
+    assert left == [2, 1]
+    again, _ = resumed(tmp_path / "run", corpus, dataclasses.replace(QUICK, steps=20))
+    assert (again.progress.rollbacks, again.progress.last_rollback) == (2, 4)
+    spoiled_at(again, 13)
+    left = [e.left for e in loop.events(again) if isinstance(e, loop.RolledBack)]
+    assert left == [0]
+
+
+def test_what_is_left_to_do_is_told_before_it_is_done(tmp_path, corpus):
+    events = list(loop.events(trainer_of(tmp_path / "run", corpus)))
+    place = events.index(loop.Ending(10, "steps", validates=True))
+    assert isinstance(events[place + 1], loop.Validated)
+    again, _ = resumed(tmp_path / "run", corpus, dataclasses.replace(QUICK, steps=30))
+    events = list(loop.events(again, should_stop=lambda: again.progress.step == 13))
+    assert events[-2:] == [
+        loop.Ending(13, "stopped", validates=False),
+        loop.Finished(13, "stopped"),
+    ]

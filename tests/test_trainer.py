@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import reference
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from trainers import CPU, QUICK, SMALL, corpus_in, resumed, trainer_of
 
 from sketchrnn_cli.errors import BadConfig
@@ -142,3 +143,41 @@ def test_a_state_of_another_model_is_refused(tmp_path, corpus):
     other = dataclasses.replace(SMALL, decoder_size=25)
     with pytest.raises(BadConfig, match="other sizes"):
         resumed(tmp_path / "run", corpus, model=other)
+
+
+def test_validation_is_the_same_at_every_step(tmp_path, corpus):
+    trainer = trainer_of(tmp_path / "run", corpus)
+    first = trainer.validate()
+    trainer.progress.step = 7
+    again = trainer.validate()
+    assert (first.loss, first.l_r, first.l_kl) == (again.loss, again.l_r, again.l_kl)
+    other = trainer_of(tmp_path / "other", corpus, dataclasses.replace(QUICK, seed=1))
+    other.network.load_weights(trainer.network.weights())
+    other.average = [parameter.detach().clone() for parameter in other.network.parameters()]
+    assert other.validate().l_r != first.l_r  # there is noise, and it is that of the seed
+
+
+class NoFloat64(TorchDispatchMode):
+    """A device that has no float64, as mps."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        tensors = result if isinstance(result, (list, tuple)) else [result]
+        for tensor in tensors:
+            if isinstance(tensor, torch.Tensor) and tensor.dtype == torch.float64:
+                raise TypeError(f"{function} makes float64")
+        return result
+
+
+def test_a_device_without_float64_is_seen():
+    with NoFloat64(), pytest.raises(TypeError, match="makes float64"):
+        torch.ones(3).double()
+
+
+@pytest.mark.parametrize("encoder", [True, False])
+def test_nothing_is_float64_on_a_device(tmp_path, corpus, encoder):
+    model = dataclasses.replace(SMALL, encoder=encoder)
+    with NoFloat64():
+        list(loop.events(trainer_of(tmp_path / "run", corpus, model=model)))
+        again, _ = resumed(tmp_path / "run", corpus, dataclasses.replace(QUICK, steps=12), model)
+        list(loop.events(again))

@@ -16,13 +16,25 @@ from sketchrnn_cli.training.config import (
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90", 90), ("90s", 90), ("10m", 600), ("1h30m", 5400), ("1.5h", 5400), ("2min", 120)],
+    [
+        ("90", 90),
+        ("90s", 90),
+        ("10m", 600),
+        ("1h30m", 5400),
+        ("1.5h", 5400),
+        ("2min", 120),
+        ("1h30", 5400),
+        ("10m30", 630),
+        ("1d12", 129600),
+    ],
 )
 def test_durations(text, seconds):
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "ten", "10x", "-3m", "0", "m"])
+@pytest.mark.parametrize(
+    "text", ["", "ten", "10x", "-3m", "0", "m", "30s5", "5m1h", "1h1h", "1m 30", "30 90s"]
+)
 def test_durations_that_are_none(text):
     with pytest.raises(BadConfig, match="time"):
         parse_duration(text)

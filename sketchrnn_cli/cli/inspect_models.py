@@ -21,8 +21,8 @@ from sketchrnn_cli.cli.inspect_request import (
     name_of_model,
     open_network,
 )
-from sketchrnn_cli.cli.run_folder import CONFIG, CORPUS
 from sketchrnn_cli.errors import SketchError
+from sketchrnn_cli.training.run import CONFIG, CORPUS
 
 if TYPE_CHECKING:
     from sketchrnn_cli.model.checkpoint import Checkpoint

@@ -48,7 +48,7 @@ NO_PEN = "no pen draws in a morph"
 
 RULES: dict[str, tuple[Rule, ...]] = {
     "preprocess": (TO_A_PIPE,),
-    "train": (),
+    "train": (excludes("resume", "overwrite", why="one resumes the run, the other removes it"),),
     "sample": (
         TO_A_PIPE,
         excludes(

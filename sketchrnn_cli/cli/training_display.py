@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
@@ -18,7 +17,6 @@ from sketchrnn_cli.cli.terminal import Terminal
 if TYPE_CHECKING:
     from sketchrnn_cli.sketches.sketch import Sketch
     from sketchrnn_cli.training.metrics import Metrics
-    from sketchrnn_cli.training.trainer import Trainer
 
 PLAIN_SECONDS = 10.0  # between lines where stderr is no terminal
 TICK = 0.25  # seconds between looks at the clock,
@@ -265,59 +263,3 @@ def describe(metrics: Metrics, columns: int | None = None) -> str:
     if columns is not None and len(line) > columns:
         return f"{metrics.split} {metrics.loss:.4f}"
     return line
-
-
-def announce(terminal: Terminal, trainer: Trainer, *, resuming: bool) -> None:
-    """Say what is about to be trained, on what."""
-    config = trainer.network.config
-    size = sum(parameter.numel() for parameter in trainer.network.parameters())
-    kind = "conditional" if config.encoder else "decoder only"
-    kind += f", told {config.n_words} words" if config.n_words else ""
-    terminal.say(
-        f"{trainer.run}: {len(trainer.train_indices):,} training and "
-        f"{len(trainer.valid_indices):,} validation drawings"
-    )
-    corpus, arithmetic = trainer.corpus, str(trainer.compute).removeprefix("torch.")
-    terminal.say(
-        f"{config.cell} {config.decoder_size}, {kind}, {size / 1e6:.2f} M weights, on "
-        f"{trainer.device.type} in {arithmetic}; N_max {corpus.n_max}, "
-        f"scale {corpus.scale_factor:.2f}"
-    )
-    if trainer.group.world > 1:
-        terminal.say(
-            f"{trainer.group.world} processes share a batch of {trainer.config.batch_size}"
-        )
-    if resuming:
-        terminal.say(f"going on from step {trainer.progress.step}")
-
-
-def conclude(terminal: Terminal, trainer: Trainer, finished: Any, *, as_json: bool) -> None:
-    """Say how it ended, and what to type next."""
-    progress = trainer.progress
-    why = {
-        "steps": "done",
-        "time": "time is up",
-        "stopped": "stopped and saved; --resume goes on",
-    }[finished.why]
-    command = f"sketchrnn sample --model {shlex.quote(str(trainer.run))} -n 9 -o samples.svg"
-    terminal.say(f"{why}: {progress.step} steps in {progress.seconds:.0f} s of training")
-    if progress.best_step:
-        terminal.say(f"best on validation: loss {progress.best_loss:.4f} at {progress.best_step}")
-    elif not len(trainer.valid_indices):
-        terminal.say("no validation drawings to choose by: the newest model is kept")
-    if finished.why == "stopped":
-        run = shlex.quote(str(trainer.run))
-        terminal.say(f"go on: sketchrnn train -o {run} --resume")
-    terminal.say(f"try: {command}")
-    if as_json:
-        terminal.answer(
-            {
-                "run": str(trainer.run),
-                "why": finished.why,
-                "step": progress.step,
-                "best_step": progress.best_step,
-                "best_loss": progress.best_loss if progress.best_step else None,
-                "seconds": progress.seconds,
-                "sample": command,
-            }
-        )

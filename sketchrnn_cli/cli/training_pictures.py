@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sketchrnn_cli.training.tensorboard import Events
     from sketchrnn_cli.training.trainer import Trainer
 
+EVERY = 30.0  # seconds, at least, between sample sheets
 N_SAMPLES = 9
 SHARE = 0.01  # of the training so far: a hundred in a time, ever fewer, not a folder full
 LIVE_SHARE = 0.005  # of the time goes into samples that are shown only
@@ -29,24 +30,22 @@ class Pictures:
         terminal: Terminal,
         display: TrainingDisplay,
         events: Events | None,
-        *,
-        every: float,
     ) -> None:
         self.trainer, self.terminal, self.display = trainer, terminal, display
-        self.events, self.every = events, every
+        self.events = events
         self.drawn_at = time.monotonic()
         self.sample_at = 0.0  # not before
 
     def after_validation(self) -> None:
         """Draw what is due; samples for a person's eyes cost a small share of the time."""
         now = time.monotonic()
-        if now - self.drawn_at > max(self.every, SHARE * self.trainer.progress.seconds):
+        if now - self.drawn_at > max(EVERY, SHARE * self.trainer.progress.seconds):
             self.draw()
         elif self.display.is_live and now >= self.sample_at:
             try:
                 self._samples()
             except (SketchError, OSError) as error:
-                self._complain(error)
+                self._warn(error)
 
     def draw(self) -> None:
         """loss.png, and a sheet of samples of this step. One that fails does not stop a run."""
@@ -67,7 +66,7 @@ class Pictures:
             tensor_file.write(run / "loss.png", plots.loss_png(log.Lines(run)))
             gc.collect()  # figures are rings, which pile up for many minutes where nobody looks
         except (SketchError, OSError) as error:
-            self._complain(error)
+            self._warn(error)
         self.drawn_at = time.monotonic()
 
     def _samples(self) -> list[Sketch]:
@@ -86,5 +85,5 @@ class Pictures:
         self.display.sampled(step, sketches)
         return sketches
 
-    def _complain(self, error: Exception) -> None:
+    def _warn(self, error: Exception) -> None:
         self.terminal.warn(f"no pictures at step {self.trainer.progress.step}: {error}")

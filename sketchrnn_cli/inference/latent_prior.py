@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +24,9 @@ from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.inference.engine import Network, to_model
 from sketchrnn_cli.model.checkpoint import Checkpoint, Weights
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 Array = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
+Track = Callable[[Iterable[int]], Iterator[int]]
 
 COMPONENTS = (1, 2, 4, 8)  # candidates for K; what scores best on held-out drawings stays
 SAMPLES = 4  # of each posterior, at least
@@ -38,7 +37,15 @@ AT_MOST = 2000  # drawings of a word
 CHUNK = 256  # drawings read at once
 
 
-def fit(mu: Array, sigma: Array, words: Integers, n_words: int, *, seed: int = 0) -> Weights:
+def fit(
+    mu: Array,
+    sigma: Array,
+    words: Integers,
+    n_words: int,
+    *,
+    seed: int = 0,
+    track: Track = iter,
+) -> Weights:
     """Fit a mixture a word to posteriors.
 
     Args:
@@ -47,6 +54,7 @@ def fit(mu: Array, sigma: Array, words: Integers, n_words: int, *, seed: int = 0
         words: (N,) in [0, W), which word each drawing is of.
         n_words: W.
         seed: of the samples and of the search.
+        track: passes on the labels that are fitted one after the other, and may show how far it is.
 
     Returns:
         ``latent.share``, ``latent.weight``, ``latent.mean`` and ``latent.scale`` of a checkpoint. A
@@ -55,13 +63,16 @@ def fit(mu: Array, sigma: Array, words: Integers, n_words: int, *, seed: int = 0
     Raises:
         BadFile: no drawings at all.
     """
+    from threadpoolctl import threadpool_limits
+
     if not len(mu):
         raise BadFile("no drawings to fit latents to")
     counts = np.bincount(words, minlength=n_words)
     fitted: list[tuple[Any, Any, Any]] = []
-    for word in range(n_words):
-        chosen = words == word if counts[word] else np.ones(len(words), bool)
-        fitted.append(_fit_word(mu[chosen], sigma[chosen], seed=[seed, word]))
+    with threadpool_limits(1):  # products are small: threads would wait for one another
+        for word in track(range(n_words)):
+            chosen = words == word if counts[word] else np.ones(len(words), bool)
+            fitted.append(_fit_word(mu[chosen], sigma[chosen], seed=[seed, word]))
     k = max(len(weight) for weight, _, _ in fitted)
     z = mu.shape[1]
     weights, means = np.zeros((n_words, k), np.float32), np.zeros((n_words, k, z), np.float32)
@@ -76,7 +87,11 @@ def fit(mu: Array, sigma: Array, words: Integers, n_words: int, *, seed: int = 0
 
 
 def fit_model(
-    network: Network, drawings: Iterable[tuple[int, Array]], *, seed: int = 0
+    network: Network,
+    drawings: Iterable[tuple[int, Array]],
+    *,
+    seed: int = 0,
+    track: Track = iter,
 ) -> Checkpoint:
     """The model of a network with latents fitted to these drawings, at most 2,000 a word.
 
@@ -85,6 +100,7 @@ def fit_model(
         drawings: of each the number of its word among those of the model, and its moves (P, 3),
             data units, prepared like those of training.
         seed: see ``fit``.
+        track: see ``fit``.
 
     Raises:
         BadFile: no drawings.
@@ -107,7 +123,7 @@ def fit_model(
             waiting = []
     parts.append(network.encode(waiting))
     mu, sigma = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    fitted = fit(mu, sigma, np.asarray(words, np.int64), n_words, seed=seed)
+    fitted = fit(mu, sigma, np.asarray(words, np.int64), n_words, seed=seed, track=track)
     return replace(checkpoint, weights={**checkpoint.weights, **fitted})
 
 

@@ -98,6 +98,16 @@ def some(indices: Integers, at_most: int, *, seed: int) -> Integers:
     return indices[np.sort(chosen)]
 
 
+def per_word(corpus: Corpus, indices: Integers, at_most: int, *, seed: int) -> Integers:
+    """A random subset with at most so many drawings of each word."""
+    words = corpus.word_ids[indices]
+    shuffled = np.random.default_rng(seed).permutation(len(indices))
+    order = shuffled[np.argsort(words[shuffled], kind="stable")]
+    counts = np.bincount(words)
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(indices[order[rank < at_most]])
+
+
 @dataclass(frozen=True, slots=True)
 class FlatSketches:
     """Sketches one after the other."""

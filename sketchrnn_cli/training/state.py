@@ -98,7 +98,7 @@ def save(run: Path, progress: Progress, arrays: Arrays, run_id: str = "") -> Pat
         raise BadFile(f"{folder}: cannot be written: {(error.strerror or '').lower()}") from None
     path = folder / f"step-{progress.step:09d}.safetensors"
     tensor_file.write(path, to_bytes(progress, arrays, run_id))
-    found = _files(run)
+    found = paths(run)
     kept = [file for step, file in found if step <= progress.step][:KEPT]
     for _, old in found:
         if old in kept:
@@ -108,7 +108,7 @@ def save(run: Path, progress: Progress, arrays: Arrays, run_id: str = "") -> Pat
     return path
 
 
-def _files(run: Path) -> list[tuple[int, Path]]:
+def paths(run: Path) -> list[tuple[int, Path]]:
     """Saved states by step, newest first."""
     found = []
     for path in (run / FOLDER).glob("step-*.safetensors"):
@@ -130,7 +130,7 @@ def load_newest(
         BadCheckpoint: there are states, but none to resume from; or one is of a newer version.
     """
     passed_over: list[str] = []
-    for step, path in _files(run):
+    for step, path in paths(run):
         try:
             saved = _read(path)
             error = error_of(saved)

@@ -16,6 +16,7 @@ from sketchrnn_cli.errors import BadConfig, BadFile
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
+    from sketchrnn_cli.training.loop import Event
     from sketchrnn_cli.training.metrics import Metrics
 
 FOLDER = "tensorboard"
@@ -35,15 +36,15 @@ def check() -> None:
 
 
 def is_kept(run: Path) -> bool:
-    """Whether a run that goes on has told TensorBoard so far, and can go on doing so."""
+    """Whether a resumed run has written event files so far, and can write more."""
     return (run / FOLDER).is_dir() and importlib.util.find_spec("tensorboard") is not None
 
 
 class Events:
-    """Writes event files. Each session begins one, and hides what was told of later steps.
+    """Writes event files. Each session begins one, and hides what was written of later steps.
 
-    What it is told is on the disk when a call returns, before the state of that step is: a run
-    that is killed goes on from a state whose events are all there.
+    Everything is on the disk when a call returns, before the state of that step is: a run that is
+    killed resumes from a state whose events are all there.
     """
 
     def __init__(self, run: Path, step: int) -> None:
@@ -54,13 +55,22 @@ class Events:
         from torch.utils.tensorboard import SummaryWriter
 
         try:
-            # the steps from this one on are hidden where an earlier session tells of them
+            # the steps from this one on are hidden where an earlier session wrote them
             return SummaryWriter(str(self.folder), purge_step=step + 1)
         except OSError as error:
             raise BadFile(f"{self.folder}: cannot be written: {error.strerror}") from None
 
-    def add(self, metrics: Metrics) -> None:
-        """One line of metrics.jsonl."""
+    def tell(self, event: Event) -> None:
+        """Write what an event of the loop says; a rollback hides the steps after its target."""
+        from sketchrnn_cli.training import loop
+
+        if isinstance(event, loop.Reported | loop.Validated):
+            self._add(event.metrics)
+        elif isinstance(event, loop.RolledBack):
+            self.writer.close()
+            self.writer = self._begin(event.to)
+
+    def _add(self, metrics: Metrics) -> None:
         values = asdict(metrics)
         curves = {f"{name}/{metrics.split}": values[name] for name in CURVES}
         if metrics.split == "train":
@@ -78,11 +88,6 @@ class Events:
             pixels = np.asarray(picture.convert("RGB"))
         self.writer.add_image("samples", pixels, step, dataformats="HWC")
         self.writer.flush()
-
-    def go_back(self, step: int) -> None:
-        """Hide what was told of steps after this one."""
-        self.writer.close()
-        self.writer = self._begin(step)
 
     def close(self) -> None:
         """Write what is left."""

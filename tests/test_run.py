@@ -1,0 +1,94 @@
+"""The folder of a run: which folders are runs, and how one is begun and resumed."""
+
+import pytest
+from trainers import CPU, QUICK, SMALL, corpus_in, trainer_of
+
+from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.training import run as run_folder
+from sketchrnn_cli.training import state
+from sketchrnn_cli.training.process_group import ProcessGroup
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return corpus_in(tmp_path_factory.mktemp("corpus"))
+
+
+def request_of(corpus, out, **more):
+    return run_folder.Request(
+        sources=[str(corpus.path)],
+        out=out,
+        **{"model": {"decoder_size": 24}, "training": {"steps": 3}, **more},
+    )
+
+
+def opened(request):
+    """The plan of a request, whose run is closed again."""
+    with run_folder.opened(request, ProcessGroup(), lambda model, training: None) as (plan, _):
+        return plan
+
+
+def test_a_folder_of_drawings_with_settings_in_it_is_no_run(tmp_path):
+    (tmp_path / "config.toml").write_text("[tool]\n")
+    (tmp_path / "cats.ndjson").write_text("")
+    assert not run_folder.is_run(tmp_path)
+    with pytest.raises(BadFile, match="does not look like a run"):
+        run_folder.refuse(tmp_path, overwrite=True)
+    assert (tmp_path / "cats.ndjson").exists()
+
+
+@pytest.mark.parametrize("name", ["state", "metrics.jsonl", "model.safetensors"])
+def test_settings_and_one_more_piece_make_a_run(tmp_path, name):
+    (tmp_path / name).mkdir()
+    assert not run_folder.is_run(tmp_path)
+    (tmp_path / "config.toml").write_text("")
+    assert run_folder.is_run(tmp_path)
+
+
+def test_a_run_that_has_learned_nothing_does_not_block_the_next_try(tmp_path, corpus, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    request = request_of(corpus, None)
+    first = opened(request)
+    assert run_folder.is_unstarted(first.run)  # as after a disk that was full
+    (first.run / "state" / ".step-000000000.safetensors.abcd_123.part").write_bytes(b"half")
+    assert opened(request).run == first.run
+    trainer = trainer_of(first.run, corpus)
+    trainer.save()  # the state of step 0
+    assert opened(request).run == first.run
+    trainer.progress.step = 1
+    trainer.save()
+    assert not run_folder.is_unstarted(first.run)
+    assert opened(request).run == first.run.with_name("drawings-2")
+    with pytest.raises(BadFile, match="exists already"):
+        opened(request_of(corpus, first.run))
+
+
+def test_a_run_with_something_else_in_it_has_started(tmp_path, corpus):
+    plan = opened(request_of(corpus, tmp_path / "run"))
+    (plan.run / "notes.txt").write_text("of mine")
+    assert not run_folder.is_unstarted(plan.run)
+    with pytest.raises(BadFile, match="exists already"):
+        opened(request_of(corpus, plan.run))
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_rate_given_on_resume_counts_in_full_and_gives_the_tries_back(tmp_path, corpus, given):
+    plan = opened(request_of(corpus, tmp_path / "run"))
+    trainer = run_folder.start(plan, corpus, CPU, ProcessGroup(), print)
+    trainer.progress.step = 7
+    trainer.progress.rate_scale, trainer.progress.rollbacks = 0.125, 3
+    trainer.save()
+    training = {"learning_rate": 0.002} if given else {}
+    plan = opened(request_of(corpus, plan.run, training=training, model={}, resume=True))
+    again = run_folder.start(plan, corpus, CPU, ProcessGroup(), print)
+    scale, rollbacks = (1.0, 0) if given else (0.125, 3)
+    assert (again.progress.rate_scale, again.progress.rollbacks) == (scale, rollbacks)
+    saved, _ = state.load_newest(plan.run)  # so that it stays after a crash
+    assert (saved.progress.rate_scale, saved.progress.rollbacks) == (scale, rollbacks)
+    if given:
+        assert again.learning_rate(0) == 0.002
+
+
+def test_a_plan_is_the_same_in_every_process(tmp_path):
+    plan = run_folder.Plan(tmp_path, SMALL, QUICK, {"sources": ["a"]}, resuming=True, new_rate=True)
+    assert run_folder.Plan.from_bytes(plan.to_bytes()) == plan
