@@ -205,11 +205,19 @@ def test_a_folder_that_is_no_run_is_never_overwritten(drawings, tmp_path):
         (["--threads", "1000"], "--threads 1000: this machine has"),
         (["--config", "none.toml"], "none.toml: no such file"),
         (["--resume", "--overwrite"], "--resume does not go with --overwrite"),
-        (["--device", "abacus"], "--device abacus: not on this machine, which has: cpu"),
     ],
 )
 def test_bad_settings_are_one_line_and_leave_nothing(drawings, tmp_path, arguments, says):
     one_line(run(drawings, "-o", tmp_path / "run", *arguments), says)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_that_is_not_there_is_one_line_and_leaves_nothing(drawings, tmp_path, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    result = run(drawings, "-o", tmp_path / "run", "--device", "cuda")
+    one_line(result, "--device cuda: not on this machine, which has: cpu")
     assert list(tmp_path.iterdir()) == []
 
 
