@@ -194,7 +194,7 @@ def test_latents_and_beginnings_are_told_the_word(models, tmp_path):
         (["cat", "--model", "classic"], "is unconditional"),
         (["cat", "--model", "nameless"], "knows no words"),
         (["cat", "--model", "told", "--no-word"], "--no-word"),
-        (["--no-word", "--model", "one"], "told no words anyway"),
+        (["--no-word", "--model", "one"], "unconditional anyway"),
         (["cat", "--frames", 3, "--model", "told"], "--frames"),
         (["cat, pig", "--latents", "-", "--model", "told"], "one word at most"),
         (["cat -> pig", "--complete", "-", "--model", "told"], "one word at most"),

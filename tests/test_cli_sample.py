@@ -149,8 +149,8 @@ def test_a_few_drawings_are_drawn_by_one_thread(models, monkeypatch, arguments, 
 def test_scores_are_kept_only_when_asked_for(models):
     sketches = list(networks.draw(Engine(checkpoint.load(models.run)), 3))
     for asked in (False, True):
-        tally = command._Tally(iter(sketches), keep_scores=asked)
-        assert list(tally) == sketches
+        tally = command._Tally(keep_scores=asked)
+        assert list(tally.passing(sketches)) == sketches
         assert len(tally.scores) == 3 * asked
         assert tally.n_points == sum(sketch.n_points for sketch in sketches)
 
@@ -158,7 +158,7 @@ def test_scores_are_kept_only_when_asked_for(models):
 def test_scores_are_listed_best_first(models):
     result = run("--model", models.run, "-n", 5, "--score", *SHORT)
     ranks = [line for line in result.stderr.splitlines() if "nats" in line]
-    values = [float(line.split(" a prediction")[0].split(", ")[-1]) for line in ranks]
+    values = [float(line.split(" per prediction")[0].split(", ")[-1]) for line in ranks]
     assert len(values) == 5
     assert values == sorted(values, reverse=True)
     assert "nats" not in run("--model", models.run, "-n", 5, *SHORT).stderr
@@ -243,7 +243,7 @@ REFUSED = [  # {run}, {bare}: models; {bad}: a folder
     ("--model {bad}/[x]", "[x]: no such checkpoint"),
     ("--model {bad}/other.safetensors", "other.safetensors: not a sketchrnn checkpoint"),
     ("--model {bad}/empty", "empty: no model.safetensors in this folder"),
-    ("--model {run} --temp 0", "--temp 0: must be from 0.01 to 2; for drawings without chance"),
+    ("--model {run} --temp 0", "--temp 0: must be from 0.01 to 2; nothing is sampled with greedy"),
     ("--model {run} --temp nan", "--temp nan: must be from 0.01 to 2"),
     ("--model {run} --pen-temp 3", "--pen-temp 3: must be from 0.01 to 2"),
     ("--model {run} --max-points 0", "max_points must be from 1 to 10000, not 0"),

@@ -17,7 +17,6 @@ LOOK = "Look"
 DOWNLOADS = "Downloads"
 
 MOST = 1_000_000  # drawings of one request; see inference.request
-MOST_CANDIDATES = 10_000
 LARGEST = 2**63 - 1  # seeds and numbers of drawings are 64 bits wide
 
 Number = Callable[[Any], Any]

@@ -226,7 +226,7 @@ def comparison(facts: Facts, width: int | None) -> list[str]:
     """Runs side by side; under one another where the window is too narrow.
 
     Args:
-        facts: of ``inspect_runs.compare``.
+        facts: of ``inspect_models.compare``.
         width: of the window; None: as wide as it gets.
     """
     table = [["", *(_tail(path) for path in facts["paths"])]]

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from sketchrnn_cli import files, pretrained
-from sketchrnn_cli.cli import completion, downloads, options, wishes
+from sketchrnn_cli.cli import completion, downloads, options, sample_request
 from sketchrnn_cli.cli.display import show_drawings
 from sketchrnn_cli.cli.options import (
     LARGEST,
     MOST,
-    MOST_CANDIDATES,
     Device,
     Json,
     Model,
+    Overwrite,
     Quiet,
     Seed,
     Threads,
@@ -33,16 +35,23 @@ from sketchrnn_cli.cli.terminal import (
     work_alone,
 )
 from sketchrnn_cli.drawing import outputs
+from sketchrnn_cli.drawing.style import MAX_DRAWINGS, Style
 from sketchrnn_cli.errors import BadConfig
-from sketchrnn_cli.sketches import streams
+from sketchrnn_cli.inference.settings import (
+    COUNT,
+    FEW,
+    FRAMES,
+    GUIDANCE,
+    RANGES,
+    Settings,
+    bounds,
+)
 
 if TYPE_CHECKING:
-    from sketchrnn_cli.drawing.style import Style
-    from sketchrnn_cli.inference.prompt import Prompt
-    from sketchrnn_cli.inference.settings import Settings
     from sketchrnn_cli.sketches.sketch import Sketch
 
 KNOWN = outputs.FORMATS
+DEFAULT = Settings()
 SHOWN = "terminal"  # no file at all: drawings in characters
 
 WHAT, SAMPLING = "What to draw", "Sampling"  # panels of --help
@@ -63,7 +72,8 @@ def sample(
         int | None,
         options.count(
             "Drawings of each item that the PROMPT does not count, of each latent or each partial "
-            "drawing. \\[default: 9, or 1 where there are several]"
+            "drawing. \\[default: "
+            f"{COUNT}, or 1 where there are several]"
         ),
     ] = None,
     list_words: Annotated[
@@ -84,7 +94,7 @@ def sample(
             "--temp",
             "--temperature",
             help="Sampling temperature (tau in the paper), 0.01-2; lower is more conservative. "
-            "0.2,0.4,1 draws a row at each. \\[default: 0.4]",
+            f"0.2,0.4,1 draws a row at each. \\[default: {DEFAULT.temperature:g}]",
             metavar="T[,T...]",
         ),
     ] = None,
@@ -112,7 +122,8 @@ def sample(
         float | None,
         option(
             "--guidance",
-            help="Guidance scale, 0-4: 1 is off. \\[default: 2; 1 with --latents and --complete]",
+            help=f"Guidance scale, 0-4: 1 is off. \\[default: {GUIDANCE:g}; 1 with --latents and "
+            "--complete]",
             metavar="X",
             panel=SAMPLING,
         ),
@@ -127,7 +138,7 @@ def sample(
             help="Draw K candidates and keep the best one.",
             metavar="K",
             panel=SAMPLING,
-            callback=between(1, MOST_CANDIDATES),
+            callback=between(*RANGES["best_of"]),
         ),
     ] = 1,
     latents: Annotated[
@@ -160,7 +171,7 @@ def sample(
         option(
             "--frames",
             help='Steps from each item to the next, of --latents or of "cat -> pig". '
-            "\\[default: 12]",
+            f"\\[default: {FRAMES}]",
             metavar="N",
             panel=WHAT,
             callback=between(1, MOST),
@@ -199,7 +210,7 @@ def sample(
         int | None,
         option(
             "--max-points",
-            help="Cut a drawing that has not ended. \\[default: 250]",
+            help=f"Cut a drawing that has not ended. \\[default: {DEFAULT.max_points}]",
             metavar="N",
             panel=SAMPLING,
         ),
@@ -217,6 +228,7 @@ def sample(
         ),
     ] = None,
     format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
+    overwrite: Overwrite = False,
     seed: Seed = 0,
     device: Device = "auto",
     threads: Threads = None,
@@ -227,129 +239,50 @@ def sample(
     if list_words:
         _list_words(model, json=json)
         return
-    temps = _temperatures(temp)
-    shape = None if interpolate is None else _shape(interpolate)
+    temps, shape = _temperatures(temp), _shape(interpolate)
     kind = _kind(out, format)
-    target = out or streams.STDIO
-    if kind != SHOWN:
-        streams.check_output(target, binary=kind not in ("ndjson", "svg"))
-    text = None if prompt is None else " ".join(prompt)
-    from sketchrnn_cli.inference.settings import COUNT, FEW
-
+    target = out or files.STDIO
+    _check_target(target, kind, [latents, complete, model], overwrite=overwrite)
     limit_threads(threads)
     if latents is None and complete is None and (count or COUNT) * best_of <= FEW:
         work_alone()
     terminal = Terminal(quiet=quiet)
-    if complete is not None:
-        complete = downloads.local([complete], terminal)[0]
-
-    from sketchrnn_cli.inference import devices
-    from sketchrnn_cli.inference.request import at_temperatures, draw, grid
-    from sketchrnn_cli.model.load import open_model
-
-    devices.check(device)
-    rows = [
-        _settings(
-            temperature,
-            pen_temp,
-            latent_temp,
-            guidance,
-            best_of=best_of,
-            greedy=greedy,
-            prior=prior,
-            most_likely=most_likely,
-            seed=seed,
-            max_points=max_points,
-        )
-        for temperature in temps
-    ]
-    settings = rows[0]
-    loaded = open_model(model or pretrained.FILE)
-    if latents is None and complete is None:
-        rows = at_temperatures(loaded, settings, [row.temperature for row in rows])
-    asked = None
-    if text is not None:
-        asked = wishes.parse(loaded, text, model or pretrained.NAME, strict=strict)
-        if asked.ignored:
-            terminal.warn(f"means nothing to this model, ignored: {', '.join(asked.ignored)}")
-    if no_word and not loaded.config.n_words:
-        raise BadConfig("--no-word: this model is told no words anyway")
-    network = devices.open_engine(loaded, device)
-    if shape is not None:
-        count = _corners(asked, count, latents)
-    chosen = wishes.Options(
-        prompt=asked,
-        no_word=no_word,
-        latents=latents,
-        complete=complete,
-        frames=frames,
-        count=count,
-        first=first,
-        most=_most(kind),
-    )
-    piped = streams.STDIO in (latents, complete)
-    n: int | None = None
-    drawn: Iterator[Sketch]
-    if piped and frames is None and shape is None and kind in ("ndjson", SHOWN):
-        drawn = (
-            sketch
-            for request in wishes.one_by_one(loaded, settings, chosen)
-            for each in rows
-            for sketch in draw(network, request, each)
-        )
-    else:
-        request = wishes.whole(loaded, settings, chosen)
-        if shape is not None:
-            request, settings = grid(network, request, settings, *shape)
-            rows = [settings]
-        n = len(rows) * request.n
-        _check_room(kind, n, temps, shape)
-        drawn = (sketch for each in rows for sketch in draw(network, request, each))
-    tally = _Tally(drawn, keep_scores=score)
-    if stdout_is_terminal():
-        sketches: Iterator[Sketch] = iter(tally)
-    else:
-        sketches = terminal.track(tally, what="drawing", total=n)
-    _write(target, kind, sketches, n or 0, temps, shape)
-
-    if score:
-        for place, (each, total, number) in enumerate(sorted(tally.scores, reverse=True), start=1):
-            terminal.say(f"{place:4}. drawing {number}: {total:.2f} nats, {each:.3f} a prediction")
-    if tally.n_cut:
-        limit = settings.max_points
-        terminal.say(
-            f"{tally.n_cut} of {tally.n} had not ended after {limit} points (--max-points) and are "
-            "cut there: raise it, or warm the pen (--pen-temp 1), which then ends sooner"
-        )
-    if target != streams.STDIO:
-        noun = "drawing" if tally.n == 1 else "drawings"
-        terminal.say(f"{target}: {tally.n} {noun}")
+    given = {"pen_temperature": pen_temp, "latent_temperature": latent_temp, "guidance": guidance}
+    given |= {"best_of": best_of, "greedy": greedy, "prior": prior, "most_likely": most_likely}
+    rows = [_settings(temperature=t, max_points=max_points, seed=seed, **given) for t in temps]
+    source = None if complete is None else downloads.local([complete], terminal)[0]
+    wanted = sample_request.Wanted(
+        text=None if prompt is None else " ".join(prompt), strict=strict, no_word=no_word,
+        latents=latents, complete=source, frames=frames, count=count, first=first, shape=shape,
+        model=model, device=device, streams=kind in ("ndjson", SHOWN), most=_most(kind),
+    )  # fmt: skip
+    drawn = sample_request.prepare(wanted, rows, terminal)
+    style = _style(temps, shape)
+    if kind != SHOWN:
+        outputs.check(kind, style, drawn.n)
+    tally = _Tally(keep_scores=score)
+    shows = target == files.STDIO and stdout_is_terminal()
+    with nullcontext() if shows else terminal.counting("drawing", total=drawn.n_all) as advance:
+        _write(target, format, kind, tally.passing(drawn.sketches(advance)), drawn.n, style)
+    _report(terminal, tally, target, rows[0])
     if json:
-        terminal.answer(
-            {
-                "file": target,
-                "format": kind,
-                "n_drawings": tally.n,
-                "n_finished": tally.n - tally.n_cut,
-                "n_points": tally.n_points,
-                "ignored": [] if asked is None else list(asked.ignored),
-            }
-        )
+        ignored = list(drawn.ignored)
+        terminal.answer({"file": target, "format": kind, **tally.facts(), "ignored": ignored})
 
 
 @dataclass(slots=True)
 class _Tally:
-    """Passes sketches on and keeps what is said about them at the end."""
+    """What is said of drawings at the end, counted while they go by."""
 
-    sketches: Iterator[Sketch]
     keep_scores: bool  # of every sketch: memory grows with their number
     scores: list[tuple[float, float, int]] = field(default_factory=list)
     n: int = 0
     n_cut: int = 0
     n_points: int = 0
 
-    def __iter__(self) -> Iterator[Sketch]:
-        for sketch in self.sketches:
+    def passing(self, sketches: Iterable[Sketch]) -> Iterator[Sketch]:
+        """The same sketches."""
+        for sketch in sketches:
             self.n += 1
             if self.keep_scores:
                 total = cast(float, sketch.extras["log_likelihood"])
@@ -358,14 +291,40 @@ class _Tally:
             self.n_points += sketch.n_points
             yield sketch
 
+    def facts(self) -> dict[str, int]:
+        """As ``--json`` has them."""
+        n_finished = self.n - self.n_cut
+        return {"n_drawings": self.n, "n_finished": n_finished, "n_points": self.n_points}
+
+
+def _report(terminal: Terminal, tally: _Tally, target: str, settings: Settings) -> None:
+    """What is said on stderr at the end."""
+    from sketchrnn_cli.cli import report
+
+    for line in report.sampled_scores(sorted(tally.scores, reverse=True)):
+        terminal.say(line)
+    if tally.n_cut:
+        terminal.say(report.cut(tally.n_cut, tally.n, settings.max_points))
+    if target != files.STDIO:
+        terminal.say(f"{target}: {report.number(tally.n, 'drawing')}")
+
+
+def _check_target(target: str, kind: str, inputs: Iterable[str | None], *, overwrite: bool) -> None:
+    """Refuse a file that cannot be written, or would cost something."""
+    if kind == SHOWN:
+        return
+    files.check_output(
+        target,
+        binary=outputs.is_binary(kind) or target.lower().endswith(".gz"),
+        inputs=[name for name in inputs if name is not None],
+        is_data=outputs.OUTPUTS[kind].kind == "data",
+        overwrite=overwrite,
+    )
+
 
 def _most(kind: str) -> int | None:
     """Drawings after which one more is of no use, as it does not fit on a sheet."""
-    if kind not in ("svg", "png", "gif"):
-        return None
-    from sketchrnn_cli.drawing.style import MAX_DRAWINGS
-
-    return MAX_DRAWINGS + 1
+    return MAX_DRAWINGS + 1 if kind in ("svg", "png", "gif") else None
 
 
 def _temperatures(given: str | float | None) -> list[float | None]:
@@ -378,34 +337,20 @@ def _temperatures(given: str | float | None) -> list[float | None]:
         raise BadUsage(f"--temp {given}: must be a number, or several as in 0.2,0.4,1") from None
 
 
-def _shape(given: str) -> tuple[int, int]:
+def _shape(given: str | None) -> tuple[int, int] | None:
     """Rows and columns of --interpolate."""
     import re
 
+    if given is None:
+        return None
     match = re.fullmatch(r"([0-9]{1,9})\s*[x×,]\s*([0-9]{1,9})", given.strip().lower())
     if match is None:
         raise BadUsage(f"--interpolate {given}: must be ROWSxCOLUMNS, as in 5x7")
     return int(match[1]), int(match[2])
 
 
-def _corners(asked: Prompt | None, count: int | None, latents: str | None) -> int | None:
-    """Drawings of each thing, so that one thing makes all four corners.
-
-    Raises:
-        BadConfig: the prompt goes from one thing to another.
-    """
-    from sketchrnn_cli.inference.interpolation import CORNERS
-
-    if asked is not None and asked.has_interpolation:
-        raise BadConfig('--interpolate fills a grid, "->" is a way: name four things instead')
-    several = asked is not None and len(asked.items) > 1
-    return count if several or latents is not None else count or CORNERS
-
-
 def _style(temps: list[float | None], shape: tuple[int, int] | None) -> Style:
     """A row for each temperature, the corners marked of a grid between four."""
-    from sketchrnn_cli.drawing.style import Style
-
     if shape is not None:
         from sketchrnn_cli.inference.interpolation import corner_places
 
@@ -413,67 +358,36 @@ def _style(temps: list[float | None], shape: tuple[int, int] | None) -> Style:
     return Style(labels=tuple(f"temp {temp:g}" for temp in temps if len(temps) > 1))
 
 
-def _check_room(
-    kind: str, n: int, temps: list[float | None], shape: tuple[int, int] | None
-) -> None:
-    """Refuse more drawings than a picture takes, before any is drawn.
-
-    Raises:
-        BadSketch, BadConfig: says so.
-    """
-    if kind == SHOWN:
-        return
-    outputs.check(kind, _style(temps, shape), n)
-
-
 def _kind(out: str | None, format: str | None) -> str:
     """The format to write; a pipe gets NDJSON, a person a look."""
     if out is None and format is None:
         return SHOWN if stdout_is_terminal() else "ndjson"
-    if out == streams.STDIO and format is None:
+    if out == files.STDIO and format is None:
         return "ndjson"
-    return streams.suffix_of(out or streams.STDIO, format, KNOWN)
+    return files.format_of(out or files.STDIO, format, KNOWN).name
 
 
-def _settings(
-    temp: float | None,
-    pen_temp: float | None,
-    latent_temp: float | None,
-    guidance: float | None,
-    *,
-    best_of: int,
-    greedy: bool,
-    prior: bool,
-    most_likely: bool,
-    seed: int,
-    max_points: int | None,
-) -> Settings:
-    from sketchrnn_cli.inference.settings import RANGES, Settings
+def _settings(**given: Any) -> Settings:
+    """Those a person gave; the dataclass knows the others.
 
-    given: dict[str, Any] = {
-        "temperature": temp,
-        "pen_temperature": pen_temp,
-        "latent_temperature": latent_temp,
-        "guidance": guidance,
-    }
-    advice = "; for drawings without chance use --greedy"
-    for name, value, key, more in (
-        ("--temp", temp, "temperature", advice),
-        ("--pen-temp", pen_temp, "pen_temperature", advice),
-        ("--latent-temp", latent_temp, "latent_temperature", ""),
-        ("--guidance", guidance, "guidance", ""),
-    ):
-        low, high = RANGES[key]
-        if value is not None and not low <= value <= high:
-            raise BadConfig(f"{name} {value:g}: must be from {low:g} to {high:g}{more}")
-    given["max_points"] = max_points
+    Raises:
+        BadConfig: says which option is out of its range.
+    """
     given = {name: value for name, value in given.items() if value is not None}
-    given["best_of"] = best_of
-    return Settings(greedy=greedy, prior=prior, most_likely=most_likely, seed=seed, **given)
+    for spelled, name in (
+        ("--temp", "temperature"),
+        ("--pen-temp", "pen_temperature"),
+        ("--latent-temp", "latent_temperature"),
+        ("--guidance", "guidance"),
+    ):
+        low, high = RANGES[name]
+        if name in given and not low <= given[name] <= high:
+            raise BadConfig(f"{spelled} {given[name]:g}: must be {bounds(name)}")
+    return Settings(**given)
 
 
 def _list_words(model: str | None, *, json: bool) -> None:
-    """The words of a model on stdout, one a line."""
+    """The words of a model on stdout, one per line."""
     from sketchrnn_cli.drawing.sheet import printable
     from sketchrnn_cli.model.load import open_model
 
@@ -485,30 +399,26 @@ def _list_words(model: str | None, *, json: bool) -> None:
         typer.echo(printable(word))
 
 
-def _show(
-    sketches: Iterator[Sketch], n: int, temps: list[float | None], shape: tuple[int, int] | None
-) -> None:
-    """Drawings in characters; each temperature under its name, a grid as wide as it is."""
-    from itertools import islice
-
-    labels = _style(temps, shape).labels if n else ()
-    for k, label in enumerate(labels):
-        typer.echo(f"{label}:" if k == 0 else f"\n{label}:")
-        show_drawings(islice(sketches, n // len(labels)), n // len(labels))
-    if not labels:
-        show_drawings(sketches, n or None, columns=None if shape is None else shape[1])
-
-
 def _write(
     target: str,
+    format: str | None,
     kind: str,
     sketches: Iterator[Sketch],
-    n: int,
-    temps: list[float | None],
-    shape: tuple[int, int] | None,
+    n: int | None,
+    style: Style,
 ) -> None:
-    if kind == SHOWN:
-        _show(sketches, n, temps, shape)
+    """Drawings in a file, a pipe, or in characters: each temperature under its name."""
+    if kind != SHOWN:
+        binary, compressed = outputs.is_binary(kind), False
+        if kind == "ndjson":
+            compressed = files.format_of(target, format or kind, KNOWN).compressed
+        with files.open_output(target, binary=binary, compressed=compressed) as stream:
+            outputs.write(stream, sketches, kind, style, n=n)
         return
-    with files.open_output(target, binary=outputs.is_binary(kind)) as stream:
-        outputs.write(stream, sketches, kind, _style(temps, shape), n=n)
+    labels = style.labels if n else ()
+    for k, label in enumerate(labels):
+        typer.echo(f"{label}:" if k == 0 else f"\n{label}:")
+        each = (n or 0) // len(labels)
+        show_drawings(islice(sketches, each), each)
+    if not labels:
+        show_drawings(sketches, n, columns=style.columns)

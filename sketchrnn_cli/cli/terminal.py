@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import typer
@@ -73,13 +74,11 @@ class Terminal:
             text = "".join(c if c.isprintable() else _escaped(c) for c in text)
         typer.echo(text)
 
-    def track(self, items: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:
-        """Pass items on, with a progress bar when a person is watching.
-
-        Data that goes to the same terminal would mix with the bar, so then there is none.
-        """
+    @contextmanager
+    def counting(self, what: str, *, total: int | None = None) -> Iterator[Callable[[int], None]]:
+        """A progress bar when a person is watching; what is yielded advances it."""
         if self.quiet or not self.console.is_terminal or self.console.is_dumb_terminal:
-            yield from items
+            yield lambda n: None
             return
         from rich.progress import (
             BarColumn,
@@ -93,7 +92,18 @@ class Terminal:
         with Progress(
             *columns, TimeRemainingColumn(), console=self.console, transient=True
         ) as progress:
-            yield from progress.track(items, total=total, description=what)
+            task = progress.add_task(what, total=total)
+            yield lambda n: progress.advance(task, n)
+
+    def track(self, items: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:
+        """Pass items on, with a progress bar when a person is watching.
+
+        Data that goes to the same terminal would mix with the bar, so then there is none.
+        """
+        with self.counting(what, total=total) as advance:
+            for item in items:
+                yield item
+                advance(1)
 
 
 def _escaped(character: str) -> str:

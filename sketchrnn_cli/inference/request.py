@@ -5,7 +5,7 @@ Symbols: N drawings, Z latent size, V vocabulary size.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -64,6 +64,7 @@ def draw(
     settings: Settings | None = None,
     *,
     batch_size: int = sampler.BATCH,
+    ended: Callable[[int], None] | None = None,
 ) -> Iterator[Sketch]:
     """The drawings of a request, in order, each as soon as it is ready.
 
@@ -72,6 +73,7 @@ def draw(
         request: how many, and what is given.
         settings: temperatures, candidates, seed, limits.
         batch_size: sketches alive at once; no influence on what is drawn, up to rounding.
+        ended: told how many candidates have just ended, in whatever order they do.
 
     Returns:
         Sketches in data units, two decimals, with extras ``seed``, ``number``, ``temperature``,
@@ -85,7 +87,7 @@ def draw(
     """
     settings = settings or Settings()
     _check(network.checkpoint, request, settings)
-    return sampler.sample(_conditioning(network, request, settings), request.n, batch_size)
+    return sampler.sample(_conditioning(network, request, settings), request.n, batch_size, ended)
 
 
 def _check(checkpoint: Checkpoint, request: Request, settings: Settings) -> None:

@@ -10,7 +10,7 @@ the next in line, or to the last row when none is left, so no row is ever comput
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, pairwise
 from typing import cast
 
@@ -34,11 +34,16 @@ TINY = np.float32(1e-30)
 PENS = np.eye(3, dtype=np.float32)  # one-hot down, up, end
 
 
-def sample(conditioning: Conditioning, n: int, batch_size: int = BATCH) -> Iterator[Sketch]:
+def sample(
+    conditioning: Conditioning,
+    n: int,
+    batch_size: int = BATCH,
+    ended: Callable[[int], None] | None = None,
+) -> Iterator[Sketch]:
     """The n sketches of a request, see ``request.draw``."""
     best_of = conditioning.settings.best_of
     n_all = n * best_of
-    every = _draw(conditioning, n_all, max(1, min(batch_size, n_all)))
+    every = _draw(conditioning, n_all, max(1, min(batch_size, n_all)), ended)
     return every if best_of == 1 else _best(every, best_of)
 
 
@@ -141,7 +146,12 @@ class _Log:
         self.n = 0
 
 
-def _draw(conditioning: Conditioning, n: int, capacity: int) -> Iterator[Sketch]:
+def _draw(
+    conditioning: Conditioning,
+    n: int,
+    capacity: int,
+    tell: Callable[[int], None] | None,
+) -> Iterator[Sketch]:
     settings, config = conditioning.settings, conditioning.network.checkpoint.config
     decoding = conditioning.network.memory(capacity)
     live = _Live(capacity, settings, config.n_mixtures)
@@ -179,6 +189,8 @@ def _draw(conditioning: Conditioning, n: int, capacity: int) -> Iterator[Sketch]
         if not len(ended):
             continue
         log.settle(live.score)
+        if tell is not None:
+            tell(len(ended))
         for row in ended.tolist():
             waiting[int(live.index[row])] = _finish(conditioning, live, row)
         while n_out in waiting:

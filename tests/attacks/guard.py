@@ -78,7 +78,7 @@ class Result(NamedTuple):
 
 
 WARM = (
-    "sketchrnn_cli.cli.inspect_text", "sketchrnn_cli.sketches.statistics",
+    "sketchrnn_cli.cli.report", "sketchrnn_cli.sketches.statistics",
     "sketchrnn_cli.sketches.formats.ndjson", "sketchrnn_cli.sketches.formats.quickdraw_bin",
     "sketchrnn_cli.sketches.formats.svg", "sketchrnn_cli.sketches.build",
     "sketchrnn_cli.drawing.outputs", "sketchrnn_cli.drawing.sheet", "sketchrnn_cli.drawing.svg",

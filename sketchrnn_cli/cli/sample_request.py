@@ -1,0 +1,265 @@
+"""The request that the options of `sample` make, files read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sketchrnn_cli import files, pretrained
+from sketchrnn_cli.cli.terminal import Terminal
+from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
+
+if TYPE_CHECKING:
+    from sketchrnn_cli.inference.engine import Network
+    from sketchrnn_cli.inference.prompt import Item, Prompt
+    from sketchrnn_cli.inference.request import Request
+    from sketchrnn_cli.inference.settings import Settings
+    from sketchrnn_cli.model.checkpoint import Checkpoint
+    from sketchrnn_cli.sketches.formats.latents import Latents
+    from sketchrnn_cli.sketches.sketch import Sketch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The options of `sample` that say what to draw, and with what."""
+
+    text: str | None  # of the PROMPT
+    strict: bool
+    no_word: bool
+    latents: str | None
+    complete: str | None
+    frames: int | None
+    count: int | None
+    first: int
+    shape: tuple[int, int] | None  # of a grid
+    model: str | None
+    device: str
+    streams: bool  # the output takes drawings one by one
+    most: int | None = None  # partial drawings, where more are of no use
+    prompt: Prompt | None = None  # the text in the words of the model
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether what comes in on a pipe goes out before the next comes."""
+        piped = files.STDIO in (self.latents, self.complete)
+        return piped and self.streams and self.frames is None and self.shape is None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Requests that are ready to be drawn."""
+
+    network: Network
+    requests: Iterable[Request]
+    rows: list[Settings]  # each request is drawn with each of these
+    n: int | None  # drawings, where that is known
+    ignored: tuple[str, ...]  # words of the prompt
+
+    @property
+    def n_all(self) -> int | None:
+        """Candidates, where that is known."""
+        return None if self.n is None else self.n * self.rows[0].best_of
+
+    def sketches(self, ended: Callable[[int], None] | None) -> Iterator[Sketch]:
+        """The drawings; ``ended`` is told how many candidates have just ended."""
+        from sketchrnn_cli.inference.request import draw
+
+        for request in self.requests:
+            for settings in self.rows:
+                yield from draw(self.network, request, settings, ended=ended)
+
+
+def prepare(wanted: Wanted, rows: list[Settings], terminal: Terminal) -> Prepared:
+    """Open the model and understand what is wanted, before anything is drawn.
+
+    Args:
+        wanted: the wanted.
+        rows: settings, one for each temperature.
+        terminal: says which words of the prompt are ignored.
+
+    Raises:
+        SketchError: options that do not go with this model, or a file that cannot be read.
+    """
+    from sketchrnn_cli.inference import devices, request
+    from sketchrnn_cli.model.load import open_model
+
+    devices.check(wanted.device)
+    model = open_model(wanted.model or pretrained.FILE)
+    settings = rows[0]
+    if wanted.latents is None and wanted.complete is None:
+        rows = request.at_temperatures(model, settings, [row.temperature for row in rows])
+    if wanted.text is not None:
+        name = wanted.model or pretrained.NAME
+        prompt = parse(model, wanted.text, name, strict=wanted.strict)
+        wanted = replace(wanted, prompt=prompt)
+        if prompt.ignored:
+            terminal.warn(f"means nothing to this model, ignored: {', '.join(prompt.ignored)}")
+    if wanted.no_word and not model.config.n_words:
+        raise BadConfig("--no-word: this model is unconditional anyway")
+    if wanted.shape is not None:
+        wanted = replace(wanted, count=_corners(wanted))
+    network = devices.open_engine(model, wanted.device)
+    ignored = () if wanted.prompt is None else wanted.prompt.ignored
+    if wanted.one_by_one:
+        return Prepared(network, one_by_one(model, settings, wanted), rows, None, ignored)
+    asked = whole(model, settings, wanted)
+    if wanted.shape is not None:
+        asked, settings = request.grid(network, asked, settings, *wanted.shape)
+        rows = [settings]
+    return Prepared(network, [asked], rows, len(rows) * asked.n, ignored)
+
+
+def _corners(wanted: Wanted) -> int | None:
+    """Drawings of each item, so that one item makes all four corners.
+
+    Raises:
+        BadConfig: the prompt interpolates already.
+    """
+    from sketchrnn_cli.inference.interpolation import CORNERS
+
+    prompt = wanted.prompt
+    if prompt is not None and prompt.has_interpolation:
+        raise BadConfig('--interpolate fills a grid, "->" is a line: name four things instead')
+    several = prompt is not None and len(prompt.items) > 1
+    return wanted.count if several or wanted.latents is not None else wanted.count or CORNERS
+
+
+def parse(checkpoint: Checkpoint, text: str, name: str, *, strict: bool) -> Prompt:
+    """See ``request.parse``; a prompt that is a path gets advice."""
+    from sketchrnn_cli.inference import request
+
+    try:
+        return request.parse(checkpoint, text, name, strict=strict)
+    except BadConfig as error:
+        if len(text) < 256 and Path(text.replace("\0", "")).exists():
+            raise BadConfig(f"{error}; a model goes after --model") from None
+        raise
+
+
+def whole(checkpoint: Checkpoint, settings: Settings, wanted: Wanted) -> Request:
+    """Everything asked for, ready to draw.
+
+    Raises:
+        BadConfig: options that do not go together, or with this model.
+        BadFile: latents or partial drawings that cannot be read.
+    """
+    from sketchrnn_cli.inference import request
+    from sketchrnn_cli.sketches.formats import latents, read_sketches
+
+    if wanted.latents is not None or wanted.complete is not None:
+        _label(wanted)  # before anything is read
+    elif wanted.frames is not None and not (wanted.prompt and wanted.prompt.has_interpolation):
+        raise BadConfig('--frames is for interpolations, as in "cat -> pig", or for --latents')
+    if wanted.latents is not None:
+        _check_encoder(checkpoint, wanted)
+        return _of_latents(checkpoint, wanted, latents.read(wanted.latents))
+    if wanted.complete is not None:
+        found = islice(read_sketches(wanted.complete), wanted.most)
+        asked = _of_prefixes(checkpoint, settings, wanted, found)
+        if not asked.n:
+            raise BadFile(f"{files.name_of(wanted.complete)}: no drawings to complete")
+        return asked
+    if wanted.prompt is not None:
+        return request.from_prompt(
+            checkpoint,
+            wanted.prompt,
+            count=wanted.count,
+            frames=wanted.frames,
+            first=wanted.first,
+        )
+    asked = request.unconditional(wanted.count, first=wanted.first)
+    return request.with_label(checkpoint, asked, None) if wanted.no_word else asked
+
+
+def one_by_one(checkpoint: Checkpoint, settings: Settings, wanted: Wanted) -> Iterator[Request]:
+    """Requests for the latents or the partial drawings of a pipe, each as it comes in.
+
+    Raises:
+        BadConfig, BadFile: as ``whole``.
+    """
+    from sketchrnn_cli.sketches.formats import latents, read_sketches
+
+    n = 0
+    _label(wanted)  # before anything is read
+    if wanted.latents is not None:
+        _check_encoder(checkpoint, wanted)
+        for one in latents.read_each(wanted.latents):
+            yield (asked := _of_latents(checkpoint, wanted, one, first=n))
+            n += asked.n
+        return
+    source = str(wanted.complete)
+    for number, sketch in enumerate(read_sketches(source), start=1):
+        asked = _of_prefixes(checkpoint, settings, wanted, [sketch], number=number, first=n)
+        yield asked
+        n += asked.n
+    if not n:
+        raise BadFile(f"{files.name_of(source)}: no drawings to complete")
+
+
+def _of_latents(checkpoint: Checkpoint, wanted: Wanted, found: Latents, first: int = 0) -> Request:
+    from sketchrnn_cli.inference import request
+
+    label, count = _label(wanted)
+    try:
+        asked = request.from_latents(
+            checkpoint, found, frames=wanted.frames, count=count, first=first
+        )
+    except BadConfig as error:
+        raise BadConfig(f"{files.name_of(str(wanted.latents))}: {error}") from None
+    return _with_label(checkpoint, wanted, asked, label)
+
+
+def _of_prefixes(
+    checkpoint: Checkpoint,
+    settings: Settings,
+    wanted: Wanted,
+    found: Iterable[Sketch],
+    *,
+    number: int = 1,
+    first: int = 0,
+) -> Request:
+    """Partial drawings, of which the first is the source's ``number``."""
+    from sketchrnn_cli.inference import request
+
+    label, count = _label(wanted)
+    asked = request.from_prefixes(checkpoint, found, count=count, first=first)
+    for k, moves in enumerate((asked.prefixes or [])[::count], start=number):
+        if len(moves) > settings.max_points:
+            raise BadConfig(
+                f"{files.name_of(str(wanted.complete))}: drawing {k} has {len(moves)} points "
+                f"already; --max-points is {settings.max_points}"
+            )
+    return _with_label(checkpoint, wanted, asked, label)
+
+
+def _with_label(
+    checkpoint: Checkpoint, wanted: Wanted, asked: Request, label: Item | None
+) -> Request:
+    from sketchrnn_cli.inference import request
+
+    if label is None and not wanted.no_word:
+        return asked
+    return request.with_label(checkpoint, asked, label)
+
+
+def _label(wanted: Wanted) -> tuple[Item | None, int]:
+    """The label of all latents or partial drawings, and drawings of each."""
+    from sketchrnn_cli.inference import request
+
+    if wanted.prompt is None:
+        return None, wanted.count or 1
+    item = request.only_item(wanted.prompt)
+    if item is None:
+        option = "--latents" if wanted.latents is not None else "--complete"
+        raise BadConfig(f"{option} goes with one word at most: the same for every drawing")
+    return item, item.count or wanted.count or 1
+
+
+def _check_encoder(checkpoint: Checkpoint, wanted: Wanted) -> None:
+    from sketchrnn_cli.inference import engine
+
+    if not checkpoint.config.encoder:
+        raise BadCheckpoint(f"--latents {wanted.latents}: {engine.no_encoder()}")
