@@ -8,9 +8,8 @@ import reference
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference import engine as engines
 from sketchrnn_cli.inference.conditioning import condition, label_rows
-from sketchrnn_cli.inference.devices import open_engine
 from sketchrnn_cli.inference.engine import Engine
-from sketchrnn_cli.inference.torch_engine import TorchEngine, pick_device
+from sketchrnn_cli.inference.torch_engine import TorchEngine
 
 
 def some_moves(seed, lengths):
@@ -149,16 +148,3 @@ def test_a_decoder_hears_its_latent_and_then_the_shares_of_its_words():
     np.testing.assert_allclose(between[0, 8:], 0.25 * table[0] + 0.75 * table[1], atol=1e-6)
     assert label_rows(networks.tiny(), ["blob"]) is None
     assert condition(networks.tiny(encoder=False), 4) is None
-
-
-def test_a_device_that_is_not_there_says_what_is():
-    import torch
-
-    checkpoint = networks.tiny()
-    assert isinstance(open_engine(checkpoint, "auto"), Engine)
-    with pytest.raises(BadConfig, match="--device tpu: known are auto, cpu, cuda, mps"):
-        open_engine(checkpoint, "tpu")
-    if not torch.cuda.is_available():
-        with pytest.raises(BadConfig, match="--device cuda: torch finds no such device.*cpu"):
-            open_engine(checkpoint, "cuda")
-    assert pick_device("cpu").type == "cpu"

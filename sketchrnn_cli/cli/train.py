@@ -29,6 +29,7 @@ from sketchrnn_cli.cli.options import (
 )
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
+from sketchrnn_cli.model.device import choose
 from sketchrnn_cli.training import run
 from sketchrnn_cli.training.config import PRECISIONS, TrainingConfig, parse_duration, read_toml
 
@@ -277,13 +278,15 @@ def _train(
 ) -> int:
     """Train until the end; returns the exit code."""
     # torch loads here, 1.5 s: after everything that can be wrong has been looked at
+    import torch
+
     from sketchrnn_cli.cli import training_report as report
-    from sketchrnn_cli.training.device import choose_device, set_threads
+    from sketchrnn_cli.training.device import set_threads
 
     set_threads(options["threads"], plan.model, plan.training, world=group.world)
     with group.together():
-        chosen = choose_device(options["device"])
-    device = group.place(chosen)
+        chosen = choose(options["device"])
+    device = group.place(torch.device(chosen))
     with ExitStack() as held:
         with group.together():
             trainer = run.start(plan, corpus, device, group, terminal.warn)
@@ -335,9 +338,11 @@ def _release_idle_cores() -> None:
 def _check_device(device: str, model: ModelConfig, training: TrainingConfig) -> None:
     """Refuse what is not there before anything is prepared; the usual devices are."""
     if device not in ("auto", "cpu") or training.precision == "bfloat16":
-        from sketchrnn_cli.training.device import choose_device, products_type
+        import torch
 
-        products_type(training.precision, choose_device(device), model)
+        from sketchrnn_cli.training.device import products_type
+
+        products_type(training.precision, torch.device(choose(device)), model)
 
 
 def _logs(trainer: Trainer, options: dict[str, Any], *, resuming: bool) -> Events | None:

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference.engine import Engine, Network
 from sketchrnn_cli.model.checkpoint import Checkpoint
+from sketchrnn_cli.model.device import check, choose
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-
-
-def check(device: str) -> None:
-    """Refuse a device that nobody knows, before any work.
-
-    Raises:
-        BadConfig: the name.
-    """
-    if device not in DEVICES:
-        raise BadConfig(f"--device {device}: known are {', '.join(DEVICES)}")
+__all__ = ["check", "open_engine"]
 
 
 def open_engine(checkpoint: Checkpoint, device: str = "auto") -> Network:
-    """The network in use.
-
-    ``auto`` is the CPU: a few drawings are done there before torch is even imported. Thousands
-    go faster on a GPU that is asked for.
+    """The network in use, on a device as ``train`` chooses it.
 
     Raises:
-        BadConfig: an unknown device, or one that this machine has not.
+        BadConfig: an unknown device, or one that this machine does not have.
     """
-    check(device)
-    if device in ("auto", "cpu"):
+    chosen = choose(device)
+    if chosen == "cpu":
         return Engine(checkpoint)
     from sketchrnn_cli.inference.torch_engine import TorchEngine  # torch loads here
 
-    return TorchEngine(checkpoint, device)
+    return TorchEngine(checkpoint, chosen)

@@ -16,6 +16,7 @@ from torch import Tensor, split_with_sizes
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference.engine import no_encoder, stroke5
 from sketchrnn_cli.model.checkpoint import Checkpoint
+from sketchrnn_cli.model.device import choose
 from sketchrnn_cli.model.step import step
 
 Array = npt.NDArray[np.float32]
@@ -24,28 +25,12 @@ Rows = npt.NDArray[np.intp]
 BATCH = 512  # sketches read or unrolled at once
 
 
-def pick_device(name: str) -> torch.device:
-    """The device of this name.
-
-    Raises:
-        BadConfig: this machine has none; the message says what it has.
-    """
-    here = ["cpu"]
-    if torch.cuda.is_available():
-        here.append("cuda")
-    if torch.backends.mps.is_available():
-        here.append("mps")
-    if name not in here:
-        raise BadConfig(f"--device {name}: torch finds no such device here, only {', '.join(here)}")
-    return torch.device(name)
-
-
 class TorchEngine:
     """Encoder and decoder of one checkpoint, on a device."""
 
     def __init__(self, checkpoint: Checkpoint, device: str) -> None:
         self.checkpoint = checkpoint
-        self.device = pick_device(device)
+        self.device = torch.device(choose(device))
         self.weights = {name: self.tensor(array) for name, array in checkpoint.weights.items()}
 
     def tensor(self, array: npt.NDArray[np.generic]) -> Tensor:

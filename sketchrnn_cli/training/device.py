@@ -1,4 +1,4 @@
-"""Where a model is trained, and in which arithmetic: float32, or bfloat16 where that is faster.
+"""In which arithmetic and threads a model is trained: float32, or bfloat16 where that is faster.
 
 bfloat16 is for the recurrent products alone, nine tenths of the arithmetic. Weights, gates, cells,
 the loss, sums of gradients, Adam and validation stay in float32; a trained model is float32 either
@@ -17,25 +17,6 @@ from sketchrnn_cli.training.config import TrainingConfig
 
 LARGE_DECODER = 256  # units from which bfloat16 pays: below, products are not what costs
 SHARED_PRODUCT = 20e6  # operations of a step's product from which two threads are faster
-
-
-def choose_device(name: str) -> torch.device:
-    """The device to train on; ``auto`` is cuda, then cpu.
-
-    Raises:
-        BadConfig: no such device here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    available = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not available.get(name, False):
-        found = ", ".join(device for device, here in available.items() if here)
-        raise BadConfig(f"--device {name}: not on this machine, which has: {found}")
-    return torch.device(name)
 
 
 def set_threads(
