@@ -16,7 +16,8 @@ Array = npt.NDArray[np.floating[Any]]
 
 DOWN, UP, END = 0, 1, 2
 LOG_2PI = math.log(2 * math.pi)
-NODES = 12  # of a quadrature over a pixel
+NODES = 12  # of a quadrature over a square
+FLAT = 4  # standard deviations, in widths of the square, from which a density is flat in it
 
 
 def log_softmax(logits: Array) -> Array:
@@ -38,22 +39,11 @@ def log_move(raw: Array, moves: Array) -> Array:
 
     Source: Ha & Eck 2017, equations 3 to 5; Graves 2013, equations 24 and 25.
     """
-    pi, mean_x, mean_y, log_sx, log_sy, r = np.split(raw[:, 3:], 6, axis=1)  # (N, M) each
-    x = (moves[:, :1] - mean_x) * np.exp(-log_sx)
-    y = (moves[:, 1:2] - mean_y) * np.exp(-log_sy)
-    # 1 - rho^2 = 1 / cosh(r)^2, which stays exact where rho rounds to 1.
-    size = np.abs(r)
-    log_cosh = size + np.log1p(np.exp(-2 * size)) - math.log(2)
-    across = (x - np.tanh(r) * y) * np.exp(log_cosh)
-    each = log_softmax(pi) - LOG_2PI - log_sx - log_sy + log_cosh - 0.5 * (across**2 + y**2)
-    return _log_sum(each)
+    return _log_sum(_log_components(raw, moves))
 
 
 def log_move_in_pixel(raw: Array, moves: Array, width: float) -> Array:
     """Log of the density of ``log_move`` averaged over a square about each move.
-
-    The first coordinate is integrated by quadrature over its own quantiles, so that Gaussians much
-    thinner than the square count in full; the second one, given the first, exactly.
 
     Args:
         raw: (N, 3 + 6M), float64.
@@ -63,26 +53,58 @@ def log_move_in_pixel(raw: Array, moves: Array, width: float) -> Array:
     Returns:
         (N,) nats; at most -2 log(width), for a square that holds all of the distribution.
     """
+    each = _log_components(raw, moves)  # (N, M)
+    pi, mean_x, mean_y, log_sx, log_sy, r = np.split(raw[:, 3:], 6, axis=1)
+    narrow = log_sy - _log_cosh(r)  # log standard deviation of y given x
+    thin = np.minimum(log_sx, narrow) < math.log(FLAT * width)
+    x, y = ((moves[:, k : k + 1] - mean)[thin] for k, mean in ((0, mean_x), (1, mean_y)))
+    mass = _log_mass(x, y, log_sx[thin], log_sy[thin], r[thin], width)
+    each[thin] = log_softmax(pi)[thin] + mass - 2 * math.log(width)
+    return _log_sum(each)
+
+
+def _log_mass(x: Array, y: Array, log_sx: Array, log_sy: Array, r: Array, width: float) -> Array:
+    """Log probability of a square at (x, y) from the mean of a bivariate normal; all (K,).
+
+    x is integrated by quadrature over its own quantiles, so that a Gaussian much thinner than the
+    square counts in full; y given x exactly.
+    """
     from scipy.special import log_ndtr, ndtri_exp  # a tenth of a second: not for sampling
 
-    pi, mean_x, mean_y, log_sx, log_sy, r = np.split(raw[:, 3:], 6, axis=1)  # (N, M) each
-    x, y = (moves[:, :1] - mean_x), (moves[:, 1:2] - mean_y)
-    half_x, half_y = width / 2 * np.exp(-log_sx), width / 2 * np.exp(-log_sy)
-    x, y = x * np.exp(-log_sx), y * np.exp(-log_sy)
-    rho = np.where(x > 0, -np.tanh(r), np.tanh(r))
+    x, half_x = x * np.exp(-log_sx), width / 2 * np.exp(-log_sx)
+    y, half_y = y * np.exp(-log_sy), width / 2 * np.exp(-log_sy)
+    rho = np.where(x > 0, -np.tanh(r), np.tanh(r))[:, None]
     x = -np.abs(x)  # by symmetry in the lower tail, where logarithms are exact
     low, high = log_ndtr(x - half_x), log_ndtr(x + half_x)
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    share = np.exp(low - high)[..., None]
-    at = high[..., None] + np.log(share + (1 - share) * (nodes + 1) / 2)
-    x_at = ndtri_exp(at)  # (N, M, NODES)
-    steepness = np.cosh(r)[..., None]  # 1 / sqrt(1 - rho^2)
-    y_at = -np.abs((y[..., None] - rho[..., None] * x_at) * steepness)
-    half = half_y[..., None] * steepness
+    share = np.exp(low - high)[:, None]
+    x_at = ndtri_exp(high[:, None] + np.log(share + (1 - share) * (nodes + 1) / 2))
+    steepness = np.exp(_log_cosh(r))[:, None]  # 1 / sqrt(1 - rho^2)
+    y_at = -np.abs((y[:, None] - rho * x_at) * steepness)
+    half = half_y[:, None] * steepness
     below, above = log_ndtr(y_at - half), log_ndtr(y_at + half)
     inner = above + np.log1p(-np.exp(below - above)) + np.log(weights / 2)
-    each = log_softmax(pi) + high + np.log1p(-share[..., 0]) + _log_sum(inner)
-    result: Array = _log_sum(each) - 2 * math.log(width)
+    mass: Array = high + np.log1p(-share[:, 0]) + _log_sum(inner)
+    return mass
+
+
+def _log_components(raw: Array, moves: Array) -> Array:
+    """Log weight times density of every component, (N, M)."""
+    pi, mean_x, mean_y, log_sx, log_sy, r = np.split(raw[:, 3:], 6, axis=1)  # (N, M) each
+    x = (moves[:, :1] - mean_x) * np.exp(-log_sx)
+    y = (moves[:, 1:2] - mean_y) * np.exp(-log_sy)
+    log_cosh = _log_cosh(r)
+    across = (x - np.tanh(r) * y) * np.exp(log_cosh)
+    result: Array = (
+        log_softmax(pi) - LOG_2PI - log_sx - log_sy + log_cosh - 0.5 * (across**2 + y**2)
+    )
+    return result
+
+
+def _log_cosh(r: Array) -> Array:
+    """-log sqrt(1 - rho^2) of rho = tanh(r), which stays exact where rho rounds to 1."""
+    size = np.abs(r)
+    result: Array = size + np.log1p(np.exp(-2 * size)) - math.log(2)
     return result
 
 
