@@ -69,8 +69,8 @@ def test_an_animated_svg_goes_into_a_pipe_as_text() -> None:
 def test_dark_gives_way_to_a_colour_that_is_given() -> None:
     dark = run("--format", "svg", "--dark", *QUICK).stdout
     red = run("--format", "svg", "--dark", "--color", "#ff0000", *QUICK).stdout
-    assert f"background:{DARK[1]}" in dark
-    assert f"background:{DARK[1]}" in red
+    assert f'fill="{DARK[1]}"' in dark
+    assert f'fill="{DARK[1]}"' in red
     assert f'stroke="{DARK[0]}"' in dark
     assert 'stroke="#ff0000"' in red
 

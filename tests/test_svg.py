@@ -70,12 +70,13 @@ def test_nothing_but_strokes_has_a_shape() -> None:
     text = to_svg([CAT, LINE], Style(background="navy"))
     root = ElementTree.fromstring(text)
     tags = {element.tag.removeprefix(SVG) for element in root.iter()}
-    assert tags == {"svg", "g", "title", "path", "text"}
-    ink, captions = root  # one layer, one pen
+    assert tags == {"svg", "rect", "g", "title", "path", "text"}
+    paper, ink, captions = root  # one layer, one pen
     assert (ink.attrib["fill"], ink.attrib["data-drawings"]) == ("none", "2")
     assert [group.attrib["data-word"] for group in ink] == ["cat", "line"]
     assert [text.text for text in captions] == ["cat · seed 7", "line"]
-    assert root.attrib["style"] == "background:#000080"
+    size = {name: root.attrib[name] for name in ("width", "height")}
+    assert paper.attrib == {"fill": "#000080", **size}  # what every viewer shows
 
 
 def test_a_sheet_without_words_has_no_captions() -> None:
@@ -138,9 +139,11 @@ def test_a_word_never_becomes_markup(word: str) -> None:
     root = ElementTree.fromstring(to_svg([sketch], Style()).encode())
     tags = [element.tag.removeprefix(SVG) for element in root.iter()]
     captioned = ["title", "g", "text"] if caption_of(sketch) else []
-    assert sorted(tags) == sorted(["svg", "g", "g", *captioned, *["path"] * len(CAT.strokes)])
+    assert sorted(tags) == sorted(
+        ["svg", "rect", "g", "g", *captioned, *["path"] * len(CAT.strokes)]
+    )
     legal = re.sub("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", word)
-    assert root[0][0].attrib.get("data-word", "") == legal
+    assert root[1][0].attrib.get("data-word", "") == legal
 
 
 @pytest.mark.parametrize(
@@ -160,9 +163,9 @@ def test_hostile_words_are_escaped(word: str) -> None:
 
 def test_a_long_caption_is_cut_and_the_word_kept() -> None:
     root = ElementTree.fromstring(to_svg([Sketch(CAT.strokes, "cat " * 100)], Style(size=96)))
-    assert root[1][0].text.endswith("…")
-    assert len(root[1][0].text) < 20
-    assert root[0][0].attrib["data-word"] == "cat " * 100
+    assert root[2][0].text.endswith("…")
+    assert len(root[2][0].text) < 20
+    assert root[1][0].attrib["data-word"] == "cat " * 100
 
 
 def test_no_drawings_is_one_line() -> None:
@@ -209,9 +212,13 @@ def vpype(*arguments: str) -> str:
 def test_vpype_reads_ours_and_we_read_what_it_writes(tmp_path: Path) -> None:
     sketches = [CAT, DOT, EMPTY, LINE, *map(scribble, range(5))]
     out, again = tmp_path / "sheet.svg", tmp_path / "cat.svg"
-    out.write_text(to_svg(sketches, Style()), encoding="utf-8")
+    out.write_text(to_svg(sketches, Style(page="a4", captions=False)), encoding="utf-8")
     facts = vpype("read", str(out), "stat", "write", str(again))
-    lines = [line for cell in lay_out(sketches, Style()).cells for line in cell.lines]
+    lines = [
+        line
+        for cell in lay_out(sketches, Style(page="a4", captions=False)).cells
+        for line in cell.lines
+    ]
     assert f"Path count: {len(lines)}\n" in facts  # dots among them
     assert "Layer count: 1\n" in facts
     points = np.concatenate(lines)

@@ -11,11 +11,11 @@ import math
 from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
 from importlib.util import find_spec
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from imageio.v3 import imwrite
 from PIL import Image, ImageDraw, ImageFont
 
 from sketchrnn_cli.drawing.sheet import (
@@ -47,17 +47,31 @@ def to_png(sketches: Iterable[Sketch], style: Style) -> bytes:
     sheet = lay_out(sketches, style)
     check_pixels(sheet, PNG_ROOM)
     canvas = captions(sheet)
-    start, end, _ = segments(sheet)
-    draw(canvas, start, end, sheet.line_width)
-    image = Image.frombuffer("P", (sheet.width, sheet.height), canvas.tobytes(), "raw", "P", 0, 1)
+    start, end, stroke = segments(sheet)
+    added = added_strokes(sheet)[stroke]
+    draw(canvas, start[~added], end[~added], sheet.line_width)
     colors, alphas = ramp(style, 256)
-    image.putpalette(colors.tobytes())
-    stream = BytesIO()
     if style.paper() is None:
-        image.save(stream, "PNG", transparency=alphas.tobytes())
-    else:
-        image.save(stream, "PNG")
-    return stream.getvalue()
+        colors = np.column_stack([colors, alphas])
+    elif not added.any() and (colors == colors[:, :1]).all():
+        colors = colors[:, 0]  # grey
+    picture = colors[canvas]
+    if added.any():
+        fresh = np.zeros_like(canvas)
+        draw(fresh, start[added], end[added], sheet.line_width)
+        above = (fresh >= 128) | (fresh > canvas)
+        others, alphas = ramp(style, 256, style.added())
+        if style.paper() is None:
+            others = np.column_stack([others, alphas])
+        picture[above] = others[np.maximum(fresh, canvas)[above]]
+    data: bytes = imwrite("<bytes>", picture, extension=".png", plugin="pillow")
+    return data
+
+
+def added_strokes(sheet: Sheet) -> npt.NDArray[np.bool_]:
+    """Whether each stroke of the sheet, in order, was added by a model to what it was given."""
+    each = [np.arange(len(cell.lines)) >= cell.n_given for cell in sheet.cells]
+    return np.concatenate(each)
 
 
 def ramp(style: Style, n_levels: int, ink: Color | None = None) -> tuple[Canvas, Canvas]:

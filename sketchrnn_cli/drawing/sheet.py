@@ -1,20 +1,21 @@
 """Where everything goes: a contact sheet in pixels, the same for SVG, PNG and animations.
 
-A single drawing is a sheet of one. Letters: K points of a stroke.
+A single drawing is a sheet of one. Symbols: K points of a stroke.
 """
 
 from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.drawing.style import MAX_DRAWINGS, Room, Style
+from sketchrnn_cli.drawing.curves import Beziers, polyline, smooth
+from sketchrnn_cli.drawing.style import MAX_DRAWINGS, PAGES, Room, Style
 from sketchrnn_cli.errors import BadConfig, BadSketch
 from sketchrnn_cli.sketches.sketch import Sketch
 
@@ -25,8 +26,11 @@ CELL_SIZES = (64, 480)  # smallest and largest cell chosen without --size, pixel
 MARGIN = 0.09  # of the cell, on each side
 LINE_WIDTH = 0.17  # times the root of the cell: 1.7 pixels on 96, 2.6 on 240, 3.7 on 480
 CAPTION_INK = 0.6  # captions are this much ink and the rest paper: small and grey
+GIVEN = "given_strokes"  # extra of a drawing: how many of its strokes a model was given
+PIXELS_PER_MM = 96 / 25.4
 LONGEST = 200  # characters of a caption; measuring costs time, and no cell shows more
 MARK_INK = 0.07  # the same of the ground of marked drawings
+MOST_COLUMNS = 100  # that are tried on a page
 ROW = 12  # drawings side by side at most where rows are labelled, unless columns say otherwise
 LABEL_SIZE = 13  # font of labels, pixels; of a cell that is smaller, as high as it is
 
@@ -37,9 +41,16 @@ class Cell:
 
     sketch: Sketch
     lines: tuple[Line, ...]  # drawing order
+    curves: tuple[Beziers, ...] | None  # the same, where they are smooth
     caption: str  # whole; whoever sets it fits it into the cell
     center: float  # x of the caption's middle
     baseline: float  # y of the caption
+
+    @property
+    def n_given(self) -> int:
+        """Strokes that a model was given; it added the others. All, where it was given none."""
+        n = self.sketch.extras.get(GIVEN)
+        return n if type(n) is int and 0 <= n < len(self.lines) else len(self.lines)
 
     def fitted(self, fits: Callable[[str], bool]) -> str:
         """The caption as whole as it fits; of a long one the word is cut, not its number."""
@@ -79,7 +90,8 @@ class Sheet:
     line_width: float
     font_size: int
     labels: tuple[Label, ...] = ()
-    marked: tuple[tuple[int, int, int, int], ...] = ()  # left, top, right, bottom of each ground
+    marked: tuple[tuple[float, ...], ...] = ()  # left, top, right, bottom of each ground
+    page: tuple[float, float] | None = None  # width and height in millimetres
 
     @property
     def caption_width(self) -> float:
@@ -117,6 +129,10 @@ def lay_out(sketches: Iterable[Sketch], style: Style) -> Sheet:
         captions = [""] * len(drawings)
         for place, k in enumerate(style.marked, start=1):
             captions[k] = printable(drawings[k].word or "") or str(place)
+    for k, label in enumerate(style.labels):
+        share = -(-len(drawings) // len(style.labels))
+        for i in range(k * share, min((k + 1) * share, len(drawings))):
+            captions[i] = captions[i].removeprefix(label).removeprefix(" · ")
     grid = Grid.of(len(drawings), style, captioned=any(captions))
     size, font_size = grid.size, grid.font_size
     line_width = style.line_width or LINE_WIDTH * math.sqrt(size)
@@ -125,23 +141,33 @@ def lay_out(sketches: Iterable[Sketch], style: Style) -> Sheet:
     for k, (sketch, caption) in enumerate(zip(drawings, captions, strict=True)):
         left, top = grid.corner(k)
         lines = fit(sketch, (left + size / 2, top + size / 2), room)
-        cells.append(Cell(sketch, lines, caption, left + size / 2, top + grid.below))
-    labels = []
-    for k, text in enumerate(style.labels):
-        first, last = (grid.corner(k * grid.share + i)[1] for i in (0, grid.share - 1))
-        font = min(LABEL_SIZE, size)
-        middle = (first + last + size) / 2 + 0.35 * font  # of a row without its captions
-        labels.append(Label(text, 0.75 * LABEL_SIZE, middle, font))
+        curves = None
+        if style.smooth:
+            curves = tuple(map(smooth, lines))
+            lines = tuple(
+                polyline(curve) if len(curve) else line[:1]
+                for line, curve in zip(lines, curves, strict=True)
+            )
+        cells.append(Cell(sketch, lines, curves, caption, left + size / 2, top + grid.below))
     marked = [(*grid.corner(k), size, size + grid.strip) for k in style.marked]
     return Sheet(
-        *grid.extent,
+        *grid.paper(style),
         tuple(cells),
         size,
         line_width,
         font_size,
-        tuple(labels),
+        tuple(_labels(grid, style)),
         tuple((x, y, x + width, y + height) for x, y, width, height in marked),
+        PAGES[style.page] if style.page else None,
     )
+
+
+def _labels(grid: Grid, style: Style) -> Iterator[Label]:
+    for k, text in enumerate(style.labels):
+        first, last = (grid.corner(k * grid.share + i)[1] for i in (0, grid.share - 1))
+        font = min(LABEL_SIZE, grid.size)
+        middle = (first + last + grid.size) / 2 + 0.35 * font  # of a row without its captions
+        yield Label(printable(text), grid.origin[0] + 0.75 * LABEL_SIZE, middle, font)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +183,17 @@ class Grid:
     font_size: int
     margin: int  # on the left, for labels
     gap: int  # between labelled blocks
+    origin: tuple[float, float] = (0, 0)  # of its left upper corner on a page
 
     @classmethod
     def of(cls, n: int, style: Style, *, captioned: bool) -> Grid:
-        """The grid of n drawings."""
+        """The grid of n drawings.
+
+        Raises:
+            BadConfig: they do not fit on the page.
+        """
+        if style.page is not None:
+            return cls._on_page(n, style, captioned=captioned)
         n_blocks = max(len(style.labels), 1)
         share = -(-n // n_blocks)
         most = ROW if style.labels and share <= ROW else math.ceil(math.sqrt(n))
@@ -176,23 +209,57 @@ class Grid:
         gap = size // 4 if share > columns else 0
         return cls(n, share, columns, size, strip, below, font_size, margin, gap)
 
-    def corner(self, k: int) -> tuple[int, int]:
+    @classmethod
+    def _on_page(cls, n: int, style: Style, *, captioned: bool) -> Grid:
+        """The grid with the largest drawings that fit between the margins, in their middle."""
+        whole = [PIXELS_PER_MM * side for side in PAGES[str(style.page)]]
+        width, height = (side - 2 * PIXELS_PER_MM * style.margin_mm() for side in whole)
+        best: Grid | None = None
+        for columns in [style.columns] if style.columns else range(1, min(n, MOST_COLUMNS) + 1):
+            size = style.size or min(int(width / columns), 8192)
+            while size >= 8:
+                given = replace(style, page=None, margin=None, columns=columns, size=size)
+                grid = cls.of(n, given, captioned=captioned)
+                over = max(grid.extent[0] / width, grid.extent[1] / height)
+                if over <= 1 or style.size:
+                    break
+                size = min(int(size / over), size - 1)
+            if size >= 8 and over <= 1 and (best is None or size > best.size):
+                best = grid
+        if best is None:
+            raise BadConfig(
+                f"{n} drawings do not fit on {style.page}; take fewer with -n, or a smaller --size"
+            )
+        across, down = ((side - used) / 2 for side, used in zip(whole, best.extent, strict=True))
+        return replace(best, origin=(across, down))
+
+    def corner(self, k: int) -> tuple[float, float]:
         """Left and top of a drawing's cell."""
         block, place = divmod(k, self.share)
         row = place // self.columns
-        top = (block * self.rows_a_block + row) * (self.size + self.strip) + block * self.gap
-        return self.margin + place % self.columns * self.size, top
+        top = (block * self.rows_per_block + row) * (self.size + self.strip) + block * self.gap
+        left = self.margin + place % self.columns * self.size
+        return self.origin[0] + left, self.origin[1] + top
 
     @property
-    def rows_a_block(self) -> int:
+    def rows_per_block(self) -> int:
         """Rows for each label."""
         return -(-self.share // self.columns)
 
     @property
     def extent(self) -> tuple[int, int]:
-        """Width and height of all."""
-        _, top = self.corner(self.n - 1)
-        return self.margin + self.columns * self.size, top + self.size + self.strip
+        """Width and height of all cells."""
+        n_rows = (self.n - 1) // self.share * self.rows_per_block
+        n_rows += (self.n - 1) % self.share // self.columns + 1
+        height = n_rows * (self.size + self.strip) + (self.n - 1) // self.share * self.gap
+        return self.margin + self.columns * self.size, height
+
+    def paper(self, style: Style) -> tuple[int, int]:
+        """Width and height of the picture: of the cells, or of the page, rounded up."""
+        if style.page is None:
+            return self.extent
+        width, height = PAGES[style.page]
+        return math.ceil(width * PIXELS_PER_MM), math.ceil(height * PIXELS_PER_MM)
 
 
 def check_number(n: int) -> None:

@@ -14,6 +14,7 @@ MAX_DRAWINGS = 10_000  # of one sheet; a stream may be endless, paper is not
 NONE = ("none", "transparent")
 LIGHT = ("#262626", "#ffffff")  # ink and paper
 DARK = ("#e8e8e8", "#17191c")
+ADDED = ("#1f63d6", "#79adff")  # ink of what a model added, on light paper and on dark
 PAGES = {"a4": (210.0, 297.0), "a5": (148.0, 210.0), "letter": (215.9, 279.4)}  # millimetres
 MARGIN_MM = 10.0
 
@@ -76,6 +77,10 @@ class Style:
         """Colour of the background; None where it is transparent."""
         background = self.background or (DARK if self.dark else LIGHT)[1]
         return None if background.lower() in NONE else rgb(background)
+
+    def added(self) -> Color:
+        """Colour of what a model added to a drawing that was given."""
+        return rgb(ADDED[self.dark])
 
     def margin_mm(self) -> float:
         """Of the page."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sketchrnn_cli.drawing.film.frames import Film, Frame, PenScene, Screen, Timing
 from sketchrnn_cli.drawing.film.pen import TIP_SIZE, Paper, Pen, Tips, inks_of
-from sketchrnn_cli.drawing.raster import Points, captions, segments
+from sketchrnn_cli.drawing.raster import Points, added_strokes, captions, segments
 from sketchrnn_cli.drawing.sheet import Cell, Sheet, check_pixels, lay_out
 from sketchrnn_cli.drawing.style import FILM_ROOM, Style
 from sketchrnn_cli.sketches.sketch import Sketch
@@ -44,7 +44,7 @@ def plan(sketches: Iterable[Sketch], style: Style, timing: Timing, pen: Pen | No
     ticks[-1] += round(100 * timing.hold)
     begins, ends = schedule(sheet, in_turn=timing.in_turn)
     speed = (float(ends.max(initial=0.0)) or 1.0) / seconds  # pixels per second
-    inks = inks_of(style, pen)
+    inks = inks_of(style, pen, added=bool(added_strokes(sheet).any()))
     scene = _scene(sheet, begins / speed, ends / speed, seconds, pen, len(inks) - 1 - pen.tip)
     replaces = pen.tip and style.paper() is None  # what has no colour covers no tip
     return Film(
@@ -72,7 +72,9 @@ def _scene(
 ) -> PenScene:
     """What each segment is coloured by: the number of its stroke, or the time of its drawing."""
     inks = np.zeros(len(begins), np.int64)
-    if pen.color_by == "stroke":
+    if pen.color_by is None:
+        inks = added_strokes(sheet)[segments(sheet)[2]].astype(np.int64)
+    elif pen.color_by == "stroke":
         each = [np.arange(len(cell.lines)) % n_colors for cell in sheet.cells]  # of its strokes
         counts = [_n_segments(cell) for cell in sheet.cells]
         inks = 1 + np.repeat(np.concatenate(each), np.concatenate(counts).astype(np.int64))

@@ -48,9 +48,17 @@ def palette(style: Style, inks: tuple[Color, ...]) -> tuple[Canvas, Canvas]:
     return np.concatenate(colors), np.concatenate(alphas)
 
 
-def inks_of(style: Style, pen: Pen) -> tuple[Color, ...]:
-    """The style's ink, those that the pen changes to, and that of its tip."""
+def inks_of(style: Style, pen: Pen, *, added: bool = False) -> tuple[Color, ...]:
+    """The style's ink, those that the pen changes to, and that of its tip.
+
+    Args:
+        style: of the film.
+        pen: of the film.
+        added: a model added to drawings that were given, in an ink of its own.
+    """
     inks = [style.ink()]
+    if added and pen.color_by is None:
+        inks.append(style.added())
     paper = style.paper()
     dark = paper is not None and sum(paper) < 3 * DARK
     if pen.color_by == "stroke":
