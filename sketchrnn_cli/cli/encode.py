@@ -8,13 +8,22 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from sketchrnn_cli import pretrained
+from sketchrnn_cli import files, pretrained
 from sketchrnn_cli.cli import downloads, options
-from sketchrnn_cli.cli.options import Device, Drawings, Json, Model, OnError, Quiet, Threads, flag
+from sketchrnn_cli.cli.options import (
+    Device,
+    Drawings,
+    Json,
+    Model,
+    OnError,
+    Overwrite,
+    Quiet,
+    Threads,
+    flag,
+)
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, work_alone
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile, BadSketch
-from sketchrnn_cli.sketches import streams
 
 if TYPE_CHECKING:
     from sketchrnn_cli.inference.engine import Network
@@ -32,7 +41,7 @@ Encoded = Iterator[tuple["Sketch", "Array", "Array"]]
 
 
 @dataclass(slots=True)
-class _Faults:
+class _Skipped:
     """Drawings that were skipped."""
 
     n: int = 0
@@ -45,11 +54,9 @@ class _Faults:
 
 
 def encode(
-    sketches: Drawings = streams.STDIO,
+    sketches: Drawings = files.STDIO,
     model: Model = None,
-    out: Annotated[
-        str, options.out("FILE.ndjson or FILE.npz; - is a pipe.", KNOWN)
-    ] = streams.STDIO,
+    out: Annotated[str, options.out("FILE.ndjson or FILE.npz; - is a pipe.", KNOWN)] = files.STDIO,
     fit: Annotated[
         bool,
         flag(
@@ -60,46 +67,72 @@ def encode(
     ] = False,
     format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
     on_error: OnError = "fail",
+    overwrite: Overwrite = False,
     device: Device = "auto",
     threads: Threads = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Find the latents of drawings: mean z and its sigma, beside each drawing or as arrays."""
-    terminal = Terminal(quiet=quiet)
-    if fit:
-        limit_threads(threads)
-        sketches = downloads.local([sketches], terminal)[0]
-        _fit(sketches, model, out, on_error, device, terminal, json=json)
-        return
-    kind = "ndjson" if (out, format) == (streams.STDIO, None) else None
-    kind = kind or streams.suffix_of(out, format, KNOWN)
-    streams.check_output(out, binary=outputs.is_binary(kind))
+    kind = _kind(out, format, fit=fit)
+    target = _target_of_fit(model, out) if fit else out
+    if target == out:
+        inputs = [sketches, *([] if model is None else [model])]
+        binary = fit or outputs.is_binary(kind)
+        files.check_output(out, binary=binary, inputs=inputs, is_data=True, overwrite=overwrite)
     limit_threads(threads)
-    sketches = downloads.local([sketches], terminal)[0]
-    if sketches == streams.STDIO or _is_small(sketches):
+    terminal = Terminal(quiet=quiet)
+    source = downloads.local([sketches], terminal)[0]
+    if not fit and (source == files.STDIO or _is_small(source)):
         work_alone()
+    network, skipped = _open(model, device), _Skipped()
+    if fit:
+        facts = _fit(network, source, target, on_error, skipped, terminal)
+    else:
+        facts = _write(network, source, target, kind, format, on_error, skipped, terminal)
+    if skipped.n:
+        terminal.warn(f"{skipped.n:,} skipped; the first: {skipped.first}")
+    if json:
+        terminal.answer({**facts, **({} if fit else {"n_skipped": skipped.n})})
 
+
+def _kind(out: str, format: str | None, *, fit: bool) -> str:
+    """The format to write; a pipe gets NDJSON."""
+    if fit and out != files.STDIO:
+        return files.format_of(out, None, ("safetensors",)).name
+    if (out, format) == (files.STDIO, None):
+        return "ndjson"
+    return files.format_of(out, format, KNOWN).name
+
+
+def _write(
+    network: Network,
+    source: str,
+    out: str,
+    kind: str,
+    format: str | None,
+    on_error: str,
+    skipped: _Skipped,
+    terminal: Terminal,
+) -> dict[str, object]:
+    """Encode drawings, those of a pipe one by one."""
+    from sketchrnn_cli.cli import report
     from sketchrnn_cli.sketches.formats import read_sketches
 
-    network = _open(model, device)
-    faults = _Faults()
-    found = read_sketches(sketches, on_error=on_error, skipped=faults.add)
-    size = 1 if sketches == streams.STDIO else BATCH
-    taken = _of_some_length(found, network.checkpoint, sketches, on_error, faults)
+    found = read_sketches(source, on_error=on_error, skipped=skipped.add)
+    size = 1 if source == files.STDIO else BATCH
+    taken = _of_some_length(found, network.checkpoint, source, on_error, skipped)
     encoded = terminal.track(_encode(network, taken, size), what="encoding")
-    with streams.open_output(out, binary=outputs.is_binary(kind)) as stream:
+    compressed = files.format_of(out, format or kind, KNOWN).compressed
+    binary = outputs.is_binary(kind) or compressed
+    with files.open_output(out, binary=binary, compressed=compressed) as stream:
         n = outputs.write_latents(stream, encoded, kind, out)
         if not n:
-            raise BadFile(f"{streams.name_of(sketches)}: no drawings to encode")
-
-    if faults.n:
-        terminal.warn(f"{faults.n} skipped; the first: {faults.first}")
-    if out != streams.STDIO:
-        terminal.say(f"{out}: latents of {n} drawing{'s' * (n != 1)}")
-    if json:
-        values = {"file": out, "format": kind, "n_drawings": n, "n_skipped": faults.n}
-        terminal.answer({**values, "latent_size": network.checkpoint.config.latent_size})
+            raise BadFile(f"{files.name_of(source)}: no drawings to encode")
+    if out != files.STDIO:
+        terminal.say(f"{out}: latents of {report.number(n, 'drawing')}")
+    latent_size = network.checkpoint.config.latent_size
+    return {"file": out, "format": kind, "n_drawings": n, "latent_size": latent_size}
 
 
 def _open(model: str | None, device: str) -> Network:
@@ -115,29 +148,25 @@ def _open(model: str | None, device: str) -> Network:
 
 
 def _fit(
-    sketches: str,
-    model: str | None,
-    out: str,
+    network: Network,
+    source: str,
+    target: str,
     on_error: str,
-    device: str,
+    skipped: _Skipped,
     terminal: Terminal,
-    *,
-    json: bool,
-) -> None:
-    """Fit the latents of the model's words to drawings, and write the model."""
-    from sketchrnn_cli.inference import latent_prior as latent_mixture
+) -> dict[str, object]:
+    """Fit the latent prior of the model's labels to drawings, and write the model."""
+    from sketchrnn_cli.cli import report
+    from sketchrnn_cli.inference import latent_prior
     from sketchrnn_cli.model import checkpoint
     from sketchrnn_cli.sketches.words import visible
 
-    target = _target_of_fit(model, out)
-    network = _open(model, device)
     words = network.checkpoint.words
     others: dict[str, int] = {}
-    faults = _Faults()
 
     def of_known_words() -> Iterator[tuple[int, Array]]:
         place = {word: k for k, word in enumerate(words)}
-        for word, moves in _training_drawings(sketches, network.checkpoint, on_error, faults):
+        for word, moves in _training_drawings(source, network.checkpoint, on_error, skipped):
             if word in place or len(words) < 2:
                 yield place.get(word, 0), moves
             else:
@@ -145,62 +174,57 @@ def _fit(
                 others[word] = others.get(word, 0) + 1
 
     try:
-        fitted = latent_mixture.fit_model(network, terminal.track(of_known_words(), what="fitting"))
+        fitted = latent_prior.fit_model(network, terminal.track(of_known_words(), what="fitting"))
     except BadFile:
         raise BadFile(
-            f"{streams.name_of(sketches)}: no drawings of the model's words in it: "
+            f"{files.name_of(source)}: no drawings of the model's words in it: "
             f"{', '.join(map(visible, words[:5]))}"
         ) from None
-    checkpoint.save(target, fitted)
-    if faults.n:
-        terminal.warn(f"{faults.n} skipped; the first: {faults.first}")
+    checkpoint.save(Path(target), fitted)
     if others:
         worst = max(others, key=lambda word: others[word])
-        terminal.warn(
-            f"{sum(others.values()):,} drawings left out: the model has no such word ({worst!r})"
-        )
+        left = report.number(sum(others.values()), "drawing")
+        terminal.warn(f"{left} left out: the model has no such word ({worst!r})")
     n_components = (fitted.weights["latent.weight"] > 0).sum(1)
-    terminal.say(f"{target}: {n_components.sum()} Gaussians for {len(n_components)} words")
-    if json:
-        found = {word: int(n) for word, n in zip(words, n_components, strict=False)}
-        terminal.answer({"file": str(target), "components": found})
+    fits = f"{report.number(int(n_components.sum()), 'Gaussian')} for {len(n_components):,} words"
+    terminal.say(f"{target}: {fits}")
+    found = {word: int(n) for word, n in zip(words, n_components, strict=False)}
+    return {"file": target, "components": found}
 
 
-def _target_of_fit(model: str | None, out: str) -> Path:
-    """The file that --fit writes, checked before there is work to lose."""
+def _target_of_fit(model: str | None, out: str) -> str:
+    """The file that --fit writes: -o, or the model itself."""
     from sketchrnn_cli.model import checkpoint
 
-    if out != streams.STDIO:
-        streams.suffix_of(out, None, ("safetensors",))
-        streams.check_output(out, binary=True)
-        return Path(out)
+    if out != files.STDIO:
+        return out
     if model is None:
         raise BadConfig("--fit does not change the built-in model: give -o FILE.safetensors")
     path = Path(model) / checkpoint.FILE_NAME if Path(model).is_dir() else Path(model)
     if path.suffix != ".safetensors":
         raise BadConfig(f"--fit does not change {model}: give -o FILE.safetensors")
-    return path
+    return str(path)
 
 
 def _training_drawings(
-    source: str, model: Checkpoint, on_error: str, faults: _Faults
+    source: str, model: Checkpoint, on_error: str, skipped: _Skipped
 ) -> Iterator[tuple[str, Array]]:
     """Word and moves of drawings, data units: of a packed set its training split, or all.
 
-    What is skipped is added to the faults.
+    What is skipped is counted.
     """
     from sketchrnn_cli.sketches.corpus import Corpus, is_packed
     from sketchrnn_cli.sketches.formats import read_sketches
     from sketchrnn_cli.sketches.preparation import moves_like
 
-    if source != streams.STDIO and Path(source).is_file() and is_packed(source):
+    if source != files.STDIO and Path(source).is_file() and is_packed(source):
         corpus = Corpus.open(source)
         made, wanted = corpus.preparation, model.preparation
         for i in corpus.indices("train"):
             yield corpus.word_of(i), moves_like(corpus.moves_of(i), made, wanted)
         return
-    found = read_sketches(source, on_error=on_error, skipped=faults.add)
-    for sketch, moves in _of_some_length(found, model, source, on_error, faults):
+    found = read_sketches(source, on_error=on_error, skipped=skipped.add)
+    for sketch, moves in _of_some_length(found, model, source, on_error, skipped):
         yield sketch.word or "", moves
 
 
@@ -210,7 +234,7 @@ def _is_small(source: str) -> bool:
 
 
 def _of_some_length(
-    sketches: Iterable[Sketch], model: Checkpoint, source: str, on_error: str, faults: _Faults
+    sketches: Iterable[Sketch], model: Checkpoint, source: str, on_error: str, skipped: _Skipped
 ) -> Iterator[tuple[Sketch, Array]]:
     """Drawings and their moves, (P, 3), data units, prepared as those of the model were.
 
@@ -226,11 +250,11 @@ def _of_some_length(
         if len(moves) <= MAX_POINTS:
             yield sketch, moves
             continue
-        name = streams.name_of(source)
+        name = files.name_of(source)
         message = f"{name}: drawing {number} has {len(moves):,} points; at most {MAX_POINTS:,} are"
         if on_error == "fail":
             raise BadSketch(f"{message} encoded; leave it out, or use --on-error skip")
-        faults.add(f"{message} encoded")
+        skipped.add(f"{message} encoded")
 
 
 def _encode(network: Network, sketches: Iterator[tuple[Sketch, Array]], size: int) -> Encoded:
