@@ -220,6 +220,18 @@ SVG = [
         DRAWINGS, EITHER),
     Attack("CSS import.svg", _svg(f"<style>@import url(http://127.0.0.1:9/x);</style>{INK}"),
            DRAWINGS, EITHER),
+    Attack("CSS of descendants.svg", lambda path: path.write_bytes(_svg(
+        "<style>" + ("g " * 15 + "a.b > path{fill:none}") * 2000 + "</style>"
+        + "<g>" * 150 + INK * 9000 + "</g>" * 150)), DRAWINGS, EITHER),
+    Attack("a million rules of CSS.svg", lambda path: path.write_bytes(_svg(
+        "<style>" + "a," * 500_000 + "a{fill:none}</style>" + INK)), DRAWINGS, EITHER),
+    Attack("entities of much text.svg", f'<!DOCTYPE svg [<!ENTITY a "{"ha" * 5000}">]>'.encode()
+           + _svg("<g id='" + "&a;" * 100_000 + f"'/>{INK}"), DRAWINGS),
+    Attack("a thousand prefixes.svg", _svg("".join(f"<p{k}:a/>" for k in range(1000)) + INK),
+           DRAWINGS),
+    Attack("clip paths in a ring.svg", _svg('<clipPath id="c" clip-path="url(#c)"><rect id="r" '
+           'clip-path="url(#c)" width="9" height="9"/></clipPath><g clip-path="url(#c)">'
+           f"{INK}</g>"), DRAWINGS, EITHER),
     Attack("dashes.svg", _svg('<path d="' + "-" * 1_000_000 + '"/>'), DRAWINGS),
     Attack("a number of a million digits.svg", _svg(f'<path d="M0 0L{"1" * 1_000_000} 1"/>'),
            DRAWINGS),

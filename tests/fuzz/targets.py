@@ -221,7 +221,7 @@ def _preparation() -> dict[str, Any]:
 
 
 def read_svg_path(data: bytes) -> None:
-    for nodes in svg_path.parse(data.decode("utf-8", "replace"), room=2000):
+    for nodes in svg_path.parse(data.decode("utf-8", "replace"), room=2000)[0]:
         straight = np.isnan(nodes)
         assert not straight[::3].any(), "a node that is not finite"
         assert np.isfinite(nodes[~straight]).all(), "a node that is not finite"

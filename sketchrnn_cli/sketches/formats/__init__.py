@@ -177,7 +177,7 @@ def read_blocks(
     if kind == "svg":
         from sketchrnn_cli.sketches.formats import svg
 
-        return svg.read_blocks(files, label=label, skipped=skipped)
+        return svg.read_blocks(files, label=label, skipped=skipped, note=note)
     if kind == "ndjson":
         from sketchrnn_cli.sketches.formats import ndjson
 

@@ -1,7 +1,8 @@
 """SVG: what is drawn in it, as strokes.
 
-Outlines of all shapes that are seen are drawn, those of filled ones too; text, pictures, clipping
-and markers are not. A file is one drawing, and a sheet that this program wrote is as many as it
+Outlines of all shapes that are seen are drawn, those of filled ones too, within nested viewports
+and rectangular clip paths. Text, pictures, other clip paths and masks are not followed, and a note
+says so. A file is one drawing, and a sheet that this program wrote is as many as it
 shows, with their words. What another file shows is ``--label``; or the name of the folder it lies
 in, if it was found by naming a folder (``animals/cat/1.svg`` in ``animals`` is a cat); or the
 name of the file without a number at its end (``cat-12.svg``).
@@ -37,6 +38,7 @@ BLOCK_DRAWINGS = 512
 BLOCK_POINTS = 1 << 16
 
 Skipped = Callable[[str], None]
+Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def read_blocks(
     *,
     label: str | None = None,
     skipped: Skipped | None = None,
+    note: Note | None = None,
 ) -> Iterator[Block]:
     """Read files, those with few drawings together.
 
@@ -61,6 +64,7 @@ def read_blocks(
         files: names, and what a drawing in each shows that does not say.
         label: what it shows instead.
         skipped: told of every file left out for a fault; None: a fault is an error.
+        note: told of what is seen in a file and is not drawn, or drawn otherwise.
 
     Yields:
         Blocks whose drawings are raw all, or none is.
@@ -73,7 +77,7 @@ def read_blocks(
     n_points = 0
     for name, word in files:
         try:
-            found = _drawings(name, label or word)
+            found = _drawings(name, label or word, note)
         except SketchError as error:
             if skipped is None:
                 advice = "; mend it, or use --on-error skip" if len(files) > 1 else ""
@@ -90,9 +94,12 @@ def read_blocks(
         yield from _blocks(waiting)
 
 
-def _drawings(name: str, word: str | None) -> list[_Lines]:
+def _drawings(name: str, word: str | None, note: Note | None) -> list[_Lines]:
     """All drawings of one file."""
     drawn = follow(parse(_content(name), name), name)
+    if note is not None:
+        for text in drawn.notes:
+            note(f"{name}: {text}")
     try:
         return [_flattened(drawing, drawn, word) for drawing in drawn.drawings]
     except BadSketch as error:

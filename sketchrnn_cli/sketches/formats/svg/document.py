@@ -1,7 +1,8 @@
-"""A stranger's XML as a tree of the elements that may draw: bounded, and without entities."""
+"""Untrusted XML as a tree of the elements that may draw: bounded, with entities of text alone."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -13,6 +14,8 @@ MAX_ELEMENTS = 200_000
 MAX_ATTRIBUTES = 600_000
 MAX_DEPTH = 200
 MAX_CSS = 1 << 20  # characters
+MAX_ENTITIES = 1 << 20  # characters that references to entities may become
+MAX_PREFIXES = 100  # without a declaration
 
 SVG = "http://www.w3.org/2000/svg"
 HREF = "http://www.w3.org/1999/xlink}href"
@@ -22,14 +25,17 @@ UNSEEN = {"defs", "symbol", "clipPath", "mask", "marker", "pattern"}  # drawn by
 UNDRAWN = {"text", "image", "foreignObject"}  # they show something, but no strokes
 STYLING = {
     "display", "visibility", "opacity", "fill", "fill-opacity", "stroke", "stroke-opacity",
-    "stroke-width", "transform",
+    "stroke-width", "transform", "transform-origin", "transform-box", "clip-path", "mask",
+    "overflow",
 }  # fmt: skip
 _ATTRIBUTES = STYLING | {
     "id", "class", "style", "href", "viewBox", "preserveAspectRatio", "width", "height", "x", "y",
     "d", "points", "x1", "y1", "x2", "y2", "cx", "cy", "r", "rx", "ry", "requiredExtensions",
-    "systemLanguage", "data-word", "data-drawings",
+    "systemLanguage", "data-word", "data-drawings", "clipPathUnits",
 }  # fmt: skip
 
+_ROOT = re.compile(rb"(<(?:[\w.-]+:)?svg)[\s/>][^>]*")
+_PREFIX = re.compile(rb"[\s</]([A-Za-z_][\w.-]{0,40}):[A-Za-z_]")
 _SIGNATURES = {
     b"\x89PNG": "a PNG picture", b"\xff\xd8\xff": "a JPEG picture", b"GIF8": "a GIF picture",
     b"RIFF": "a WebP picture", b"%PDF": "a PDF", b"%!PS": "PostScript", b"PK\x03\x04": "a zip file",
@@ -44,6 +50,7 @@ class Node:
     tag: str  # without namespace
     attributes: dict[str, str]  # those that have a meaning here
     children: list[Node] = field(default_factory=list)
+    parent: Node | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
@@ -74,15 +81,14 @@ def parse(data: bytes, name: str) -> Document:
         raise BadSketch(f"{name}: more than {MAX_ELEMENTS:,} elements; a drawing has far fewer")
     if data.count(b'"') + data.count(b"'") > 2 * MAX_ATTRIBUTES:
         raise BadSketch(f"{name}: more than {MAX_ATTRIBUTES:,} attributes; a drawing has far fewer")
-    parser = expat.ParserCreate(namespace_separator="}")
-    builder = _Builder(name)
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.text
-    parser.EntityDeclHandler = builder.entity
-    parser.ExternalEntityRefHandler = builder.external
+    data = data.lstrip(b" \t\r\n")
     try:
-        parser.Parse(data.lstrip(b" \t\r\n"), True)
+        try:
+            builder = _build(data, name)
+        except expat.ExpatError as error:
+            if expat.errors.codes[expat.errors.XML_ERROR_UNBOUND_PREFIX] != error.code:
+                raise
+            builder = _build(_declared(data), name)
     except expat.ExpatError as error:
         why = expat.ErrorString(error.code)
         raise BadSketch(f"{name}: damaged XML, {why} in line {error.lineno}") from None
@@ -94,11 +100,38 @@ def parse(data: bytes, name: str) -> Document:
     return Document(builder.root, builder.ids, "".join(builder.css), builder.undrawn)
 
 
+def _build(data: bytes, name: str) -> _Builder:
+    """Parse a whole file."""
+    parser = expat.ParserCreate(namespace_separator="}")
+    builder = _Builder(name, data.count(b"&"))
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.text
+    parser.EntityDeclHandler = builder.entity
+    parser.ExternalEntityRefHandler = builder.external
+    parser.Parse(data, True)
+    return builder
+
+
+def _declared(data: bytes) -> bytes:
+    """The same file with the prefixes declared in its first tag that it uses without."""
+    root = _ROOT.search(data)
+    if root is None:
+        return data
+    used = dict.fromkeys(_PREFIX.findall(data))
+    new = [prefix for prefix in used if b"xmlns:" + prefix not in root[0]][:MAX_PREFIXES]
+    known = {b"xlink": HREF.rpartition("}")[0].encode(), b"svg": SVG.encode()}
+    added = [b' xmlns:%s="%s"' % (prefix, known.get(prefix, b"urn:" + prefix)) for prefix in new]
+    at = root.end(1)
+    return data[:at] + b"".join(added) + data[at:]
+
+
 class _Builder:
     """Takes what the parser finds."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, n_references: int) -> None:
         self.name = name
+        self.n_references = n_references  # at most, to entities
         self.root: Node | None = None
         self.stack: list[Node] = []
         self.ids: dict[str, Node] = {}
@@ -120,7 +153,7 @@ class _Builder:
         if self.root is None and (tag != "svg" or not known):
             raise BadSketch(f"{self.name}: begins with <{tag[:40]}>, not <svg>; no SVG")
         if not known or tag not in SHAPES | GROUPS | UNSEEN:
-            if known and tag in UNDRAWN:
+            if known and tag in UNDRAWN and "requiredExtensions" not in attributes:
                 self.undrawn.add(tag)
             self.in_style = self.in_style or (known and tag == "style")
             self.ignored += 1
@@ -131,7 +164,8 @@ class _Builder:
         if self.root is None:
             self.root = node
         else:
-            self.stack[-1].children.append(node)
+            node.parent = self.stack[-1]
+            node.parent.children.append(node)
         self.stack.append(node)
         if "id" in node.attributes:
             self.ids.setdefault(node.attributes["id"], node)
@@ -150,11 +184,14 @@ class _Builder:
             if self.css_size > MAX_CSS:
                 raise BadSketch(f"{self.name}: over {MAX_CSS >> 20} MiB of CSS")
 
-    def entity(self, entity: str, *_: object) -> None:
-        raise BadSketch(
-            f"{self.name}: declares the XML entity {entity[:40]!r}, and entities are not read; "
-            "save it as plain SVG"
-        )
+    def entity(self, entity: str, is_parameter: int, value: str | None, *_: object) -> None:
+        """Let pass what stands for plain text, as Illustrator writes it, and is not too much."""
+        plain = not is_parameter and value is not None and not set(value) & set("&<%")
+        if not plain or len(value or "") * self.n_references > MAX_ENTITIES:
+            raise BadSketch(
+                f"{self.name}: declares the XML entity {entity[:40]!r}, which is not read: it is "
+                "no plain text, or too much of it; save it as plain SVG"
+            )
 
     def external(self, *_: object) -> int:
         raise BadSketch(f"{self.name}: refers to another file, which is not read")

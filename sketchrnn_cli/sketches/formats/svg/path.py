@@ -2,16 +2,12 @@
 
 A stroke is a row of complex nodes: where it begins, and then three for each segment, two control
 points and the end. A straight segment has NaN for control points; arcs and quadratic curves
-become cubic ones.
-
-Libraries were tried: svg.path 7.1 and svgelements 1.9.6 drop the rest of a path in silence at what
-they cannot read; the first refuses arcs with a negative radius, and the second reflects the handle
-of a quadratic curve for a cubic one. The tests hold this against the second.
+become cubic ones. fontTools follows the commands; it passes over what it cannot read, so what it
+gets is looked at first, up to the first error.
 """
 
 from __future__ import annotations
 
-import cmath
 import math
 import re
 from itertools import islice
@@ -22,25 +18,24 @@ import numpy.typing as npt
 from sketchrnn_cli.errors import BadSketch
 
 Nodes = npt.NDArray[np.complex128]  # (3 K + 1,) for K segments
+Point = tuple[float, float]
 
 STRAIGHT = complex(math.nan, math.nan)
 FAR = 1e12  # a number beyond is a fault
 TINY = 1e-12  # a radius below is none
-NEAR = 1e-100  # two points so near, in radii, are one
 LONGEST = 400  # characters of a number
-QUARTER = math.pi / 2
 MANY = "more strokes or points than a drawing has"
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 
 _NUMBER = re.compile(NUMBER)
 _COMMAND = re.compile(r"([MmLlHhVvCcSsQqTtAaZz])([^MmLlHhVvCcSsQqTtAaZz]*)")
 _FLAG = re.compile(r"[01]")
-_GAP = re.compile(r"[ \t\r\n\f,]*")
 _GAPS = " \t\r\n\f,"
-_ARITY = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2, "A": 7, "Z": 1}
+_GAP = re.compile(f"[{_GAPS}]*")
+_ARITY = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2, "A": 7, "Z": 0}
 
 
-def parse(data: str, *, room: int) -> list[Nodes]:
+def parse(data: str, *, room: int) -> tuple[list[Nodes], str]:
     """Read path data.
 
     Args:
@@ -48,36 +43,58 @@ def parse(data: str, *, room: int) -> list[Nodes]:
         room: how many numbers it may have.
 
     Returns:
-        One row of nodes a subpath; one node alone is a dot.
+        One row of nodes per subpath, one node alone is a dot; and the first error in the data, up
+        to whose segment it is drawn, or "".
 
     Raises:
-        BadSketch: something that is not path data, or too much of it.
+        BadSketch: too much of it.
 
     Source: SVG 2, section 9.3 and appendix B.2.
     """
+    from fontTools.svgLib.path import parse_path  # 30 ms
+
     text = data.strip(_GAPS)
     if not text or text == "none":
-        return []
+        return [], ""
     if text[0] not in "Mm":
-        raise BadSketch(f"path data begins with {text[:1]!r}, not with M")
+        return [], f"path data begins with {text[:1]!r}, not with M"
+    tokens: list[str] = []
+    error = _scan(text, tokens, room)
     pen = _Pen()
+    try:
+        parse_path(" ".join(tokens), pen)
+    except (ValueError, ArithmeticError):
+        raise BadSketch("an arc that is no place on a canvas") from None
+    return [np.array(stroke) for stroke in pen.strokes], error
+
+
+def _scan(text: str, tokens: list[str], room: int) -> str:
+    """Collect commands and numbers, those of whole segments, up to the first error; its text."""
     for found in _COMMAND.finditer(text):
-        command, arguments = found[1], found[2]
-        kind = command.upper()
-        read = _arc_numbers if kind == "A" else numbers
-        values = read(arguments, room=room)
+        command, kind = found[1], found[1].upper()
+        arity = _ARITY[kind]
+        values, error = (_arc_numbers if kind == "A" else _numbers)(found[2], room)
         room -= max(len(values), 1)
         if room < 0:
             raise BadSketch(MANY)
-        if kind == "Z":
-            if values:
-                raise BadSketch("numbers after a Z")
-            pen.close()
-        elif not values or len(values) % _ARITY[kind]:
-            raise BadSketch(f"{len(values)} numbers after {command}; it takes {_ARITY[kind]} each")
-        else:
-            _draw(pen, kind, values, relative=command != kind)
-    return [np.array(stroke) for stroke in pen.finish()]
+        far = next((k for k, value in enumerate(values) if not abs(value) < FAR), None)
+        if far is not None:
+            error = f"{values[far]:g}, which is no place on a canvas"
+            values = values[:far]
+        if not arity and values:
+            tokens.append(command)
+            return "numbers after a Z"
+        whole = len(values) // arity * arity if arity else 0
+        if not error and (whole < len(values) or (arity and not values)):
+            error = f"{len(values)} numbers after {command}; it takes {arity} each"
+        if kind == "A":
+            for k in range(0, whole, arity):
+                tokens += _arc(command, values[k : k + arity])
+        elif whole or not (arity or error):
+            tokens += [command, *map(repr, values[:whole])]
+        if error:
+            return error
+    return ""
 
 
 def numbers(text: str, *, room: int) -> list[float]:
@@ -86,167 +103,98 @@ def numbers(text: str, *, room: int) -> list[float]:
     Raises:
         BadSketch: more than ``room``, something else between them, or one that is too large.
     """
+    values, error = _numbers(text, room)
+    if not error and any(not abs(value) < FAR for value in values):
+        error = "a number that is no place on a canvas"
+    if error:
+        raise BadSketch(error)
+    return values
+
+
+def _numbers(text: str, room: int) -> tuple[list[float], str]:
+    """Numbers up to what is none, and a word on that."""
     if len(text) > 2 * room and next(islice(_NUMBER.finditer(text), room, None), None):
         raise BadSketch(MANY)
-    if rest := _NUMBER.sub("", text).strip(_GAPS):
-        raise BadSketch(f"{rest[:20]!r} where a number should be")
-    found = _NUMBER.findall(text)
-    if found and len(max(found, key=len)) > LONGEST:
-        raise BadSketch(f"a number of more than {LONGEST} digits")
-    return _checked(list(map(float, found)))
+    error = ""
+    if _NUMBER.sub("", text).strip(_GAPS):
+        at = _end(text, 0)
+        while found := _NUMBER.match(text, at):
+            at = _end(text, found.end())
+        error = f"{text[at : at + 20]!r} where a number should be"
+        text = text[:at]
+    return _floats(_NUMBER.findall(text)), error
 
 
-def _arc_numbers(text: str, *, room: int) -> list[float]:
+def _arc_numbers(text: str, room: int) -> tuple[list[float], str]:
     """The same for arcs, whose two flags need no gap after them."""
-    values: list[float] = []
-    at = _end(_GAP.match(text))
+    found: list[str] = []
+    at = _end(text, 0)
     while at < len(text):
-        pattern = _FLAG if len(values) % 7 in (3, 4) else _NUMBER
-        found = pattern.match(text, at)
-        if found is None:
-            what = "a flag, 0 or 1," if pattern is _FLAG else "a number"
-            raise BadSketch(f"{text[at : at + 20]!r} where {what} should be")
-        values.append(float(found[0][:LONGEST]))
-        if len(values) > room:
+        is_flag = len(found) % 7 in (3, 4)
+        match = (_FLAG if is_flag else _NUMBER).match(text, at)
+        if match is None:
+            what = "a flag, 0 or 1," if is_flag else "a number"
+            return _floats(found), f"{text[at : at + 20]!r} where {what} should be"
+        found.append(match[0])
+        if len(found) > room:
             raise BadSketch(MANY)
-        at = _end(_GAP.match(text, found.end()))
-    return _checked(values)
+        at = _end(text, match.end())
+    return _floats(found), ""
 
 
-def _end(found: re.Match[str] | None) -> int:
+def _arc(command: str, values: list[float]) -> list[str]:
+    """One arc as fontTools wants it: flags whole, and a line where it has no radius."""
+    rx, ry, turned, large, sweep, *to = values
+    if min(abs(rx), abs(ry)) < TINY:
+        return ["L" if command == "A" else "l", *map(repr, to)]
+    return [
+        command,
+        repr(rx),
+        repr(ry),
+        repr(turned),
+        f"{large:.0f}",
+        f"{sweep:.0f}",
+        *map(repr, to),
+    ]
+
+
+def _end(text: str, at: int) -> int:
+    """Where a gap ends that begins here."""
+    found = _GAP.match(text, at)
     assert found is not None, "a gap may be empty"
     return found.end()
 
 
-def _checked(values: list[float]) -> list[float]:
-    if values and not max(map(abs, values)) < FAR:
-        raise BadSketch(f"{max(values, key=abs):g}, which is no place on a canvas")
-    return values
-
-
-def _draw(pen: _Pen, kind: str, values: list[float], *, relative: bool) -> None:
-    """One command, with as many segments as it has numbers for."""
-    if kind in "HV":
-        turn = 1 if kind == "H" else 1j
-        for value in values:
-            here = pen.here
-            kept = here if relative else (1j * here.imag if kind == "H" else here.real)
-            pen.line(kept + turn * value)
-    elif kind == "A":
-        rows = iter(values)
-        for rx, ry, turned, large, sweep, x, y in zip(*[rows] * 7, strict=True):
-            to = complex(x, y) + (pen.here if relative else 0)
-            pen.arc(abs(rx), abs(ry), math.radians(turned), to, large=large > 0, sweep=sweep > 0)
-    else:
-        points = list(map(complex, values[::2], values[1::2]))
-        size = _ARITY[kind] // 2
-        for k in range(0, len(points), size):
-            origin = pen.here if relative else 0
-            if kind == "L" or (kind == "M" and k):
-                pen.line(points[k] + origin)
-            elif kind == "M":
-                pen.move(points[k] + origin)
-            else:
-                pen.curve(kind, [point + origin for point in points[k : k + size]])
+def _floats(found: list[str]) -> list[float]:
+    if found and len(max(found, key=len)) > LONGEST:
+        raise BadSketch(f"a number of more than {LONGEST} digits")
+    return list(map(float, found))
 
 
 class _Pen:
-    """Follows absolute commands."""
+    """Collects what fontTools draws."""
 
     def __init__(self) -> None:
         self.strokes: list[list[complex]] = []
         self.nodes: list[complex] = []  # of the stroke under way
-        self.here = self.start = 0j
-        self.handle = 0j  # the control point that S or T reflects
-        self.curved = ""  # C after a cubic curve, Q after a quadratic one
-        self.moved = False  # nothing drawn since a move
 
-    def move(self, to: complex) -> None:
-        self.finish()
-        self.here = self.start = to
-        self.nodes = [to]
-        self.curved, self.moved = "", True
+    def moveTo(self, to: Point) -> None:
+        self.nodes = [complex(*to)]
 
-    def line(self, to: complex) -> None:
-        self.nodes += (STRAIGHT, STRAIGHT, to)
-        self.here = to
-        self.curved, self.moved = "", False
+    def lineTo(self, to: Point) -> None:
+        self.nodes += (STRAIGHT, STRAIGHT, complex(*to))
 
-    def cubic(self, a: complex, b: complex, to: complex) -> None:
-        self.nodes += (a, b, to)
-        self.here = to
-        self.curved, self.moved = "", False
+    def curveTo(self, *points: Point) -> None:
+        self.nodes += (complex(*point) for point in points)
 
-    def curve(self, kind: str, points: list[complex]) -> None:
-        """C, S, Q or T with their points."""
-        here, family = self.here, "C" if kind in "CS" else "Q"
-        if kind in "ST":
-            reflected = 2 * here - self.handle if self.curved == family else here
-            points = [reflected, *points]
-        to = points[-1]
-        if family == "C":
-            self.cubic(*points)
-        else:
-            self.cubic(here + (points[0] - here) * 2 / 3, to + (points[0] - to) * 2 / 3, to)
-        self.handle, self.curved = points[-2], family
+    def qCurveTo(self, control: Point, to: Point) -> None:
+        here, middle, end = self.nodes[-1], complex(*control), complex(*to)
+        self.nodes += (here + (middle - here) * 2 / 3, end + (middle - end) * 2 / 3, end)
 
-    def arc(
-        self, rx: float, ry: float, turned: float, to: complex, *, large: bool, sweep: bool
-    ) -> None:
-        """An elliptical arc, in pieces of a quarter at most.
-
-        A cubic curve is off a quarter of a circle by 0.03 % of the radius.
-
-        Source: SVG 2, appendix B.2.4 and B.2.5, on the unit circle.
-        """
-        if to == self.here:
-            return
-        if min(rx, ry) < TINY:
-            self.line(to)
-            return
-        axes = cmath.rect(1, turned)
-        middle = (self.here + to) / 2
-        half = (self.here - to) / 2 * axes.conjugate()
-        begin = complex(half.real / rx, half.imag / ry)  # the ellipse is the unit circle,
-        # or a larger one around the middle: radii that are too small grow
-        if abs(begin) < NEAR:
-            self.line(to)
-            return
-        side = math.sqrt(max(1 / abs(begin) ** 2 - 1, 0.0)) * (-1 if large != sweep else 1)
-        center = 1j * side * begin
-        spoke, last = begin - center, -begin - center
-        angle = cmath.phase(last / spoke)
-        if sweep and angle < 0:
-            angle += 2 * math.pi
-        elif not sweep and angle > 0:
-            angle -= 2 * math.pi
-        pieces = max(math.ceil(abs(angle) / QUARTER - 1e-9), 1)
-        step = cmath.rect(1, angle / pieces)
-        pull = 4 / 3 * math.tan(angle / pieces / 4) * 1j
-
-        def place(w: complex) -> complex:
-            w += center
-            return middle + axes * complex(rx * w.real, ry * w.imag)
-
-        for k in range(pieces):
-            ahead = spoke * step
-            end = to if k == pieces - 1 else place(ahead)
-            self.cubic(place(spoke * (1 + pull)), place(ahead * (1 - pull)), end)
-            spoke = ahead
-
-    def close(self) -> None:
-        """Back to where the subpath began; drawing may go on from there."""
-        if len(self.nodes) == 1 and not self.moved:
-            return
-        if self.here != self.start:
-            self.line(self.start)
+    def closePath(self) -> None:
         self.strokes.append(self.nodes)
-        self.here, self.nodes = self.start, [self.start]
-        self.curved, self.moved = "", False
+        self.nodes = []
 
-    def finish(self) -> list[list[complex]]:
-        """All strokes; a move alone draws nothing."""
-        if len(self.nodes) > 1:
-            self.strokes.append(self.nodes)
-            self.nodes = []
-        return self.strokes
+    def endPath(self) -> None:
+        if len(self.nodes) > 1:  # a move alone draws nothing
+            self.closePath()

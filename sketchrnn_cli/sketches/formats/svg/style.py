@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from itertools import islice
+from typing import NamedTuple
 
+from sketchrnn_cli.errors import BadSketch
 from sketchrnn_cli.sketches.formats.svg.document import STYLING, Node
 from sketchrnn_cli.sketches.formats.svg.path import NUMBER
 
 Properties = Mapping[str, str]
 
 MAX_CLASSES = 16  # of one element
+MAX_RULES = 20_000
+MAX_PARTS = 20  # of a selector
+MAX_TRIES = 2_000_000  # of a rule at an element, in all
 LONGEST = 10_000  # characters of a style; the rest is left alone
-INHERITED = STYLING - {"display", "opacity", "transform"}
+INHERITED = STYLING - {
+    *("display", "opacity", "transform", "transform-origin", "transform-box", "clip-path", "mask"),
+    "overflow",
+}
 
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
-_SELECTOR = re.compile(r"(?:\*|[\w-]*)(?:[.#][\w-]+)?")
+_COMPOUND = re.compile(r"(?:\*|[\w-]+)?(?:[.#][\w-]+)*")
+_TAG = re.compile(r"[\w-]+")
+_NAMED = re.compile(r"[.#][\w-]+")
 _CLEAR = re.compile(
     r"none|transparent|#[0-9a-f]{6}00|#[0-9a-f]{3}0"
     r"|(?:rgb|hsl)a?\((?:[^,/()]*,){3}\s*[0.]+%?\s*\)"
     r"|(?:rgb|hsl)a?\([^,/()]*/\s*[0.]+%?\s*\)"
+)
+_WHITE = re.compile(
+    r"white|#fff(?:f{3})?|rgb\(\s*(?:255|100%)\s*,\s*(?:255|100%)\s*,\s*(?:255|100%)\s*\)"
 )
 _NUMBER = re.compile(NUMBER)
 
@@ -36,39 +48,130 @@ def declarations(text: str) -> dict[str, str]:
     return result
 
 
+class _Part(NamedTuple):
+    """One element of a selector: what it must be."""
+
+    tag: str  # "" for any
+    classes: frozenset[str]
+    identity: str  # "" for any
+    child: bool  # of the part before, and not only below it
+
+    def fits(self, node: Node) -> bool:
+        return (
+            self.tag in ("", node.tag)
+            and self.identity in ("", node.attributes.get("id"))
+            and (not self.classes or self.classes <= set(_classes(node)))
+        )
+
+
+class _Rule(NamedTuple):
+    """A selector, and what it says."""
+
+    weight: tuple[int, int, int, int]  # ids, classes, tags, and the place in the text
+    parts: list[_Part]
+    values: dict[str, str]
+
+
 class Rules:
-    """The rules of all <style> elements that select by element, class or id alone."""
+    """The rules of all <style> elements whose selectors name tags, classes and ids.
+
+    Compound selectors (``path.thin``), descendants (``#guides line``) and children
+    (``g > path``) are followed; rules with any other are passed over.
+    """
 
     def __init__(self, css: str) -> None:
-        self.by_selector: dict[str, dict[str, tuple[int, str]]] = {}  # property: order, value
-        depth = 0  # of blocks such as @media, which are passed over
+        self.by_key: dict[str, list[_Rule]] = {}  # of what the last part must have
+        self.n_tries = 0
+        n_rules = depth = 0  # of blocks such as @media, which are passed over
         for order, part in enumerate(_COMMENT.sub("", css).split("}")):
             *around, head, body = ["", *part.split("{")]
             if not around:
                 depth = max(depth - 1, 0)
                 continue
             depth += len(around) - 1
-            found = {name: (order, value) for name, value in declarations(body).items()}
-            for selector in head.split(",") if found and not depth else ():
-                key = selector.strip()
-                if key and _SELECTOR.fullmatch(key):
-                    self.by_selector.setdefault(key.lstrip("*"), {}).update(found)
+            values = declarations(body)
+            for selector in head.split(",") if values and not depth else ():
+                if parts := _parts(selector.strip()):
+                    n_rules += 1
+                    if n_rules > MAX_RULES:
+                        raise BadSketch(f"more than {MAX_RULES:,} rules of CSS")
+                    self._add(_Rule(_weight(parts, order), parts, values))
+
+    def _add(self, rule: _Rule) -> None:
+        last = rule.parts[-1]
+        key = f"#{last.identity}" if last.identity else last.tag
+        if last.classes and not last.identity:
+            key = f".{min(last.classes)}"
+        self.by_key.setdefault(key, []).append(rule)
 
     def of(self, node: Node) -> dict[str, str]:
-        """What they say of an element; ids weigh more than classes, and these than elements."""
-        if not self.by_selector:
+        """What they say of an element; ids weigh more than classes, and these than tags.
+
+        Raises:
+            BadSketch: there are more rules to try than a drawing has.
+        """
+        if not self.by_key:
             return {}
-        classes = islice((node.attributes.get("class") or "").split(), MAX_CLASSES)
-        named = [f"{tag}.{name}" for name in classes for tag in ("", node.tag)]
-        identity = node.attributes.get("id")
-        ids = [f"{tag}#{identity}" for tag in ("", node.tag)] if identity else []
+        keys = ["", node.tag, *(f".{name}" for name in _classes(node))]
+        keys.append(f"#{node.attributes.get('id', '')}")
+        rules = (rule for key in dict.fromkeys(keys) for rule in self.by_key.get(key, ()))
+        fitting = [rule for rule in rules if self._fits(rule.parts, node)]
         result: dict[str, str] = {}
-        for keys in (["", node.tag], named, ids):
-            rules = [self.by_selector[key] for key in keys if key in self.by_selector]
-            entries = [(entry, name) for rule in rules for name, entry in rule.items()]
-            for (_, value), name in sorted(entries):
-                result[name] = value
+        for rule in sorted(fitting, key=lambda rule: rule.weight):
+            result.update(rule.values)
         return result
+
+    def _fits(self, parts: list[_Part], node: Node) -> bool:
+        """Whether a selector chooses an element."""
+        self._count()
+        return parts[-1].fits(node) and self._below(parts[:-1], node, child=parts[-1].child)
+
+    def _below(self, parts: list[_Part], node: Node, *, child: bool) -> bool:
+        """Whether an element is (a child of, or somewhere in) what these parts choose."""
+        if not parts:
+            return True
+        *before, part = parts
+        above = node.parent
+        while above is not None:
+            self._count()
+            if part.fits(above) and self._below(before, above, child=part.child):
+                return True
+            above = None if child else above.parent
+        return False
+
+    def _count(self) -> None:
+        self.n_tries += 1
+        if self.n_tries > MAX_TRIES:
+            raise BadSketch("more rules of CSS than a drawing has")
+
+
+def _parts(selector: str) -> list[_Part]:
+    """The parts of a selector; none where it has others than are followed."""
+    parts = []
+    child = False
+    for word in selector[:LONGEST].replace(">", " > ").split():
+        if word == ">":
+            child = True
+            continue
+        if not _COMPOUND.fullmatch(word):
+            return []
+        tag = _TAG.match(word)
+        names = _NAMED.findall(word)
+        identity = [name[1:] for name in names if name[0] == "#"]
+        classes = frozenset(name[1:] for name in names if name[0] == ".")
+        parts.append(_Part(tag[0] if tag else "", classes, (identity or [""])[-1], child))
+        child = False
+    return [] if child or len(parts) > MAX_PARTS else parts
+
+
+def _weight(parts: list[_Part], order: int) -> tuple[int, int, int, int]:
+    ids = sum(bool(part.identity) for part in parts)
+    tags = sum(bool(part.tag) for part in parts)
+    return ids, sum(len(part.classes) for part in parts), tags, order
+
+
+def _classes(node: Node) -> list[str]:
+    return (node.attributes.get("class") or "").split(None, MAX_CLASSES)[:MAX_CLASSES]
 
 
 def own(node: Node, rules: Rules) -> dict[str, str]:
@@ -109,6 +212,13 @@ def is_filled(look: Properties) -> bool:
 def is_hidden(look: Properties) -> bool:
     """Whether this shape keeps its place, but is not seen."""
     return look.get("visibility") in ("hidden", "collapse")
+
+
+def is_white(look: Properties) -> bool:
+    """Whether it is drawn with white ink alone, which is paper on a white page."""
+    inks = [look.get("stroke", "none")] if is_stroked(look) else []
+    inks += [look.get("fill", "black")] if is_filled(look) else []
+    return bool(inks) and all(_WHITE.fullmatch(ink.strip().lower()[:64]) for ink in inks)
 
 
 def _is_clear(paint: str) -> bool:

@@ -24,8 +24,11 @@ _UNITS = {
 }  # fmt: skip
 LONGEST = 64  # characters of a length
 
+_ANGLES = {"": 1.0, "deg": 1.0, "rad": 180 / math.pi, "grad": 0.9, "turn": 360.0}
 _LENGTH = re.compile(rf"({NUMBER})\s*([a-zA-Z]*|%)")
 _TRANSFORM = re.compile(r"[\s,]*([a-zA-Z]+)\s*\(([^()]*)\)[\s,]*")
+_UNIT = re.compile(r"[0-9.]\s*(?:[a-df-zA-DF-Z%]|e[a-z])")
+_PLACES = {"left": 0.0, "top": 0.0, "center": 0.5, "right": 1.0, "bottom": 1.0}
 _ALIGN = {"xMin": 0.0, "xMid": 0.5, "xMax": 1.0, "YMin": 0.0, "YMid": 0.5, "YMax": 1.0}
 
 
@@ -128,8 +131,17 @@ _FORMS: Mapping[str, Callable[..., Matrix]] = {
 }
 
 
-def transform(text: str | None) -> Matrix:
-    """A ``transform``: any number of them, the last one first.
+_LENGTHS = {"translate", "translateX", "translateY"}
+_ANGLED = {"rotate", "skewX", "skewY"}  # their first number is an angle
+
+
+def transform(text: str | None, width: float = 0.0, height: float = 0.0) -> Matrix:
+    """A ``transform``: any number of them, the last one first, numbers with units or without.
+
+    Args:
+        text: of the attribute or the property.
+        width: what 100 % is, across.
+        height: the same, down.
 
     Raises:
         BadSketch: one that does not exist, or with wrong numbers.
@@ -144,10 +156,55 @@ def transform(text: str | None) -> Matrix:
         form = found[1] if found else ""
         if found is None or form not in _FORMS:
             raise BadSketch(f"a transform that is not read: {text[at : at + 40]!r}")
-        inside = found[2].replace("px", "").replace("deg", "")
         try:
-            result = after(result, _FORMS[form](*numbers(inside, room=6)))
+            values = _with_units(form, found[2], width, height)
+            result = after(result, _FORMS[form](*values))
         except TypeError:
             raise BadSketch(f"a transform with wrong numbers: {found[0][:40]!r}") from None
         at = found.end()
     return result
+
+
+def _with_units(form: str, text: str, width: float, height: float) -> list[float]:
+    """The numbers of one transform, angles in degrees and lengths in pixels."""
+    if not _UNIT.search(text):
+        return numbers(text, room=6)
+    parts = re.split(r"[\s,]+", text.strip())
+    values = []
+    for k, part in enumerate(parts[:7]):
+        found = _LENGTH.fullmatch(part[:LONGEST])
+        unit = found[2].lower() if found else ""
+        if found and form in _LENGTHS and (unit in _UNITS or unit == "%"):
+            down = form == "translateY" or k == 1
+            values.append(length(part, height if down else width))
+        elif found and unit in _ANGLES and form in _ANGLED and k == 0:
+            values.append(float(found[1]) * _ANGLES[unit])
+        elif found and unit in ("", "px"):
+            values.append(float(found[1]))
+        else:
+            raise BadSketch(f"{part[:20]!r} where a number should be")
+    return values
+
+
+def around(inner: Matrix, origin: str | None, box: Box) -> Matrix:
+    """A transform around a ``transform-origin`` and not around 0, 0.
+
+    Args:
+        inner: the transform.
+        origin: of the property: lengths, shares of the box, or words.
+        box: the viewport.
+    """
+    words = (origin or "").split()[:2]
+    if inner is SAME or not words:
+        return inner
+    if words[0] in ("top", "bottom") or (len(words) == 2 and words[1] in ("left", "right")):
+        words.reverse()  # the word for down stands first
+        words = words if len(words) == 2 else ["center", *words]
+    words = words if len(words) == 2 else [*words, "center"]
+    left, top, width, height = box
+    x, y = (
+        _PLACES[word] * whole + start if word in _PLACES
+        else length(word, whole) + (start if word.endswith("%") else 0.0)
+        for word, whole, start in zip(words, (width, height), (left, top), strict=True)
+    )  # fmt: skip
+    return after(after(shift(x, y), inner), shift(-x, -y))

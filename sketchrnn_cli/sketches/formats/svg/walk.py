@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sketchrnn_cli.errors import BadSketch
-from sketchrnn_cli.sketches.formats.svg import style
+from sketchrnn_cli.sketches.formats.svg import clip, style
 from sketchrnn_cli.sketches.formats.svg import transforms as frames
 from sketchrnn_cli.sketches.formats.svg.document import (
     MAX_DEPTH,
@@ -28,6 +29,7 @@ MAX_NUMBERS = 400_000  # of a drawing
 MAX_ALL_NUMBERS = 1_500_000  # of a file
 MAX_USES = 20_000
 MAX_TRANSFORMS = 1 << 22  # characters of all
+EXAMPLES = 3  # faults of a file that are told in full
 PAGE = 100.0  # side of a page that does not say its size
 
 _UNDRAWN = {
@@ -35,6 +37,16 @@ _UNDRAWN = {
     "image": "a picture of pixels, which is not drawn: trace it to paths",
     "foreignObject": "foreign objects, which are not drawn",
 }
+_URL = re.compile(r"url\(\s*[\"']?#([^\"')]+)[\"']?\s*\)")
+OUTLINED = (
+    "{n} filled shape(s) drawn as outlines; a pen stroke saved as a shape comes as a closed outline"
+)
+OFF = "{n} stroke(s) off the page, which are left out"
+WHITE = "{n} white shape(s) drawn as ink; a frame or an eraser is better removed"
+
+
+class _Faulty(Exception):
+    """What is wrong with the data of a shape, which is drawn up to there."""
 
 
 @dataclass(slots=True)
@@ -52,6 +64,7 @@ class Drawn:
     drawings: list[Drawing]
     ours: bool  # a sheet that this program wrote
     page: float  # the larger side of the page, 0 if it does not say
+    notes: list[str]  # of what is not drawn as it is seen
 
 
 def follow(document: Document, name: str) -> Drawn:
@@ -66,9 +79,13 @@ def follow(document: Document, name: str) -> Drawn:
         name: of it.
 
     Raises:
-        BadSketch: nothing that is seen has an outline; a shape with a fault; too many of them.
+        BadSketch: nothing that is seen has an outline; too many shapes.
     """
-    hand = _Hand(document, name)
+    try:
+        rules = style.Rules(document.css)
+    except BadSketch as error:
+        raise BadSketch(f"{name}: {error}") from None
+    hand = _Hand(document, name, rules)
     hand.draw_root()
     n_loose = sum(group is None for group, _ in hand.strokes)
     if n_loose and len(hand.drawings) > 1:
@@ -82,8 +99,21 @@ def follow(document: Document, name: str) -> Drawn:
     if not hand.strokes and not hand.is_ours:
         why = [_UNDRAWN[tag] for tag in sorted(document.undrawn)]
         why += ["shapes that are hidden or have no ink"] if hand.n_hidden else []
+        if hand.faults:
+            raise BadSketch(f"{name}: {hand.faults[0]}")
         raise BadSketch(f"{name}: no strokes in it" + (f", only {why[0]}" if why else ""))
-    return Drawn(drawings, hand.is_ours, max(hand.page[2:]))
+    return Drawn(drawings, hand.is_ours, max(hand.page[2:]), _notes(hand))
+
+
+def _notes(hand: _Hand) -> list[str]:
+    """What a person should know of the drawing."""
+    notes = [f"{fault}; drawn up to there" for fault in hand.faults[:EXAMPLES]]
+    if (more := len(hand.faults) - EXAMPLES) > 0:
+        notes.append(f"{more:,} more faulty shape(s), drawn up to the fault")
+    notes += [note.format(n=f"{n:,}") for note, n in hand.notes.items()]
+    if not hand.is_ours:  # whose captions are text
+        notes += [_UNDRAWN[tag] for tag in sorted(hand.document.undrawn)]
+    return notes
 
 
 class _Place(NamedTuple):
@@ -94,15 +124,17 @@ class _Place(NamedTuple):
     width: float  # of the viewport: what 100 % is
     height: float
     depth: int
+    clip: frames.Box | None = None  # on the page; what is outside is not seen
 
 
 class _Hand:
     """Walks over the elements."""
 
-    def __init__(self, document: Document, name: str) -> None:
+    def __init__(self, document: Document, name: str, rules: style.Rules) -> None:
         self.document = document
         self.name = name
-        self.rules = style.Rules(document.css)
+        self.rules = rules
+        self.notes: Counter[str] = Counter()
         self.drawings: list[Drawing] = []  # that have a group
         self.group: int | None = None  # the one under way
         self.is_ours = False
@@ -113,6 +145,7 @@ class _Hand:
         self.n_strokes: Counter[int | None] = Counter()
         self.n_uses = self.n_transforms = 0
         self.n_visits = self.n_shapes = self.n_hidden = 0
+        self.faults: list[str] = []  # of shapes that are drawn up to there
         width, height = (
             max(frames.length(document.root.attributes.get(side), 0.0), 0.0)
             for side in ("width", "height")
@@ -128,7 +161,7 @@ class _Hand:
         if style.is_gone(look):
             self.n_hidden += 1
             return
-        frame = self._transform(look)
+        frame = self._transform(look, self.page)
         if "none" in root.attributes.get("preserveAspectRatio", "") and all(
             (*self.size, *self.page[2:])
         ):  # else the view box is shown as large as it may be, in its own proportions
@@ -139,6 +172,12 @@ class _Hand:
             self._draw(child, place)
         if len(self.paper) < len(self.strokes):
             self.strokes = [s for k, s in enumerate(self.strokes) if k not in self.paper]
+        sheet = clip.placed(self.page, frame)
+        if sheet and all(self.size) and not self.is_ours:
+            seen = [s for s in self.strokes if not clip.is_off(clip.bounds(s[1]), sheet)]
+            if 0 < len(seen) < len(self.strokes):
+                self.notes[OFF] += len(self.strokes) - len(seen)
+                self.strokes = seen
 
     def _inside(self, node: Node, place: _Place) -> None:
         place = place._replace(depth=place.depth + 1)
@@ -162,12 +201,15 @@ class _Hand:
         else:
             where = f"{self.name}: {node.tag}"
         try:
-            frame = frames.after(place.frame, self._transform(look))
+            frame = frames.after(place.frame, self._transform(look, self._viewport(place)))
             place = place._replace(frame=frame, look=style.inherit(look, place.look))
+            place = self._clip(look, place)
             if node.tag in SHAPES:
                 self._shape(node, place)
         except BadSketch as error:
             raise BadSketch(f"{where}: {error}") from None
+        except _Faulty as fault:
+            self.faults.append(f"{node.tag} {self.n_shapes}: {fault}")
         if node.tag in ("g", "a"):
             self._group(node, place)
         elif node.tag == "switch":
@@ -213,6 +255,8 @@ class _Hand:
             frame = self._after(place.frame, frames.into(box, aspect, width, height))
             place = place._replace(frame=frame)
             _, _, width, height = box
+        if node.attributes.get("overflow") not in ("visible", "auto"):
+            place = self._cut(box or (0.0, 0.0, width, height), place)
         self._inside(node, place._replace(width=width, height=height))
 
     def _use(self, node: Node, place: _Place) -> None:
@@ -243,12 +287,50 @@ class _Hand:
         except BadSketch as error:
             raise BadSketch(f"{self.name}: {error}") from None
 
-    def _transform(self, look: style.Properties) -> frames.Matrix:
+    def _viewport(self, place: _Place) -> frames.Box:
+        """What shares of a transform are of."""
+        return *self.page[:2], place.width, place.height
+
+    def _clip(self, look: style.Properties, place: _Place) -> _Place:
+        """Within the clip path of an element, if that is a rectangle."""
+        if look.get("mask", "none") != "none":
+            self.notes["a mask, which is not followed: what it hides is drawn"] += 1
+        if look.get("clip-path", "none") == "none":
+            return place
+        named = _URL.match(look["clip-path"])
+        path = self.document.ids.get(named[1]) if named else None
+        rect = path.children[0] if path and len(path.children) == 1 else None
+        if path and rect and rect.tag == "rect" and path.tag == "clipPath":
+            own = style.own(rect, self.rules)
+            simple = "objectBoundingBox" not in path.attributes.get("clipPathUnits", "")
+            sizes = [
+                frames.length(rect.attributes.get(side), whole)
+                for side, whole in zip(
+                    ("x", "y", "width", "height"), (place.width, place.height) * 2, strict=True
+                )
+            ]
+            if simple and not own.keys() & {"transform", "clip-path"}:
+                return self._cut((sizes[0], sizes[1], sizes[2], sizes[3]), place)
+        self.notes["a clip path, which is not followed: what it cuts off is drawn"] += 1
+        return place
+
+    def _cut(self, box: frames.Box, place: _Place) -> _Place:
+        """Within a box of the frame of an element."""
+        found = clip.placed(box, place.frame)
+        if found is None:
+            self.notes["a turned viewport or clip path, which is not followed"] += 1
+            return place
+        return place._replace(clip=clip.both(place.clip, found))
+
+    def _transform(self, look: style.Properties, viewport: frames.Box) -> frames.Matrix:
         text = look.get("transform", "")
         self.n_transforms += len(text)
         if self.n_transforms > MAX_TRANSFORMS:
             raise BadSketch("more transforms than a drawing has")
-        return frames.transform(text)
+        matrix = frames.transform(text, *viewport[2:])
+        if look.get("transform-box", "view-box") != "view-box" and "transform-origin" in look:
+            self.notes["a transform-box, which is not followed: view-box is taken"] += 1
+        return frames.around(matrix, look.get("transform-origin"), viewport)
 
     def _shape(self, node: Node, place: _Place) -> None:
         stroked = style.is_stroked(place.look)
@@ -256,18 +338,32 @@ class _Hand:
             self.n_hidden += 1
             return
         room = min(self.room, MAX_NUMBERS - self.n_numbers[self.group])
-        strokes = parse(outline(node, place.width, place.height), room=room)
+        try:
+            data = outline(node, place.width, place.height)
+        except BadSketch as error:
+            raise _Faulty(str(error)) from None
+        strokes, fault = parse(data, room=room)
         n_numbers = sum(2 * (len(nodes) // 3 + 1) for nodes in strokes)
         self.room -= n_numbers
         self.n_numbers[self.group] += n_numbers
         self.n_strokes[self.group] += len(strokes)
         if n_numbers > room or self.n_strokes[self.group] > MAX_STROKES:
             raise BadSketch(MANY)
+        is_paper = False
         for nodes in strokes:
             placed = _transformed(nodes, place.frame)
             if not stroked and len(strokes) == 1 and self._is_page(placed):
+                is_paper = True
                 self.paper.add(len(self.strokes))
-            self.strokes.append((self.group, placed))
+            pieces = [placed] if place.clip is None else clip.clipped(placed, place.clip)
+            self.strokes += ((self.group, piece) for piece in pieces)
+        if strokes and not is_paper and not self.is_ours:
+            if style.is_white(place.look):
+                self.notes[WHITE] += 1
+            elif not stroked:
+                self.notes[OUTLINED] += 1
+        if fault:
+            raise _Faulty(fault)
 
     def _is_page(self, nodes: Nodes) -> bool:
         """Whether it is a rectangle around the whole page."""

@@ -1,0 +1,87 @@
+"""Rectangles that cut off what is drawn outside of them: nested viewports and clip paths."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sketchrnn_cli.sketches.formats.svg.curves import flatten
+from sketchrnn_cli.sketches.formats.svg.path import STRAIGHT, Nodes
+from sketchrnn_cli.sketches.formats.svg.transforms import Box, Matrix
+
+FINE = 1 / 2000  # of a curve that is cut, times its box
+TINY = 1e-9  # of the larger entry of a matrix: no turn
+
+
+def placed(box: Box, frame: Matrix) -> Box | None:
+    """A box on the page; None where it is turned and so no box there."""
+    left, top, width, height = box
+    a, b, c, d, e, f = frame
+    largest = max(abs(a), abs(b), abs(c), abs(d))
+    if max(abs(b), abs(c)) > TINY * largest and max(abs(a), abs(d)) > TINY * largest:
+        return None
+    x = sorted(a * x + c * y + e for x in (left, left + width) for y in (top, top + height))
+    y = sorted(b * x + d * y + f for x in (left, left + width) for y in (top, top + height))
+    return x[0], y[0], x[-1] - x[0], y[-1] - y[0]
+
+
+def both(one: Box | None, other: Box) -> Box:
+    """What two boxes have in common, perhaps nothing."""
+    if one is None:
+        return other
+    left, top = max(one[0], other[0]), max(one[1], other[1])
+    right = min(one[0] + one[2], other[0] + other[2])
+    bottom = min(one[1] + one[3], other[1] + other[3])
+    return left, top, max(right - left, 0.0), max(bottom - top, 0.0)
+
+
+def bounds(nodes: Nodes) -> Box:
+    """The box around all nodes, control points too, in which the stroke lies."""
+    found = nodes[~np.isnan(nodes)]
+    left, top = float(found.real.min()), float(found.imag.min())
+    return left, top, float(found.real.max()) - left, float(found.imag.max()) - top
+
+
+def is_off(inner: Box, outer: Box) -> bool:
+    """Whether one box lies wholly outside another."""
+    return (
+        inner[0] > outer[0] + outer[2]
+        or inner[1] > outer[1] + outer[3]
+        or inner[0] + inner[2] < outer[0]
+        or inner[1] + inner[3] < outer[1]
+    )
+
+
+def clipped(nodes: Nodes, box: Box) -> list[Nodes]:
+    """What of a stroke lies in a box: itself where all does, else polylines."""
+    left, top, width, height = bounds(nodes)
+    if is_off((left, top, width, height), box):
+        return []
+    low, high = box[:2], (box[0] + box[2], box[1] + box[3])
+    if low[0] <= left and low[1] <= top and left + width <= high[0] and top + height <= high[1]:
+        return [nodes]
+    points, _ = flatten([nodes], max(width, height) * FINE)
+    start, step = points[:-1], np.diff(points, axis=0)  # (K, 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        enter = np.where(step > 0, (low - start) / step, (high - start) / step)
+        leave = np.where(step > 0, (high - start) / step, (low - start) / step)
+    still = step == 0
+    outside = still & ((start < low) | (start > high))
+    enter = np.where(still, 0.0, enter).max(axis=1).clip(0, None)
+    leave = np.where(still, 1.0, leave).min(axis=1).clip(None, 1)
+    seen = (enter < leave) & ~outside.any(axis=1)
+    begins, ends = start + enter[:, None] * step, start + leave[:, None] * step
+    return _joined(seen, begins, ends, cut_in=enter > 0)
+
+
+def _joined(
+    seen: np.ndarray, begins: np.ndarray, ends: np.ndarray, *, cut_in: np.ndarray
+) -> list[Nodes]:
+    """Segments that follow one another as one stroke each."""
+    first = seen & (cut_in | ~np.concatenate([[False], seen[:-1]]))
+    strokes = []
+    for part in np.split(np.flatnonzero(seen), np.flatnonzero(first[seen]))[1:]:
+        points = np.concatenate([begins[part[:1]], ends[part]]) @ np.array([1, 1j])
+        nodes = np.full(3 * len(part) + 1, STRAIGHT)
+        nodes[::3] = points
+        strokes.append(nodes)
+    return strokes
