@@ -8,7 +8,7 @@ import reference
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference import engine as engines
 from sketchrnn_cli.inference.conditioning import condition, label_rows
-from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.engine import Engine, to_model
 from sketchrnn_cli.inference.torch_engine import TorchEngine
 
 
@@ -148,3 +148,23 @@ def test_a_decoder_hears_its_latent_and_then_the_shares_of_its_words():
     np.testing.assert_allclose(between[0, 8:], 0.25 * table[0] + 0.75 * table[1], atol=1e-6)
     assert label_rows(networks.tiny(), ["blob"]) is None
     assert condition(networks.tiny(encoder=False), 4) is None
+
+
+def test_moves_are_clipped_to_a_thousand_and_scaled():
+    moves = np.array([[5000, -5000, 1], [999, -1001, 0]], np.float32)
+    given = moves.copy()
+    np.testing.assert_allclose(to_model(moves, 10), [[100, -100, 1], [99.9, -100, 0]], rtol=1e-6)
+    np.testing.assert_array_equal(moves, given)
+
+
+def test_torch_reads_and_unrolls_more_than_one_batch():
+    network = networks.tiny()
+    rng = np.random.default_rng(0)
+    moves = [networks.random_moves(rng, 1 + k % 3) for k in range(520)]
+    by_numpy, by_torch = Engine(network), TorchEngine(network, "cpu")
+    for ours, theirs in zip(by_numpy.encode(moves), by_torch.encode(moves), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    z = by_numpy.encode(moves)[0]
+    inputs = [engines.decoder_input(m) for m in moves]
+    for ours, theirs in zip(by_numpy.unroll(inputs, z), by_torch.unroll(inputs, z), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)

@@ -21,7 +21,7 @@ from sketchrnn_cli.inference.sampler import Chooser
 from sketchrnn_cli.inference.score import log_likelihood
 from sketchrnn_cli.inference.settings import GUIDANCE, Settings
 from sketchrnn_cli.inference.torch_engine import TorchEngine
-from sketchrnn_cli.sketches.sketch import to_stroke3
+from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
 
 WARM = Settings(temperature=1.0, max_points=40)
 
@@ -205,18 +205,43 @@ def test_the_prefix_decides_the_latent_by_the_encoder():
         assert_same(a, b)
 
 
-def test_best_of_keeps_the_likeliest_a_prediction_that_ended(engine):
+def test_best_of_keeps_the_candidate_of_the_highest_rank(engine):
     def rank(sketch):
-        each = sketch.extras["log_likelihood"] / (sketch.n_points + 1)
-        return sketch.extras["finished"], each
+        return sampler.rank(sketch, engine.checkpoint.scale_factor)
 
-    first = list(draw(engine, 10, settings=WARM))
-    best = list(draw(engine, 10, settings=dataclasses.replace(WARM, best_of=8)))
+    settings = Settings(temperature=1.0, max_points=25)  # some are cut
+    first = list(draw(engine, 10, settings=settings))
+    best = list(draw(engine, 10, settings=dataclasses.replace(settings, best_of=8)))
     assert len(best) == 10
     assert all(rank(b) >= rank(a) for a, b in zip(first, best, strict=True))
     assert sum(rank(b) > rank(a) for a, b in zip(first, best, strict=True)) > 5
-    (alone,) = draw(engine, 1, settings=dataclasses.replace(WARM, best_of=8), numbers=[4])
+    assert all(sketch.extras["finished"] for sketch in best)
+    assert not all(sketch.extras["finished"] for sketch in first)
+    (alone,) = draw(engine, 1, settings=dataclasses.replace(settings, best_of=8), numbers=[4])
     assert_same(best[4], alone)
+
+
+def ranked(lines, nats, finished=True, scale=20.0):
+    strokes = tuple(np.array(line, "f4") for line in lines)
+    return sampler.rank(
+        Sketch(strokes, None, {"log_likelihood": nats, "finished": finished}), scale
+    )
+
+
+def test_the_rank_is_log_likelihood_on_a_grid_per_length_of_ink():
+    square = [[[0, 0], [40, 0], [40, 40], [0, 40], [0, 0]]]
+    assert ranked(square, 3.0) == (True, pytest.approx((3 - 5 * 2 * np.log(32)) / 8))
+    twice = [(2 * np.array(line)).tolist() for line in square]
+    assert ranked(twice, 3.0, scale=40.0) == pytest.approx(ranked(square, 3.0))  # no unit
+
+
+def test_a_cut_candidate_and_a_cluster_of_dots_rank_last():
+    square = [[[0, 0], [40, 0], [40, 40], [0, 40], [0, 0]]]
+    dots = [[[20 + k, 20], [21 + k, 20]] for k in range(10)]
+    assert ranked(square, -5.0) > ranked(square, 500.0, finished=False)
+    assert ranked(square, 0.0) > ranked(square, -1.0)
+    assert ranked(square, -10.0) > ranked(square + dots, -10.0 + 2.5 * 20)  # likelier per move
+    assert ranked(square, -10.0) > ranked([[[0, 0]]], 2.0)
 
 
 def test_equal_numbers_and_latents_draw_the_same():

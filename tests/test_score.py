@@ -10,13 +10,13 @@ import reference
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import mixture, score
 from sketchrnn_cli.inference.conditioning import random_numbers
-from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.engine import Engine, to_model
 from sketchrnn_cli.model import sketch_rnn_js
 from sketchrnn_cli.sketches.preparation import Preparation
 
 KEYS = {
     *("magenta_l_r", "magenta_l_kl", "nats_per_sketch", "kl_nats_per_sketch", "nats_per_point"),
-    *("n_max", "n_sketches", "scale_factor", "split_hash"),
+    *("n_max", "n_sketches", "scale_factor", "split_hash", "dequantised_nats_per_sketch"),
 }
 
 
@@ -218,8 +218,78 @@ def test_importance_weighting_tightens_the_bound_towards_the_likelihood():
     assert bounds[0] == pytest.approx(one, abs=4)  # one latent each: noisy, but the same bound
 
 
+def test_one_latent_weighs_reconstruction_prior_and_posterior():
+    checkpoint = networks.tiny(latent_size=3, n_words=2, words=("ant", "bee"))
+    drawings, network = Drawings([9, 4, 12, 6]), Engine(checkpoint)
+    total = 0.0
+    for index in drawings.indices("test"):
+        moves = to_model(drawings.moves_of(index), 20)
+        mu, sigma = (part.astype(float) for part in network.encode([moves]))
+        noise = random_numbers(7, int(index)).standard_normal(3)
+        z = mu + sigma * noise
+        word = [drawings.word_of(index)]
+        total += score.log_likelihood(network, [moves], z.astype("f4"), words=word)[0]
+        prior, posterior = np.zeros(3), np.zeros(3)
+        for k in range(3):
+            prior[k] = -0.5 * z[0, k] ** 2 - 0.5 * math.log(2 * math.pi)
+            away = (z[0, k] - mu[0, k]) / sigma[0, k]
+            posterior[k] = -0.5 * away**2 - math.log(sigma[0, k]) - 0.5 * math.log(2 * math.pi)
+        total += prior.sum() - posterior.sum()
+    found = score.importance_weighted(network, drawings, "test", 1, seed=7)
+    assert found == pytest.approx(-total / 3, abs=1e-3)
+
+
 def test_without_latents_the_bound_is_exact():
     network, drawings = Engine(networks.tiny(encoder=False)), Drawings([9, 4, 12])
     found = score.importance_weighted(network, drawings, "test", 7)
     wanted = score.evaluate(network, drawings, "test")["nats_per_sketch"]
     assert found == pytest.approx(wanted, rel=1e-6)
+
+
+def raw_outputs(rng, n, m, *, log_std, r):
+    raw = rng.normal(size=(n, 3 + 6 * m))
+    raw[:, 3 + m : 3 + 3 * m] *= 0.05
+    raw[:, 3 + 3 * m : 3 + 5 * m] = log_std
+    raw[:, 3 + 5 * m :] *= r
+    return raw
+
+
+@pytest.mark.parametrize("log_std", [-6.0, -4.0, -3.0, -2.0, 0.0])
+@pytest.mark.parametrize("r", [0.0, 1.0])
+def test_a_density_is_averaged_over_its_pixel(log_std, r):
+    rng, width = np.random.default_rng(0), 0.1
+    raw = raw_outputs(rng, 20, 3, log_std=log_std, r=r)
+    moves = rng.normal(size=(20, 2)) * 0.05
+    found = mixture.log_move_in_pixel(raw, moves, width)
+    fine = (np.arange(400) + 0.5) / 400 - 0.5
+    grid = np.stack(np.meshgrid(fine, fine), -1).reshape(-1, 2) * width
+    for k in range(20):
+        rows = np.repeat(raw[k : k + 1], len(grid), axis=0)
+        wanted = np.log(np.exp(mixture.log_move(rows, moves[k] + grid)).mean())
+        if wanted > -10:  # further out the grid sees nothing
+            assert found[k] == pytest.approx(wanted, abs=0.01)
+
+
+def test_a_gaussian_within_its_pixel_gains_nothing_from_being_thinner():
+    moves = np.zeros((1, 2))
+    for log_std in (-8.0, -12.0, -20.0):
+        raw = np.zeros((1, 9))
+        raw[:, 6:8] = log_std
+        assert mixture.log_move_in_pixel(raw, moves, 0.1)[0] == pytest.approx(-2 * math.log(0.1))
+        assert mixture.log_move(raw, moves)[0] > 14
+    far = np.full((1, 2), 1e3)
+    assert np.isfinite(mixture.log_move_in_pixel(np.zeros((1, 9)), far, 0.1)).all()
+
+
+def test_dequantised_nats_add_the_pen_and_the_end_once():
+    checkpoint = networks.tiny(encoder=False)
+    drawings, network = Drawings([5, 7, 3]), Engine(checkpoint)
+    found = score.evaluate(network, drawings, "test")["dequantised_nats_per_sketch"]
+    total = 0.0
+    for index in drawings.indices("test"):
+        moves = to_model(drawings.moves_of(index), 20)
+        (raw,) = (each.astype(float) for each in network.forward([moves], None))
+        pen = np.append((moves[:, 2] >= 1).astype(int), mixture.END)
+        total -= mixture.log_pen(raw, pen).sum()
+        total -= mixture.log_move_in_pixel(raw[:-1], moves[:, :2], 1 / 20).sum()
+    assert found == pytest.approx(total / 2, rel=1e-5)

@@ -115,7 +115,8 @@ def _check(checkpoint: Checkpoint, request: Request, settings: Settings) -> None
     else:
         return
     for name in ("prior", "most_likely", "latent_temperature"):
-        if getattr(settings, name) not in (None, False):
+        value = getattr(settings, name)
+        if value is not None and value is not False:
             raise BadConfig(f"{name} has no effect: {why}")
 
 

@@ -1,4 +1,4 @@
-"""What a beginning says about the latent of the whole drawing."""
+"""What a sketch is conditioned on: labels, latents, and the posterior of a prefix."""
 
 import dataclasses
 
@@ -10,6 +10,7 @@ from networks import draw
 from sketchrnn_cli.inference import mixture
 from sketchrnn_cli.inference.conditioning import (
     TEMPERING,
+    Conditioning,
     PrefixPosterior,
     condition,
     label_rows,
@@ -126,3 +127,58 @@ def test_the_prior_asks_the_encoder():
     plain = dataclasses.replace(settings, prior=False)
     (wanted,) = draw(engine, 1, settings=plain, prefixes=[prefix], z=mu)
     assert [s.tolist() for s in found.strokes] == [s.tolist() for s in wanted.strokes]
+
+
+def test_prefix_likelihoods_count_tempered():
+    posterior = PrefixPosterior(np.arange(2, dtype=np.float32)[:, None], np.array([-40.0, -30.0]))
+    share = 1 / (1 + np.exp(-0.15 * 10))  # of the second
+    assert [posterior.choose(u)[0] for u in (0.99 - share, 1.01 - share)] == [0, 1]
+
+
+def test_latents_of_completions_are_as_wide_as_those_of_drawings():
+    model, _ = two_heaps()
+    network = Engine(model)
+    for tau in (0.1, 0.4, 1.0):
+        settings = Settings(temperature=tau)
+        prefixes = [np.ones((2, 3), np.float32)]
+        assert Conditioning(network=network, settings=settings, prefixes=prefixes).latent_tau == 1
+        assert Conditioning(network=network, settings=settings).latent_tau == tau**2
+        given = Settings(temperature=tau, latent_temperature=0.3)
+        for each in (None, prefixes):
+            assert Conditioning(network=network, settings=given, prefixes=each).latent_tau == 0.3
+
+
+@pytest.mark.parametrize("latent_tau", [None, 0.25])
+def test_candidates_of_a_prefix_come_from_the_latent_prior(latent_tau):
+    model, means = two_heaps()
+    spread = 0.5
+    model.weights["latent.scale"][:] = spread * np.eye(8)
+    settings = Settings(temperature=0.2, latent_temperature=latent_tau, seed=3)
+    prefix = np.ones((2, 3), np.float32)
+    sampled = Conditioning(network=Engine(model), settings=settings, prefixes=[prefix])
+    z = sampled.posterior(prefix, None).z
+    heap = np.array([np.abs(row - means).sum(1).argmin() for row in z])
+    assert 40 < heap.sum() < 88
+    wanted = spread * (latent_tau or 1) ** 0.5
+    assert (z - means[heap]).std() == pytest.approx(wanted, rel=0.1)
+
+
+def test_a_word_as_the_model_spells_it_comes_before_one_that_folds_alike():
+    words = ("t shirt", "T-Shirt", "cat")
+    model = networks.tiny(n_words=3, words=words)
+    rows = label_rows(model, ["T-Shirt", "t shirt", "t_shirt", "Cat", "dog", None])
+    assert rows.argmax(1).tolist() == [1, 0, 0, 2, 3, 3]
+    assert rows.sum(1).tolist() == [1] * 6
+
+
+def test_labels_are_sampled_where_nothing_is_given():
+    network = Engine(networks.tiny(n_words=2, words=("ant", "bee"), training={"counts": [1, 3]}))
+    settings = Settings(seed=1, best_of=2)
+    sampled = Conditioning(network=network, settings=settings)
+    assert sampled.samples_labels
+    labels = [sampled.sampled_label(k) for k in range(400)]
+    assert labels[::2] == labels[1::2]  # the candidates of a drawing have one label
+    assert 130 < sum(labels[::2]) < 170
+    assert [sampled.word(k) for k in range(4)] == [("ant", "bee")[k] for k in labels[:4]]
+    for given in ({"mu": np.zeros((1, 8), "f4")}, {"prefixes": [0]}, {"labels": np.zeros((1, 3))}):
+        assert not Conditioning(network=network, settings=settings, **given).samples_labels
