@@ -263,11 +263,15 @@ def test_a_density_is_averaged_over_its_pixel(log_std, r):
     found = mixture.log_move_in_pixel(raw, moves, width)
     fine = (np.arange(400) + 0.5) / 400 - 0.5
     grid = np.stack(np.meshgrid(fine, fine), -1).reshape(-1, 2) * width
+    errors = []
     for k in range(20):
         rows = np.repeat(raw[k : k + 1], len(grid), axis=0)
         wanted = np.log(np.exp(mixture.log_move(rows, moves[k] + grid)).mean())
         if wanted > -10:  # further out the grid sees nothing
-            assert found[k] == pytest.approx(wanted, abs=0.01)
+            errors.append(found[k] - wanted)
+    assert len(errors) > 4
+    assert np.abs(errors).max() < 0.05  # of a thin Gaussian across the edge
+    assert np.abs(errors).mean() < 0.005
 
 
 def test_a_gaussian_within_its_pixel_gains_nothing_from_being_thinner():

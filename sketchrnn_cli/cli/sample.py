@@ -200,7 +200,7 @@ def sample(
         int,
         option(
             "--first",
-            help="Number of the first drawing: with -n 1, one of a sheet alone.",
+            help="Number of the first drawing: with -n 1, one of a sheet alone, up to rounding.",
             metavar="N",
             panel=WHAT,
             callback=between(0, LARGEST),
