@@ -66,13 +66,16 @@ def log_move_in_pixel(raw: Array, moves: Array, width: float) -> Array:
 def _log_mass(x: Array, y: Array, log_sx: Array, log_sy: Array, r: Array, width: float) -> Array:
     """Log probability of a square at (x, y) from the mean of a bivariate normal; all (K,).
 
-    x is integrated by quadrature over its own quantiles, so that a Gaussian much thinner than the
-    square counts in full; y given x exactly.
+    One coordinate is integrated by quadrature over its own quantiles, so that a Gaussian much
+    thinner than the square counts in full; the other one, given the first, exactly.
     """
     from scipy.special import log_ndtr, ndtri_exp  # a tenth of a second: not for sampling
 
     x, half_x = x * np.exp(-log_sx), width / 2 * np.exp(-log_sx)
     y, half_y = y * np.exp(-log_sy), width / 2 * np.exp(-log_sy)
+    other = np.abs(y) - half_y > np.abs(x) - half_x  # first, the one with more to rule out
+    x, y = np.where(other, y, x), np.where(other, x, y)
+    half_x, half_y = np.where(other, half_y, half_x), np.where(other, half_x, half_y)
     rho = np.where(x > 0, -np.tanh(r), np.tanh(r))[:, None]
     x = -np.abs(x)  # by symmetry in the lower tail, where logarithms are exact
     low, high = log_ndtr(x - half_x), log_ndtr(x + half_x)
