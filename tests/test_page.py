@@ -6,7 +6,6 @@ import json
 import math
 import re
 from collections import Counter
-from importlib import resources
 
 import networks
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 from PIL import Image
 
 from sketchrnn_cli import pretrained
-from sketchrnn_cli.drawing.page import to_html
+from sketchrnn_cli.drawing.page import source, to_html
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import mixture
 from sketchrnn_cli.inference.conditioning import condition
@@ -71,10 +70,9 @@ def packed(model, arrays):
 
 @pytest.fixture(scope="module")
 def script(browser):
-    """A blank page that knows network.js."""
+    """A blank page that knows the network's script."""
     page = browser.new_page()
-    source = resources.files("sketchrnn_cli.drawing.page") / "network.js"
-    page.add_script_tag(content=source.read_text("utf-8"))
+    page.add_script_tag(content=source("NETWORK"))
     yield page
     page.close()
 
@@ -164,7 +162,7 @@ def test_latents_are_drawn_from_where_the_drawings_of_the_word_lie(script):
     found = np.array(
         script.evaluate(
             """([model, weights]) => {
-              const decoder = new Decoder(model, unpack(model, weights)), chance = new Chance(7);
+              const decoder = new Decoder(model, unpack(model, weights)), chance = new Random(7);
               const draw = () => Array.from(latent(decoder, 0, chance, 0.5));
               return Array.from({ length: 6000 }, draw);
             }""",
@@ -185,7 +183,7 @@ def test_moves_are_drawn_from_the_tempered_mixture(script):
     found = np.array(
         script.evaluate(
             """([raw]) => {
-              const chance = new Chance(3), heat = { temperature: 0.5, penTemperature: 0.75 };
+              const chance = new Random(3), heat = { temperature: 0.5, penTemperature: 0.75 };
               return Array.from({ length: 20000 }, () => choose(raw, 3, chance, heat, false));
             }""",
             [raw.tolist()],
@@ -219,7 +217,7 @@ SUGGEST = """([model, weights, ask]) => {
 
 def asked(**changes):
     return {
-        "beginning": [], "word": 0, "n": 6, "seed": 5, "temperature": 0.4, "maxPoints": 60,
+        "prefix": [], "word": 0, "n": 6, "seed": 5, "temperature": 0.4, "maxPoints": 60,
         "oneStroke": False, **changes,
     }  # fmt: skip
 
@@ -227,7 +225,7 @@ def asked(**changes):
 @pytest.mark.parametrize("name", sorted(MODELS.keys() - {"built in"}))
 def test_every_suggestion_ends_and_adds_something(script, name):
     facts, weights = packed(*page_model(MODELS[name](), name="it"))
-    for changes in ({}, {"beginning": [[4, 5, 0], [20, 3, 1]]}, {"word": None}, {"maxPoints": 3}):
+    for changes in ({}, {"prefix": [[4, 5, 0], [20, 3, 1]]}, {"word": None}, {"maxPoints": 3}):
         messages = script.evaluate(SUGGEST, [facts, weights, asked(**changes)])
         moves = [move for message in messages for move in message.get("moves", [])]
         for k in range(6):
@@ -247,12 +245,12 @@ def test_one_stroke_is_one_stroke(script):
         assert [pen for number, _, _, pen in moves if number == k].count(1) <= 1
 
 
-def test_a_beginning_is_gone_on_from_as_the_word_that_explains_it(script):
+def test_a_prefix_is_completed_as_the_word_that_explains_it(script):
     """With the built-in model, to which a triangle is a triangle."""
     model = checkpoint.load(pretrained.FILE)
     facts, weights = packed(*page_model(model, name="it"))
     corner = [[0, 220, 0], [125, -220, 0], [125, 220, 0], [-250, 0, 1]]
-    messages = script.evaluate(SUGGEST, [facts, weights, asked(beginning=corner, word=None, n=24)])
+    messages = script.evaluate(SUGGEST, [facts, weights, asked(prefix=corner, word=None, n=24)])
     (words,) = [message["words"] for message in messages if "words" in message]
     named = Counter(model.words[k] for k in words)
     assert named.most_common(1)[0][0] == "triangle"

@@ -38,7 +38,7 @@ LEFT_BEHIND = (
     f"{PACKAGE}/pretrained/words.safetensors.part",
     f"{PACKAGE}/pretrained/.DS_Store",
     f"{PACKAGE}/cli/notes.txt",
-    f"{PACKAGE}/drawing/page/page.js~",
+    f"{PACKAGE}/drawing/page/turns.js~",
     "tests/__pycache__/reference.cpython-311.pyc",
     "build/lib/sketchrnn_cli/errors.py",
     "dist/sketchrnn-0.0.1-py3-none-any.whl",

@@ -12,11 +12,11 @@ import base64
 import shutil
 import statistics
 import time
-from importlib import resources
 
 from measuring import Row
 
 from sketchrnn_cli import pretrained
+from sketchrnn_cli.drawing.page import source
 from sketchrnn_cli.inference import engine
 from sketchrnn_cli.inference.page_model import page_model
 from sketchrnn_cli.model import checkpoint
@@ -29,7 +29,7 @@ MEASURE = """([model, weights, n, steps]) => {
   shares[3] = 1;
   const constant = decoder.constant(new Float64Array(model.latent_size), shares);
   const states = Array.from({ length: n }, () => decoder.start(constant));
-  const chance = new Chance(1), heat = { temperature: 0.4, penTemperature: 0.7 };
+  const chance = new Random(1), heat = { temperature: 0.4, penTemperature: 0.7 };
   const draw = (raws) => raws.map((raw) => choose(raw, model.n_mixtures, chance, heat, true));
   let moves = states.map(() => null);
   for (let t = 0; t < 50; t++) moves = draw(decoder.step(states, moves));
@@ -39,9 +39,9 @@ MEASURE = """([model, weights, n, steps]) => {
 }"""
 SUGGEST = """([n_points]) => {
   const move = (_, k) => [9 * Math.cos(k), 9 * Math.sin(k), 0];
-  const beginning = Array.from({ length: n_points }, move);
+  const prefix = Array.from({ length: n_points }, move);
   const heat = { temperature: 0.4, maxPoints: 250, oneStroke: false };
-  const ask = { beginning, word: 3, n: 6, seed: 1, ...heat };
+  const ask = { prefix, word: 3, n: 6, seed: 1, ...heat };
   const from = performance.now();
   let first = 0;
   for (const message of suggest(decoder, ask))
@@ -74,13 +74,12 @@ def rows():
     listed = [{"name": name, "shape": list(array.shape)} for name, array in arrays.items()]
     facts = {**facts, "dtype": "float16", "arrays": listed}
     weights = base64.b64encode(b"".join(a.tobytes() for a in arrays.values())).decode()
-    source = resources.files("sketchrnn_cli.drawing.page") / "network.js"
     with sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
         page = browser.new_page()
-        page.add_script_tag(content=source.read_text("utf-8"))
+        page.add_script_tag(content=source("NETWORK"))
         numpy_ms = statistics.median(engine_step(model) for _ in range(5))
         for n in (1, 4, 6):
             each = [page.evaluate(MEASURE, [facts, weights, n, STEPS]) for _ in range(5)]

@@ -15,18 +15,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-PARTS = {"CSS": "page.css", "NETWORK": "network.js", "PAGE": "page.js"}
+PARTS = {  # files that stand in its place, in this order
+    "CSS": ("page.css",),
+    "NETWORK": ("decoder.js", "sampling.js", "suggest.js"),
+    "PAGE": ("turns.js", "painting.js", "controls.js"),
+}
+
+
+def source(part: str) -> str:
+    """The text of one of ``PARTS``."""
+    folder = resources.files(__name__)
+    return "\n\n".join((folder / name).read_text("utf-8").strip() for name in PARTS[part])
 
 
 def to_html(model: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> str:
     """The page of a model.
 
     Args:
-        model: what `network.js` and `page.js` ask of it, see ``inference.page_model``.
+        model: what its scripts ask of it, see ``inference.page_model``.
         arrays: weights by name, all float16 or all float32.
     """
-    folder = resources.files(__name__)
-    values = {key: (folder / name).read_text("utf-8").strip() for key, name in PARTS.items()}
+    values = {part: source(part) for part in PARTS}
     dtype = next(iter(arrays.values())).dtype
     listed = [{"name": name, "shape": list(array.shape)} for name, array in arrays.items()]
     content = {**model, "dtype": dtype.name, "arrays": listed}
@@ -36,7 +45,7 @@ def to_html(model: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> str:
     data = b"".join(np.ascontiguousarray(array, little).tobytes() for array in arrays.values())
     values["WEIGHTS"] = base64.b64encode(data).decode()
     values["TITLE"] = html.escape(f"Draw together: {model['name']}")
-    page = (folder / "page.html").read_text("utf-8")
+    page = (resources.files(__name__) / "page.html").read_text("utf-8")
     head, *pieces = page.split("{{")
     for piece in pieces:
         key, rest = piece.split("}}", 1)
