@@ -30,7 +30,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("sketches/formats/*.py", "sketches/formats/svg/*.py"),
         ("test_formats_*.py",),
     ),
-    "state": (("training/state.py",), ("test_damaged_state.py", "test_state.py")),
+    "state": (("training/state.py",), ("test_state.py",)),
     "prompt": (("inference/prompt.py",), ("test_prompt.py",)),
     "score": (("inference/score.py",), ("test_score.py",)),
     "sampler": (("inference/sampler.py",), ("test_sampler.py", "test_completion.py")),

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import synthetic
 import torch
+from corruption import cuts, flips
 from networks import tiny
-from safetensors.numpy import save as to_safetensors
 from typer.testing import CliRunner
 
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.errors import BadCheckpoint, BadFile
-from sketchrnn_cli.model import checkpoint, tensor_file
+from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus as corpora
@@ -52,173 +52,7 @@ def trainer_of(run, corpus, config=QUICK, model=SMALL):
     return loop.Trainer(run, corpus, model, config, device=torch.device("cpu"))
 
 
-def arrays():
-    rng = np.random.default_rng(0)
-    return {f"{kind}.w": rng.normal(size=6).astype("f4") for kind in ("model", "average", "mean")}
-
-
-def two_states(folder):
-    """States of steps 3 and 20; returns the newest, which is to be damaged."""
-    for step in (3, 20):
-        newest = state.save(folder, state.Progress(step=step, best_loss=0.5), arrays(), "a run")
-    return newest
-
-
-def falls_back(folder, newest, *says):
-    saved, complaints = state.load_newest(folder)
-    assert saved.progress.step == 3
-    assert len(complaints) == 1
-    assert complaints[0].startswith(str(newest))
-    assert "\n" not in complaints[0]
-    for text in says:
-        assert text in complaints[0]
-
-
-def cuts(data):
-    """Every length at steps of 1 %, none, and all but a byte."""
-    lengths = {len(data) * share // 100 for share in range(100)} | {0, 1, 7, 8, len(data) - 1}
-    for length in sorted(lengths):
-        yield data[:length]
-
-
-def flips(data, n=400):
-    """A bit, then every bit, of each byte of the header; and of so many bytes of the data."""
-    header = 8 + int.from_bytes(data[:8], "little")
-    rng = np.random.default_rng(1)
-    for at in (*range(header), *rng.integers(header, len(data), n).tolist()):
-        for mask in (1 << int(rng.integers(8)), 255):
-            changed = bytearray(data)
-            changed[at] ^= mask
-            yield at, bytes(changed)
-
-
 # states
-
-
-def test_every_cut_of_a_state_falls_back(tmp_path):
-    newest = two_states(tmp_path)
-    for data in cuts(newest.read_bytes()):
-        newest.write_bytes(data)
-        falls_back(tmp_path, newest)
-
-
-def test_every_flipped_byte_of_a_state_falls_back_or_does_no_harm(tmp_path):
-    newest = two_states(tmp_path)
-    whole = state.load_newest(tmp_path)[0]
-    harmless = 0
-    for _, data in flips(newest.read_bytes()):
-        newest.write_bytes(data)
-        try:
-            saved, complaints = state.load_newest(tmp_path)
-        except state.NewerState:  # the version itself was hit; nothing is lost
-            continue
-        if complaints:
-            falls_back(tmp_path, newest)
-            continue
-        harmless += 1  # in the padding, in the name of the format or of the run
-        assert saved.progress == whole.progress
-        assert saved.arrays.keys() == whole.arrays.keys()
-        for name, array in saved.arrays.items():
-            assert array.tobytes() == whole.arrays[name].tobytes(), name
-    assert harmless < 150
-
-
-@pytest.mark.parametrize(
-    "data",
-    [b"", bytes(8), bytes(5000), b"\xff" * 5000, b"{}", b"<html>", b"\x02" + bytes(7) + b"{}"],
-)
-def test_a_file_of_something_else_falls_back(tmp_path, data):
-    newest = two_states(tmp_path)
-    newest.write_bytes(data)
-    falls_back(tmp_path, newest, " state")
-
-
-def test_a_folder_in_the_place_of_a_state_falls_back_and_training_goes_on(tmp_path):
-    newest = two_states(tmp_path)
-    newest.unlink()
-    newest.mkdir()
-    falls_back(tmp_path, newest, "cannot be read")
-    for step in (30, 40, 50):
-        state.save(tmp_path, state.Progress(step=step), arrays())
-    assert state.load_newest(tmp_path)[0].progress.step == 50
-    assert len(list((tmp_path / "state").glob("*.safetensors"))) == 3  # the folder, 40 and 50
-
-
-def test_a_state_under_another_name_is_stale(tmp_path):
-    newest = two_states(tmp_path)
-    shutil.copy(newest.with_name("step-000000003.safetensors"), newest)
-    falls_back(tmp_path, newest, "step 20")
-
-
-def progress_of(**changed):
-    return {**dataclasses.asdict(state.Progress(step=20)), **changed}
-
-
-HOSTILE = {
-    "a step below zero": progress_of(step=-20),
-    "a step without end": progress_of(step=10**40),
-    "a step of text": progress_of(step="20"),
-    "half a step": progress_of(step=20.5),
-    "truth": progress_of(step=True),
-    "a loss that is none": progress_of(best_loss=math.nan),
-    "the best of losses": progress_of(best_loss=-math.inf),
-    "no rate": progress_of(rate_scale=0.0),
-    "a rate below zero": progress_of(rate_scale=-1.0),
-    "an endless rate": progress_of(rate_scale=math.inf),
-    "endless time": progress_of(seconds=math.inf),
-    "time of a list": progress_of(seconds=[1]),
-    "three sums": progress_of(sums=[0.0] * 3),
-    "sums of text": progress_of(sums=["0"] * 4),
-    "sums without end": progress_of(sums=[1e308, math.inf, 0, 0]),
-    "no sums": progress_of(sums=None),
-    "rollbacks below zero": progress_of(rollbacks=-1),
-    "something more": progress_of(magic=1),
-    "a list": [1, 2, 3],
-    "nothing": None,
-}
-
-
-def written(path, counters, values, **metadata):
-    """A state with any content and a true checksum."""
-    text = json.dumps(counters)
-    whole = {
-        "format": "sketchrnn-state",
-        "format_version": str(state.VERSION),
-        "progress": text,
-        **metadata,
-    }
-    whole["checksum"] = tensor_file.checksum(values, whole)
-    path.write_bytes(to_safetensors(values, whole))
-
-
-@pytest.mark.parametrize("what", HOSTILE)
-def test_nonsense_with_a_true_checksum_falls_back(tmp_path, what):
-    newest = two_states(tmp_path)
-    written(newest, progress_of(), arrays())
-    assert state.load_newest(tmp_path)[0].progress.step == 20  # the way it is written is good
-    written(newest, HOSTILE[what], arrays())
-    falls_back(tmp_path, newest)
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_state_that_holds_no_numbers_falls_back(tmp_path, value):
-    newest = two_states(tmp_path)
-    spoilt = arrays()
-    spoilt["mean.w"][3] = value
-    written(newest, progress_of(), spoilt)
-    falls_back(tmp_path, newest, "mean.w", "not finite")
-    written(newest, progress_of(), arrays() | {"mean.w": np.zeros(6, np.int32)})
-    falls_back(tmp_path, newest, "int32")
-
-
-def test_none_whole_is_one_line_with_advice(tmp_path):
-    newest = two_states(tmp_path)
-    for path in newest.parent.iterdir():
-        path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(BadCheckpoint, match=r"no saved state is whole.*--overwrite") as error:
-        state.load_newest(tmp_path)
-    assert "\n" not in str(error.value)
-    assert newest.name in str(error.value)
 
 
 def test_the_state_of_another_run_is_passed_over_and_goes(tmp_path, corpus):
