@@ -315,7 +315,7 @@ def test_states_of_another_run_are_passed_over(tmp_path):
     )
     assert (saved.progress.step, saved.run_id) == (3, "a run")
     assert passed_over == [f"{newest}: of elsewhere"]
-    says = rf"no saved state is whole and of this run \({re.escape(str(newest))}: other\); --overwrite begins anew"
+    says = re.escape(f"no saved state is whole and of this run ({newest}: other); --overwrite")
     with pytest.raises(BadCheckpoint, match=says):
         state.load_newest(tmp_path, lambda saved: "other")
 
