@@ -1,4 +1,4 @@
-"""A server of Quick, Draw! files on this machine that misbehaves as it is told to."""
+"""A server of Quick, Draw! files on this machine that misbehaves by a script."""
 
 from __future__ import annotations
 

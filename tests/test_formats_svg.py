@@ -828,7 +828,7 @@ def test_a_faulty_file_is_one_skipped_drawing(tmp_path: Path) -> None:
     (tmp_path / "in" / "5.svg").write_text(
         wrapped(f"{INK}<path transform='no' d='M1 1h1'/>"), encoding="utf-8"
     )
-    with pytest.raises(BadSketch, match=r"2\.svg: no strokes in it; mend it, or use --on-error"):
+    with pytest.raises(BadSketch, match=r"2\.svg: no strokes in it; repair it, or use --on-error"):
         build([str(tmp_path / "in")], tmp_path / "a.npz", BuildOptions())
     options = BuildOptions(on_error="skip")
     report = build_ndjson([str(tmp_path / "in")], tmp_path / "a.ndjson", options)
@@ -945,6 +945,12 @@ def test_many_faulty_paths_are_few_notes(noted) -> None:
         ('<g clip-path="url(#c)"/>', "a clip path, which is not followed"),
         ('<g mask="url(#c)"/>', "a mask, which is not followed"),
         ('<path d="M1 1L9 9L9 1z"/>', "1 filled shape(s) drawn as outlines"),
+        ('<use href="other.svg#a"/>', "1 use(s) of what is not in the file"),
+        (
+            "<style>path[d]{fill:red}</style>",
+            "rules of CSS that are not followed, as for 'path[d]'",
+        ),
+        (f'<path {PEN} marker-end="url(#a)" d="M1 1L9 9"/>', "1 shape(s) with markers"),
         ('<path stroke="#FFF" fill="none" d="M1 1L9 9"/>', "1 white shape(s) drawn as ink"),
         ('<rect fill="white" x="1" y="1" width="9" height="9"/>' * 2, "2 white shape(s)"),
     ],
@@ -962,6 +968,7 @@ def test_what_is_not_drawn_as_it_is_seen_is_noted(noted, inside, says) -> None:
         '<rect fill="white" width="100" height="100"/>',  # paper
         '<defs><clipPath id="c"><path d="M0 0h9"/></clipPath></defs>',
         '<switch><foreignObject requiredExtensions="x"/></switch>',
+        "<use/>",
     ],
 )
 def test_nothing_is_noted_where_all_is_drawn(noted, inside) -> None:

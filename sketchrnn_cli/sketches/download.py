@@ -380,11 +380,7 @@ def _ask(address: str, where: str) -> HTTPResponse:
 
 
 def _check_redirect(place: str, target: str) -> None:
-    """Refuse to go anywhere but to http and https, and from https to http.
-
-    Raises:
-        BadConfig: it says where to.
-    """
+    """Refuse to go anywhere but to http and https, and from https to http."""
     _check_address(target)
     if place.lower().startswith("https:") and not target.lower().startswith("https:"):
         raise BadConfig(f"{_shown(target)}: http in place of https, which is not safe")

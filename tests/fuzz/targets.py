@@ -524,8 +524,15 @@ def _svg_seeds() -> list[bytes]:
 <switch><g systemLanguage="de"/><a><circle r="2"/></a></switch>
 <svg x="5" y="5" width="20" height="20" viewBox="0 0 5 5" preserveAspectRatio="xMinYMax slice">
 <circle r="2"/></svg></svg>"""
+    edited = b"""<!DOCTYPE svg [<!ENTITY ns "http://ns.adobe.com/x/">]>
+<svg xmlns="http://www.w3.org/2000/svg" xmlns:x="&ns;" width="9cm" height="9cm" i:k="1">
+<style>#g &gt; path.a.b, svg g line{display:none;transform-origin:50% 9px}</style>
+<clipPath id="c"><rect x="1" y="1" width="30" height="9"/></clipPath>
+<g id="g" clip-path="url(#c)" transform="rotate(.25turn) translate(1mm,2%)">
+<path stroke="white" d="M-9 5H90C1 1 NaN"/></g><g mask="url(#c)"><path d="M0 0L9 9z5"/></g>
+<svg width="9" height="9" overflow="visible"><path d="M0 0L5 5L900 3"/></svg></svg>"""
     plain_ = b'<svg><path fill="none" stroke="red" d="M0 0L5 5"/></svg>'
-    return [ours, theirs, plain_, gzip.compress(plain_, mtime=0)]
+    return [ours, theirs, edited, plain_, gzip.compress(plain_, mtime=0)]
 
 
 def _path_seeds() -> list[bytes]:

@@ -63,8 +63,8 @@ def read_blocks(
     Args:
         files: names, and what a drawing in each shows that does not say.
         label: what it shows instead.
-        skipped: told of every file left out for a fault; None: a fault is an error.
-        note: told of what is seen in a file and is not drawn, or drawn otherwise.
+        skipped: called with every file left out for a fault; None: a fault is an error.
+        note: called with what is seen in a file and is not drawn, or drawn otherwise.
 
     Yields:
         Blocks whose drawings are raw all, or none is.
@@ -80,7 +80,7 @@ def read_blocks(
             found = _drawings(name, label or word, note)
         except SketchError as error:
             if skipped is None:
-                advice = "; mend it, or use --on-error skip" if len(files) > 1 else ""
+                advice = "; repair it, or use --on-error skip" if len(files) > 1 else ""
                 raise type(error)(f"{error}{advice}") from None
             skipped(str(error))
             continue

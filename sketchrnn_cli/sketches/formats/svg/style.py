@@ -82,6 +82,7 @@ class Rules:
     def __init__(self, css: str) -> None:
         self.by_key: dict[str, list[_Rule]] = {}  # of what the last part must have
         self.n_tries = 0
+        self.passed_over = ""  # the first selector that is not followed
         n_rules = depth = 0  # of blocks such as @media, which are passed over
         for order, part in enumerate(_COMMENT.sub("", css).split("}")):
             *around, head, body = ["", *part.split("{")]
@@ -91,7 +92,10 @@ class Rules:
             depth += len(around) - 1
             values = declarations(body)
             for selector in head.split(",") if values and not depth else ():
-                if parts := _parts(selector.strip()):
+                parts = _parts(selector.strip())
+                if not parts:
+                    self.passed_over = self.passed_over or " ".join(selector.split())[:40]
+                else:
                     n_rules += 1
                     if n_rules > MAX_RULES:
                         raise BadSketch(f"more than {MAX_RULES:,} rules of CSS")
@@ -212,6 +216,12 @@ def is_filled(look: Properties) -> bool:
 def is_hidden(look: Properties) -> bool:
     """Whether this shape keeps its place, but is not seen."""
     return look.get("visibility") in ("hidden", "collapse")
+
+
+def has_markers(look: Properties) -> bool:
+    """Whether arrowheads or the like are set along the outline."""
+    names = ("marker", "marker-start", "marker-mid", "marker-end")
+    return any(look.get(name, "none") != "none" for name in names)
 
 
 def is_white(look: Properties) -> bool:

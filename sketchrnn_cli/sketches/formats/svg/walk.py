@@ -29,7 +29,7 @@ MAX_NUMBERS = 400_000  # of a drawing
 MAX_ALL_NUMBERS = 1_500_000  # of a file
 MAX_USES = 20_000
 MAX_TRANSFORMS = 1 << 22  # characters of all
-EXAMPLES = 3  # faults of a file that are told in full
+EXAMPLES = 3  # faults of a file that are noted in full
 PAGE = 100.0  # side of a page that does not say its size
 
 _UNDRAWN = {
@@ -110,7 +110,9 @@ def _notes(hand: _Hand) -> list[str]:
     notes = [f"{fault}; drawn up to there" for fault in hand.faults[:EXAMPLES]]
     if (more := len(hand.faults) - EXAMPLES) > 0:
         notes.append(f"{more:,} more faulty shape(s), drawn up to the fault")
-    notes += [note.format(n=f"{n:,}") for note, n in hand.notes.items()]
+    notes += [note.format(n=f"{n:,}") for note, n in hand.notes.items() if n]
+    if hand.rules.passed_over:
+        notes.append(f"rules of CSS that are not followed, as for {hand.rules.passed_over!r}")
     if not hand.is_ours:  # whose captions are text
         notes += [_UNDRAWN[tag] for tag in sorted(hand.document.undrawn)]
     return notes
@@ -264,6 +266,7 @@ class _Hand:
         href = node.attributes.get("href", "").strip()
         target = self.document.ids.get(href[1:]) if href.startswith("#") else None
         if target is None:
+            self.notes["{n} use(s) of what is not in the file, which are not drawn"] += bool(href)
             return
         self.n_uses += 1
         if self.n_uses > MAX_USES:
@@ -362,6 +365,8 @@ class _Hand:
                 self.notes[WHITE] += 1
             elif not stroked:
                 self.notes[OUTLINED] += 1
+            if style.has_markers(place.look):
+                self.notes["{n} shape(s) with markers, such as arrowheads, drawn without"] += 1
         if fault:
             raise _Faulty(fault)
 
