@@ -224,7 +224,7 @@ def check_output(
     binary: bool,
     inputs: Iterable[str | Path] = (),
     is_data: bool = False,
-    overwrite: bool = True,
+    overwrite: bool = False,
 ) -> None:
     """Refuse an output, before work starts, that cannot be written or would cost something.
 

@@ -69,7 +69,7 @@ def export(
     kind = files.format_of(out, format, KNOWN).name
     if guidance is not None and not 0 <= guidance <= 4:
         raise BadConfig(f"--guidance {guidance:g}: must be from 0 to 4")
-    inputs = [] if model is None else [model]
+    inputs = options.model_file(model)
     files.check_output(out, binary=True, inputs=inputs, is_data=True, overwrite=overwrite)
     terminal = Terminal(quiet=quiet)
 

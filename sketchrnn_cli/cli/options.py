@@ -6,6 +6,7 @@ An option of one command is declared in that command, with the same few function
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -47,6 +48,14 @@ def count(help: str, panel: str | None = None) -> Any:
     """``-n``: how many drawings."""
     check = between(1, MOST)
     return option("--count", "-n", help=help, metavar="N", panel=panel, callback=check)
+
+
+def model_file(model: str | None) -> list[Path]:
+    """The file that --model names, which the same command does not write."""
+    if model is None:
+        return []
+    path = Path(model)
+    return [path / "model.safetensors" if path.is_dir() else path]
 
 
 def out(help: str, suffixes: Iterable[str]) -> Any:

@@ -48,6 +48,8 @@ from sketchrnn_cli.inference.settings import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sketchrnn_cli.sketches.sketch import Sketch
 
 KNOWN = outputs.FORMATS
@@ -242,7 +244,9 @@ def sample(
     temps, shape = _temperatures(temp), _shape(interpolate)
     kind = _kind(out, format)
     target = out or files.STDIO
-    _check_target(target, kind, [latents, complete, model], overwrite=overwrite)
+    _check_target(
+        target, kind, [latents, complete, *options.model_file(model)], overwrite=overwrite
+    )
     limit_threads(threads)
     if latents is None and complete is None and (count or COUNT) * best_of <= FEW:
         work_alone()
@@ -309,7 +313,9 @@ def _report(terminal: Terminal, tally: _Tally, target: str, settings: Settings) 
         terminal.say(f"{target}: {report.number(tally.n, 'drawing')}")
 
 
-def _check_target(target: str, kind: str, inputs: Iterable[str | None], *, overwrite: bool) -> None:
+def _check_target(
+    target: str, kind: str, inputs: Iterable[str | Path | None], *, overwrite: bool
+) -> None:
     """Refuse a file that cannot be written, or would cost something."""
     if kind == SHOWN:
         return
