@@ -77,7 +77,7 @@ def encode(
     kind = _kind(out, format, fit=fit)
     target = _target_of_fit(model, out) if fit else out
     if target == out:
-        inputs = [sketches, *options.model_file(model)]
+        inputs: list[str | Path] = [sketches, *options.model_file(model)]
         binary = fit or outputs.is_binary(kind)
         files.check_output(out, binary=binary, inputs=inputs, is_data=True, overwrite=overwrite)
     limit_threads(threads)
