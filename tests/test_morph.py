@@ -239,12 +239,14 @@ def test_dots_and_nothing(sketches: tuple[Sketch, ...]) -> None:
     assert np.abs(frames[len(frames) // 2] - still(sketches[-1], **style)).max() <= ONE_LEVEL
 
 
-def test_the_caption_is_the_nearer_word() -> None:
+def test_the_caption_says_how_far_it_is() -> None:
     a, b = from_polylines([[[0, 0], [9, 9]]], "cat"), from_polylines([[[0, 0], [9, 9]]], "pig")
     frames, durations, _ = frames_of(a, b, size=80)
-    assert len(frames) == 3  # the line stays
+    assert 5 < len(frames) <= 20  # the line stays, the caption goes from 0 % to 100 and back
     assert sum(durations) == 3000
-    np.testing.assert_array_equal(frames[0], frames[2])
+    scene = plan_morph([a, b], Style(size=80), QUICK).scene
+    said = [morphing.caption_at(scene, 0, step) for step in range(11)]
+    assert said == ["cat", *(f"cat to pig {k}0 %" for k in range(1, 10)), "pig"]
     assert (frames[0][:80] == frames[1][:80]).all()
     assert (frames[0][80:] != frames[1][80:]).any()
     bare = from_polylines([[[0, 0], [9, 9]]])

@@ -7,6 +7,7 @@ sees the finished drawing, or the first one of a morph. Letters: S segments, K p
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 from typing import BinaryIO
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from sketchrnn_cli.drawing.film.animation import path_of_pen
 from sketchrnn_cli.drawing.film.frames import Film, MorphScene, PenScene
 from sketchrnn_cli.drawing.film.matching import Morph
-from sketchrnn_cli.drawing.film.morph import eased
+from sketchrnn_cli.drawing.film.morph import CAPTION_STEPS, caption_at, eased
 from sketchrnn_cli.drawing.film.pen import TIP_SIZE
 from sketchrnn_cli.drawing.raster import Points
 from sketchrnn_cli.drawing.style import hexadecimal
@@ -190,23 +191,37 @@ def _paths(morph: Morph) -> Iterator[tuple[str, str]]:
 
 
 def _turned_captions(film: Film, scene: MorphScene) -> Iterator[str]:
-    """The word of the nearer drawing."""
+    """A text for each caption, seen while it is that of the moment."""
     there, back = _clock(film, scene)
     x = np.linspace(0, 1, ON_THE_WAY + 1)
-    changes: list[tuple[float, int]] = [(0.0, 0)]
+    reached = (np.arange(CAPTION_STEPS) + 0.5) / CAPTION_STEPS  # when a caption changes
+    changes = [(0.0, caption_at(scene, 0, 0))]
     for k in range(len(scene.morphs)):
-        middle = np.interp(0.5, eased(x, scene.speeds[k], scene.speeds[k + 1]), x)
-        changes.append((float(there[k] + middle * (there[k + 1] - there[k])), k + 1))
-        changes.append((float(back[k] - middle * (back[k] - back[k + 1])), k))
-    changes.sort()
-    words = [sheet.cells[0].caption for sheet in scene.sheets]
-    for word in dict.fromkeys(filter(None, words)):
-        states: list[tuple[float, str]] = []
-        for moment, k in changes:
-            seen = "visible" if words[k] == word else "hidden"
-            if not states or states[-1][1] != seen:
-                states.append((moment, seen))
-        sheet = scene.sheets[words.index(word)]
-        moments, seen_ = [moment for moment, _ in states], [state for _, state in states]
-        switch = _switch(moments, seen_, film.seconds) if len(states) > 1 else ""
-        yield caption_line(sheet.cells[0], sheet, seen_[0], switch)
+        times = np.interp(reached, eased(x, scene.speeds[k], scene.speeds[k + 1]), x)
+        for step, (go, come) in enumerate(
+            zip(
+                (there[k] + times * (there[k + 1] - there[k])).tolist(),
+                (back[k] - times * (back[k] - back[k + 1])).tolist(),
+                strict=True,
+            )
+        ):
+            changes.append((go, caption_at(scene, k, step + 1)))
+            changes.append((come, caption_at(scene, k, step)))
+    changes.sort(key=lambda change: change[0])
+    seen: dict[str, list[tuple[float, str]]] = {text: [(0.0, "hidden")] for _, text in changes}
+    before = ""
+    for moment, text in changes:
+        if text == before:
+            continue
+        for each, state in ((before, "hidden"), (text, "visible")):
+            if each:
+                states = seen[each]
+                del states[len(states) - (states[-1][0] == moment) :]
+                states.append((moment, state))
+        before = text
+    sheet = scene.sheets[0]
+    for text, states in seen.items():
+        if text:
+            moments, shown = [moment for moment, _ in states], [state for _, state in states]
+            switch = _switch(moments, shown, film.seconds) if len(states) > 1 else ""
+            yield caption_line(replace(sheet.cells[0], caption=text), sheet, shown[0], switch)

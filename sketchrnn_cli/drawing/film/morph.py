@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -22,6 +23,7 @@ FAR = 0.15  # ink that moves this much of a cell has become another drawing:
 SECONDS_FAR = 1.2  # a morph without --duration takes that time for it, each way,
 SECONDS_MORPH = (4.0, 10.0)  # but at least and at most this in all
 MAX_KEYFRAMES = 1000
+CAPTION_STEPS = 10  # of a morph from one word to another
 
 
 def plan_morph(sketches: Iterable[Sketch], style: Style, timing: Timing) -> Film:
@@ -115,6 +117,14 @@ def progress(ways: npt.NDArray[np.float64], n_steps: int) -> list[tuple[int, flo
     return list(zip(k.tolist(), part.tolist(), strict=True))
 
 
+def caption_at(scene: MorphScene, k: int, step: int) -> str:
+    """Caption of drawing k that is on its way to the next: how far it is, in ``CAPTION_STEPS``."""
+    old, new = (scene.sheets[k + i].cells[0].caption for i in (0, 1))
+    if old and new and old != new and 0 < step < CAPTION_STEPS:
+        return f"{old} to {new} {100 * step // CAPTION_STEPS} %"
+    return new if 2 * step > CAPTION_STEPS else old
+
+
 def _turn(
     scene: MorphScene,
     places: Sequence[tuple[int, float]],
@@ -128,8 +138,10 @@ def _turn(
     caption: str | None = None
     for (k, part), duration in zip(places, ticks.tolist(), strict=True):
         nearer = scene.sheets[k + round(part)]
-        if nearer.cells[0].caption != caption:
-            caption, blank = nearer.cells[0].caption, captions(nearer)
+        text = caption_at(scene, k, math.floor(part * CAPTION_STEPS + 0.5))
+        if text != caption:
+            cell = replace(nearer.cells[0], caption=text)
+            caption, blank = text, captions(replace(nearer, cells=(cell,)))
         paper = Paper(blank.copy(), 1)
         start, end = segments(nearer)[:2] if part in (0, 1) else scene.morphs[k].at(part)
         paper.add(start, end, np.zeros(len(start), np.int64), nearer.line_width)
