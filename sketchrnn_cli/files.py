@@ -30,6 +30,8 @@ SUFFIXES = {  # of formats that have others than their name
     "ndjson": (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz"),
     "svg": (".svg", ".svgz", ".svg.gz"),
     "bin": (".bin", ".bin.gz"),
+    "json": (".json", ".json.gz"),
+    "csv": (".csv", ".csv.gz", ".tsv", ".tsv.gz"),
     "packed": (".npz",),
     "sketch-rnn": (),  # --format says it
 }

@@ -178,7 +178,7 @@ FAULTS = {
     "page.npz": (b"<!DOCTYPE html><html>", "a web page"),
     "pointer.npz": (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
     "short.npz": (b"PK\x03\x04 and no more", "truncated or damaged zip"),
-    "a.xcf": (b"gimp xcf", "unknown format; known are .npz, .ndjson.gz"),
+    "a.xcf": (b"gimp xcf", "unknown format; known are npz, npy, ndjson"),
     "a.svg": (b"<svg/>", "a.svg: no strokes in it"),
     "a.bin": (b"\0" * 20, "a.bin: ends inside drawing 2"),
     "quickdraw:kat": (None, "quickdraw:kat: not one of the 345 words of Quick, Draw!"),

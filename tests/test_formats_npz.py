@@ -18,7 +18,14 @@ from hypothesis import strategies as st
 
 from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
 from sketchrnn_cli.sketches.block import NO_TEST, NO_VALID, TEST, TRAIN, UNSPLIT, VALID, to_moves
-from sketchrnn_cli.sketches.formats import archive, npz, read_sketches, sketch_rnn
+from sketchrnn_cli.sketches.formats import (
+    archive,
+    npz,
+    pickled_arrays,
+    read_sketches,
+    sketch_rnn,
+)
+from sketchrnn_cli.sketches.sketch import from_stroke3
 
 
 def drawings(source, **options):
@@ -448,3 +455,292 @@ def test_every_real_file(shared_data, name, n, n_train):
     train = [a for origin, arrays in found.items() if origin not in (VALID, TEST) for a in arrays]
     assert (sum(map(len, found.values())), len(train)) == (n, n_train)
     assert all(len(a) and np.isfinite(a).all() for arrays in found.values() for a in arrays)
+
+
+# labels, one array a word, .npy, empty splits
+
+
+def words_of(source, **options):
+    return [word for block in npz.read_blocks(source, **options) for word in block.words]
+
+
+LABELS = ["cat", "dog", "cat", "caf\u00e9"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (objects(LABELS), LABELS),
+        (np.array(LABELS), LABELS),
+        (np.array(["cat", "dog", "cat", "owl"], "S"), ["cat", "dog", "cat", "owl"]),
+        (np.array([3, 1, 3, 64]), ["3", "1", "3", "64"]),
+        (np.array([3, 1, 3, 64], "u1"), ["3", "1", "3", "64"]),
+        (np.array([3.0, 1, 3, 64], "f4"), ["3", "1", "3", "64"]),
+        (objects([3, 1, 3, "cat"]), ["3", "1", "3", "cat"]),
+    ],
+)
+@pytest.mark.parametrize("name", ["y", "labels", "train_words", "y_train"])
+def test_labels_beside_drawings(tmp_path, labels, words, name):
+    notes = []
+    drawn = "train" if "train" in name else "x"
+    if labels.dtype == object:
+        data = member(pickle.dumps(labels, protocol=3), 4)
+    else:
+        stream = io.BytesIO()
+        np.save(stream, labels)
+        data = stream.getvalue()
+    drawn_data = member(pickle.dumps(objects(stroke3(4)), protocol=3), 4)
+    write_zip(tmp_path / "a.npz", **{drawn: drawn_data, name: data})
+    assert words_of(str(tmp_path / "a.npz"), word="file", note=notes.append) == words
+    assert notes == []
+
+
+def test_labels_follow_their_drawings(tmp_path):
+    arrays = [*stroke3(2), np.array([[1, 2, 7]], "i2"), np.ones((3, 2), "i2"), *stroke3(2)]
+    source = write_npz(tmp_path / "a.npz", x=arrays, y=np.array(list("abcdef")))
+    skipped = []
+    assert words_of(source, skipped=skipped.append) == ["a", "b", "e", "f"]
+    assert [fault.split(": ")[2].split(" ")[:2] for fault in skipped] == [
+        ["drawing", "2"], ["drawing", "3"],
+    ]  # fmt: skip
+
+
+def test_labels_of_splits_are_kept_apart(tmp_path):
+    source = write_npz(
+        tmp_path / "a.npz", x_train=stroke3(3), x_test=stroke3(2), y_train=np.array([1, 2, 1]),
+        y_test=np.array([2, 2]),
+    )  # fmt: skip
+    found = {block.origin: list(block.words) for block in npz.read_blocks(source)}
+    assert found == {NO_VALID: ["1", "2", "1"], TEST: ["2", "2"]}
+
+
+def test_labels_for_other_drawings_are_noted(tmp_path):
+    notes = []
+    source = write_npz(tmp_path / "a.npz", x=stroke3(3), y=np.array(["cat", "dog"]))
+    assert words_of(source, word="file", note=notes.append) == ["file"] * 3
+    assert notes == [f"{source}: ignored y"]
+
+
+def test_labels_that_are_none(tmp_path):
+    source = write_npz(tmp_path / "a.npz", x=stroke3(2), y=np.array([True, False]))
+    with pytest.raises(BadFile, match=r"a\.npz: y: labels of type '\|b1'; give texts or numbers"):
+        words_of(source)
+    labels = member(pickle.dumps(objects(["cat", None]), protocol=3), 2)
+    drawn = member(pickle.dumps(objects(stroke3(2)), protocol=3), 2)
+    write_zip(tmp_path / "a.npz", x=drawn, y=labels)
+    with pytest.raises(BadFile, match=r"a\.npz: y: holds something else than labels"):
+        words_of(source)
+    labels = member(pickle.dumps(objects(["cat"]), protocol=3), 2)
+    write_zip(tmp_path / "a.npz", x=drawn, y=labels)
+    with pytest.raises(BadFile, match="1 labels in y; get it again"):
+        words_of(source)
+
+
+def test_one_array_a_word(tmp_path):
+    source = write_npz(tmp_path / "a.npz", **{"cat": stroke3(2), "ice cream": stroke3(3)})
+    assert words_of(source, word="file") == ["cat"] * 2 + ["ice cream"] * 3
+    source = write_npz(tmp_path / "b.npz", arr_0=stroke3(2), arr_1=stroke3(3))
+    with pytest.raises(BadFile, match="several arrays could be the drawings .arr_0 object.2."):
+        words_of(source)
+
+
+def test_empty_splits_are_no_splits(tmp_path):
+    nothing = np.zeros(0, object)
+    empty = member(pickle.dumps(nothing, protocol=3), 0)
+    drawn = member(pickle.dumps(objects(stroke3(4)), protocol=3), 4)
+    notes = []
+    write_zip(tmp_path / "a.npz", train=drawn, valid=empty, test=empty)
+    found = drawings(str(tmp_path / "a.npz"), note=notes.append)
+    assert (set(found), notes) == ({UNSPLIT}, [])
+    write_zip(tmp_path / "a.npz", train=drawn, valid=empty, test=drawn)
+    assert set(drawings(str(tmp_path / "a.npz"))) == {NO_VALID, TEST}
+    write_zip(tmp_path / "a.npz", train=empty, valid=empty, test=empty)
+    assert list(read_sketches(str(tmp_path / "a.npz"))) == []
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_an_array_by_itself(tmp_path, dense):
+    arrays = stroke3(5)
+    path = tmp_path / "owl.npy"
+    if dense:
+        whole = np.zeros((5, 20, 3), np.int16)
+        for i, rows in enumerate(arrays):
+            whole[i, : len(rows)] = rows
+        np.save(path, whole)
+    else:
+        path.write_bytes(member(pickle.dumps(objects(arrays), protocol=3), 5))
+    assert_same(drawings(str(path))[UNSPLIT], arrays)
+    assert {sketch.word for sketch in read_sketches(str(path))} == {"owl"}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"", "an empty file"), (b"PK\x03\x04", "not a .npy array"), (b"<html>", "a web page"),
+     (b"\x93NUMPY\x01\x00\x02\x00{}", "a .npy header that cannot be read")],
+)  # fmt: skip
+def test_a_npy_that_is_none(tmp_path, content, says):
+    (tmp_path / "a.npy").write_bytes(content)
+    with pytest.raises(BadFile, match=says) as error:
+        drawings(str(tmp_path / "a.npy"))
+    assert one_line(error).startswith(str(tmp_path / "a.npy"))
+
+
+def _notes(tmp_path, *arrays):
+    notes = []
+    source = write_npz(tmp_path / "a.npz", train=list(arrays))
+    drawings(source, note=notes.append)
+    return [note.removeprefix(f"{source}: train: ") for note in notes]
+
+
+def test_columns_that_look_like_something_else(tmp_path):
+    rng = np.random.default_rng(0)
+    moves = np.column_stack([rng.integers(-9, 9, (40, 2)), np.arange(40) % 10 == 9]).astype("i2")
+    assert _notes(tmp_path, moves) == []
+    assert _notes(tmp_path, np.abs(moves)[:19]) == []  # too few to tell
+    (note,) = _notes(tmp_path, np.abs(moves))
+    assert note.startswith("no offset is below 0: these look like places (x, y), not moves")
+    swapped = moves.copy()
+    swapped[:, 2] = 1 - swapped[:, 2]
+    (note,) = _notes(tmp_path, swapped)
+    assert note.startswith("the pen lifts after 90% of the points: its column may say that the pen")
+    five = np.zeros((40, 5), "f4")
+    five[:, :2], five[:, 2], five[:, 3] = moves[:, :2], moves[:, 2], 1 - moves[:, 2]
+    assert len(_notes(tmp_path, five)) == 1
+    dots = moves.copy()
+    dots[:, 2] = np.arange(40) % 10 < 6
+    assert _notes(tmp_path, dots) == []  # 60 %
+    still = np.zeros((40, 3), "i2")
+    assert _notes(tmp_path, still) == []
+
+
+def test_names_in_a_zip_write_nothing_strange(tmp_path):
+    notes = []
+    path = tmp_path / "a.npz"
+    write_zip(path, **{"train": member(pickle.dumps(objects(stroke3(2))), 2),
+                       "x\x1b[2J\u202e" * 400: archive_of(np.zeros(2))})  # fmt: skip
+    drawings(str(path), note=notes.append)
+    assert notes[0].startswith(f"{path}: ignored x?[2J?x?[2J?")
+    assert len(notes[0]) < 1200
+
+
+def archive_of(array):
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def test_drawings_of_several_words_keep_them(tmp_path):
+    sketches = [from_stroke3(rows, word) for rows, word in
+                zip(stroke3(4), ["cat", "owl", None, "cat"], strict=True)]  # fmt: skip
+    path = tmp_path / "two.npz"
+    with path.open("wb") as stream:
+        sketch_rnn.write_sketches(stream, sketches, 4)
+    assert words_of(str(path), word="two") == ["cat", "owl", "", "cat"]
+    with path.open("wb") as stream:
+        sketch_rnn.write_sketches(stream, [sketches[0]] * 3, 3)
+    assert words_of(str(path), word="two") == ["two"] * 3
+    with np.load(path) as again:
+        assert again.files == ["train", "valid", "test"]
+
+
+# limits of pickles, each met and passed
+
+
+def pickled(payload, n=1):
+    stream = io.BytesIO(payload)
+    used = pickled_arrays.used_memos(stream, "x")
+    stream.seek(0)
+    return [array for batch in pickled_arrays.items(stream, used, "x") for array in batch]
+
+
+KIND = b"cnumpy\ndtype\nU\x02i2\x85R"
+ARRAY = START[2:] + b"(K\x01K\x00K\x03\x86" + KIND + b"\x89U\x00tb"
+OUTER = START + b"(K\x01K\x01\x85cnumpy\ndtype\nU\x01O\x85R\x89"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "payload", "says"),
+    [
+        ("MAX_MARKS", 3, b"\x80\x02((((NN\x86.", "nested too deeply"),
+        ("MAX_STACK", 3, b"\x80\x02NNNN.", "nested too deeply"),
+        ("MAX_STACK", 3, b"\x80\x02N(N(NN.", "nested too deeply"),
+        ("MAX_TUPLE", 3, b"\x80\x02(NNNNt.", "nested too deeply"),
+        ("MAX_TUPLE", 16, b"\x80\x02N\x85\x85\x85.", "nested too deeply"),
+        ("MAX_HELD", 9, b"\x80\x02U\x0a0123456789.", "arrays too large to be drawings"),
+        ("MAX_STRING", 9, b"\x80\x02U\x0a0123456789.", "a string of 10 bytes"),
+        ("MAX_SHARED", 0, b"\x80\x02Nq\x00h\x00.", "arrays that are shared too often"),
+        (
+            "MAX_NAME",
+            9,
+            b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n.",
+            "a name without an end",
+        ),
+    ],
+)
+def test_limits_of_pickles(monkeypatch, name, value, payload, says):
+    monkeypatch.setattr(pickled_arrays, name, value)
+    with pytest.raises(BadFile, match=f"^x: .*{says}"):
+        pickled(payload)
+    monkeypatch.undo()
+    monkeypatch.setattr(pickled_arrays, name, max(value + 7, 10_000))
+    if payload.endswith(b"\x85."):
+        return  # tuples of tuples of tuples, at any length
+    with pytest.raises(BadFile) as error:  # no array of drawings; but not for its size
+        pickled(payload)
+    assert says not in str(error.value)
+
+
+def test_what_a_pickle_may_hold():
+    assert [(a.descr, a.shape, a.data) for a in pickled(OUTER + b"](" + ARRAY * 2 + b"etb.")] == [
+        ("i2", (0, 3), b"")
+    ] * 2
+    (alone,) = pickled(OUTER + b"]" + ARRAY + b"atb.")
+    assert (alone.descr, alone.fortran) == ("i2", False)
+    assert pickled(OUTER + b"]tb.") == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "says"),
+    [
+        (OUTER + b"](Netb.", "holds something else where an array .points, 3. should be"),
+        (OUTER + b"](K\x01etb.", "holds a number where an array"),
+        (OUTER + b"](U\x01aetb.", "holds text where an array"),
+        (OUTER + b"](" + ARRAY[:-2] + b"t0", "opcode 0x30"),
+        (OUTER + b"](" + START[2:] + b"etb.", "holds an array where an array"),
+        (OUTER + b"]](etb.", "holds arrays of arrays"),
+        (b"\x80\x02].", "not an array of drawings, but something else"),
+        (b"\x80\x02K\x01.", "not an array of drawings, but a number"),
+        (b"\x80\x02" + ARRAY + b"](e\x86.", "not an array of drawings, but something else"),
+        (b"\x80\x02](e" + ARRAY + b".", "not an array of drawings, but an array"),
+        (b"\x80\x02N", "it ends early"),
+        (b"\x80\x02U\x05ab", "it ends early"),
+        (b"\x80\x02cos\nsystem\n.", "names 'os.system', which no array of drawings has"),
+        (b"\x80\x02cnumpy\nndarray\n)R.", "damaged, or a pickle of something else"),
+        (b"\x80\x02" + KIND + b"Nb.", "damaged, or a pickle of something else"),
+    ],
+)
+def test_what_a_pickle_may_not_hold(payload, says):
+    with pytest.raises(BadFile, match=f"^x: .*{says}"):
+        pickled(payload)
+
+
+def test_arrays_are_handed_on_in_batches(monkeypatch):
+    monkeypatch.setattr(pickled_arrays, "BATCH", 10)
+    monkeypatch.setattr(pickled_arrays, "CHECKED", 8)
+    payload = OUTER + b"]" + (ARRAY + b"a") * 35 + b"tb."
+    sizes = [len(batch) for batch in pickled_arrays.items(io.BytesIO(payload), set(), "x")]
+    assert sum(sizes) == 35
+    assert max(sizes) <= 11
+
+
+def test_memory_is_given_back_as_arrays_are_handed_on(monkeypatch):
+    big = START[2:] + b"(K\x01K\x28K\x03\x86" + KIND + b"\x89U\xf0" + bytes(240) + b"tb"
+    monkeypatch.setattr(pickled_arrays, "MAX_HELD", 1000)
+    monkeypatch.setattr(pickled_arrays, "BATCH_BYTES", 480)
+    monkeypatch.setattr(pickled_arrays, "CHECKED", 4)
+    assert len(pickled(OUTER + b"]" + (big + b"a") * 50 + b"tb.")) == 50
+    with pytest.raises(BadFile, match="arrays too large to be drawings"):  # none is handed on
+        pickled(OUTER + b"](" + big * 50 + b"etb.")
+    shared = big[:-2] + b"tbq\x07"
+    again = OUTER + b"]" + shared + b"a" + b"h\x07a" * 40 + b"tb."
+    assert len(pickled(again)) == 41

@@ -663,8 +663,8 @@ def test_words_of_files_and_folders(tmp_path: Path, monkeypatch) -> None:
         Path("animals/loop").symlink_to(tmp_path / "animals")
     assert words("animals") == ["animals", "cat", "ice cream"]
     Path("animals/owl.ndjson").write_text("{}")
-    Path("animals/cat/pig.ndjson").write_text("{}")  # only SVG is looked for below a folder
-    assert words("animals") == ["animals", "cat", "ice cream", "owl"]
+    Path("animals/cat/pig.ndjson").write_text("{}")
+    assert words("animals") == ["animals", "cat", "pig", "ice cream", "owl"]
 
 
 def test_a_drawing_that_says_what_it_is_is_believed(read, tmp_path: Path) -> None:

@@ -5,27 +5,32 @@ from __future__ import annotations
 import glob
 import os
 import re
+import tempfile
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from sketchrnn_cli import files as names
 from sketchrnn_cli.errors import BadFile
-from sketchrnn_cli.files import missing
+from sketchrnn_cli.files import STDIO, missing
 from sketchrnn_cli.sketches.sketch import Sketch
-from sketchrnn_cli.sketches.streams import STDIO
 
 if TYPE_CHECKING:
     from sketchrnn_cli.sketches.block import Block
 
-NDJSON = (".ndjson.gz", ".ndjson", ".jsonl.gz", ".jsonl")
-SVG = (".svg.gz", ".svgz", ".svg")
-BIN = (".bin.gz", ".bin")
-KNOWN = (".npz", *NDJSON, *SVG, *BIN)
-_FORMATS = {"npz": (".npz",), "ndjson": NDJSON, "svg": SVG, "bin": BIN}
+FORMATS = ("npz", "npy", "ndjson", "json", "csv", "svg", "bin", "excalidraw", "tldr", "inkml")
+ALONE = ("json",)  # formats of many things, taken from a folder only where it holds no other
+PIXELS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic")
 _NUMBERED = re.compile(r"[\s_.-]*(?:\([0-9]+\)|[0-9]+)$")  # cat-12, cat 3, cat_003, cat (3)
+_HEX = r"[0-9][0-9a-f]{3,5}"
+_CODE_POINT = re.compile(rf"(?:emoji_u|u\+?)?{_HEX}(?:[-_]{_HEX})*", re.I)  # 04e00, u1f600
+_ANY_HEX = re.compile(r"[a-f]", re.I)
 
 Skipped = Callable[[str], None]
+Note = Callable[[str], None]
+T = TypeVar("T")
 
 
 class File(NamedTuple):
@@ -39,43 +44,58 @@ class File(NamedTuple):
 
 
 def format_of(source: str) -> str:
-    """``npz``, ``ndjson``, ``svg`` or ``bin``, from the suffix; ``-`` is ndjson.
+    """One of ``FORMATS``, from the suffix; ``-`` is ndjson.
 
     Raises:
         BadFile: another suffix.
     """
     if source == STDIO:
         return "ndjson"
-    for name, suffixes in _FORMATS.items():
-        if source.lower().endswith(suffixes):
-            return name
-    raise BadFile(f"{source}: unknown format; known are {', '.join(KNOWN)} and - for ndjson")
+    if source.lower().endswith(PIXELS):
+        from sketchrnn_cli.sketches.formats import sniff
+
+        raise BadFile(f"{source}: {sniff.PIXELS}")
+    try:
+        return names.format_of(source, None, FORMATS).name
+    except BadFile:  # its advice is for outputs
+        known = ", ".join(FORMATS)
+        raise BadFile(f"{source}: unknown format; known are {known} and - for ndjson") from None
+
+
+def is_known(name: str) -> bool:
+    """Whether a file is of a format that is known, by its name."""
+    return any(name.lower().endswith(_suffixes(kind)) for kind in FORMATS)
+
+
+def _suffixes(kind: str) -> tuple[str, ...]:
+    return names.SUFFIXES.get(kind, (f".{kind}",))
 
 
 def on_canvas(source: str) -> bool:
     """Whether a format's drawings belong on the 0..255 canvas; npz have a frame of their own."""
-    return format_of(source) != "npz"
+    return format_of(source) not in ("npz", "npy")
 
 
 def word_of(source: str) -> str | None:
     """What a file of this name would hold: ``cat`` for ``cat.full.npz``; None for ``-``.
 
-    An SVG is one drawing of many: ``cat`` for ``cat-12.svg`` too, and for ``cat/12.svg``.
+    An SVG is one drawing of many: ``cat`` for ``cat-12.svg`` too, and for ``cat/12.svg``; but one
+    that is named for a character, as ``04e00.svg`` is, has that name for a word.
     """
     if source == STDIO:
         return None
-    name = Path(source).name
-    for suffix in (*KNOWN, ".full"):
+    kind, name = format_of(source), Path(source).name
+    for suffix in (*sorted(_suffixes(kind), key=len, reverse=True), ".full"):
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             name = name[: -len(suffix)]
-    if format_of(source) == "svg":
+    if kind == "svg" and not (_CODE_POINT.fullmatch(name) and _ANY_HEX.search(name)):
         name = _NUMBERED.sub("", name) or _folder_of(source) or name
-    return _text(name)
+    return text(name)
 
 
-def _text(name: str) -> str:
-    """A name as UTF-8 has it, ``?`` for what it cannot have; those of files may be any bytes."""
-    return name.encode("utf-8", "replace").decode()
+def text(name: str) -> str:
+    """A name as UTF-8 has it, composed, ``?`` for what it cannot have; names may be any bytes."""
+    return unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())
 
 
 def _folder_of(source: str) -> str:
@@ -85,8 +105,8 @@ def _folder_of(source: str) -> str:
 def expand(sources: Iterable[str]) -> list[File]:
     """Files behind files, folders and patterns that the shell did not expand.
 
-    A folder gives the files in it, and the SVG files in all folders below, each with the name of
-    the folder it lies in for a word. Hidden ones are passed over.
+    A folder gives the files in it and in all folders below; an SVG has the name of the folder it
+    lies in for a word. Hidden ones are passed over.
 
     Raises:
         BadFile: nothing there, or nothing in a format that is known.
@@ -96,49 +116,66 @@ def expand(sources: Iterable[str]) -> list[File]:
         if source != STDIO and os.path.isdir(source):
             inside = _inside(source)
             if not inside:
-                raise BadFile(f"{source}: no drawings in this folder ({', '.join(KNOWN)})")
+                raise BadFile(f"{source}: no drawings in this folder ({', '.join(FORMATS)})")
             found += inside
         elif source == STDIO or os.path.exists(source):  # also a pipe, a device
             format_of(source)
             found.append(File(source, word_of(source)))
         elif glob.has_magic(source):
-            before = len(found)
+            matches: list[File] = []
             for match in sorted(glob.glob(source, recursive=True)):
                 if os.path.isdir(match):
-                    found += _inside(match)
-                elif match.lower().endswith(KNOWN):
-                    found.append(File(match, word_of(match)))
-            if len(found) == before and not set(source) & {"*", "?"}:  # [x].npz may be a name
+                    matches += _inside(match)
+                elif is_known(match):
+                    matches.append(File(match, word_of(match)))
+            if not matches and not set(source) & {"*", "?"}:  # [x].npz may be a name
                 raise BadFile(missing(source))
-            if len(found) == before:
+            if not matches:
                 raise BadFile(f"{source}: no file of a known format matches this pattern")
+            found += _named_for_characters(matches)
         else:
             format_of(source)
             raise BadFile(missing(source))
     return found
 
 
+def _named_for_characters(files: list[File]) -> list[File]:
+    """Numbers are names where another SVG beside is named for a character: 05000 as 04e00."""
+    beside = {
+        (os.path.dirname(path), len(word))
+        for path, word in files
+        if word and format_of(path) == "svg" and word == Path(path).stem
+        and _CODE_POINT.fullmatch(word) and _ANY_HEX.search(word)
+    }  # fmt: skip
+    return [
+        File(path, Path(path).stem)
+        if (os.path.dirname(path), len(Path(path).stem)) in beside and Path(path).stem.isdigit()
+        else File(path, word)
+        for path, word in files
+    ]
+
+
 def _inside(folder: str) -> list[File]:
-    """The files of a folder, and the SVG files below it."""
+    """The files of a folder and of those below."""
     found: list[File] = []
+    alone: list[File] = []
     seen: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
+    for place, folders, inside in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:  # again, by a link
             folders.clear()
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        word = _text(Path(os.path.abspath(place)).name)
-        for name in names:
+        word = text(Path(os.path.abspath(place)).name)
+        for name in inside:
             path = os.path.join(place, name)
-            if name.startswith("."):
+            if name.startswith(".") or not is_known(name):
                 continue
-            if name.lower().endswith(SVG):
-                found.append(File(path, word or word_of(path)))
-            elif place == folder and name.lower().endswith(KNOWN):
-                found.append(File(path, word_of(path)))
-    return sorted(found)
+            kind = format_of(path)
+            file = File(path, word if kind == "svg" and word else word_of(path))
+            (alone if kind in ALONE else found).append(file)
+    return sorted(found or alone)
 
 
 def together(files: Iterable[File]) -> Iterator[list[File]]:
@@ -153,7 +190,7 @@ def read_blocks(
     *,
     label: str | None = None,
     skipped: Skipped | None = None,
-    note: Callable[[str], None] | None = None,
+    note: Note | None = None,
     extras: bool = False,
     at_once: bool = False,
 ) -> Iterator[Block]:
@@ -163,7 +200,7 @@ def read_blocks(
         files: one, or a row of SVG files.
         label: what is drawn where neither the drawing nor its format says.
         skipped: told of every drawing that is left out for a fault; None: a fault is an error.
-        note: told of arrays that are not drawings.
+        note: told of what is in the files and is no drawing.
         extras: keep the other fields of NDJSON and .bin.
         at_once: hand on the drawings of a pipe as they come in.
 
@@ -171,29 +208,65 @@ def read_blocks(
         BadFile: a file that cannot be read, or holds something else.
         BadSketch: a faulty drawing, unless these are skipped.
     """
-    label = None if label is None else _text(label)
+    label = None if label is None else text(label)
     source, word = files[0].path, label or files[0].word
     kind = format_of(source)
     if kind == "svg":
         from sketchrnn_cli.sketches.formats import svg
 
         return svg.read_blocks(files, label=label, skipped=skipped, note=note)
-    if kind == "ndjson":
-        from sketchrnn_cli.sketches.formats import ndjson
-
-        return ndjson.read_blocks(
-            source, word=word, skipped=skipped, extras=extras, at_once=at_once
-        )
     if kind == "bin":
         from sketchrnn_cli.sketches.formats import quickdraw_bin
 
         return quickdraw_bin.read_blocks(source, word=word, extras=extras)
-    from sketchrnn_cli.sketches import corpus as packed
-    from sketchrnn_cli.sketches.formats import npz
+    if kind in ("npz", "npy"):
+        from sketchrnn_cli.sketches import corpus
+        from sketchrnn_cli.sketches.formats import npz
 
-    if packed.is_packed(source):
-        return packed.Corpus.open(Path(source)).blocks()
-    return npz.read_blocks(source, word=word, skipped=skipped, note=note)
+        if kind == "npz" and corpus.is_packed(source):
+            return corpus.Corpus.open(Path(source)).blocks()
+        return npz.read_blocks(source, word=word, skipped=skipped, note=note)
+    from sketchrnn_cli.sketches.formats import ndjson
+
+    arriving = _arrivals(source, kind, note)
+    blocks = ndjson.blocks_of(
+        arriving, names.name_of(source), word, skipped, extras=extras, at_once=at_once
+    )
+    return _or_other(
+        blocks, lambda file: read_blocks([file], label=label, skipped=skipped, note=note)
+    )
+
+
+def _arrivals(source: str, kind: str, note: Note | None) -> Iterator[Iterator[tuple[int, bytes]]]:
+    """JSON objects of drawings, as they come in, of formats that are or become such."""
+    if kind == "csv":
+        from sketchrnn_cli.sketches.formats import tables
+
+        return tables.arrivals(source)
+    if kind in ("excalidraw", "tldr"):
+        from sketchrnn_cli.sketches.formats import whiteboards
+
+        return whiteboards.arrivals(source, note)
+    if kind == "inkml":
+        from sketchrnn_cli.sketches.formats import inkml
+
+        return inkml.arrivals(source)
+    from sketchrnn_cli.sketches.formats import json_objects
+
+    return json_objects.arrivals(source)
+
+
+def _or_other(found: Iterator[T], read: Callable[[File], Iterator[T]]) -> Iterator[T]:
+    """What is read of a pipe; of another format than NDJSON through a file of that."""
+    from sketchrnn_cli.sketches.formats.sniff import OtherFormat
+
+    try:
+        yield from found
+    except OtherFormat as other:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            path = Path(folder) / f"standard input.{other.format}"
+            path.write_bytes(other.data)
+            yield from read(File(str(path), None))
 
 
 def read_sketches(
@@ -202,6 +275,7 @@ def read_sketches(
     label: str | None = None,
     on_error: str = "fail",
     skipped: Skipped | None = None,
+    note: Note | None = None,
 ) -> Iterator[Sketch]:
     """Read the drawings of any files, one after the other.
 
@@ -211,25 +285,38 @@ def read_sketches(
         label: what is drawn, for drawings that do not say; else the name of the file.
         on_error: ``fail``, or ``skip`` to leave faulty drawings out.
         skipped: told of every drawing left out.
+        note: told of what is in the files and is no drawing.
 
     Raises:
         BadFile: a file that cannot be read, or holds something else.
         BadSketch: a faulty drawing, unless these are skipped.
     """
-    label = None if label is None else _text(label)
+    label = None if label is None else text(label)
     report = None if on_error == "fail" else skipped or _ignore
     for files in together([source] if isinstance(source, File) else expand([source])):
         path, word = files[0]
-        if format_of(path) == "ndjson":
-            from sketchrnn_cli.sketches.formats import ndjson
-
-            yield from ndjson.read(path, word=label or word, skipped=report)
+        kind = format_of(path)
+        if kind in ("svg", "bin", "npz", "npy"):
+            yield from _sketches(files, label, report, note)
             continue
-        for block in read_blocks(files, label=label, skipped=report, extras=True):
-            for i in range(len(block)):
-                sketch = block.sketch(i)
-                if sketch.strokes:
-                    yield sketch
+        from sketchrnn_cli.sketches.formats import ndjson
+
+        yield from _or_other(
+            ndjson.sketches_of(
+                _arrivals(path, kind, note), names.name_of(path), label or word, report
+            ),
+            lambda file: _sketches([file], label, report, note),
+        )
+
+
+def _sketches(
+    files: Sequence[File], label: str | None, skipped: Skipped | None, note: Note | None
+) -> Iterator[Sketch]:
+    """Drawings of files that are read in blocks; empty ones are left out."""
+    for block in read_blocks(files, label=label, skipped=skipped, note=note, extras=True):
+        for i in range(len(block)):
+            if (sketch := block.sketch(i)).strokes:
+                yield sketch
 
 
 def _ignore(message: str) -> None:

@@ -46,9 +46,14 @@ class Member:
         """Whether its type is one that coordinates have."""
         return NUMBER.fullmatch(self.descr) is not None
 
+    @property
+    def called(self) -> str:
+        """Its name, for messages: a zip may hold any characters."""
+        return "".join(c if c.isprintable() else "?" for c in self.name[:200])
+
     def __str__(self) -> str:
         kind = "object" if self.is_object else self.descr.lstrip("|<")
-        return f"{self.name} {kind}[{', '.join(map(str, self.shape))}]"
+        return f"{self.called} {kind}[{', '.join(map(str, self.shape))}]"
 
 
 @contextlib.contextmanager

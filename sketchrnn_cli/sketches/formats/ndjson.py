@@ -53,11 +53,19 @@ def read(
         BadFile: no such file, an empty one, or another kind of file.
         BadSketch: a line that is no drawing; the message names it.
     """
+    yield from sketches_of(arrivals(source), name_of(source), word, skipped)
+
+
+def sketches_of(
+    arriving: Arrivals, name: str, word: str | None, skipped: Skipped | None
+) -> Iterator[Sketch]:
+    """Drawings of JSON objects that come in; see ``read``."""
+    wait = name != name_of(STDIO)
     held: list[tuple[str, _Record]] = []
     n_bytes = 0
     layout = Layout()
-    for number, line in chain.from_iterable(arrivals(source)):
-        where = f"{name_of(source)}:{number}"
+    for number, line in chain.from_iterable(arriving):
+        where = f"{name}:{number}"
         record = None
         with _passing_over(skipped):
             record = _record(line, where)
@@ -66,7 +74,7 @@ def read(
         held.append((where, record))
         n_bytes += len(line)
         decided = layout.see([] if record.rows else record.strokes) is not None
-        if not decided and source != STDIO:
+        if not decided and wait:
             if len(held) < MAX_HELD and n_bytes < MAX_HELD_BYTES:
                 continue
             layout.decide()

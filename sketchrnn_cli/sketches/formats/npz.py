@@ -94,20 +94,20 @@ def read_blocks(
     with open_arrays(source) as (archive, members):
         drawings, labels, others, by_word = choose(members, source)
         if note and others:
-            note(f"{source}: ignored {', '.join(member.name for member in others)}")
+            note(f"{source}: ignored {', '.join(member.called for member in others)[:1000]}")
         if drawings[0].is_number and drawings[0].shape[1:] == (2,):
             yield _one_drawing(archive, drawings, source, word)
             return
         codes = {_split_of(member) for member in drawings}
         for member in drawings:
-            reader = _Reader(f"{source}: {member.name}", skipped)
+            reader = _Reader(f"{source}: {member.called}", skipped)
             origin = _origin(_split_of(member), codes)
             words = None
             if member.name in labels:
                 label = labels[member.name]
-                words = _labels(archive, label, f"{source}: {label.name}")
+                words = _labels(archive, label, f"{source}: {label.called}")
                 if len(words) != member.shape[0]:
-                    raise BadFile(f"{source}: {len(words)} labels in {label.name}; get it again")
+                    raise BadFile(f"{source}: {len(words)} labels in {label.called}; get it again")
             for number, made in enumerate(_rows(archive, member, reader)):
                 if number == 0 and note:
                     _suspect(made.rows, reader.where, note)

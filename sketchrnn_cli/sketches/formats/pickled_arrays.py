@@ -94,8 +94,7 @@ _STUBS: dict[str, Any] = {"numpy ndarray": None, "numpy dtype": _Type} | dict.fr
 class _Unpickler(pickle._Unpickler):
     """Makes stubs, strings, numbers, flat tuples, and one list: that of the arrays."""
 
-    def __init__(self, stream: BinaryIO, used: set[int]) -> None:
-        buffered = io.BufferedReader(cast(io.RawIOBase, stream), CHUNK)
+    def __init__(self, buffered: io.BufferedReader[Any], used: set[int]) -> None:
         super().__init__(buffered, encoding="bytes")
         self.take, self.readline = buffered.read, partial(buffered.readline, MAX_NAME)
         self.metastack: list[list[Any]] = []
@@ -291,7 +290,14 @@ def texts(stream: BinaryIO, used: set[int], where: str) -> list[str]:
 
 def _entries(stream: BinaryIO, used: set[int]) -> Iterator[list[Any]]:
     """What a pickled object array holds."""
-    unpickler: Any = _Unpickler(stream, used)
+    buffered: Any = io.BufferedReader(cast(io.RawIOBase, stream), CHUNK)
+    try:
+        yield from _handed_on(_Unpickler(buffered, used))
+    finally:
+        buffered.detach()  # or it would close the stream, which is not ours
+
+
+def _handed_on(unpickler: Any) -> Iterator[list[Any]]:
     dispatch, codes = unpickler.dispatch, iter(partial(unpickler.take, 1), b"")
     while not unpickler.finished:
         code = -1

@@ -14,10 +14,19 @@ from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.files import STDIO, name_of, open_input
 
 READ_SIZE = 1 << 20  # bytes
+MAX_PIPED = 1 << 27  # bytes of a format that is not read as it comes in
 BOM = b"\xef\xbb\xbf"
 PIXELS = "a picture of pixels, which has no strokes; trace it to SVG first"
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class OtherFormat(BadFile):
+    """A pipe of another format than NDJSON, with what came in."""
+
+    def __init__(self, name: str, format: str, data: bytes) -> None:
+        super().__init__(f"{name}: {format}, not ndjson")
+        self.format, self.data = format, data
 
 
 def say_what_it_is(head: bytes, name: str) -> None:
@@ -41,6 +50,21 @@ def refuse_zip(head: bytes, name: str, wanted: str) -> None:
     """Raise BadFile for a zip in place of another format."""
     if head.startswith(b"PK\x03\x04"):
         raise BadFile(f"{name}: a zip file, not {wanted}; name it .npz if it is one")
+
+
+def _format_of(head: bytes) -> str:
+    """The format of a pipe that is not NDJSON, or nothing."""
+    if head.startswith(b"PK\x03\x04"):
+        return "npz"
+    text = head.removeprefix(BOM).lstrip().lower()
+    return "svg" if text.startswith((b"<svg", b"<?xml", b"<!doctype svg", b"<!--")) else ""
+
+
+def _whole(stream: BinaryIO, name: str) -> bytes:
+    data = stream.read(MAX_PIPED + 1)
+    if len(data) > MAX_PIPED:
+        raise BadFile(f"{name}: over {MAX_PIPED >> 20} MiB; write it to a file and name that")
+    return data
 
 
 @contextlib.contextmanager
@@ -81,6 +105,8 @@ def text_chunks(source: str, wanted: str, size: int = READ_SIZE) -> Iterator[byt
         head = reader.peek(64)
         if not head and source == STDIO:
             raise BadFile(f"{name}: no drawings came in")
+        if source == STDIO and (other := _format_of(head)):
+            raise OtherFormat(name, other, _whole(reader, name))
         if not head.startswith(_UTF16):
             say_what_it_is(head, name)
             refuse_zip(head, name, wanted)

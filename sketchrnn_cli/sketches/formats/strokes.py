@@ -113,6 +113,8 @@ def opened(drawing: Any, where: str, depth: int = 0) -> tuple[list[Any], bool]:
             raise BadSketch(f"{where}: a drawing that is text, but not JSON") from None
     if isinstance(drawing, dict):
         inner = next((key for key in INNER if isinstance(drawing.get(key), list)), None)
+        if inner == "points" and all(is_numbers(part) for part in drawing[inner]):
+            return [drawing[inner]], False
         if inner is not None:
             return opened(drawing[inner], where, depth + 1)
         return _columns(drawing, where), True
@@ -120,11 +122,12 @@ def opened(drawing: Any, where: str, depth: int = 0) -> tuple[list[Any], bool]:
         raise BadSketch(f"{where}: a drawing that is no list")
     first = next((stroke for stroke in drawing if stroke), None)
     if isinstance(first, dict):
-        if isinstance(first.get("x"), list) or any(key in first for key in INNER):
-            return [
-                rows for stroke in drawing for rows in opened(stroke, where, depth + 1)[0]
-            ], True
-        return [_of_points(drawing, where)], True
+        if not all(isinstance(stroke, dict) for stroke in drawing if stroke):
+            raise BadSketch(f"{where}: a stroke of objects and of something else")
+        if not isinstance(first.get("x"), list) and not any(key in first for key in INNER):
+            return [_of_points(drawing, where)], True
+        parts = [opened(stroke, where, depth + 1) for stroke in drawing if stroke]
+        return [stroke for part, _ in parts for stroke in part], all(rows for _, rows in parts)
     if isinstance(first, list) and any(isinstance(point, dict) for point in first):
         return [_of_points(stroke, where) for stroke in drawing], True
     return drawing, False

@@ -1,0 +1,112 @@
+"""InkML, the W3C's format of pen input: one drawing a file, one stroke a ``trace``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from xml.parsers import expat
+
+import orjson
+
+from sketchrnn_cli.errors import BadFile, BadSketch
+from sketchrnn_cli.files import name_of, open_input
+from sketchrnn_cli.sketches.formats import sniff
+from sketchrnn_cli.sketches.formats.json_objects import Numbered
+
+MAX_BYTES = 1 << 25
+MAX_DEPTH = 100
+MAX_POINTS = 1_000_000
+LABELS = ("label", "word", "truth")  # of an annotation that says what is drawn
+_DIFFERENCES = re.compile(r"['\"!*?#TF]")
+
+
+def arrivals(source: str) -> Iterator[Iterator[Numbered]]:
+    """The drawing of a file as one JSON object; see ``json_objects.arrivals``.
+
+    Raises:
+        BadFile: another kind of file, damaged, or too large.
+        BadSketch: a trace that is no list of places.
+    """
+    name = name_of(source)
+    with open_input(source) as stream, sniff.whole_gzip(name), sniff.unpacked(stream) as reader:
+        data = reader.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise BadFile(f"{name}: over {MAX_BYTES >> 20} MiB; a drawing has far less")
+    if not data.removeprefix(sniff.BOM).lstrip().startswith(b"<"):
+        sniff.say_what_it_is(data[:512], name)
+        raise BadFile(f"{name}: not InkML, which is XML")
+    ink = _Ink(name)
+    parser = expat.ParserCreate(namespace_separator="}")
+    parser.StartElementHandler, parser.EndElementHandler = ink.start, ink.end
+    parser.CharacterDataHandler, parser.EntityDeclHandler = ink.text, ink.entity
+    try:
+        parser.Parse(data, True)
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        raise BadFile(f"{name}: damaged XML: {error}; get the file again") from None
+    fields: dict[str, object] = {"word": ink.word} if ink.word else {}
+    yield iter([(1, orjson.dumps(fields | {"drawing": ink.strokes()}))])
+
+
+class _Ink:
+    """Takes what the parser finds."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.depth, self.n_points = 0, 0
+        self.channels: list[str] = []
+        self.traces: list[str] = []
+        self.parts: list[str] | None = None  # of the text that is wanted
+        self.word = ""
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self.depth += 1
+        tag = tag.rpartition("}")[2]
+        if self.depth > MAX_DEPTH:
+            raise BadFile(f"{self.name}: elements nested deeper than {MAX_DEPTH}")
+        if self.depth == 1 and tag != "ink":
+            raise BadFile(f"{self.name}: begins with <{tag[:40]}>, not <ink>; no InkML")
+        if tag == "channel":
+            self.channels.append(attributes.get("name", "").upper()[:40])
+        elif tag == "trace" or (tag == "annotation" and attributes.get("type") in LABELS):
+            self.parts = []
+
+    def end(self, tag: str) -> None:
+        self.depth -= 1
+        if self.parts is None:
+            return
+        text, self.parts = "".join(self.parts).strip(), None
+        if tag.rpartition("}")[2] == "trace":
+            self.traces.append(text)
+        else:
+            self.word = self.word or text
+
+    def text(self, text: str) -> None:
+        if self.parts is not None:
+            self.parts.append(text)
+
+    def entity(self, *_: object) -> None:
+        raise BadFile(f"{self.name}: XML with entities, which no InkML needs; it is not read")
+
+    def strokes(self) -> list[list[list[float]]]:
+        """Rows x, y and, if there are times, those, of every trace."""
+        channels = self.channels or ["X", "Y"]
+        if "X" not in channels or "Y" not in channels:
+            raise BadSketch(f"{self.name}: no channels X and Y")
+        wanted = [channels.index(name) for name in ("X", "Y", "T") if name in channels]
+        return [self._stroke(k, wanted, len(channels)) for k in range(len(self.traces))]
+
+    def _stroke(self, k: int, wanted: list[int], width: int) -> list[list[float]]:
+        trace = self.traces[k]
+        here = f"{self.name}: trace {k}"
+        if _DIFFERENCES.search(trace):
+            raise BadSketch(f"{here}: written as differences; export it with explicit places")
+        points = [point.split() for point in trace.split(",") if point.strip()]
+        self.n_points += len(points)
+        if self.n_points > MAX_POINTS:
+            raise BadSketch(f"{here}: over {MAX_POINTS:,} points, which is no drawing")
+        if any(len(point) <= max(wanted) for point in points):
+            raise BadSketch(f"{here}: a point without a number for each of {width} channels")
+        try:
+            return [[float(point[at]) for point in points] for at in wanted]
+        except ValueError:
+            raise BadSketch(f"{here}: holds something else than numbers") from None

@@ -1,0 +1,78 @@
+"""Tables of drawings: CSV as Kaggle has it, a drawing a row, its strokes JSON in a column."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+
+import orjson
+
+from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.files import name_of
+from sketchrnn_cli.sketches.formats import sniff
+from sketchrnn_cli.sketches.formats.json_objects import KEYS, MAX_LINE, Numbered
+
+SEPARATORS = ",;\t|"
+MAX_COLUMNS = 1000
+
+
+def arrivals(source: str) -> Iterator[Iterator[Numbered]]:
+    """The rows of a table as JSON objects with their lines; see ``json_objects.arrivals``.
+
+    Raises:
+        BadFile: no table, none of drawings, or a damaged one.
+    """
+    yield _rows(source, name_of(source))
+
+
+def _rows(source: str, name: str) -> Iterator[Numbered]:
+    lines = _lines(source, name)
+    head = next((line for line in lines if line.strip()), "")
+    separator = max(SEPARATORS, key=head.count)
+    columns = next(csv.reader([head], delimiter=separator), [])
+    columns = [column.strip() for column in columns]
+    key = next((key for key in KEYS if key in columns), None)
+    if key is None or len(columns) > MAX_COLUMNS:
+        has = ", ".join(columns[:6])[:200] or "nothing"
+        raise BadFile(f"{name}: no column called drawing in a table with {has}")
+    before = csv.field_size_limit(MAX_LINE)
+    table = csv.reader(lines, delimiter=separator)
+    try:
+        for row in table:
+            if not row:
+                continue
+            cells = dict(zip(columns, row, strict=False))
+            drawing = cells.pop(key, "").strip() or "[]"
+            others = {column: cell for column, cell in cells.items() if cell}
+            fields = orjson.dumps(others)[1:-1]
+            yield (
+                table.line_num + 1,
+                b"".join(
+                    [b"{", fields, b"," if fields else b"", b'"drawing":', drawing.encode(), b"}"]
+                ),
+            )
+    except csv.Error as error:
+        raise BadFile(f"{name}:{table.line_num + 1}: a damaged table: {error}") from None
+    finally:
+        csv.field_size_limit(before)
+
+
+def _lines(source: str, name: str) -> Iterator[str]:
+    """Lines with their ends, as text."""
+    number, rest = 1, b""
+    for chunk in sniff.text_chunks(source, "a table"):
+        *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > MAX_LINE:
+            raise BadFile(f"{name}:{number}: a line of over {MAX_LINE >> 20} MiB")
+        for line in lines:
+            yield _text(line + b"\n", f"{name}:{number}")
+            number += 1
+    if rest:
+        yield _text(rest, f"{name}:{number}")
+
+
+def _text(line: bytes, where: str) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        raise BadFile(f"{where}: not UTF-8; save the table as UTF-8") from None

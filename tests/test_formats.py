@@ -1,0 +1,200 @@
+"""Which files are read, as what, and what their drawings are called."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.sketches import formats
+from sketchrnn_cli.sketches.formats import read_sketches, sniff
+
+A = [[[0, 100, 255], [0, 50, 0]], [[20, 40], [30, 60]]]
+LINE = json.dumps({"drawing": A}) + "\n"
+SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">'
+    '<path d="M0 0L9 9" fill="none" stroke="black"/></svg>'
+)
+
+
+def make(*names: str) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(SVG if name.endswith(".svg") else LINE, encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "word"),
+    [
+        ("-", "ndjson", None),
+        ("cat.npz", "npz", "cat"),
+        ("cat.full.npz", "npz", "cat"),
+        ("cat.NPZ", "npz", "cat"),
+        ("a/cat.npy", "npy", "cat"),
+        ("cat.ndjson.gz", "ndjson", "cat"),
+        ("cat.jsonl.gz", "ndjson", "cat"),
+        ("cat.jsonl", "ndjson", "cat"),
+        ("cat.json", "json", "cat"),
+        ("cat.csv", "csv", "cat"),
+        ("cat.tsv.gz", "csv", "cat"),
+        ("cat.bin.gz", "bin", "cat"),
+        ("cat.svgz", "svg", "cat"),
+        ("cat.excalidraw", "excalidraw", "cat"),
+        ("cat.tldr", "tldr", "cat"),
+        ("cat.inkml", "inkml", "cat"),
+        ("cat-12.svg", "svg", "cat"),
+        ("cat-12.ndjson", "ndjson", "cat-12"),
+        ("owls/12.svg", "svg", "owls"),
+        ("04e0a.svg", "svg", "04e0a"),
+        ("u1f600.svg", "svg", "u1f600"),
+        ("emoji_u1f468-200d-1f469.svg", "svg", "emoji_u1f468-200d-1f469"),
+        ("face12.svg", "svg", "face"),
+        ("bed 3.svg", "svg", "bed"),
+        ("cafe\u0301.svg", "svg", "caf\u00e9"),
+        (".full.npz", "npz", ".full"),
+    ],
+)
+def test_a_name_says_format_and_word(name, kind, word):
+    assert (formats.format_of(name), formats.word_of(name)) == (kind, word)
+    assert name == "-" or formats.is_known(name)
+    assert formats.on_canvas(name) == (kind not in ("npz", "npy"))
+
+
+@pytest.mark.parametrize("name", ["cat.png", "cat.JPG", "a.webp", "b.heic"])
+def test_pixels_have_no_strokes(name):
+    with pytest.raises(BadFile, match=rf"{name}: a picture of pixels, which has no strokes; trace"):
+        formats.format_of(name)
+
+
+@pytest.mark.parametrize("name", ["cat.txt", "cat", "cat.gz", "cat.npz.bak"])
+def test_other_names_are_refused(name):
+    with pytest.raises(BadFile, match=f"{name}: unknown format; known are npz, npy, "):
+        formats.expand([name])
+
+
+def test_a_folder_is_read_to_the_bottom():
+    make("set/owl.ndjson", "set/full/simplified/cat.ndjson", "set/.git/dog.ndjson", "set/.pig.svg")
+    make("set/full/a.txt", "set/birds/1.svg", "set/birds/config.json")
+    found = [(str(Path(path)), word) for path, word in formats.expand(["set"])]
+    assert found == [
+        (str(Path("set/birds/1.svg")), "birds"),
+        (str(Path("set/full/simplified/cat.ndjson")), "cat"),
+        (str(Path("set/owl.ndjson")), "owl"),
+    ]
+    make("other/cat.json")
+    assert [word for _, word in formats.expand(["other"])] == ["cat"]
+    make("none/readme.txt")
+    with pytest.raises(BadFile, match="none: no drawings in this folder"):
+        formats.expand(["none"])
+
+
+def test_files_named_for_characters_keep_their_names():
+    names = [f"kanji/{code:05x}.svg" for code in range(0x4FFE, 0x5003)]
+    make(*names, "kanji/12.svg", "other/05001.svg")
+    found = {Path(p).name: word for p, word in formats.expand(["kanji/*.svg"])}
+    assert found == {
+        "04ffe.svg": "04ffe", "04fff.svg": "04fff", "05000.svg": "05000", "05001.svg": "05001",
+        "05002.svg": "05002", "12.svg": "kanji",
+    }  # fmt: skip
+    assert [word for _, word in formats.expand(["other/*.svg"])] == ["other"]
+    assert {word for _, word in formats.expand(["kanji"])} == {"kanji"}
+
+
+def test_patterns():
+    make("a/cat.ndjson", "a/b/owl.ndjson", "a/x.txt", "[x].ndjson")
+    assert [f.word for f in formats.expand(["a/*"])] == ["owl", "cat"]
+    assert [f.word for f in formats.expand(["a/**/*.ndjson"])] == ["owl", "cat"]
+    assert [str(f) for f in formats.expand(["[x].ndjson"])] == ["[x].ndjson"]
+    with pytest.raises(BadFile, match="no file of a known format matches this pattern"):
+        formats.expand(["a/*.txt"])
+    with pytest.raises(BadFile, match=r"\[y\]\.ndjson: no such file"):
+        formats.expand(["[y].ndjson"])
+    with pytest.raises(BadFile, match=r"cot\.ndjson: no such file; did you mean"):
+        formats.expand(["a/cot.ndjson"])
+
+
+def test_svg_files_go_together_in_rows():
+    files = [formats.File(name, None) for name in ("a.svg", "b.svg", "c.npz", "d.npz", "e.svg")]
+    assert [[f.path for f in row] for row in formats.together(files)] == [
+        ["a.svg", "b.svg"], ["c.npz"], ["d.npz"], ["e.svg"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        (b"", "an empty file; get it again"),
+        (b"\x89PNG\r\n\x1a\n", "a picture of pixels"),
+        (b"\xff\xd8\xff\xe0", "a picture of pixels"),
+        (b"GIF89a", "a picture of pixels"),
+        (b"BM......", "a picture of pixels"),
+        (b"RIFF....WEBPVP8 ", "a picture of pixels"),
+        (b"%PDF-1.7", "a PDF; save its drawing as SVG first"),
+        (b"\xef\xbb\xbf <svg>", "an SVG drawing; name it .svg"),
+        (b" \n<!DOCTYPE html>", "a web page, not drawings; download the raw file"),
+        (b"version https://git-lfs.github.com/spec/v1", "a git-lfs pointer"),
+    ],
+)
+def test_what_a_file_is_instead(head, says):
+    with pytest.raises(BadFile) as error:
+        sniff.say_what_it_is(head, "x")
+    assert str(error.value).startswith(f"x: {says}")
+    Path("x.ndjson").write_bytes(head)
+    with pytest.raises(BadFile, match=r"x\.ndjson: "):
+        list(read_sketches("x.ndjson"))
+
+
+def test_nothing_is_said_of_data():
+    for head in (b"{", b"PK\x03\x04", b"RIFF....WAVE", b"\x1f\x8b", b"version 1"):
+        sniff.say_what_it_is(head, "x")
+
+
+def _piped(data: bytes) -> tuple[int, bytes, str]:
+    words = [sys.executable, "-m", "sketchrnn_cli", "preprocess", "-", "-o", "-"]
+    ended = subprocess.run(
+        [*words, "--format", "ndjson", "--threads", "1", "-q"],
+        input=data, capture_output=True, check=False,
+    )  # fmt: skip
+    return ended.returncode, ended.stdout, ended.stderr.decode()
+
+
+def _npz() -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, train=np.array([[[9, 9, 0], [5, -5, 1]]] * 3, np.int16))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "n"),
+    [(SVG.encode(), 1), (gzip.compress(SVG.encode()), 1), (_npz(), 3), (LINE.encode() * 2, 2),
+     (f"[{LINE},{LINE}]".encode("utf-16"), 2)],
+)  # fmt: skip
+def test_a_pipe_is_known_by_what_comes_in(data, n):
+    code, out, error = _piped(data)
+    assert (code, error) == (0, "")
+    assert out.count(b'"drawing"') == n
+
+
+def test_a_pipe_of_something_else_is_one_line():
+    code, out, error = _piped(b"<html>")
+    assert (code, out) == (1, b"")
+    assert error == "error: standard input: a web page, not drawings; download the raw file\n"
+
+
+def test_a_large_pipe_of_another_format_stops(monkeypatch):
+    monkeypatch.setattr(sniff, "MAX_PIPED", 1000)
+    with pytest.raises(BadFile, match="standard input: over 0 MiB; write it to a file"):
+        sniff._whole(io.BytesIO(bytes(1001)), "standard input")
+    assert len(sniff._whole(io.BytesIO(bytes(1000)), "x")) == 1000

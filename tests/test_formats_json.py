@@ -1,0 +1,300 @@
+"""JSON that is not exactly Google's line: what other programs write is read as it is meant."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sketchrnn_cli.errors import BadFile, BadSketch
+from sketchrnn_cli.sketches.formats import json_objects, ndjson, read_sketches, strokes
+from sketchrnn_cli.sketches.formats.strokes import Layout
+
+BOTH = ("read", "read_blocks")
+A = [[[0, 100, 255], [0, 50, 0]], [[20, 40], [30, 60]]]
+TIMES = [[0, 10, 20], [30, 40]]
+LINE = json.dumps({"word": "cat", "drawing": A})
+PRETTY = json.dumps({"word": "cat", "drawing": A}, indent=2)
+
+
+def rows(sketch):
+    return [stroke.T.tolist() for stroke in sketch.strokes]
+
+
+def read(tmp_path, content, how, name="a.ndjson", **options):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    if how == "read":
+        return list(ndjson.read(str(path), **options))
+    blocks = ndjson.read_blocks(str(path), extras=True, **options)
+    return [block.sketch(i) for block in blocks for i in range(len(block))]
+
+
+@pytest.mark.parametrize("how", BOTH)
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"[{LINE},{LINE}]\n",
+        f"[\n {LINE},\n {LINE}\n]\n",
+        f"[\n{LINE}\n,\n{LINE}\n]",
+        f"{LINE},\n{LINE},\n",
+        f"{LINE}{LINE}\n",
+        f"{LINE} {LINE}",
+        f"{PRETTY}\n{PRETTY}\n",
+        f"[{PRETTY}, {PRETTY}]",
+        f"\ufeff{LINE}\n\ufeff{LINE}\n",
+        f"\ufeff{LINE}\ufeff{LINE}\n",
+        f"\ufeff[\n{LINE},\n{LINE}]",
+        f"{LINE}\n{LINE}\n".encode("utf-16"),
+        f"\ufeff{LINE}\r\n{LINE}\r\n".encode("utf-16-be"),
+        f"[{LINE},\r\n{LINE}]".encode("utf-16"),
+        gzip.compress(LINE.encode()) + gzip.compress(LINE.encode()),
+        f"[]\n{LINE}\n[{LINE}]\n",
+    ],
+)
+def test_two_drawings_however_they_are_joined(tmp_path, content, how):
+    found = read(tmp_path, content, how)
+    assert [(s.word, rows(s)) for s in found] == [("cat", A)] * 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 64, 300, 1 << 20])
+@pytest.mark.parametrize("content", [f"[{LINE},{LINE}]", PRETTY * 2, f"{LINE}\n{LINE}", LINE * 2])
+def test_how_text_arrives_makes_no_difference(tmp_path, monkeypatch, content, size):
+    monkeypatch.setattr(json_objects, "READ_SIZE", size)
+    assert [rows(s) for s in read(tmp_path, content, "read")] == [A, A]
+
+
+@given(st.data())
+def test_objects_are_found_however_text_is_cut(data):
+    texts = st.text(st.sampled_from('{}[]"\\ ,:aé\n'), max_size=12)
+    objects = data.draw(st.lists(st.dictionaries(texts, texts, max_size=3), min_size=1, max_size=5))
+    indent = data.draw(st.sampled_from([None, 1]))
+    separator = data.draw(st.sampled_from(["", "\n", ",\n", " "]))
+    encoded = separator.join(json.dumps(one, indent=indent) for one in objects).encode()
+    cutter = json_objects._Objects("x")
+    found = []
+    for number, line in enumerate(encoded.split(b"\n"), start=1):
+        at = data.draw(st.integers(0, len(line)))
+        found += [json.loads(text) for _, text in cutter.feed(line[:at], number)]
+        found += [json.loads(text) for _, text in cutter.feed_line(line[at:], number)]
+    assert list(cutter.finish()) == []
+    assert found == objects
+    assert cutter.n == len(objects)
+
+
+def test_an_object_is_named_by_the_line_it_begins_on(tmp_path):
+    bad = json.dumps({"word": "cat"}, indent=2)
+    with pytest.raises(BadSketch, match=r"a\.ndjson:12: no drawing in an object with word"):
+        read(tmp_path, f"{LINE}\n" * 11 + bad, "read")
+
+
+@pytest.mark.parametrize("how", BOTH)
+def test_an_object_that_is_cut_off_costs_itself_alone(tmp_path, how):
+    cut = LINE[:40]
+    skipped = []
+    found = read(tmp_path, f"{LINE}\n{cut}\n{LINE}\n{LINE}\n{cut}", how, skipped=skipped.append)
+    assert [rows(s) for s in found] == [A] * 3
+    assert [fault.split(": ")[0].rsplit(":", 1)[1] for fault in skipped] == ["2", "5"]
+
+
+def test_what_stands_between_objects_is_a_fault(tmp_path):
+    skipped = []
+    found = read(tmp_path, f"{LINE} x\n{LINE}\n", "read", skipped=skipped.append)
+    assert [rows(s) for s in found] == [A, A]
+    assert len(skipped) == 1
+    assert ":1: not JSON" in skipped[0]
+
+
+def test_an_endless_object_stops(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_objects, "MAX_LINE", 10_000)
+    with pytest.raises(BadFile, match=r"a\.ndjson:2: a line of over 0 MiB"):
+        read(tmp_path, LINE + '\n{"a":\n' + "[1],\n" * 3000, "read")
+
+
+def test_damaged_utf_16_is_named(tmp_path):
+    data = b"\xff\xfe" + "\ud800".encode("utf-16-le", "surrogatepass") * 3
+    with pytest.raises(BadFile, match="damaged UTF-16; save it as UTF-8"):
+        read(tmp_path, data, "read")
+
+
+# the shapes of a drawing
+
+T = [[*stroke, times] for stroke, times in zip(A, TIMES, strict=True)]
+POINTS = [[dict(zip("xyt", point, strict=True)) for point in zip(*stroke, strict=True)]
+          for stroke in T]  # fmt: skip
+SHAPES = {
+    "x and y of all": {"x": [r[0] for r in T], "y": [r[1] for r in T], "t": TIMES},
+    "x and y of each": [dict(zip("xyt", stroke, strict=True)) for stroke in T],
+    "points as objects": POINTS,
+    "points within strokes": [{"points": points} for points in POINTS],
+    "points of numbers within strokes": [
+        {"points": [list(point) for point in zip(*stroke, strict=True)]} for stroke in T
+    ],
+    "strokes within": {"strokes": POINTS},
+    "text": json.dumps(T),
+    "text of objects": json.dumps(POINTS),
+    "rows": T,
+    "time called time": [{"x": r[0], "y": r[1], "time": r[2]} for r in T],
+}
+
+
+@pytest.mark.parametrize("how", BOTH)
+@pytest.mark.parametrize("key", ["drawing", "strokes"])
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes_of_a_drawing(tmp_path, name, key, how):
+    content = json.dumps({"word": "cat", key: SHAPES[name], "id": 3})
+    (found,) = read(tmp_path, content, how)
+    assert (found.word, rows(found), found.extras) == ("cat", A, {"id": 3})
+    if how == "read":
+        assert [t.tolist() for t in found.times] == TIMES
+
+
+def test_a_flat_list_of_points_is_one_stroke(tmp_path):
+    (found,) = read(tmp_path, json.dumps({"drawing": POINTS[0]}), "read")
+    assert rows(found) == A[:1]
+    (found,) = read(tmp_path, json.dumps({"drawing": {"x": [1, 2], "y": [3, 4]}}), "read")
+    assert rows(found) == [[[1, 2], [3, 4]]]
+
+
+@pytest.mark.parametrize(
+    ("drawing", "says"),
+    [
+        ({"x": [1]}, "a drawing that is an object with x; it needs x and y"),
+        ({}, "a drawing that is an object with nothing; it needs x and y"),
+        ({"x": [[1]], "y": [[1], [2]]}, "x has 1 strokes, and y or t another number"),
+        ([{"x": [1], "y": [2]}, [[1], [2]]], "a stroke of objects and of something else"),
+        ([{"x": 1, "y": 2}, [3]], "a stroke of objects and of something else"),
+        ([[{"x": 1, "y": 2}, 3]], "a stroke of objects and of something else"),
+        ([[{"x": 1}]], "holds null where a number"),
+        ("cat", "a drawing that is text, but not JSON"),
+        (7, "a drawing that is no list"),
+        (None, "a drawing that is no list"),
+        (
+            [{"points": [{"points": [{"points": [{"points": [{"points": [{"points": []}]}]}]}]}]}],
+            "a drawing within drawings",
+        ),
+    ],
+)
+def test_what_is_no_shape_is_named(tmp_path, drawing, says):
+    for how in BOTH:
+        with pytest.raises(BadSketch, match=rf"a\.ndjson:1: (stroke 0 )?{says}"):
+            read(tmp_path, json.dumps({"drawing": drawing}), how)
+
+
+# rows or points
+
+
+def _stroke(rng, n, extra):
+    """n points x, y and further numbers."""
+    start = rng.randrange(10**6)
+    columns = {"time": lambda k: start + 16 * k, "pressure": lambda k: rng.random()}
+    return [
+        [rng.uniform(-500, 500), rng.uniform(-500, 500), *(columns[name](k) for name in extra)]
+        for k in range(n)
+    ]
+
+
+@pytest.mark.parametrize("extra", [(), ("time",), ("pressure",), ("time", "pressure"),
+                                   ("pressure", "time")])  # fmt: skip
+@pytest.mark.parametrize("lengths", [(25, 4), (4, 25), (2, 3, 4), (3, 9, 1), (7,), (1, 2, 30)])
+@pytest.mark.parametrize("seed", range(3))
+def test_points_and_rows_are_told_apart(tmp_path, extra, lengths, seed):
+    rng = random.Random(seed)
+    points = [_stroke(rng, n, extra) for n in lengths]
+    for drawing in (points, [list(map(list, zip(*stroke, strict=True))) for stroke in points]):
+        for how in BOTH:
+            (found,) = read(tmp_path, json.dumps({"drawing": drawing}), how)
+            expected = [np.array(stroke, np.float32)[:, :2] for stroke in points]
+            assert len(found.strokes) == len(expected)
+            for one, other in zip(found.strokes, expected, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("drawing", "points"),
+    [
+        ([[[0, 1, 2], [3, 4, 5]]], False),  # as Google writes it
+        ([[[0, 1], [3, 4]], [[5, 6], [7, 8], [9, 9]]], True),  # as wide, not as many
+        ([[[0, 1], [3, 4]], [[0, 1, 2], [3, 4, 5]]], False),  # as many, not as wide
+        ([[[9, 5, 0.1], [8, 7, 0.5], [9, 9, 0.2]]], True),  # three columns, the last pressure
+        ([[[9, 5, 1], [8, 7, 3], [0.1, 0.9, 0.2]]], False),  # three rows, the last pressure
+        ([[[1, 2]]], True),
+        ([[[1], [2]]], False),
+        ([], False),
+        ([[]], False),
+        ([3], False),
+    ],
+)
+def test_how_strokes_lie(drawing, points):
+    layout = Layout()
+    layout.see(drawing)
+    assert layout.decide() is points
+    assert layout.points is points
+
+
+def test_what_one_drawing_shows_holds_for_the_file(tmp_path):
+    short, long = [[[1, 2], [3, 4]]], [[[k, 2 * k] for k in range(9)]]
+    content = "".join(json.dumps({"drawing": d}) + "\n" for d in (short, long, short))
+    for how in BOTH:
+        found = read(tmp_path, content, how)
+        assert [s.strokes[0].tolist() for s in found] == [short[0], long[0], short[0]]
+
+
+@pytest.mark.parametrize(
+    ("values", "extra"),
+    [([0, 0.5, 1], True), ([3, 3, 8], True), ([0.5, -0.1], False), ([5, 4], False),
+     ([1, True], False), ("ab", False), ([None], False), ([0, 1.01, 1], False)],
+)  # fmt: skip
+def test_pressure_and_time(values, extra):
+    assert strokes._is_extra(values) is extra
+
+
+# words and flags
+
+
+@pytest.mark.parametrize("how", BOTH)
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"word": 64}, "64"),
+        ({"word": 0}, "0"),
+        ({"label": "cat"}, "cat"),
+        ({"label": 3}, "3"),
+        ({"category": "cat"}, "cat"),
+        ({"class": "cat", "word": "owl"}, "owl"),
+        ({"word": "", "label": "cat"}, "cat"),
+        ({"word": True}, "file"),
+        ({"word": None}, "file"),
+        ({}, "file"),
+        ({"word": "cafe\u0301"}, "caf\u00e9"),
+    ],
+)
+def test_what_is_drawn(tmp_path, how, fields, word):
+    (found,) = read(tmp_path, json.dumps({"drawing": A, **fields}), how, word="file")
+    assert found.word == word
+
+
+@pytest.mark.parametrize(
+    ("value", "recognized"),
+    [(True, True), (False, False), (1, True), (0, False), ("True", True), ("false", False),
+     ("0", False), (None, None), ("maybe", "maybe")],
+)  # fmt: skip
+def test_recognized_in_every_spelling(tmp_path, value, recognized):
+    path = tmp_path / "a.ndjson"
+    path.write_text(json.dumps({"drawing": A, "recognized": value}))
+    (block,) = ndjson.read_blocks(str(path), extras=True)
+    assert block.recognized.tolist() == [recognized is not False]
+    assert block.extras == [{"recognized": recognized}]
+    (found,) = ndjson.read(str(path))
+    assert found.extras == {"recognized": recognized}
+
+
+def test_other_fields_pass_through(tmp_path):
+    (found,) = read(tmp_path, json.dumps({"strokes": A, "label": 3, "k": [1]}), "read_blocks")
+    assert found.extras == {"label": 3, "k": [1]}
+    assert read_sketches(str(tmp_path / "a.ndjson")) is not None

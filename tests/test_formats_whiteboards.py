@@ -1,0 +1,176 @@
+"""Excalidraw, tldraw and InkML: one drawing a file."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
+from sketchrnn_cli.sketches.formats import inkml, read_sketches, whiteboards
+
+
+def element(kind, **fields):
+    return {"type": kind, "x": 10, "y": 20, "width": 40, "height": 20, "angle": 0, **fields}
+
+
+def read(tmp_path, content, name="cat.excalidraw", **options):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    (sketch,) = read_sketches(str(path), **options)
+    return sketch
+
+
+def lines(sketch):
+    return [np.round(stroke, 3).tolist() for stroke in sketch.strokes]
+
+
+def test_excalidraw(tmp_path):
+    notes = []
+    board = {
+        "type": "excalidraw",
+        "elements": [
+            element("freedraw", points=[[0, 0], [5, 6], [7, 0]], pressures=[0.5] * 3),
+            element("line", points=[[0, 0], [1, 1]], isDeleted=True),
+            element("arrow", points=[[0, 0], [1, 1]]),
+            element("rectangle"),
+            element("diamond"),
+            element("line", points=[[0, 0], [40, 0]], angle=np.pi / 2),
+            element("text", text="hello"),
+            element("image"),
+            element("image"),
+        ],
+    }
+    found = read(tmp_path, board, note=notes.append)
+    assert found.word == "cat"
+    assert lines(found) == [
+        [[10, 20], [15, 26], [17, 20]],
+        [[10, 20], [11, 21]],
+        [[10, 20], [50, 20], [50, 40], [10, 40], [10, 20]],
+        [[30, 20], [50, 30], [30, 40], [10, 30], [30, 20]],
+        [[40, 10], [40, 50]],
+    ]
+    assert notes == [
+        f"{tmp_path / 'cat.excalidraw'}: left out what has no strokes: 2 image, 1 text"
+    ]
+
+
+def test_an_ellipse_is_round(tmp_path):
+    (stroke,) = read(tmp_path, {"elements": [element("ellipse")]}).strokes
+    assert len(stroke) == whiteboards.SIDES + 1
+    inside = (stroke - [30, 30]) / [20, 10]
+    np.testing.assert_allclose(np.hypot(*inside.T), 1, atol=1e-5)
+    np.testing.assert_allclose(stroke[0], stroke[-1], atol=1e-5)
+
+
+def shape(kind, props, **fields):
+    return {"typeName": "shape", "type": kind, "x": 10, "y": 20, "props": props, **fields}
+
+
+def test_tldraw(tmp_path):
+    points = [{"x": 0, "y": 0, "z": 0.5}, {"x": 3, "y": 4, "z": 0.5}]
+    notes = []
+    board = {
+        "tldrawFileFormatVersion": 1,
+        "records": [
+            {"typeName": "page", "id": "page:1"},
+            shape("draw", {"segments": [{"type": "free", "points": points}]}, index="a2"),
+            shape("geo", {"geo": "rectangle", "w": 2, "h": 1}, index="a1", rotation=np.pi / 2),
+            shape("line", {"points": {"b": {"index": "a2", "x": 5, "y": 0},
+                                      "a": {"index": "a1", "x": 0, "y": 0}}}, index="a3"),
+            shape("draw", {"segments": [{"points": "AAAA"}]}, index="a4"),
+            shape("geo", {"geo": "cloud", "w": 2, "h": 1}, index="a5"),
+        ],
+    }  # fmt: skip
+    found = read(tmp_path, board, "cat.tldr", note=notes.append)
+    assert lines(found) == [
+        [[10, 20], [10, 22], [9, 22], [9, 20], [10, 20]],
+        [[10, 20], [13, 24]],
+        [[10, 20], [15, 20]],
+    ]
+    assert notes == [f"{tmp_path / 'cat.tldr'}: left out what has no strokes: 1 draw, 1 geo"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "an empty file"),
+        (b"{", "not JSON"),
+        (b"{}", "a shape without places"),
+        (b"[]", "a shape without places"),
+        ({"elements": [3]}, "a shape without places"),
+        ({"elements": [element("freedraw")]}, "a shape without places"),
+        ({"elements": [element("freedraw", points=[[1]])]}, "a shape without places"),
+        ({"elements": [element("freedraw", points=[["a", 1]])]}, "a shape without places"),
+        ({"records": [shape("draw", {})]}, "a shape without places"),
+        ({"elements": [element("line", points=[[0, 1e300], [1, 2]])]}, "no place on a canvas"),
+        (b"\x89PNG\r\n", "a picture of pixels"),
+    ],
+)
+def test_what_is_no_board_is_one_line(tmp_path, content, says):
+    for name in ("cat.excalidraw", "cat.tldr"):
+        with pytest.raises(SketchError, match=says) as error:
+            read(tmp_path, content, name)
+        assert str(error.value).startswith(str(tmp_path / name))
+
+
+def test_a_board_that_is_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(whiteboards, "MAX_BYTES", 1000)
+    with pytest.raises(BadFile, match="over 0 MiB; a drawing has far less"):
+        read(tmp_path, {"elements": [element("line", points=[[0, 0]] * 300)]})
+
+
+INK = """<ink xmlns="http://www.w3.org/2003/InkML"><traceFormat>{channels}</traceFormat>
+<annotation type="author">me</annotation><annotation type="truth">alpha</annotation>
+<trace id="1">{one}</trace><traceGroup><trace id="2">{two}</trace></traceGroup></ink>"""
+
+
+def ink(names="X Y", one="0 0, 5 6, 7 8", two="9 9", head="<?xml version='1.0'?>"):
+    channels = "".join(f'<channel name="{name}" type="decimal"/>' for name in names.split())
+    return (head + INK.format(channels=channels, one=one, two=two)).encode()
+
+
+def test_inkml(tmp_path):
+    found = read(tmp_path, ink(), "a.inkml")
+    assert found.word == "alpha"
+    assert lines(found) == [[[0, 0], [5, 6], [7, 8]], [[9, 9]]]
+    assert found.times is None
+    assert lines(read(tmp_path, ink("", two="1.5 -2e1"), "a.inkml"))[1] == [[1.5, -20]]
+
+
+def test_inkml_has_times_and_other_channels(tmp_path):
+    found = read(tmp_path, ink("F Y X T", "1 2 3 0, 1 4 5 16", "1 6 7 40"), "a.inkml")
+    assert lines(found) == [[[3, 2], [5, 4]], [[7, 6]]]
+    assert [t.tolist() for t in found.times] == [[0, 16], [40]]
+
+
+@pytest.mark.parametrize(
+    ("content", "says", "kind"),
+    [
+        (b"", "an empty file", BadFile),
+        (b"hello", "not InkML, which is XML", BadFile),
+        (b"<svg/>", "begins with <svg>, not <ink>; no InkML", BadFile),
+        (b"<ink>", "damaged XML: no element found", BadFile),
+        (b"<ink>" + b"<g>" * 101, "elements nested deeper than 100", BadFile),
+        (ink(head='<!DOCTYPE ink [<!ENTITY a "b">]>'), "XML with entities", BadFile),
+        (ink("A B"), "no channels X and Y", BadSketch),
+        (ink(one="1 2, 3"), "trace 0: a point without a number for each of 2 ch", BadSketch),
+        (ink(two="1 b"), "trace 1: holds something else than numbers", BadSketch),
+        (ink(one="1 2, '3 4"), "trace 0: written as differences", BadSketch),
+        (ink(one="1 nan"), "holds NaN|null where a number", BadSketch),
+    ],
+)
+def test_what_is_no_ink_is_one_line(tmp_path, content, says, kind):
+    with pytest.raises(kind, match=says) as error:
+        read(tmp_path, content, "a.inkml")
+    assert str(error.value).startswith(str(tmp_path / "a.inkml"))
+
+
+def test_limits_of_ink(tmp_path, monkeypatch):
+    monkeypatch.setattr(inkml, "MAX_POINTS", 3)
+    with pytest.raises(BadSketch, match="trace 1: over 3 points, which is no drawing"):
+        read(tmp_path, ink(), "a.inkml")
+    monkeypatch.setattr(inkml, "MAX_BYTES", 100)
+    with pytest.raises(BadFile, match="over 0 MiB; a drawing has far less"):
+        read(tmp_path, ink(), "a.inkml")
