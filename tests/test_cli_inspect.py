@@ -228,9 +228,15 @@ def test_evaluate_says_which_loss_is_which(place):
     assert f"{expected['magenta_l_kl']:.4f}" in lines["L_KL"]
     exact = f"{expected['nats_per_sketch']:.2f} nats per drawing (z sampled)"
     assert f"{exact}, {expected['nats_per_point']:.4f} per point" in lines["exact"]
-    order = [text.index(f"\n  {name} ") for name in ("exact", "L_R", "L_KL")]
+    order = [text.index(f"\n  {name} ") for name in ("exact", "dequantised", "L_R", "L_KL")]
     assert order == sorted(order)
-    said = ("negative log-likelihood", "reconstruction loss of magenta", "KL loss of magenta")
+    assert f"{expected['dequantised_nats_per_sketch']:.2f} nats" in lines["dequantised"]
+    said = (
+        "averaged over each pixel",
+        "negative log-likelihood",
+        "reconstruction loss of magenta",
+        "KL loss of magenta",
+    )
     assert all(what in text for what in said)
     assert expected["split_hash"] in text
 

@@ -10,6 +10,7 @@ from sketchrnn_cli.cli import completion, options, report
 from sketchrnn_cli.cli.options import Json, Model, Overwrite, Quiet, flag, option
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
+from sketchrnn_cli.inference.settings import GUIDANCE, RANGES, bounds
 
 if TYPE_CHECKING:
     from sketchrnn_cli.model.checkpoint import Checkpoint
@@ -46,7 +47,7 @@ def export(
         float | None,
         option(
             "--guidance",
-            help="Guidance scale of --word, 0-4: 1 is off, 2 the default of `sample`. "
+            help=f"Guidance scale of --word, 0-4: 1 is off, {GUIDANCE:g} the default of `sample`. "
             "\\[default: 1]",
             metavar="X",
             panel=THE_MODEL,
@@ -67,8 +68,7 @@ def export(
 ) -> None:
     """Write a model as one file: to pass on, for a browser, or as a page to draw on."""
     kind = files.format_of(out, format, KNOWN).name
-    if guidance is not None and not 0 <= guidance <= 4:
-        raise BadConfig(f"--guidance {guidance:g}: must be from 0 to 4")
+    _check_guidance(guidance)
     inputs = options.model_file(model)
     files.check_output(out, binary=True, inputs=inputs, is_data=True, overwrite=overwrite)
     terminal = Terminal(quiet=quiet)
@@ -78,11 +78,10 @@ def export(
     name = model or pretrained.NAME
     found = open_model(model or pretrained.FILE)
     _refuse_other_cells(found, name, kind)
-    cut: dict[str, int] = {}
     if kind in BROWSER:
         data, cut = _browser_model(found, kind, name, word, 1.0 if guidance is None else guidance)
     else:
-        data = _whole_model(found, kind, model, half=half)
+        data, cut = _whole_model(found, kind, model, half=half), {}
     with files.open_output(out, binary=True) as stream:
         stream.write(data)
     if cut:
@@ -92,6 +91,12 @@ def export(
     if json:
         written = {"file": out, "format": kind, "half": half, "bytes": len(data)}
         terminal.answer({**written, "saturated": cut})
+
+
+def _check_guidance(guidance: float | None) -> None:
+    low, high = RANGES["guidance"]
+    if guidance is not None and not low <= guidance <= high:
+        raise BadConfig(f"--guidance {guidance:g}: must be {bounds('guidance')}")
 
 
 def _whole_model(found: Checkpoint, kind: str, model: str | None, *, half: bool) -> bytes:
@@ -162,7 +167,7 @@ def _word(found: Checkpoint, name: str, word: str | None) -> str | None:
     if not found.config.n_words and (word is None or found.words == (word,)):
         return None
     if not found.config.n_words:
-        raise BadConfig(f"--word: {name} is told no words, so it cannot be asked for one")
+        raise BadConfig(f"--word: {name} is unconditional, so it has no word to choose")
     if word is None and len(found.words) == 1:
         return found.words[0]
     if word is None:

@@ -152,10 +152,10 @@ def inspect(
     limit_threads(threads)
     terminal = Terminal(quiet=quiet)
     found = downloads.local(things or [str(pretrained.FILE)], terminal)
-    targets = {"grid": grid, "plot": plot, "map": map, "densities": densities}
+    targets = (("grid", grid), ("plot", plot), ("map", map), ("densities", densities))
     wanted = Wanted(
         things=found,
-        targets={name: path for name, path in targets.items() if path is not None},
+        targets={name: path for name, path in targets if path is not None},
         projection=projection or "pca",
         drawing=drawing,
         evaluate=evaluate,
@@ -171,9 +171,14 @@ def inspect(
     result = _inspect(wanted, terminal)
     if json:
         terminal.answer(result.facts)
-        return
+    else:
+        _show(wanted, result)
+
+
+def _show(wanted: Wanted, result: Result) -> None:
+    """The report, and on a terminal some drawings."""
     typer.echo("\n".join(result.lines))
-    if wanted.shows and grid is None:
+    if wanted.shows and "grid" not in wanted.targets:
         show_drawings(result.examples, wanted.n_shown)
 
 

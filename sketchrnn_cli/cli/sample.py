@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 import typer
 
@@ -242,14 +242,11 @@ def sample(
         _list_words(model, json=json)
         return
     temps, shape = _temperatures(temp), _shape(interpolate)
-    kind = _kind(out, format)
-    target = out or files.STDIO
-    _check_target(
-        target, kind, [latents, complete, *options.model_file(model)], overwrite=overwrite
-    )
+    kind, target = _kind(out, format), out or files.STDIO
+    inputs = [latents, complete, *options.model_file(model)]
+    _check_target(target, kind, inputs, overwrite=overwrite)
     limit_threads(threads)
-    if latents is None and complete is None and (count or COUNT) * best_of <= FEW:
-        work_alone()
+    _work_alone_on_few(count, best_of, [latents, complete])
     terminal = Terminal(quiet=quiet)
     given = {"pen_temperature": pen_temp, "latent_temperature": latent_temp, "guidance": guidance}
     given |= {"best_of": best_of, "greedy": greedy, "prior": prior, "most_likely": most_likely}
@@ -261,17 +258,38 @@ def sample(
         model=model, device=device, streams=kind in ("ndjson", SHOWN), most=_most(kind),
     )  # fmt: skip
     drawn = sample_request.prepare(wanted, rows, terminal)
-    style = _style(temps, shape)
-    if kind != SHOWN:
-        outputs.check(kind, style, drawn.n)
     tally = _Tally(keep_scores=score)
-    shows = target == files.STDIO and stdout_is_terminal()
-    with nullcontext() if shows else terminal.counting("drawing", total=drawn.n_all) as advance:
-        _write(target, format, kind, tally.passing(drawn.sketches(advance)), drawn.n, style)
+    _draw(drawn, tally, _Target(target, kind, format, _style(temps, shape)), terminal)
     _report(terminal, tally, target, rows[0])
     if json:
         ignored = list(drawn.ignored)
         terminal.answer({"file": target, "format": kind, **tally.facts(), "ignored": ignored})
+
+
+class _Target(NamedTuple):
+    """Where the drawings go, and how they look there."""
+
+    path: str
+    kind: str
+    format: str | None  # as given
+    style: Style
+
+
+def _draw(
+    drawn: sample_request.Prepared, tally: _Tally, target: _Target, terminal: Terminal
+) -> None:
+    """Draw and write; a bar shows how many have ended, unless they go to the same terminal."""
+    if target.kind != SHOWN:
+        outputs.check(target.kind, target.style, drawn.n)
+    shows = target.path == files.STDIO and stdout_is_terminal()
+    with nullcontext() if shows else terminal.counting("drawing", total=drawn.n_all) as ended:
+        _write(target, tally.passing(drawn.sketches(ended)), drawn.n)
+
+
+def _work_alone_on_few(count: int | None, best_of: int, given: Sequence[str | None]) -> None:
+    """One thread for a few drawings; call before numpy is imported."""
+    if not any(given) and (count or COUNT) * best_of <= FEW:
+        work_alone()
 
 
 @dataclass(slots=True)
@@ -405,20 +423,14 @@ def _list_words(model: str | None, *, json: bool) -> None:
         typer.echo(printable(word))
 
 
-def _write(
-    target: str,
-    format: str | None,
-    kind: str,
-    sketches: Iterator[Sketch],
-    n: int | None,
-    style: Style,
-) -> None:
+def _write(target: _Target, sketches: Iterator[Sketch], n: int | None) -> None:
     """Drawings in a file, a pipe, or in characters: each temperature under its name."""
+    path, kind, format, style = target
     if kind != SHOWN:
         binary, compressed = outputs.is_binary(kind), False
         if kind == "ndjson":
-            compressed = files.format_of(target, format or kind, KNOWN).compressed
-        with files.open_output(target, binary=binary, compressed=compressed) as stream:
+            compressed = files.format_of(path, format or kind, KNOWN).compressed
+        with files.open_output(path, binary=binary, compressed=compressed) as stream:
             outputs.write(stream, sketches, kind, style, n=n)
         return
     labels = style.labels if n else ()
