@@ -48,7 +48,6 @@ from sketchrnn_cli.inference.settings import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
 
     from sketchrnn_cli.sketches.sketch import Sketch
 
@@ -243,8 +242,7 @@ def sample(
         return
     temps, shape = _temperatures(temp), _shape(interpolate)
     kind, target = _kind(out, format), out or files.STDIO
-    inputs = [latents, complete, *options.model_file(model)]
-    _check_target(target, kind, inputs, overwrite=overwrite)
+    _check_target(target, kind, [latents, complete], model, overwrite=overwrite)
     limit_threads(threads)
     _work_alone_on_few(count, best_of, [latents, complete])
     terminal = Terminal(quiet=quiet)
@@ -332,7 +330,7 @@ def _report(terminal: Terminal, tally: _Tally, target: str, settings: Settings) 
 
 
 def _check_target(
-    target: str, kind: str, inputs: Iterable[str | Path | None], *, overwrite: bool
+    target: str, kind: str, given: Iterable[str | None], model: str | None, *, overwrite: bool
 ) -> None:
     """Refuse a file that cannot be written, or would cost something."""
     if kind == SHOWN:
@@ -340,7 +338,7 @@ def _check_target(
     files.check_output(
         target,
         binary=outputs.is_binary(kind) or target.lower().endswith(".gz"),
-        inputs=[name for name in inputs if name is not None],
+        inputs=[*filter(None, given), *options.model_file(model)],
         is_data=outputs.OUTPUTS[kind].kind == "data",
         overwrite=overwrite,
     )
