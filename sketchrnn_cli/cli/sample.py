@@ -48,7 +48,6 @@ from sketchrnn_cli.inference.settings import (
 )
 
 if TYPE_CHECKING:
-
     from sketchrnn_cli.sketches.sketch import Sketch
 
 KNOWN = outputs.FORMATS
