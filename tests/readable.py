@@ -30,7 +30,7 @@ def texts(figure: Figure) -> list[Text]:
     return [text for text in found if text.get_visible() and text.get_text().strip()]
 
 
-def complaints(figure: Figure) -> list[str]:
+def overlaps(figure: Figure) -> list[str]:
     """What cannot be read, in words."""
     figure.canvas.draw()
     width, height = figure.canvas.get_width_height()

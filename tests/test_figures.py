@@ -16,7 +16,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from PIL import Image
-from readable import complaints, texts
+from readable import overlaps, texts
 
 from sketchrnn_cli.drawing.plots import curves as plots
 from sketchrnn_cli.drawing.plots import densities, figure, likelihoods
@@ -109,7 +109,7 @@ PICTURES = {
 @pytest.mark.parametrize("name", PICTURES)
 def test_every_text_is_whole_and_across_no_other(name, shown):
     PICTURES[name]("png")
-    assert complaints(shown[0]) == []
+    assert overlaps(shown[0]) == []
 
 
 def test_the_check_for_texts_can_fail():
@@ -119,9 +119,9 @@ def test_the_check_for_texts_can_fail():
         axes.text(0.5, 0.5, "one text")
         axes.text(0.52, 0.5, "another one that is too long for so small a picture")
         made.set_layout_engine("none")
-        found = complaints(made)
-    assert any("is cut off" in complaint for complaint in found)
-    assert any("'one text' is across" in complaint for complaint in found)
+        found = overlaps(made)
+    assert any("is cut off" in overlap for overlap in found)
+    assert any("'one text' is across" in overlap for overlap in found)
 
 
 @pytest.mark.parametrize("name", ["one score", "map", "densities of a dot"])

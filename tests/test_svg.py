@@ -1,4 +1,4 @@
-"""SVG: golden text, plotter-clean structure, and strangers' words that stay words."""
+"""SVG: golden text, plotter-clean structure, and untrusted words that stay words."""
 
 from __future__ import annotations
 

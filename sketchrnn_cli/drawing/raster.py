@@ -2,7 +2,7 @@
 
 A pixel's coverage is its distance to the nearest ink, clipped to the edge of the line. That is
 the same whether a drawing is made at once or segment by segment, so an animation costs only its
-new ink and ends in the still picture. Letters: S segments, K pixels along a window.
+new ink and ends in the still picture. Symbols: S segments, K pixels along a window.
 """
 
 from __future__ import annotations

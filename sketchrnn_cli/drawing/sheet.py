@@ -109,7 +109,7 @@ def caption_of(sketch: Sketch) -> str:
 
 
 def printable(text: str) -> str:
-    """Text from a stranger on one line: no controls, no direction marks, no lone surrogates."""
+    """Untrusted text on one line: no controls, no direction marks, no lone surrogates."""
     shown = (c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
     return " ".join("".join(shown).split())
 

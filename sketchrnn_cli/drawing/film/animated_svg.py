@@ -1,7 +1,7 @@
 """Animated SVG: strokes drawn by dash offset, morphs by their paths. Small, sharp, and it loops.
 
 Animation elements (SMIL), which browsers play inside of pictures as well. What does not know them
-sees the finished drawing, or the first one of a morph. Letters: S segments, K points of a path.
+sees the finished drawing, or the first one of a morph. Symbols: S segments, K points of a path.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _turned(film: Film, scene: MorphScene) -> Iterator[str]:
         shown, hidden = "visible", "hidden"
         states: list[tuple[float, str]] = [(0.0, hidden), (a, shown), (b, hidden)]
         states += [(c, shown), (d, hidden)]
-        if k == 0:  # from the very beginning; and after the way back it is the beginning again
+        if k == 0:  # from the start; and on its return it is the first again
             states = [(0.0, shown), *states[2:4]]
         if k == len(scene.morphs) - 1:  # it stays while it rests
             states = [state for state in states if state[0] not in (b, c)]
@@ -167,7 +167,7 @@ def _turned(film: Film, scene: MorphScene) -> Iterator[str]:
 def _clock(
     film: Film, scene: MorphScene
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """When each drawing is left on the way there, and reached on the way back; parts of the loop.
+    """When each drawing is left on the way there, and reached on the return; parts of the loop.
 
     The first is left after its rest, and the last rests in between.
     """

@@ -1,7 +1,7 @@
 """The pen draws: an animation from a sheet of drawings.
 
 The pen moves at one speed for all ink of the film, rests at every lift, and the last picture
-stays for a while. Letters: S segments of ink, K frames, N drawings, P points of a drawing.
+stays for a while. Symbols: S segments of ink, K frames, N drawings, P points of a drawing.
 """
 
 from __future__ import annotations

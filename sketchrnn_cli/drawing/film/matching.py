@@ -191,7 +191,7 @@ def _merges(strokes: list[_Stroke], others: list[_Stroke]) -> list[_Merge]:
     step = -(-len(others) * N_SAMPLES // MAX_SAMPLES)  # 1: every sample
     ink = np.concatenate([other.samples for other in others])[step // 2 :: step]  # (S, 2)
     middles = np.stack([stroke.samples.mean(0) for stroke in strokes])  # (A, 2)
-    away = (ink**2).sum(1) - 2 * middles @ ink.T  # (A, S), squared, but for a constant a row
+    away = (ink**2).sum(1) - 2 * middles @ ink.T  # (A, S), squared, but for a constant per row
     nearest = away.argmin(1) * step + step // 2
     part = (np.arange(N_SAMPLES) + 0.5) / N_SAMPLES
     found = []

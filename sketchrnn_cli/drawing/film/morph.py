@@ -27,7 +27,7 @@ CAPTION_STEPS = 10  # of a morph from one word to another
 
 
 def plan_morph(sketches: Iterable[Sketch], style: Style, timing: Timing) -> Film:
-    """Plan an animation in which every drawing turns into the next, and all the way back.
+    """Plan an animation in which every drawing turns into the next, there and back.
 
     The drawings share one place, each fitted into it as its still picture is. Ink moves at one
     speed, so drawings that differ more take longer; it comes to rest at the first and the last

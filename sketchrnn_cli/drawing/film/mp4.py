@@ -56,7 +56,7 @@ def write(stream: BinaryIO, film: Film) -> None:
 def _yuv(colors: Canvas) -> npt.NDArray[np.float32]:
     """Colours (n, 3) as brightness and two differences (n, 3), 16 to 235 and 16 to 240.
 
-    Not left to FFmpeg, whose arithmetic depends on where in memory a picture lies. Source: ITU-R
+    Not left to FFmpeg, whose arithmetic depends on where in memory a picture is. Source: ITU-R
     BT.709, section 3.
     """
     red, green, blue = (colors / 255).T

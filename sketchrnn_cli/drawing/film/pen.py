@@ -21,7 +21,7 @@ TIP_SIZE = 3.0  # widths of the line
 DARK = 110  # paper is dark below this mean of its three bytes
 COLOR_BY = ("stroke", "time")
 N_TIMES = 15  # colours from first to last; with their shades, the ink's and the tip's 239 entries
-# Of the map viridis at 0, 1/4 ... 1 (van der Walt & Smith 2015): told apart by the colour-blind,
+# Of the map viridis at 0, 1/4 ... 1 (van der Walt & Smith 2015): distinct to the colour-blind,
 # and in grey. On white paper its yellow end is left off, on black paper its violet one.
 _VIRIDIS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 _ON_LIGHT, _ON_DARK = (0.0, 0.8), (0.4, 1.0)

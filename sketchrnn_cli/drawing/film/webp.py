@@ -52,7 +52,7 @@ class _Reel(Image.Image):
         return self._number
 
     def seek(self, frame: int) -> None:
-        """Become the next frame; there is no way back, so an earlier one leaves it as it is."""
+        """Become the next frame; an earlier one leaves it as it is."""
         if frame <= self._number:
             return
         new = next(self._frames)

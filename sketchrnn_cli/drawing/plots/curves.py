@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Curve = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]  # steps, values
 Records = Iterable[Mapping[str, object]]  # of metrics.jsonl; gone through several times
 
-MAX_RUNS = len(COLORS)  # more are not told apart in print
+MAX_RUNS = len(COLORS)  # more are not distinguished in print
 _PANELS = (("l_r", "reconstruction loss $L_R$"), ("l_kl", "KL divergence $L_{KL}$"))
 # Of a run alone; also apart in grey, in width and in dashes.
 _LOOKS: dict[str, dict[str, Any]] = {

@@ -2,7 +2,7 @@
 
 After Graves 2013 (arXiv 1308.0850), figures 10 and 11, of the mixtures of Ha & Eck 2017.
 
-Letters: P points, T = P + 1 predictions, M mixtures, G pixels along a side.
+Symbols: P points, T = P + 1 predictions, M mixtures, G pixels along a side.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MOST_MARKED = 150  # predictions whose points are marked
 
 
 class Expected(Protocol):
-    """See ``inference.expectations``."""
+    """See ``inference.predictions``."""
 
     @property
     def points(self) -> Floats:
@@ -161,7 +161,7 @@ def _ink(axes: Axes, lines: list[Floats], color: str, width: float) -> None:
 
 
 def density(expected: Expected, box: tuple[Floats, Floats], steps: range) -> Floats:
-    """Densities of the next point, summed over some predictions, (G, G), a square unit.
+    """Densities of the next point, summed over some predictions, (G, G), per square unit.
 
     Each Gaussian is computed where it is: within ``REACH`` standard deviations.
     """
@@ -199,7 +199,7 @@ def _heat(
     _plane(axes, box, f"{title}\nheat: where each next point was expected")
     _ink(axes, _strokes(expected), INK, 1.0)
     bar = figure.colorbar(image, ax=axes, location="left", shrink=0.7, aspect=30, pad=0.02)
-    bar.set_label("density, a square pixel, all steps")
+    bar.set_label("density per square pixel, all steps")
     bar.outline.set_visible(False)
     most = float(image.norm.vmax)
     bar.set_ticks([0, most], labels=["0", f"{most:.2g}"])
@@ -268,7 +268,7 @@ def _all_ellipses(axes: Axes, expected: Expected, box: tuple[Floats, Floats]) ->
 
 
 def _pens(axes: Axes, expected: Expected) -> None:
-    """Pen-state probabilities, one bar a prediction, and what the pen did."""
+    """Pen-state probabilities, one bar per prediction, and what the pen did."""
     steps = np.arange(1, len(expected.pen) + 1)
     below = np.zeros(len(steps))
     handles = []

@@ -43,7 +43,7 @@ _DEFAULTS: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 10.0,
     "text.usetex": False,
-    "text.parse_math": False,  # a stranger's word may hold dollars
+    "text.parse_math": False,  # an untrusted word may hold dollars
     "text.color": INK,
     "axes.grid": True,
     "axes.axisbelow": True,
@@ -78,7 +78,7 @@ def paper() -> Iterator[None]:
     import matplotlib
 
     with matplotlib.rc_context(_DEFAULTS), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a word in letters the font lacks
+        warnings.simplefilter("ignore", UserWarning)  # a word in characters the font lacks
         yield
 
 
@@ -102,7 +102,7 @@ def to_bytes(figure: Figure, format: str) -> bytes:
 
 
 def named(text: str | None, most: int = _SHOWN) -> str:
-    """A stranger's word on one line, or how a long one begins."""
+    """An untrusted word on one line, or how a long one begins."""
     shown = printable(text or "")
     return shown if len(shown) <= most else f"{shown[: most - 1].rstrip()}…"
 

@@ -1,6 +1,6 @@
 """A map of latents: drawings at their places, as many as fit without overlap, by word.
 
-Letters: N drawings. Lengths are points, a 72nd of an inch, y downwards.
+Symbols: N drawings. Lengths are points, a 72nd of an inch, y downwards.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How likely a model finds drawings: a histogram, and under it the worst and the best of them.
 
-Letters: N drawings.
+Symbols: N drawings.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def picture(
     """The histogram and the drawings; the same bytes each time.
 
     Args:
-        scores: (N,) nats a prediction, of all drawings.
+        scores: (N,) nats per prediction, of all drawings.
         worst: the least likely drawings, the worst first; their captions are their words.
         best: the most likely ones, the best last.
         format: one of ``figure.FORMATS``.
@@ -67,7 +67,7 @@ def _histogram(axes: Axes, values: Values, n_worst: int, n_best: int) -> None:
     from matplotlib.ticker import MaxNLocator
 
     finite = np.sort(values[np.isfinite(values)])
-    axes.set_xlabel("log-likelihood, nats a prediction (higher is likelier)")
+    axes.set_xlabel("log-likelihood, nats per prediction (higher is likelier)")
     axes.set_ylabel("drawings")
     axes.set_title(_title(values, finite))
     if not len(finite):
