@@ -63,8 +63,8 @@ def facts(run):
     from sketchrnn_cli.training import state
 
     model = checkpoint.load(run)
-    saved, complaints = state.load_newest(run)
-    assert not complaints, complaints
+    saved, passed_over = state.load_newest(run)
+    assert not passed_over, passed_over
     lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
     metrics = [json.loads(line) for line in lines]
     rows = (run / "metrics.csv").read_text("utf-8").splitlines()

@@ -71,7 +71,7 @@ def test_every_drawing_is_as_likely_at_every_step_whatever_its_length():
     assert np.abs(counts - 500).max() < 5 * np.sqrt(2000 * 3 / 16)
 
 
-def test_a_batch_across_two_epochs_is_dealt_like_any_other():
+def test_a_batch_across_two_epochs_is_composed_like_any_other():
     shown = [
         batches.positions_of(
             step, n=23, batch_size=10, seed=4, lengths_of=np.arange(23).__getitem__, window=16

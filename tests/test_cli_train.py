@@ -296,7 +296,7 @@ def told(two_words, tmp_path_factory):
     return out, result
 
 
-def test_two_words_give_a_model_that_is_told_them(told):
+def test_two_words_give_a_conditional_model(told):
     out, result = told
     assert "conditioned on 2 words" in result.stderr
     model = checkpoint.load(out)
@@ -490,25 +490,25 @@ def test_advice_is_given_once_and_only_where_it_is_due(trainer, monkeypatch):
     def losses(loss, l_kl, weight, split="valid"):
         return Metrics(1, split, loss, loss, l_kl, 1e-3, weight, 100.0, 1.0)
 
-    heard = Listener()
-    advice = training_report.Report(heard, trainer)
-    assert heard.said == []  # small enough for its drawings
+    listener = Listener()
+    advice = training_report.Report(listener, trainer)
+    assert listener.said == []  # small enough for its drawings
     for _ in range(9):
         advice.advise(losses(0.5, 0.3, 0.5))
         advice.advise(losses(0.5, 0.2, 0.1))  # the weight is not there yet
         advice.advise(losses(0.5, 0.2, 0.5, "train"))
-    assert heard.said == []
+    assert listener.said == []
     for _ in range(training_report.STUCK - 1):
         advice.advise(losses(0.5, 0.2, 0.5))
-    assert heard.said == []
+    assert listener.said == []
     for _ in range(9):
         advice.advise(losses(0.5, 0.2, 0.5))
-    (text,) = heard.said
+    (text,) = listener.said
     assert "at its floor" in text
     for _ in range(2):
         advice.advise(losses(-0.1, 0.3, 0.5, "train"))
-    assert len(heard.said) == 2
-    assert "below 0" in heard.said[1]
+    assert len(listener.said) == 2
+    assert "below 0" in listener.said[1]
     monkeypatch.setattr(training_report, "WEIGHTS_PER_POINT", 0.1)
-    training_report.Report(heard, trainer)
-    assert "memorize them" in heard.said[2]
+    training_report.Report(listener, trainer)
+    assert "memorize them" in listener.said[2]

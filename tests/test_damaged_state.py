@@ -71,10 +71,10 @@ def test_the_state_of_another_run_is_passed_over_and_goes(tmp_path, corpus):
         stale = run / "state" / "step-000000090.safetensors"
         shutil.copy(other.run / "state" / stale.name, stale)
         again = trainer_of(run, corpus, dataclasses.replace(QUICK, steps=16))
-        saved, complaints = state.load_newest(run, again.error_of)
+        saved, passed_over = state.load_newest(run, again.error_of)
         assert saved.progress.step == 12
-        assert len(complaints) == 1
-        assert says in complaints[0]
+        assert len(passed_over) == 1
+        assert says in passed_over[0]
         again.restore(saved)
         again.save()
         assert not stale.exists()  # or it would be found again each time, and drive out new ones
@@ -414,8 +414,8 @@ def test_repeated_failures_end_in_one_line_and_lose_nothing(tmp_path, corpus):
     trainer.take_step = spoilt
     with pytest.raises(loop.Diverged, match="not finite at step 8, after 3 rollbacks"):
         list(loop.events(trainer))
-    saved, complaints = state.load_newest(tmp_path / "run", trainer.error_of)
-    assert (saved.progress.step, saved.progress.rollbacks, complaints) == (4, 3, [])
+    saved, passed_over = state.load_newest(tmp_path / "run", trainer.error_of)
+    assert (saved.progress.step, saved.progress.rollbacks, passed_over) == (4, 3, [])
     assert [r["split"] for r in log.read(tmp_path / "run")].count("rollback") == 3
 
 

@@ -58,7 +58,7 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
-# teams of threads: the arithmetic, without the seconds that processes take to start
+# groups of threads: the arithmetic, without the seconds that processes take to start
 
 
 class Table:
@@ -150,7 +150,7 @@ def differences(run, other):
     ],
     ids=["below the floor", "no floor", "around the floor", "decoder only"],
 )
-def test_a_team_takes_the_steps_of_one_process(tmp_path, corpus, world, model, config):
+def test_a_group_takes_the_steps_of_one_process(tmp_path, corpus, world, model, config):
     config = dataclasses.replace(EXACT, **config)
     ((one, _),) = trained(tmp_path / "one", corpus, config=config, model=model)
     members = trained(tmp_path / "group", corpus, world, config=config, model=model)
@@ -170,7 +170,7 @@ def test_around_the_floor_means_on_both_sides_of_it(tmp_path, corpus):
 
 
 @pytest.mark.parametrize("world", [2, 3, 5])
-def test_every_sketch_is_dealt_once_and_the_parts_are_alike(world):
+def test_every_sketch_is_assigned_once_and_the_parts_are_alike(world):
     rng = np.random.default_rng(world)
     lengths = rng.integers(1, 60, 100)
     sketches = batches.FlatSketches(
@@ -305,7 +305,7 @@ def test_a_state_in_float64_is_read_back_bit_by_bit(tmp_path, corpus):
         assert saved.arrays[name].tobytes() == array.tobytes()
 
 
-def test_one_process_never_loads_what_a_team_needs():
+def test_one_process_never_loads_what_a_group_needs():
     code = (
         "import sys, sketchrnn_cli.training.process_group as d; d.ProcessGroup.from_environment(); "
         "sys.exit('torch' in sys.modules)"

@@ -1,7 +1,7 @@
-"""metrics.jsonl: one line a report, kept in step with the saved states.
+"""metrics.jsonl: one line per report, kept in step with the saved states.
 
 And metrics.csv, for those who asked for it: the same lines, a column for each key. It is made of
-the other, so it is right again whenever a run goes on.
+the other, so it is right again whenever a run is resumed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sketchrnn_cli.model import tensor_file
 
 FILE_NAME = "metrics.jsonl"
 CSV_NAME = "metrics.csv"
-MAX_LINE = 1 << 16  # bytes; what is longer is no line of ours
+MAX_LINE = 1 << 16  # bytes; longer lines are not of this program
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Metrics:
     split: str  # "train": mean since the line before; "valid": the validation split;
     # "rollback": training went back to this step, without losses
     loss: float  # l_r + kl_weight * max(l_kl, floor); of validation, with the final KL weight
-    l_r: float  # nats a sketch / N_max
-    l_kl: float  # nats a latent dimension
+    l_r: float  # nats per sketch / N_max
+    l_kl: float  # nats per latent dimension
     learning_rate: float
     kl_weight: float
     sketches_per_second: float
@@ -76,7 +76,7 @@ def _rows(records: Iterable[Mapping[str, object]]) -> bytes:
 class Lines:
     """All whole lines of a run, in order, read anew each time one goes through them.
 
-    A last line cut short by a crash is passed over, as is what is no line of ours.
+    A last line cut short by a crash is passed over, as are lines of other programs.
     """
 
     run: Path
@@ -104,7 +104,7 @@ def read(run: Path) -> list[dict[str, object]]:
 
 
 def truncate(run: Path, step: int) -> None:
-    """Forget what was reported after a step, because training goes on from there."""
+    """Forget what was reported after a step, because training resumes from there."""
     import orjson
 
     path = run / FILE_NAME

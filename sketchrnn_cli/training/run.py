@@ -1,4 +1,4 @@
-"""The folder of a run: how it is named, begun, resumed, and told from other folders."""
+"""The folder of a run: how it is named, begun, resumed, and recognised."""
 
 from __future__ import annotations
 
