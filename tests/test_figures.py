@@ -22,8 +22,7 @@ from sketchrnn_cli.drawing.plots import curves as plots
 from sketchrnn_cli.drawing.plots import densities, figure, likelihoods
 from sketchrnn_cli.drawing.plots import latents as latent_map
 from sketchrnn_cli.errors import BadConfig
-from sketchrnn_cli.inference import mixture, projection, score
-from sketchrnn_cli.inference import predictions as expectations
+from sketchrnn_cli.inference import mixture, predictions, projection, score
 from sketchrnn_cli.inference.engine import Engine, to_model
 from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
 
@@ -64,7 +63,7 @@ def _small(monkeypatch):
 
 
 def of_model(seed=0, sketch=CAT, **kept):
-    return expectations.expect(Engine(networks.tiny(seed=seed, **kept)), sketch)
+    return predictions.predict(Engine(networks.tiny(seed=seed, **kept)), sketch)
 
 
 def places(n, seed=0):
@@ -268,7 +267,7 @@ def test_what_is_expected_is_what_the_drawing_is_scored_by(kind):
         "hyper": {"cell": "hyper"},
     }[kind]
     network = Engine(networks.tiny(**kept))
-    found = expectations.expect(network, CAT)
+    found = predictions.predict(network, CAT)
     moves = to_model(to_stroke3(CAT), network.checkpoint.scale_factor)
     z = network.encode([moves])[0] if network.checkpoint.config.encoder else None
     whole = score.log_likelihood(network, [moves], z, words=[CAT.word])[0]
@@ -281,7 +280,7 @@ def test_what_is_expected_is_what_the_drawing_is_scored_by(kind):
 
 def test_the_heat_is_the_density_the_model_scores_by():
     network = Engine(networks.tiny())
-    found = expectations.expect(network, CAT)
+    found = predictions.predict(network, CAT)
     scale, t = network.checkpoint.scale_factor, 4
     before, point = found.points[t - 1], found.points[t]
     half = np.full(2, 0.25)  # so fine that a pixel is a point
@@ -351,7 +350,7 @@ def test_odd_mixtures_are_drawn_or_left_out():
 def test_mixtures_read_raw_outputs_as_scores_do():
     """Means and spreads are in the units of the drawing: sigma times the scale factor."""
     network = Engine(networks.tiny())
-    found = expectations.expect(network, CAT)
+    found = predictions.predict(network, CAT)
     t, scale = 6, network.checkpoint.scale_factor
     before = found.points[t - 1]
     raw = np.concatenate(

@@ -11,7 +11,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sketchrnn_cli.errors import BadConfig
-from sketchrnn_cli.inference import prompt as module
 from sketchrnn_cli.inference.prompt import (
     MAX_CHARACTERS,
     MAX_COUNT,
@@ -20,6 +19,7 @@ from sketchrnn_cli.inference.prompt import (
     Prompt,
     parse,
 )
+from sketchrnn_cli.inference.prompt_words import SYNONYMS
 from sketchrnn_cli.sketches.words import fold, forms
 
 WORDS = [
@@ -134,7 +134,7 @@ def test_the_first_of_two_targets_has_the_synonym():
 
 
 def test_every_synonym_is_folded_and_none_is_a_target_of_its_own():
-    for label, others in module._SYNONYMS.items():
+    for label, others in SYNONYMS.items():
         assert label not in others
         for other in others:
             assert parse(other, [label]).items == (item(label),)

@@ -153,7 +153,7 @@ def draw_densities(network: Network, path: str, gathered: Gathered) -> Facts:
             f"--densities: drawing {number} has {sketch.n_points:,} points; at most "
             f"{densities.MOST_POINTS:,} are shown"
         )
-    expected = predictions.expect(network, sketch)
+    expected = predictions.predict(network, sketch)
     _write(path, densities.picture(expected, sketch.word, _format(path)))
     return {
         "file": path,

@@ -4,7 +4,7 @@ A step begins with one large product, ``[2h, move] @ [w_h / 2; w_x]``. Gates i, 
 taken as ``(1 + tanh(x / 2)) / 2``, so that one tanh serves all four gates. The halves are folded
 into the weights (which is exact) and h is kept doubled.
 
-Letters: N sketches, H hidden size, Y that of a hyper cell's small network, D numbers an embedding,
+Symbols: N sketches, H hidden size, Y that of a hyper cell's small network, D numbers an embedding,
 S numbers of a state, C constant inputs of a sketch, M mixtures.
 """
 
@@ -58,14 +58,14 @@ class Cell(Protocol):
         """
         ...
 
-    def start(self, memory: Memory, rows: Rows, state: Array | None, heard: Array | None) -> None:
+    def start(self, memory: Memory, rows: Rows, state: Array | None, cond: Array | None) -> None:
         """Put sketches before their first step in these rows.
 
         Args:
             memory: of this cell.
             rows: n of them.
             state: (n, S) c, h and what else; None: zeros.
-            heard: (n, C) constant inputs, or None: none.
+            cond: (n, C) constant inputs, or None: none.
         """
         ...
 
@@ -110,13 +110,13 @@ class LstmCell:
             np.empty((capacity, n_out), np.float32),
         )
 
-    def start(self, memory: Memory, rows: Rows, state: Array | None, heard: Array | None) -> None:
+    def start(self, memory: Memory, rows: Rows, state: Array | None, cond: Array | None) -> None:
         """See ``Cell``."""
         size = self.size
         memory.c[rows] = 0 if state is None else state[:, :size]
         memory.input[rows, :size] = 0 if state is None else 2 * state[:, size : 2 * size]
-        if heard is not None and self.w_const is not None:
-            memory.constant[rows] = heard @ self.w_const + self.b
+        if cond is not None and self.w_const is not None:
+            memory.constant[rows] = cond @ self.w_const + self.b
 
     def step(self, memory: Memory, n: int) -> Array:
         """See ``Cell``."""
@@ -222,7 +222,7 @@ class HyperCell:
             },
         )
 
-    def start(self, memory: Memory, rows: Rows, state: Array | None, heard: Array | None) -> None:
+    def start(self, memory: Memory, rows: Rows, state: Array | None, cond: Array | None) -> None:
         """See ``Cell``."""
         size, small = self.size, self.small
         own = slice(size + MOVE, size + MOVE + small)
@@ -232,9 +232,9 @@ class HyperCell:
         memory.c[rows], memory.more["c"][rows] = c, small_c
         memory.input[rows, :size] = 2 * h
         memory.input[rows, own] = 2 * small_h
-        if heard is not None and self.w_const is not None and self.small_w_const is not None:
-            memory.constant[rows] = heard @ self.w_const
-            memory.more["constant"][rows] = heard @ self.small_w_const
+        if cond is not None and self.w_const is not None and self.small_w_const is not None:
+            memory.constant[rows] = cond @ self.w_const
+            memory.more["constant"][rows] = cond @ self.small_w_const
 
     def step(self, memory: Memory, n: int) -> Array:
         """See ``Cell``."""

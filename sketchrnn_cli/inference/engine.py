@@ -1,6 +1,6 @@
 """The network in use, in plain numpy: encoder, decoder step and unrolled decoder.
 
-Letters: N sketches, T steps, H hidden size, E encoder size, Z latent size, W words, M mixtures,
+Symbols: N sketches, T steps, H hidden size, E encoder size, Z latent size, W words, M mixtures,
 C numbers that stay the same for a sketch: its latent and what stands for its word.
 
 Everything is cut to what ink costs: no row is computed after its sketch has ended, and the part
@@ -117,7 +117,7 @@ class Engine:
             constant: (N, C), see ``condition``.
 
         Returns:
-            (T, 3 + 6M) raw outputs each: what the decoder expects after every input.
+            (T, 3 + 6M) raw outputs each: predictions after every input.
         """
         lengths = [len(rows) for rows in inputs]
         result: list[Array] = [np.empty((0, len(self.out_b)), np.float32)] * len(inputs)
@@ -210,7 +210,7 @@ def to_model(moves: Array, scale_factor: float) -> Array:
 
 
 def no_encoder() -> BadCheckpoint:
-    """The fault of asking a decoder-only model for latents, or giving it some."""
+    """The error of asking a decoder-only model for latents, or giving it some."""
     return BadCheckpoint(
         "the model is decoder-only and knows no latents; use one trained with an encoder"
     )

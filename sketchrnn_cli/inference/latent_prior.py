@@ -6,7 +6,7 @@ draw from is the mixture of all posteriors of a word, their means and their vari
 numbers a drawing, and too many drawings to keep. A few Gaussians stand for it, of one covariance
 a word: with that, a word of a few hundred drawings has a covariance of all latent dimensions.
 
-Letters: N drawings, Z latent size, W words, K components.
+Symbols: N drawings, Z latent size, W words, K components.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What the decoder expects while a given drawing is drawn, prediction by prediction.
+"""Teacher-forced predictive distributions along a drawing.
 
-Letters: P points, T = P + 1 predictions, M mixtures.
+Symbols: P points, T = P + 1 predictions, M mixtures.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Expectations:
+class Predictions:
     """A mixture of Gaussians and a pen for every prediction; lengths in units of the drawing."""
 
     points: Floats  # (P, 2) the drawing
     pen: npt.NDArray[np.intp]  # (T,) what the pen did: 0 down, 1 up, 2 end
     pen_probability: Floats  # (T, 3)
     weight: Floats  # (T, M)
-    mean: Floats  # (T, M, 2) where the next point is expected
+    mean: Floats  # (T, M, 2) mean of the next point
     std: Floats  # (T, M, 2)
     rho: Floats  # (T, M) correlation of x and y
     nats: Floats  # (T,) log-likelihood of what came, model units
 
 
-def expect(network: Network, sketch: Sketch) -> Expectations:
-    """Let the model read a drawing, and say before each point what it expects.
+def predict(network: Network, sketch: Sketch) -> Predictions:
+    """The distribution of each next point, given the drawing up to it.
 
     The latent is the mean that the encoder reads; temperature is 1.
 
@@ -55,7 +55,7 @@ def expect(network: Network, sketch: Sketch) -> Expectations:
     pi, mean_x, mean_y, log_sx, log_sy, r = np.split(exact[:, 3:], 6, axis=1)  # (T, M) each
     points = np.cumsum(moves[:, :2], axis=0, dtype=np.float64) * scale
     before = np.concatenate([np.zeros((1, 2)), points])  # (T, 2)
-    return Expectations(
+    return Predictions(
         points=points,
         pen=np.append(rows[1:, 2:].argmax(1), END),
         pen_probability=np.exp(log_softmax(exact[:, :3])),

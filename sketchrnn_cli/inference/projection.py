@@ -1,6 +1,6 @@
 """Latents laid out on paper: two dimensions for many.
 
-Letters: N latents, Z latent size.
+Symbols: N latents, Z latent size.
 """
 
 from __future__ import annotations

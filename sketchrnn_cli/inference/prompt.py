@@ -1,8 +1,8 @@
-"""What to draw, from a line of text: "three cats", "cat, dog", "cat:0.7 + bus:0.3", "cat -> bus".
+"""Prompt items, from a line of text: "three cats", "cat, dog", "cat:0.7 + bus:0.3", "cat -> bus".
 
 This is a small grammar and a table of words, not a language model. It knows the words the model
 was trained on (in any case, hyphenation and number), a few synonyms of them, and combinations of
-these: lists, counts, mixtures, ways from one to another. "A happy cat" is a cat: what else the
+these: lists, counts, mixtures, interpolations. "A happy cat" is a cat: what else the
 prompt says is handed back as ignored, so that whoever shows the drawing can say so. The same text
 and words give the same result everywhere.
 
@@ -23,6 +23,17 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.inference.prompt_words import (
+    ARROWS,
+    CARRIERS,
+    DENIALS,
+    NUMBERS,
+    PAIRED,
+    SEPARATORS,
+    SILENT,
+    SYNONYMS,
+    UNITS,
+)
 from sketchrnn_cli.sketches.words import closest, fold, forms, is_hyphen, visible
 
 MAX_CHARACTERS = 2_000
@@ -36,7 +47,7 @@ _SHOWN = 40  # characters of the prompt in a message
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to draw."""
+    """One item to draw."""
 
     parts: tuple[tuple[str, float], ...]  # label as the model spells it, weight; these sum to 1
     count: int | None  # as the prompt says; None: it does not
@@ -44,7 +55,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Interpolation:
-    """From one thing to the next: "cat -> pig"."""
+    """From one item to the next: "cat -> pig"."""
 
     stops: tuple[Item, ...]  # at least 2, without counts
     count: int | None
@@ -59,7 +70,7 @@ class Prompt:
 
     @property
     def has_interpolation(self) -> bool:
-        """Whether it goes from one thing to another anywhere."""
+        """Whether there is an interpolation anywhere."""
         return any(isinstance(item, Interpolation) for item in self.items)
 
 
@@ -99,89 +110,6 @@ def parse(text: str, words: Sequence[str], *, strict: bool = False) -> Prompt:
     return Prompt(items, tuple(reader.ignored))
 
 
-# The words of prompts that are not the model's. All are folded.
-
-_SEPARATORS = {*",;/|.!?\n&、。،؛", "and", "with"}
-_ARROWS = {*">→⇒⟶➔➜"}  # the hyphens of -> and --> are gaps, the = of => is dropped
-_SILENT = {
-    "a", "an", "the", "some", "please", "pls", "kindly", "thank", "thanks", "you",
-}  # fmt: skip
-_CARRIERS = {  # nothing before the first word, or after a count, as in "two pictures of a cat"
-    "i", "we", "me", "us", "my", "your", "can", "could", "will", "would", "want", "need", "like",
-    "love", "to", "see", "have", "get", "let", "let's", "i'd", "just", "now", "hi", "hey", "hello",
-    "draw", "drawing", "drawings", "sketch", "sketches", "doodle", "doodles", "paint", "painting",
-    "paintings", "make", "show", "give", "create", "generate", "do", "picture", "pictures",
-    "image", "images", "of", "for", "few", "several", "many", "lot", "lots", "more", "x", "×",
-}  # fmt: skip
-_DENIALS = {"no", "not", "none", "without", "except", "don't", "never"}
-_NUMBERS = {
-    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
-    "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14,
-    "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20,
-    "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
-}  # fmt: skip
-_UNITS = {
-    "pair": 2, "pairs": 2, "couple": 2, "dozen": 12, "hundred": 100, "thousand": 1000,
-}  # fmt: skip
-_PAIRED = {  # a pair of these is one drawing
-    "binoculars", "eyeglasses", "flip flops", "glasses", "headphones", "jeans", "pants", "pliers",
-    "rollerskates", "scissors", "shorts", "sunglasses", "tights", "trousers", "underwear",
-}  # fmt: skip
-_SYNONYMS: dict[str, tuple[str, ...]] = {  # label: what it is also called; earlier labels first
-    "airplane": ("plane", "aeroplane", "jet", "airliner", "aircraft"),
-    "alarm clock": ("clock",),
-    "backpack": ("rucksack", "knapsack", "schoolbag", "back pack"),
-    "bicycle": ("bike", "pushbike"),
-    "bird": ("birdie", "songbird"),
-    "bowtie": ("bow tie",),
-    "campfire": ("bonfire", "camp fire"),
-    "car": ("automobile",),
-    "cat": ("kitty", "kitten", "pussycat", "kitty cat", "tomcat"),
-    "cell phone": ("phone", "mobile", "mobile phone", "smartphone"),
-    "coffee cup": ("mug", "cup", "teacup", "coffee mug", "cup of coffee", "cup of tea"),
-    "couch": ("sofa", "settee"),
-    "crocodile": ("alligator", "croc"),
-    "cup": ("mug", "teacup"),
-    "dog": ("doggy", "doggie", "puppy", "pup", "hound"),
-    "donut": ("doughnut",),
-    "duck": ("duckling", "ducky"),
-    "eyeglasses": ("glasses", "spectacles"),
-    "smiley face": ("smiley",),
-    "face": ("smiley", "smiley face", "head"),
-    "firetruck": ("fire truck", "fire engine"),
-    "flashlight": ("torch",),
-    "flying saucer": ("ufo",),
-    "hamburger": ("burger", "cheeseburger"),
-    "horse": ("pony", "foal", "stallion"),
-    "hot air balloon": ("balloon",),
-    "ice cream": ("ice cream cone", "icecream cone"),
-    "light bulb": ("bulb",),
-    "motorbike": ("motorcycle",),
-    "moustache": ("mustache",),
-    "mug": ("cup", "teacup"),
-    "owl": ("owlet",),
-    "pants": ("trousers", "jeans"),
-    "pig": ("piggy", "piglet", "hog"),
-    "purse": ("handbag",),
-    "rabbit": ("bunny", "bunny rabbit", "hare"),
-    "rhinoceros": ("rhino",),
-    "sailboat": ("boat", "sailing boat", "yacht"),
-    "sheep": ("lamb",),
-    "squiggle": ("scribble", "wavy line", "squiggly line"),
-    "streetlight": ("street light", "street lamp", "lamppost"),
-    "suitcase": ("suit case", "luggage"),
-    "swan": ("cygnet",),
-    "t-shirt": ("tee shirt", "tee"),
-    "teddy-bear": ("teddy",),
-    "telephone": ("phone",),
-    "television": ("tv", "telly"),
-    "tennis racquet": ("tennis racket",),
-    "traffic light": ("stoplight",),
-    "truck": ("lorry",),
-    "zigzag": ("zig zag",),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class _Vocabulary:
     labels: dict[str, str]  # every form that is understood, by its tokens: label
@@ -201,7 +129,7 @@ def _vocabulary(words: Sequence[str]) -> _Vocabulary:
             labels.setdefault(key, label)
     synonyms = {
         _key(form): labels[fold(label)]
-        for label, others in reversed(_SYNONYMS.items())  # so the first of two labels stays
+        for label, others in reversed(SYNONYMS.items())  # so the first of two labels stays
         if fold(label) in labels
         for other in others
         for form in forms(other)
@@ -314,7 +242,7 @@ class _Reader:
         for token in tokens:
             glued = None if token.key in known else _GLUED.fullmatch(token.written)
             rest = fold(glued[2]) if glued else ""
-            if glued and (rest in known or rest in _CARRIERS):
+            if glued and (rest in known or rest in CARRIERS):
                 middle = token.start + glued.start(2)
                 yield _Token(glued[1], fold(glued[1]), token.start, middle)
                 yield _Token(glued[2], rest, middle, token.end)
@@ -337,8 +265,8 @@ class _Reader:
 
     def _take_count(self, label: str) -> int | None:
         count = self.count
-        if count is not None and self.in_pairs and fold(label) in _PAIRED:
-            count //= _UNITS["pair"]
+        if count is not None and self.in_pairs and fold(label) in PAIRED:
+            count //= UNITS["pair"]
         if count is not None and not 1 <= count <= MAX_COUNT:
             raise _bad_count(self.count_text)
         self.count, self.count_text, self.in_pairs = None, "", False
@@ -363,26 +291,26 @@ class _Reader:
     def _other(self, token: _Token) -> None:
         """A token that no word of the model begins with."""
         key = token.key
-        number = _NUMBERS.get(key)
-        if key in _SEPARATORS:
+        number = NUMBERS.get(key)
+        if key in SEPARATORS:
             self._close(",")
         elif key == "+":
             self._close("+")
-        elif key in _ARROWS:
+        elif key in ARROWS:
             self._close(">")
-        elif key in _DENIALS:
+        elif key in DENIALS:
             raise BadConfig(
                 f"{_quoted(token.written)}: nothing can be ruled out; name only what to draw"
             )
         elif _NUMBER.fullmatch(key) or number is not None:
             self._number(token, number)
-        elif key in _UNITS:
+        elif key in UNITS:
             self._unit(token)
-        elif key not in _SILENT and not self._is_carrier(key) and not _is_punctuation(key):
+        elif key not in SILENT and not self._is_carrier(key) and not _is_punctuation(key):
             self.unknown.append(_shown(token.written))
 
     def _is_carrier(self, key: str) -> bool:
-        return key in _CARRIERS and (self.n_found == 0 or self.count is not None)
+        return key in CARRIERS and (self.n_found == 0 or self.count is not None)
 
     def _number(self, token: _Token, number: int | None) -> None:
         """Take a count. ``number``: of a number word."""
@@ -401,7 +329,7 @@ class _Reader:
 
     def _unit(self, token: _Token) -> None:
         """Multiply the count: "a pair", "two dozen", "half a dozen"."""
-        size = _UNITS[token.key]
+        size = UNITS[token.key]
         if self.count is None and self.unknown and fold(self.unknown[-1]) == "half":
             self.count_text = self.unknown.pop()
             size //= 2
@@ -451,7 +379,7 @@ def _items(items: Iterable[_Word | str]) -> Iterator[Item | Interpolation]:
 
 
 def _item(stops: list[list[_Word]]) -> Iterator[Item | Interpolation]:
-    """The thing, the way, or nothing that these stops are."""
+    """The item, the interpolation, or nothing that these stops are."""
     if not stops:
         return
     first, *others = [word for stop in stops for word in stop]
@@ -496,7 +424,7 @@ def _quoted(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """A stranger's text in a message: one short line, printable, no piles of accents."""
+    """Untrusted text in a message: one short line, printable, no piles of accents."""
     characters: list[str] = []
     n_marks = 0  # in a row
     for c in " ".join(visible(text).split()):

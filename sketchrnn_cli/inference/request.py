@@ -73,7 +73,7 @@ def draw(
         request: how many, and what is given.
         settings: temperatures, candidates, seed, limits.
         batch_size: sketches alive at once; no influence on what is drawn, up to rounding.
-        ended: told how many candidates have just ended, in whatever order they do.
+        ended: called with how many candidates have just ended, in whatever order they do.
 
     Returns:
         Sketches in data units, two decimals, with extras ``seed``, ``number``, ``temperature``,

@@ -96,7 +96,7 @@ class _Live:
         rows: Rows,
         indices: range,
         generators: Sequence[np.random.Generator],
-        beginnings: Sequence[Array],
+        prefixes: Sequence[Array],
     ) -> None:
         """Let new sketches begin in these rows."""
         self.index[rows], self.age[rows], self.n_given[rows], self.score[rows] = indices, 0, 0, 0
@@ -104,9 +104,9 @@ class _Live:
         self.n = max(self.n, int(rows.max()) + 1)
         for row, generator in zip(rows.tolist(), generators, strict=True):
             self.generators[row] = generator
-        for row, beginning in zip(rows.tolist(), beginnings, strict=bool(beginnings)):
-            self.n_given[row] = len(beginning)
-            self.moves[row, : len(beginning)] = beginning
+        for row, prefix in zip(rows.tolist(), prefixes, strict=bool(prefixes)):
+            self.n_given[row] = len(prefix)
+            self.moves[row, : len(prefix)] = prefix
 
     def move(self, source: Rows, target: Rows) -> None:
         """Put the sketches of some rows in the place of others."""
@@ -154,7 +154,7 @@ class _Log:
     def settle(self, score: npt.NDArray[np.float64]) -> None:
         """Add up what is kept, to the score of each row."""
         raw, drawn = self.raw[: self.n], self.drawn[: self.n]
-        with np.errstate(all="ignore"):  # a damaged model; _finish says so
+        with np.errstate(all="ignore"):  # a corrupt model; _finish says so
             nats = mixture.log_likelihood(raw, drawn[:, :2], drawn[:, 2:].argmax(1))
         score += np.bincount(self.row[: self.n], nats, minlength=len(score))
         self.n = 0
@@ -185,7 +185,7 @@ def _draw(
             live.begin(rows, indices, generators, conditioning.prefix_rows(indices))
             begun += n_new
             ended = ended[n_new:]
-        if len(ended):  # nobody begins in these rows: the last live ones move there
+        if len(ended):  # no sketch starts in these rows: the last live ones move there
             n_stay = live.n - len(ended)
             alive = np.ones(live.n, np.bool_)
             alive[ended] = False
@@ -218,7 +218,7 @@ def _step(
     """Draw one move of every live sketch; gives the rows of those that have ended."""
     n = live.n
     rows, age, last = live.rows[:n], live.age[:n], live.last[:n]
-    with np.errstate(all="ignore"):  # a damaged model; _finish says so
+    with np.errstate(all="ignore"):  # a corrupt model; _finish says so
         raw = decoding.step(last)  # (n, 3 + 6M)
         moves, pen = chooser.choose(raw, *live.random(), first=age == 0 if fresh else None)
     last[:, :2], last[:, 2:] = moves, PENS[pen]
@@ -253,7 +253,7 @@ class Chooser:
         A logit plus a Gumbel number is largest where a softmax draw would fall.
 
         Args:
-            raw: (n, 3 + 6M), what the decoder expects.
+            raw: (n, 3 + 6M), predictions of the decoder.
             gumbel: (n, 3 + M), for the pen and the mixture.
             normal: (n, 2), for x and y, times sqrt(tau).
             first: (n,) nothing is drawn yet, so the drawing does not end here.
@@ -288,7 +288,7 @@ def _finish(conditioning: Conditioning, live: _Live, row: int) -> Sketch:
         points *= conditioning.network.checkpoint.scale_factor
         points = (points.round(2) + 0.0).astype(np.float32)  # + 0.0: no -0.0
     if not np.isfinite(points).all():
-        raise BadCheckpoint("the model draws moves that are not finite numbers: it is damaged")
+        raise BadCheckpoint("the model draws moves that are not finite numbers: it is corrupt")
     cuts = [0, *(np.flatnonzero(moves[:, 3]) + 1).tolist(), len(points)]
     strokes = tuple(points[a:b] for a, b in pairwise(cuts) if b > a)
     extras: dict[str, object] = {

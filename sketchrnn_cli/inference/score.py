@@ -1,6 +1,6 @@
 """How likely a model finds drawings: exact nats, and magenta's two losses beside them.
 
-Letters: N sketches, P points of one, T predictions, Z latent size.
+Symbols: N sketches, P points of one, T predictions, Z latent size.
 """
 
 from __future__ import annotations
@@ -75,13 +75,12 @@ def log_likelihood(
         network: an ``Engine``, or its like on a device.
         moves: (P, 3) stroke-3 each, model units.
         z: (N, Z), or None for a decoder-only model.
-        words: N words, for a model that is told them; None: it is told none.
+        words: N labels of a conditional model; None: the null label.
 
     Returns:
         (N,) nats.
     """
-    told = [None] * len(moves) if words is None else words
-    labels = label_rows(network.checkpoint, told)
+    labels = label_rows(network.checkpoint, [None] * len(moves) if words is None else words)
     constant = condition(network.checkpoint, len(moves), z=z, labels=labels)
     result = np.empty(len(moves), np.float64)
     for begin in range(0, len(moves), CHUNK):
@@ -99,7 +98,7 @@ def evaluate(network: Network, corpus: Corpus, split: str, *, seed: int = 0) -> 
     A fitted set is brought to the box and the origin of a model of fitted drawings.
 
     Each sketch's latent is drawn from (seed, its index); keys in ``_at_mean`` use mu instead. A
-    model that is told words is told those of the drawings.
+    conditional model is given the labels of the drawings.
 
     Returns:
         ``nats_per_sketch``: exact, the end scored once; ``nats_per_point`` divides the same total

@@ -101,7 +101,7 @@ class _Reader:
         if self.kind == "hyper":
             sizes += [len(self.w["small_w_h"])] * 2
         self.state = tuple(torch.zeros(capacity, k, device=engine.device) for k in sizes)
-        self.heard = [
+        self.from_cond = [
             torch.zeros(capacity, self.w[weights].shape[1], device=engine.device)
             if name in self.w
             else None
@@ -111,16 +111,16 @@ class _Reader:
     def advance(self, moves: Tensor) -> Tensor:
         """Feed one stroke-5 row (n, 5) to each of the first n; gives h, (n, H)."""
         n = len(moves)
-        large, small = (None if part is None else part[:n] for part in self.heard)
+        large, small = (None if part is None else part[:n] for part in self.from_cond)
         before = tuple(part[:n] for part in self.state)
         after = step(self.kind, self.w, moves, before, (large, small))
         for part, new in zip(before, after, strict=True):
             part.copy_(new)
         return before[1]
 
-    def hear(self, at: Tensor, constant: Tensor) -> None:
+    def set_cond(self, at: Tensor, constant: Tensor) -> None:
         """Constant inputs (n, C) of the sketches in some rows."""
-        for part, name in zip(self.heard, ("w_const", "small_w_const"), strict=True):
+        for part, name in zip(self.from_cond, ("w_const", "small_w_const"), strict=True):
             if part is not None:
                 part[at] = constant @ self.w[name]
 
@@ -143,12 +143,12 @@ class TorchDecoding:
             return
         if constant is None:
             raise BadConfig("this model draws from latents or words, and none were given")
-        heard = engine.tensor(constant)
-        start = torch.tanh(heard @ w["decoder.start_w"] + w["decoder.start_b"])
+        cond = engine.tensor(constant)
+        start = torch.tanh(cond @ w["decoder.start_w"] + w["decoder.start_b"])
         parts = split_with_sizes(start, [part.shape[1] for part in state], 1)
         for part, new in zip(state, parts, strict=True):
             part[at] = new
-        self.cell.hear(at, heard)
+        self.cell.set_cond(at, cond)
 
     @torch.inference_mode()
     def step(self, moves: Array) -> Array:
@@ -165,7 +165,7 @@ class TorchDecoding:
     def move(self, source: Rows, target: Rows) -> None:
         """Put the sketches of some rows in the place of others."""
         a, b = self.engine.tensor(source), self.engine.tensor(target)
-        for part in (*self.cell.state, *self.cell.heard):
+        for part in (*self.cell.state, *self.cell.from_cond):
             if part is not None:
                 part[b] = part[a]
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.errors import BadConfig, BadFile, BadSketch
-from sketchrnn_cli.notebook.given import numbers, whole
+from sketchrnn_cli.notebook.arguments import numbers, whole
 from sketchrnn_cli.sketches import streams
 from sketchrnn_cli.sketches.sketch import Sketch
 

@@ -1,7 +1,7 @@
-"""A model in a notebook: it draws, goes on from drawings, and reads them.
+"""A model in a notebook: it samples, completes, encodes, decodes and scores drawings.
 
 Every method means what the command line means by it, with the same defaults, and the same seed
-gives the same drawings. Letters: N drawings, Z latent size.
+gives the same drawings. Symbols: N drawings, Z latent size.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from sketchrnn_cli.inference.request import Request
 from sketchrnn_cli.inference.score import worst_first
 from sketchrnn_cli.inference.settings import COUNT, FEW, FRAMES, Settings
 from sketchrnn_cli.model.load import open_model
+from sketchrnn_cli.notebook.arguments import numbers, whole
 from sketchrnn_cli.notebook.drawings import AnyDrawings, Drawing, Drawings, listed
-from sketchrnn_cli.notebook.given import numbers, whole
 from sketchrnn_cli.sketches.formats.latents import Latents
 from sketchrnn_cli.sketches.preparation import prepare_like
 from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
@@ -96,15 +96,16 @@ class Model:
             prompt: "cat", "three cats", "cat, dog", "cat:0.7 + bird:0.3" or "cat -> pig"; None:
                 anything. What it says that means nothing to the model is ignored with a warning.
             n: drawings of each thing that the prompt does not count; None: 9, or 1 of several.
-            temperature: how far chance goes, 0.01 to 2: the paper's tau, for moves.
-            pen_temperature: the same for lifting the pen and ending; None: 0.5 + 0.5 tau.
-            latent_temperature: the same for latents, 0 to 4; None: tau squared.
-            guidance: how much the word counts, 0 to 4; None: 2.
-            greedy: no chance: always the likeliest move.
-            prior: latents from N(0, I), not from where the drawings lie.
-            most_likely: always the most probable latent of the word.
-            best_of: draw so many for each and keep the likeliest.
-            frames: steps from each to the next of "cat -> pig"; None: 12.
+            temperature: sampling temperature (tau in the paper), 0.01 to 2.
+            pen_temperature: temperature of the pen state; None: 0.5 + 0.5 tau.
+            latent_temperature: temperature of z, 0 to 4: 1 samples the latent prior, 0 takes its
+                component means; None: tau squared.
+            guidance: guidance scale, 0 to 4: 1 is off; None: 2.
+            greedy: always the likeliest move.
+            prior: z from N(0, I) instead of the latent prior.
+            most_likely: the most probable z of the label instead of sampling.
+            best_of: draw so many candidates and keep the best one.
+            frames: steps from each item to the next of "cat -> pig"; None: 12.
             first: number of the first drawing.
             seed: the same seed, the same drawings.
             max_points: a drawing that has not ended by then is cut.
@@ -112,7 +113,7 @@ class Model:
 
         Raises:
             BadConfig: a prompt that names nothing the model knows, or a number out of range.
-            BadCheckpoint: a model that is told no words cannot be asked for one.
+            BadCheckpoint: an unconditional model draws no word of several.
         """
         settings = Settings(
             temperature=temperature,
@@ -136,11 +137,11 @@ class Model:
             with _threads((count or COUNT) * best_of):
                 return self._draw(request.unconditional(count, first=first), settings)
         asked = self._understand(prompt, strict=strict)
-        told = request.from_prompt(
+        made = request.from_prompt(
             self.network.checkpoint, asked, count=count, frames=frames, first=first
         )
         with _threads((count or COUNT) * best_of):
-            return self._draw(told, settings)
+            return self._draw(made, settings)
 
     def complete(
         self,
@@ -153,14 +154,16 @@ class Model:
         latent_temperature: float | None = None,
         guidance: float | None = None,
         greedy: bool = False,
+        prior: bool = False,
+        most_likely: bool = False,
         best_of: int = 1,
         seed: int = DEFAULT.seed,
         max_points: int = DEFAULT.max_points,
     ) -> Drawings:
-        """Go on from drawings, ``n`` times from each, as `sketchrnn sample --complete` does.
+        """Complete partial drawings, ``n`` times each, as `sketchrnn sample --complete` does.
 
-        They are prepared as the model's own were, and their last stroke is taken as ended. The
-        model is told their words, or else what ``prompt`` says, one thing. The other arguments
+        They are prepared as the model's own were, and their last stroke counts as finished. The
+        label is their word, or else what ``prompt`` says, one item. The other arguments
         are those of ``sample``, but guidance is 1 unless given.
 
         >>> head = sk.from_strokes([[(60, 60), (40, 10), (90, 50), (130, 10), (130, 70)]], "cat")
@@ -168,10 +171,10 @@ class Model:
         3 drawings: cat
 
         Returns:
-            The first n of the first beginning, and so on.
+            The first n of the first drawing, and so on.
 
         Raises:
-            BadConfig: a beginning longer than ``max_points``, or a number out of range.
+            BadConfig: a drawing longer than ``max_points``, or a number out of range.
             BadSketch: no drawings.
         """
         settings = Settings(
@@ -180,19 +183,21 @@ class Model:
             latent_temperature=latent_temperature,
             guidance=guidance,
             greedy=greedy,
+            prior=prior,
+            most_likely=most_likely,
             best_of=whole("best_of", best_of, 1),
             seed=whole("seed", seed, 0),
             max_points=whole("max_points", max_points, 1),
         )
-        told = None if prompt is None else self._understand(prompt, strict=False)
-        thing = None if told is None else request.only_item(told)
-        if told is not None and thing is None:
-            raise BadConfig("prompt: one word at most goes with beginnings")
-        count = (thing.count if thing else None) or whole("n", n, 1)
-        begun = request.from_prefixes(self.network.checkpoint, _some(drawings), count=count)
-        if thing is not None:
-            begun = request.with_label(self.network.checkpoint, begun, thing)
-        return self._draw(begun, settings)
+        asked = None if prompt is None else self._understand(prompt, strict=False)
+        item = None if asked is None else request.only_item(asked)
+        if asked is not None and item is None:
+            raise BadConfig("prompt: one word at most, the same for every drawing")
+        count = (item.count if item else None) or whole("n", n, 1)
+        prefixes = request.from_prefixes(self.network.checkpoint, _some(drawings), count=count)
+        if item is not None:
+            prefixes = request.with_label(self.network.checkpoint, prefixes, item)
+        return self._draw(prefixes, settings)
 
     def encode(self, drawings: AnyDrawings) -> Encoded:
         """Latents of drawings, as `sketchrnn encode` finds them.
@@ -227,7 +232,7 @@ class Model:
     ) -> Drawings:
         """Draw from latents, ``n`` times from each, as `sketchrnn sample --latents` does.
 
-        ``z`` is (N, Z) or a single (Z,). The model is told N ``words``; None, or one that it does
+        ``z`` is (N, Z) or a single (Z,). The labels are N ``words``; None, or one that it does
         not know, is no word. With ``frames``, it draws so many steps from each latent to the
         next. The other arguments are those of ``sample``, but guidance is 1 unless given.
 
@@ -351,7 +356,7 @@ def load(path: str | Path | None = None) -> Model:
 
     Raises:
         BadFile: no such file or folder.
-        BadCheckpoint: it is something else, or damaged.
+        BadCheckpoint: it is something else, or corrupt.
     """
     if path is None:
         return Model(Engine(open_model(pretrained.FILE)), pretrained.NAME)

@@ -1,4 +1,4 @@
-"""What a person gave, checked."""
+"""Arguments, checked."""
 
 from __future__ import annotations
 
