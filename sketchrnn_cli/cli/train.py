@@ -30,11 +30,11 @@ from sketchrnn_cli.cli.options import (
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
 from sketchrnn_cli.model.device import choose
-from sketchrnn_cli.training import run
 from sketchrnn_cli.training.config import PRECISIONS, TrainingConfig, parse_duration, read_toml
 
 if TYPE_CHECKING:
     from sketchrnn_cli.sketches.corpus import Corpus
+    from sketchrnn_cli.training import run
     from sketchrnn_cli.training.loop import Finished
     from sketchrnn_cli.training.process_group import ProcessGroup
     from sketchrnn_cli.training.tensorboard import Events
@@ -215,6 +215,8 @@ def train(
 
     limit_threads(share_of_threads() if threads is None else threads)
     _release_idle_cores()
+    from sketchrnn_cli.training import run  # numpy loads here, after the threads are limited
+
     try:
         group = ProcessGroup.from_environment()  # loads torch, but not for one process
         terminal = Terminal(quiet=quiet or not group.is_first)
@@ -232,7 +234,7 @@ def train(
 def _request(options: dict[str, Any], group: ProcessGroup, terminal: Terminal) -> run.Request:
     """What the options ask for, the same in every process."""
     from sketchrnn_cli.sketches import download
-    from sketchrnn_cli.training import tensorboard
+    from sketchrnn_cli.training import run, tensorboard
 
     limit = options["time_limit"]
     asked = {
@@ -281,6 +283,7 @@ def _train(
     import torch
 
     from sketchrnn_cli.cli import training_report as report
+    from sketchrnn_cli.training import run
     from sketchrnn_cli.training.device import set_threads
 
     set_threads(options["threads"], plan.model, plan.training, world=group.world)
