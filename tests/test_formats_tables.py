@@ -92,6 +92,11 @@ def test_what_is_no_table_is_named(tmp_path, content, says):
     assert "kaggle.csv" in str(error.value)
 
 
+def test_a_head_that_is_damaged(tmp_path):
+    with pytest.raises(BadFile, match=r"kaggle\.csv:1: a damaged table: "):
+        read(tmp_path, b"word,drawing\rx\n" + table(ROW))
+
+
 def test_a_faulty_row_is_named_or_skipped(tmp_path):
     content = table(HEAD, ROW, ["US", "[[[1,2],[3"], ROW[:1], ROW)
     with pytest.raises(BadSketch, match=r"kaggle\.csv:3: not JSON"):

@@ -116,6 +116,9 @@ def test_what_is_no_board_is_one_line(tmp_path, content, says):
 
 
 def test_a_board_that_is_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(whiteboards, "MAX_PARTS", 300)
+    with pytest.raises(BadFile, match="over 300 points and shapes; a drawing has far fewer"):
+        read(tmp_path, {"elements": [element("line", points=[[0, 0]] * 300)]})
     monkeypatch.setattr(whiteboards, "MAX_BYTES", 1000)
     with pytest.raises(BadFile, match="over 0 MiB; a drawing has far less"):
         read(tmp_path, {"elements": [element("line", points=[[0, 0]] * 300)]})

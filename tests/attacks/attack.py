@@ -75,6 +75,9 @@ READERS = {
     "gzip": "gzip",
     "bin": ".bin",
     "svg": "SVG",
+    "table": "CSV",
+    "board": "whiteboards",
+    "ink": "InkML",
     "browser": "browser model",
     "safetensors": "safetensors",
     "state": "training state",
@@ -112,6 +115,7 @@ REASONS = {  # why a reader meets no attack of a kind
         ("code", "nested", "way out", "numbers", "text"), "bytes in rows: any is a number"
     ),
     "svg": {"lies": _SIZES},
+    "board": {"way out": _JSON},
     "browser": {"code": _JSON, "way out": _JSON},
     "state": {
         "code": "numbers, and JSON",
@@ -151,6 +155,8 @@ def reader_of(one: Attack) -> list[str]:
         found += ["npz", "zip"]
     for suffix, reader in (
         (".ndjson", "ndjson"), (".ndjson.gz", "ndjson"), (".bin", "bin"), (".bin.gz", "bin"),
+        (".csv", "table"), (".csv.gz", "table"), (".excalidraw", "board"), (".tldr", "board"),
+        (".inkml", "ink"), (".npy", "npz"),
         (".svg", "svg"), (".svgz", "svg"), (".json", "browser"), (".safetensors", "safetensors"),
         (".toml", "toml"),
     ):  # fmt: skip
@@ -197,10 +203,11 @@ if __name__ == "__main__":
     import archives
     import models
     import pickles
+    import tables
     import texts
 
     every = [
-        *(one for room in (pickles, archives, texts, models) for one in room.ATTACKS),
+        *(one for room in (pickles, archives, texts, tables, models) for one in room.ATTACKS),
         *texts.PROMPTS, *texts.TOML, *models.PLOTTED, *models.of_resuming(Path()),
     ]  # fmt: skip
     print(table(every))

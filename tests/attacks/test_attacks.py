@@ -17,6 +17,7 @@ import models
 import networks
 import pickles
 import pytest
+import tables
 import texts
 from attack import Attack
 from datafiles import QUICKDRAW
@@ -164,7 +165,14 @@ def _key(one: Attack, number: int) -> str:
     return f"{one.name}: {number + 1} {(*one.commands, *one.also)[number][0]}"
 
 
-PLAIN = [*pickles.ATTACKS, *archives.ATTACKS, *texts.ATTACKS, *texts.PROMPTS, *models.ATTACKS]
+PLAIN = [
+    *pickles.ATTACKS,
+    *archives.ATTACKS,
+    *texts.ATTACKS,
+    *tables.ATTACKS,
+    *texts.PROMPTS,
+    *models.ATTACKS,
+]
 NAMES = [_key(one, number) for one in PLAIN for number in range(len(one.commands) + len(one.also))]
 
 

@@ -207,6 +207,24 @@ def read_bin(data: bytes) -> None:
     blocks(path)
 
 
+def read_csv(data: bytes) -> None:
+    _same_both_ways(file("x.csv", data))
+
+
+def read_whiteboard(data: bytes) -> None:
+    _same_both_ways(file("x.tldr" if b"records" in data else "x.excalidraw", data))
+
+
+def read_inkml(data: bytes) -> None:
+    _same_both_ways(file("x.inkml", data))
+
+
+def read_npy(data: bytes) -> None:
+    path = file("x.npy", data)
+    drawings(path)
+    blocks(path)
+
+
 def read_svg(data: bytes) -> None:
     path = file("x.svg", data)
     for sketch in drawings(path)[:20]:
@@ -503,6 +521,55 @@ def _ndjson_seeds() -> list[bytes]:
     ]
 
 
+def _loose_seeds() -> list[bytes]:
+    """JSON that is not exactly Google's line."""
+    cat = datafiles.QUICKDRAW.strip()
+    points = b'[[{"x":1,"y":2,"t":0},{"x":3,"y":4,"t":9}],[{"x":5,"y":6,"t":20}]]'
+    columns = b'{"x":[[1,2],[3]],"y":[[4,5],[6]],"time":[[0,9],[20]]}'
+    return [
+        b"[" + cat + b",\n" + cat + b"]",
+        json.dumps(json.loads(cat), indent=1).encode() * 2,
+        cat + cat + b"\xef\xbb\xbf" + cat,
+        cat.decode().encode("utf-16"),
+        b'{"word":3,"recognized":"True","drawing":' + points + b"}",
+        b'{"label":"a","strokes":' + columns + b"}",
+        b'{"drawing":[[[1,2,0,0.5],[3,4,16,0.5],[5,6,32,0.1],[7,8,48,1],[9,9,60,1]]]}',
+        b'{"drawing":{"strokes":[{"points":[[1,2],[3,4]]}]}}',
+        json.dumps({"drawing": "[[[1,2],[3,4]]]"}).encode(),
+    ]
+
+
+def _csv_seeds() -> list[bytes]:
+    return [
+        b'countrycode,drawing,recognized,word\nUS,"[[[0,100,255],[0,50,0]]]",True,cat\n' * 1,
+        b'word;drawing\r\n"a ""b""";"[[[0,9],[5,6]]]"\r\n;[]\r\n',
+    ]
+
+
+def _whiteboard_seeds() -> list[bytes]:
+    line = {"type": "line", "x": 1, "y": 2, "width": 9, "height": 9, "points": [[0, 0], [9, 9]]}
+    props = {"segments": [{"points": [{"x": 0, "y": 0}, {"x": 3, "y": 4}]}]}
+    shape = {"typeName": "shape", "type": "draw", "x": 1, "y": 2, "index": "a1", "props": props}
+    box = {**shape, "type": "geo", "props": {"geo": "ellipse", "w": 9, "h": 4}, "rotation": 1}
+    return [
+        json.dumps({"elements": [line, {**line, "type": "ellipse", "angle": 1.5}]}).encode(),
+        json.dumps({"records": [shape, box]}).encode(),
+    ]
+
+
+def _inkml_seeds() -> list[bytes]:
+    return [
+        b'<ink xmlns="http://www.w3.org/2003/InkML"><channel name="X"/><channel name="Y"/>'
+        b'<channel name="T"/><annotation type="truth">a</annotation>'
+        b"<trace>0 0 0, 9 9 16</trace><trace>1.5 2e1 40</trace></ink>",
+        b"<ink><trace>0 0, 9 9, 20 3</trace></ink>",
+    ]
+
+
+def _npy_seeds() -> list[bytes]:
+    return [seed for seed in _member_seeds() if seed[:6] == b"\x93NUMPY"]
+
+
 def _bin_seeds() -> list[bytes]:
     record = b"\1\0\0\0\0\0\0\0US\1\0\0\0\1\2\0\3\0\0\x20\xff\0\x40\xff\1\0\7\7"
     return [record, record * 3, gzip.compress(record * 2, mtime=0)]
@@ -719,6 +786,11 @@ TARGETS: dict[str, Target] = {
         lambda: [gzip.compress(seed, mtime=0) for seed in _ndjson_seeds()],
         mutators.gzipped(mutators.json_lines),
     ),
+    "json": Target(read_ndjson, _loose_seeds, mutators.text, share=2),
+    "csv": Target(read_csv, _csv_seeds, mutators.text),
+    "whiteboard": Target(read_whiteboard, _whiteboard_seeds, mutators.json_text),
+    "inkml": Target(read_inkml, _inkml_seeds, mutators.text),
+    "npy": Target(read_npy, _npy_seeds, mutators.npy, longest=1 << 15),
     "bin": Target(read_bin, _bin_seeds, _gzip_or(mutators.quickdraw_bin), share=2),
     "svg": Target(read_svg, _svg_seeds, _gzip_or(mutators.text), SVG_TOKENS, longest=1 << 13),
     "svg-path": Target(

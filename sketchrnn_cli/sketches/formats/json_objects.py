@@ -134,13 +134,13 @@ class _Objects:
         text = b"".join([*self.parts, end])
         self.parts, self.size = [], 0
         self.n += 1
-        check_parts(text, f"{self.name}:{self.number}")
+        _check_parts(text, f"{self.name}:{self.number}")
         return self.number, text
 
     def _between(self, text: bytes, number: int) -> Iterator[Numbered]:
         if text.strip(_BETWEEN):
             self.n += 1
-            check_parts(text, f"{self.name}:{number}")
+            _check_parts(text, f"{self.name}:{number}")
             yield number, text.strip()
 
 
@@ -156,7 +156,7 @@ def is_drawing(line: bytes) -> bool:
     return any(key in record for key in KEYS)
 
 
-def check_parts(text: bytes, where: str) -> None:
+def _check_parts(text: bytes, where: str) -> None:
     """Refuse an object before it is taken apart into objects many times its size.
 
     Raises:

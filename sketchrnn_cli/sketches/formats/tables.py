@@ -29,32 +29,29 @@ def _rows(source: str, name: str) -> Iterator[Numbered]:
     lines = _lines(source, name)
     head = next((line for line in lines if line.strip()), "")
     separator = max(SEPARATORS, key=head.count)
-    columns = next(csv.reader([head], delimiter=separator), [])
-    columns = [column.strip() for column in columns]
-    key = next((key for key in KEYS if key in columns), None)
-    if key is None or len(columns) > MAX_COLUMNS:
-        has = ", ".join(columns[:6])[:200] or "nothing"
-        raise BadFile(f"{name}: no column called drawing in a table with {has}")
     before = csv.field_size_limit(MAX_LINE)
     table = csv.reader(lines, delimiter=separator)
     try:
+        columns = [column.strip() for column in next(csv.reader([head], delimiter=separator), [])]
+        key = next((key for key in KEYS if key in columns), None)
+        if key is None or len(columns) > MAX_COLUMNS:
+            has = ", ".join(columns[:6])[:200] or "nothing"
+            raise BadFile(f"{name}: no column called drawing in a table with {has}")
         for row in table:
-            if not row:
-                continue
-            cells = dict(zip(columns, row, strict=False))
-            drawing = cells.pop(key, "").strip() or "[]"
-            others = {column: cell for column, cell in cells.items() if cell}
-            fields = orjson.dumps(others)[1:-1]
-            yield (
-                table.line_num + 1,
-                b"".join(
-                    [b"{", fields, b"," if fields else b"", b'"drawing":', drawing.encode(), b"}"]
-                ),
-            )
+            if row:
+                yield table.line_num + 1, _object(columns, row, key)
     except csv.Error as error:
         raise BadFile(f"{name}:{table.line_num + 1}: a damaged table: {error}") from None
     finally:
         csv.field_size_limit(before)
+
+
+def _object(columns: list[str], row: list[str], key: str) -> bytes:
+    """A row as JSON, its drawing as it stands there."""
+    cells = dict(zip(columns, row, strict=False))
+    drawing = cells.pop(key, "").strip() or "[]"
+    others = orjson.dumps({column: cell for column, cell in cells.items() if cell})[1:-1]
+    return b"".join([b"{", others, b"," if others else b"", b'"drawing":', drawing.encode(), b"}"])
 
 
 def _lines(source: str, name: str) -> Iterator[str]:
