@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 
 import networks
 import pytest
@@ -154,3 +155,16 @@ def test_a_run_is_replaced_only_when_told_to(place):
     assert result.exit_code == 1
     assert "--overwrite" in result.stderr
     assert (place / "run" / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file that cannot be read, on Linux")
+@pytest.mark.parametrize("suffix", [".ndjson", ".npz", ".svg", ".bin"])
+@pytest.mark.parametrize("name", [name for name in READS if name != "sample --complete"])
+def test_a_read_error_is_told_of_what_was_read(place, name, suffix):
+    source = place / f"broken{suffix}"
+    source.symlink_to("/proc/self/mem")  # its first byte cannot be read
+    *arguments, option = READS[name]
+    result = run(*[a.format(source) for a in arguments], option, "out")
+    assert result.exit_code == 1, result.output
+    assert f"error: {source}: cannot be read: input/output error\n" in result.stderr
+    assert not (place / "out").exists()

@@ -26,7 +26,7 @@ from sketchrnn_cli.cli import (
 from sketchrnn_cli.cli.options import COMMON, flag, option
 from sketchrnn_cli.cli.rules import BadUsage
 from sketchrnn_cli.errors import BadFile, SketchError
-from sketchrnn_cli.sketches.streams import reason
+from sketchrnn_cli.files import reason
 
 MAX_MESSAGE = 4000  # characters
 OTHER_NAMES = {  # of commands, in other programs

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from sketchrnn_cli import files
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.errors import BadConfig, BadFile, BadSketch
 from sketchrnn_cli.notebook.arguments import numbers, whole
-from sketchrnn_cli.sketches import streams
 from sketchrnn_cli.sketches.sketch import Sketch
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class Drawings:
         if not self.sketches:
             raise BadSketch(f"{path}: no drawings to save")
         outputs.check(kind, Style())
-        with streams.open_output(path, binary=True) as stream:
+        with files.open_output(path, binary=True) as stream:
             outputs.write(stream, self.sketches, kind)
 
     def animate(
@@ -278,7 +278,7 @@ class Animation:
         kind = _kind(path, outputs.ANIMATIONS)
         film = self.plan()
         outputs.check(kind, film.style)
-        with streams.open_output(path, binary=True) as stream:
+        with files.open_output(path, binary=True) as stream:
             if kind == "gif":
                 stream.write(self.gif)
             else:

@@ -104,7 +104,7 @@ def merge(chosen: Bools, yes: Block, no: Block) -> Block:
         recognized=_joined(yes.recognized, no.recognized),
         timed=_joined(yes.timed, no.timed),
         raw=_joined(yes.raw, no.raw),
-        extras=yes.extras and no.extras and [*yes.extras, *no.extras],
+        extras=None if yes.extras is None else [*yes.extras, *(no.extras or ())],
         moves=None,
     )
     order = np.where(chosen, np.cumsum(chosen) - 1, len(yes) + np.cumsum(~chosen) - 1)

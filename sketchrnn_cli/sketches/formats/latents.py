@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadFile, BadSketch
+from sketchrnn_cli.files import name_of, open_input
 from sketchrnn_cli.sketches.corpus import Writer
 from sketchrnn_cli.sketches.formats.archive import check_packing, read_header, zip_of
-from sketchrnn_cli.sketches.streams import name_of, open_input
 
 Array = npt.NDArray[np.float32]
 Encoded = Iterable[tuple[Array, Array, str | None]]

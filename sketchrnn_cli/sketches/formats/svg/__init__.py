@@ -22,12 +22,12 @@ from itertools import pairwise
 import numpy as np
 
 from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
+from sketchrnn_cli.files import open_input
 from sketchrnn_cli.sketches import simplify
 from sketchrnn_cli.sketches.block import Block, Bools, Floats, Ints, offsets, take
 from sketchrnn_cli.sketches.formats.svg.curves import extent, flatten
 from sketchrnn_cli.sketches.formats.svg.document import MAX_BYTES, parse
 from sketchrnn_cli.sketches.formats.svg.walk import Drawing, Drawn, follow
-from sketchrnn_cli.sketches.streams import open_input
 
 TOLERANCE = 1 / 5000  # of a curve, times the drawing: 0.05 pixels of 255
 DOT = 1 / 2550  # a stroke that is no larger, times the drawing, is a dot: 0.1 pixels of 255
