@@ -164,7 +164,7 @@ def test_a_read_error_is_told_of_what_was_read(place, name, suffix):
     source = place / f"broken{suffix}"
     source.symlink_to("/proc/self/mem")  # its first byte cannot be read
     *arguments, option = READS[name]
-    result = run(*[a.format(source) for a in arguments], option, "out")
+    result = run(*[a.format(source) for a in arguments], option, "out.npz")
     assert result.exit_code == 1, result.output
     assert f"error: {source}: cannot be read: input/output error\n" in result.stderr
-    assert not (place / "out").exists()
+    assert not (place / "out.npz").exists()

@@ -175,8 +175,8 @@ class Report:
         Raises:
             BadFile: a word is there in two spellings, which would be learned as two words.
         """
-        for word in set(block.words) - self.labels.keys():
-            if word is None:
+        for word in dict.fromkeys(block.words):  # in their order: the first spelling is kept
+            if word is None or word in self.labels:
                 continue
             label = unicodedata.normalize("NFC", word)
             first = self.spellings.setdefault(fold(label), label)
