@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class File(NamedTuple):
-    """A file of drawings, and what a drawing in it shows that does not say."""
+    """A file of drawings, and the label of its drawings that have none."""
 
     path: str
     word: str | None
@@ -199,8 +199,8 @@ def read_blocks(
     Args:
         files: one, or a row of SVG files.
         label: what is drawn where neither the drawing nor its format says.
-        skipped: told of every drawing that is left out for a fault; None: a fault is an error.
-        note: told of what is in the files and is no drawing.
+        skipped: called for every drawing that is left out for a fault; None: a fault is an error.
+        note: called for what is in the files and is no drawing.
         extras: keep the other fields of NDJSON and .bin.
         at_once: hand on the drawings of a pipe as they come in.
 
@@ -284,8 +284,8 @@ def read_sketches(
             folder or a pattern of these.
         label: what is drawn, for drawings that do not say; else the name of the file.
         on_error: ``fail``, or ``skip`` to leave faulty drawings out.
-        skipped: told of every drawing left out.
-        note: told of what is in the files and is no drawing.
+        skipped: called for every drawing left out.
+        note: called for what is in the files and is no drawing.
 
     Raises:
         BadFile: a file that cannot be read, or holds something else.

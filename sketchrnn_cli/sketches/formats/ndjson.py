@@ -47,7 +47,7 @@ def read(
     Args:
         source: a file, gzipped or not, or ``-``.
         word: what is drawn in lines that do not say.
-        skipped: told of every line that is left out for a fault; None: a fault is an error.
+        skipped: called for every line that is left out for a fault; None: a fault is an error.
 
     Raises:
         BadFile: no such file, an empty one, or another kind of file.
@@ -98,7 +98,7 @@ def _passing_over(skipped: Skipped | None) -> Iterator[None]:
         yield
     except BadSketch as error:
         if skipped is None:
-            raise BadSketch(f"{error}; mend the line, or use --on-error skip") from None
+            raise BadSketch(f"{error}; repair the line, or use --on-error skip") from None
         skipped(str(error))
 
 

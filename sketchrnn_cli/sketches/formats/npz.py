@@ -81,8 +81,8 @@ def read_blocks(
     Args:
         source: the file.
         word: what is drawn, where the file does not say.
-        skipped: told of every drawing that is left out for a fault; None: a fault is an error.
-        note: told of arrays that are not drawings, and of columns that look like something else.
+        skipped: called for every drawing that is left out for a fault; None: a fault is an error.
+        note: called for arrays that are not drawings, and of columns that look like something else.
 
     Yields:
         Blocks of a few thousand drawings.
@@ -300,7 +300,7 @@ class _Reader:
         """Pass a faulty drawing over, or stop."""
         message = f"{self.where}: drawing {number} {what}"
         if self.skipped is None:
-            raise BadSketch(f"{message}; mend the file, or use --on-error skip")
+            raise BadSketch(f"{message}; repair the file, or use --on-error skip")
         self.skipped(message)
 
     def join(self, batch: list[Array], first: int) -> _Rows:
@@ -429,7 +429,9 @@ def _one_drawing(archive: Archive, members: list[Member], source: str, word: str
             data = np.frombuffer(read_exactly(stream, size, where), kind)
         line = data.reshape(member.shape, order="F" if member.fortran else "C").astype(float)
         if not (np.abs(line) < FAR).all():
-            raise BadSketch(f"{where}: holds a number that is no place on a canvas; mend the file")
+            raise BadSketch(
+                f"{where}: holds a number that is no place on a canvas; repair the file"
+            )
         if len(line):
             lines.append(line)
     counts = np.array([len(line) for line in lines], np.int64)

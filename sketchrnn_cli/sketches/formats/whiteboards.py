@@ -27,7 +27,7 @@ def arrivals(source: str, note: Note | None = None) -> Iterator[Iterator[Numbere
 
     Args:
         source: the file.
-        note: told of what has no strokes and is left out.
+        note: called for what has no strokes and is left out.
 
     Raises:
         BadFile: another kind of file, or one too large.
