@@ -38,7 +38,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("inference/conditioning.py",),
         ("test_conditioning.py", "test_sampler.py", "test_completion.py"),
     ),
-    "loss": (("model/loss.py", "model/mixture.py"), ("test_loss.py", "test_model.py")),
+    "loss": (("model/loss.py",), ("test_loss.py",)),
 }
 
 

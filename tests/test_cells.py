@@ -19,10 +19,11 @@ from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.inference.torch_engine import TorchEngine
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import CELLS, ModelConfig
-from sketchrnn_cli.model.sketch_rnn import Noise, SketchRNN
+from sketchrnn_cli.model.network import Noise, SketchRNN
 from sketchrnn_cli.sketches.formats import ndjson
 from sketchrnn_cli.training import config as settings
-from sketchrnn_cli.training.batches import FlatSketches, noise_of, pack
+from sketchrnn_cli.training import noise as noises
+from sketchrnn_cli.training.batches import FlatSketches, pack
 
 CPU = torch.device("cpu")
 SIZES = """
@@ -177,22 +178,22 @@ def test_input_and_output_dropout_strike_their_share_and_nothing_else():
         dropout=0, input_dropout=0.25, output_dropout=0.5,
     )  # fmt: skip
     batch = batch_of(np.random.default_rng(0), [40, 30, 30, 2])
-    noise = noise_of(batch, config, 3, dropout=True, device=CPU)
+    noise = noises.draw(batch, config, 3, dropout=True, device=CPU)
     assert (noise.decoder, noise.encoder, noise.keep) == (None, None, 1.0)
     for factors, shape, keep in (
         (noise.inputs, (106, 5), 0.75),
-        (noise.heard, (4, 400), 0.75),
+        (noise.cond, (4, 400), 0.75),
         (noise.outputs, (106, 256), 0.5),
     ):
         assert factors.shape == shape
         assert set(np.round(factors.unique().tolist(), 6)) == {0.0, round(1 / keep, 6)}
         assert (factors > 0).float().mean().item() == pytest.approx(keep, abs=0.06)
-    quiet = noise_of(batch, config, 3, dropout=False, device=CPU)
-    assert (quiet.inputs, quiet.heard, quiet.outputs) == (None, None, None)
+    quiet = noises.draw(batch, config, 3, dropout=False, device=CPU)
+    assert (quiet.inputs, quiet.cond, quiet.outputs) == (None, None, None)
     # a sketch's noise is its own, whatever comes with it
     alone = dataclasses.replace(config, output_dropout=0.0)
     torch.testing.assert_close(
-        noise_of(batch, alone, 3, dropout=True, device=CPU).inputs, noise.inputs
+        noises.draw(batch, alone, 3, dropout=True, device=CPU).inputs, noise.inputs
     )
 
 

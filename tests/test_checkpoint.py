@@ -16,7 +16,7 @@ from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.model import checkpoint, tensor_file
 from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.model.config import ModelConfig
-from sketchrnn_cli.model.sketch_rnn import SketchRNN
+from sketchrnn_cli.model.network import SketchRNN
 
 SMALL = ModelConfig(
     encoder_size=5, latent_size=4, decoder_size=7, n_mixtures=3, hyper_size=6, hyper_embedding=2

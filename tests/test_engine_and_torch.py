@@ -12,7 +12,7 @@ from sketchrnn_cli.inference.score import log_likelihood
 from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
 from sketchrnn_cli.model.load import open_model
 from sketchrnn_cli.model.loss import reconstruction_nats
-from sketchrnn_cli.model.sketch_rnn import SketchRNN
+from sketchrnn_cli.model.network import SketchRNN
 from sketchrnn_cli.training.batches import FlatSketches, pack
 
 
@@ -46,12 +46,12 @@ def test_numpy_and_torch_agree_within_1e_5(preset, encoder, n_words, cell):
     z = None
     if encoder:
         mu, sigma = engine.encode(sketches)
-        mu_torch, presig = network.encoder(batch.moves, batch.backwards, batch.moves_packing)
+        mu_torch, presig = network.encoder(batch)
         np.testing.assert_allclose(mu_torch, mu[list(batch.numbers)], atol=1e-5)
         np.testing.assert_allclose((presig / 2).exp(), sigma[list(batch.numbers)], atol=1e-5)
         z = mu
     longest_first = None if z is None else torch.from_numpy(z[list(batch.numbers)])
-    constant = network.decoder.constant(longest_first, batch.words)
+    constant = network.decoder.conditioning(longest_first, batch.words)
     outputs = network.decoder(batch.inputs, batch.packing, constant).numpy()
     labels = label_rows(model, ["ant", "bee", None, "ant", "bee"])
     ours = engine.forward(sketches, condition(model, 5, z=z, labels=labels))

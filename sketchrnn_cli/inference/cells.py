@@ -22,7 +22,7 @@ Rows = npt.NDArray[np.intp]
 
 MOVE = 5  # width of a stroke-5 row
 GEMV_ROWS = 6  # up to this many rows, one product a row beats one product for all
-EPSILON = np.float32(1e-3)  # of layer normalisation, see ``model.normalised``
+EPSILON = np.float32(1e-3)  # of layer normalisation, see ``model.gates.NormGates``
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class LstmCell:
 
 
 class LayerNormCell(LstmCell):
-    """The LSTM with normalised gates and cell, see ``model.normalised``."""
+    """The LSTM with normalised gates and cell, see ``model.gates.NormGates``."""
 
     def __init__(self, w: Mapping[str, Array]) -> None:
         super().__init__({**w, "b": np.zeros_like(w["b"])})
@@ -180,7 +180,7 @@ class Norms:
 
 
 class HyperCell:
-    """An LSTM whose products a small layer-norm LSTM scales, see ``model.hyper_sequence``.
+    """An LSTM whose products a small layer-norm LSTM scales, see ``model.hyper_gates``.
 
     Its input row is ``[2h, move, 2 small_h]``; ``memory.constant`` is what x w_x gets of the
     constant inputs, and ``more`` holds what belongs to the small network.

@@ -15,9 +15,9 @@ from torch import Tensor, split_with_sizes
 
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference.engine import no_encoder, stroke5
+from sketchrnn_cli.model.cells import step
 from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.model.device import choose
-from sketchrnn_cli.model.step import step
 
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]

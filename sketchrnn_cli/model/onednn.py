@@ -12,13 +12,14 @@ Letters: n rows, I inputs, O outputs, R rows of a whole batch.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 PADDED_TO = 32  # columns of a product's operand: whole cache lines, in bfloat16 too
 STEP_ROWS = 8  # rows of a step's product, a multiple of this where there are so many
-ROWS_PADDED_TO = 512  # rows of a weight gradient: a product of new sizes has to be planned first
+ROWS_PADDED_TO = 128  # rows of a weight gradient: a product of a new size is planned first
 
 
 def padded(n: int, to: int) -> int:
@@ -59,38 +60,36 @@ def onednn_takes(like: Tensor) -> bool:
 class StepWeights:
     """Weights for products with few rows, laid out once and used at every step."""
 
-    def __init__(self, weights: Tensor) -> None:
-        """Lay out weights (O, I), contiguous; the product is ``rows @ weights.T``."""
-        self._onednn = onednn_takes(weights)
-        self._weights = (
-            torch.ops.mkldnn._reorder_linear_weight(weights) if self._onednn else weights.t()
-        )
+    def __init__(self, layers: Sequence[Tensor]) -> None:
+        """Lay out weights (O, I) of G layers; a product is ``rows @ weights.T``."""
+        self._onednn = onednn_takes(layers[0])
+        if self._onednn:
+            self._weights = [torch.ops.mkldnn._reorder_linear_weight(w) for w in layers]
+        else:
+            self._stacked = torch.stack(list(layers)).transpose(1, 2)  # (G, I, O)
 
-    def __call__(self, rows: Tensor, added: Tensor | None = None) -> Tensor:
+    def __call__(self, rows: Tensor, added: Tensor | None = None) -> Sequence[Tensor]:
         """Multiply.
 
         Args:
-            rows: (n, I).
-            added: (n, O), added to the product, or None.
+            rows: (G, n, I).
+            added: (n, O), added to the product, or None; for G = 1 only.
 
         Returns:
-            (n, O), a new tensor.
+            G new tensors (n, O).
         """
-        result: Tensor
-        if self._onednn:
+        if not self._onednn:
             if added is None:
-                result = torch.ops.mkldnn._linear_pointwise(
-                    rows, self._weights, None, "none", [], ""
-                )
-            else:
-                result = torch.ops.mkldnn._linear_pointwise.binary(
-                    rows, added, self._weights, None, "add"
-                )
-        elif added is None:
-            result = rows @ self._weights
-        else:
-            result = torch.addmm(added, rows, self._weights)
-        return result
+                return torch.bmm(rows, self._stacked).unbind(0)
+            return (torch.addmm(added, rows[0], self._stacked[0]),)
+        if added is None:
+            product = torch.ops.mkldnn._linear_pointwise
+            return [
+                product(part, weights, None, "none", [], "")
+                for part, weights in zip(rows, self._weights, strict=True)
+            ]
+        added_to = torch.ops.mkldnn._linear_pointwise.binary
+        return (added_to(rows[0], added, self._weights[0], None, "add"),)
 
 
 def weight_gradient(inputs: Tensor, grads: Tensor) -> Tensor:
@@ -104,8 +103,14 @@ def weight_gradient(inputs: Tensor, grads: Tensor) -> Tensor:
         (I, O) in the type of the inputs.
     """
     result: Tensor
-    if inputs.dtype is torch.float32 and onednn_takes(inputs):
+    if inputs.dtype is torch.float32 and onednn_takes(inputs) and _has_512_bits():
         result = torch.ops.mkldnn._linear_pointwise(inputs.t(), grads.t(), None, "none", [], "")
     else:
         result = (grads.t() @ inputs).t()
     return result
+
+
+@functools.cache
+def _has_512_bits() -> bool:
+    """Whether oneDNN has longer loops than torch's default library; else that is faster."""
+    return torch.backends.cpu.get_cpu_capability().startswith("AVX512")

@@ -1,17 +1,11 @@
-"""Recurrent layers over packed rows: no step is computed on padding.
+"""Packed batches: no step is computed on padding.
 
 A batch of N sequences, longest first, is laid out step after step: the rows of step t are the
 sequences still alive then, always the first ``batch_sizes[t]`` of them. So every step is one
 product over contiguous rows, a sequence that has ended costs nothing more, and the gradient of
 every weight is a single product over all rows at the end.
 
-A cell is an autograd function made of these parts: ``Packing.steps`` gives the views of every
-step, ``Workspace`` the memory, ``products.StepWeights`` the product of a step, and
-``products.weight_gradient`` what all steps together do to the weights. ``lstm_sequence`` is the
-LSTM; a cell with other arithmetic between its products (normalised gates, weights that another
-network scales) differs in that arithmetic alone.
-
-Letters: N sequences, R rows (all steps of all sequences), I inputs, H hidden units.
+Symbols: N sequences, T steps, R rows (all steps of all sequences), G layers side by side.
 """
 
 from __future__ import annotations
@@ -33,8 +27,8 @@ Integers = npt.NDArray[np.int64]
 class Packing:
     """Which rows of a packed batch belong to which step."""
 
-    batch_sizes: tuple[int, ...]  # sequences alive at each step, never increasing
-    starts: tuple[int, ...]  # first row of each step, and R at the end
+    batch_sizes: tuple[int, ...]  # (T,) sequences alive at each step, never increasing
+    starts: tuple[int, ...]  # (T + 1,) first row of each step, and R at the end
 
     @classmethod
     def of_lengths(cls, lengths: Sequence[int]) -> Packing:
@@ -50,11 +44,21 @@ class Packing:
             starts.append(starts[-1] + size)
         return cls(tuple(sizes), tuple(starts))
 
+    @property
+    def n_sequences(self) -> int:
+        """N."""
+        return self.batch_sizes[0]
+
+    @property
+    def n_rows(self) -> int:
+        """R."""
+        return self.starts[-1]
+
     def steps(self, rows: Tensor, groups: int = 1) -> list[Tensor]:
         """Views (G, n, columns) of the rows (G R, columns) of every step.
 
         Args:
-            rows: of G layers side by side, a step's groups one after the other.
+            rows: of G layers, a step's groups one after the other.
             groups: G.
         """
         sizes = [groups * size for size in self.batch_sizes]
@@ -63,7 +67,7 @@ class Packing:
 
 
 class Workspace:
-    """Memory that is used again at every training step.
+    """Buffers reused by every step. Results alias them and are valid until the next forward.
 
     Fresh pages cost a training step a quarter of its time, so the large buffers of a sequence are
     kept. Only one forward pass at a time may be waiting for its backward pass: autograd notices
@@ -74,7 +78,7 @@ class Workspace:
         self._buffers: dict[str, Tensor] = {}
 
     def take(self, name: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        """An uninitialised tensor over the memory kept under this name."""
+        """An uninitialised tensor over the buffer of this name."""
         size = math.prod(shape)
         kept = self._buffers.get(name)
         if (

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from sketchrnn_cli.model.network import PackedBatch
 from sketchrnn_cli.model.packing import Packing, copied
-from sketchrnn_cli.model.sketch_rnn import PackedBatch
 from sketchrnn_cli.sketches.sketch import START
 from sketchrnn_cli.training.config import TrainingConfig
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from sketchrnn_cli.model.checkpoint import Weights
-from sketchrnn_cli.model.encoder import Encoder
+from sketchrnn_cli.model.network import Encoder
 from sketchrnn_cli.training import batches
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def fit(
             corpus, indices[first : first + BATCH], scale_factor=corpus.scale_factor
         )
         batch = batches.pack(sketches, device=device, dtype=encoder.mu_w.dtype)
-        mu, presig = encoder(batch.moves, batch.backwards, batch.moves_packing)
+        mu, presig = encoder(batch)
         place = np.argsort(batch.numbers)  # from longest first to the order given
         mus.append(mu.cpu().numpy().astype(np.float64)[place])
         variances.append(np.exp(presig.cpu().numpy().astype(np.float64).clip(max=WIDEST))[place])

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import torch
 
 from sketchrnn_cli.model.config import ModelConfig
+from sketchrnn_cli.model.network import Noise, PackedBatch
 from sketchrnn_cli.model.packing import Packing, copied, steps_and_ranks
-from sketchrnn_cli.model.sketch_rnn import Noise, PackedBatch
 
 GOLDEN = 0x9E3779B9 - 2**32  # 2^32 over the golden ratio: so that a key of 0 does not stay 0
 

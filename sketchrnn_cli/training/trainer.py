@@ -22,7 +22,7 @@ import torch
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import ModelConfig
-from sketchrnn_cli.model.sketch_rnn import Noise, PackedBatch, SketchRNN
+from sketchrnn_cli.model.network import Noise, PackedBatch, SketchRNN
 from sketchrnn_cli.training import batches, latents, noise, schedules, state
 from sketchrnn_cli.training.config import TrainingConfig
 from sketchrnn_cli.training.device import products_type, weights_type
