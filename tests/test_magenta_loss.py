@@ -56,7 +56,7 @@ def lstm(w, prefix, xs, c, h):
 
 
 def magenta_costs(w, sketches, n_max, latent, kl_weight, tolerance):
-    """cost, r_cost, and kl_cost before its floor: model.py; sequences one by one in the encoder, padded after it."""
+    """cost, r_cost and the unfloored kl_cost: model.py; the encoder reads one by one, unpadded."""
     strokes = padded(sketches, n_max)
     raw = kl_cost = torch.zeros((), dtype=torch.float64)
     z = None
