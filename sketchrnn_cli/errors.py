@@ -1,4 +1,4 @@
-"""Faults a user can cause and cure. Everything else is a bug and keeps its traceback."""
+"""Errors a user can cause and cure. Everything else is a bug and keeps its traceback."""
 
 
 class SketchError(Exception):
@@ -20,4 +20,4 @@ class BadConfig(SketchError):
 
 
 class BadCheckpoint(SketchError):
-    """A model file of another kind, another version, or damaged."""
+    """A model file of another kind, another version, or corrupt."""

@@ -116,7 +116,7 @@ def missing(path: str | Path, what: str = "file") -> str:
 
 
 class _File(io.FileIO):
-    """A file whose errors are told of itself, or the output it becomes, whatever else is open."""
+    """A file whose errors name it, or the output it becomes, whatever else is open."""
 
     called: str | Path = ""
 
@@ -390,7 +390,7 @@ def scratch_folder(out: str | Path) -> Iterator[Path]:
 
 
 def scratch_file(folder: Path, out: str | Path) -> BinaryIO:
-    """A file to write and read while an output is made, whose errors are told of that."""
+    """A file to write and read while an output is made, whose errors name that output."""
     with writing(out):
         descriptor, path = tempfile.mkstemp(dir=folder)
         if sys.platform != "win32":  # of no name, so that a killed process leaves none

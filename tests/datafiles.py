@@ -1,4 +1,4 @@
-"""Files of drawings as strangers make them, for the tests of readers."""
+"""Untrusted files of drawings, for the tests of readers."""
 
 from __future__ import annotations
 

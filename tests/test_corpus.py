@@ -283,7 +283,7 @@ def test_a_packed_set_opens_and_anything_else_is_built(tmp_path):
 
 
 def damage(path, change):
-    """Rewrite a packed set with one member changed, as a stranger's file may be."""
+    """Rewrite a packed set with one member changed, as an untrusted file may be."""
     with np.load(path) as arrays:
         members = {name: arrays[name] for name in arrays.files}
     about = json.loads(members["about"].tobytes())

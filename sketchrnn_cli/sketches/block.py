@@ -1,6 +1,6 @@
 """Many drawings as a few flat arrays, so that work on them is vectorised.
 
-Letters: P points, S strokes, D drawings of a block.
+Symbols: P points, S strokes, D drawings of a block.
 """
 
 from __future__ import annotations

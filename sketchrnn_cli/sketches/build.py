@@ -104,7 +104,7 @@ def build(
         sources: files, folders, patterns, ``-``.
         out: the packed set; it appears whole or not at all.
         options: what to do.
-        progress: told how many drawings were read, now and then.
+        progress: called with the number of drawings read, now and then.
 
     Returns:
         The report: read, kept, dropped by reason, words, points, splits, duplicates, leakage.

@@ -10,7 +10,7 @@ Plain .npy members at 64-byte boundaries, so ``numpy.load`` reads it too:
 The scale factor is the standard deviation of dx and dy of the training split together, every row
 counted, clipped to +-1000: magenta's, which gives the published figures of every known file.
 
-Letters: N drawings, P points of all of them.
+Symbols: N drawings, P points of all of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How the drawings of a training set were made, and how a stranger's are made alike."""
+"""How the drawings of a training set were made, and how other drawings are prepared alike."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Preparation:
 def prepare_like(
     sketch: Sketch, preparation: Preparation | Mapping[str, Any], *, partial: bool = False
 ) -> Sketch:
-    """Make a stranger's drawing as the training drawings were made.
+    """Prepare a drawing as the training drawings were.
 
     Args:
         sketch: any drawing; word and extra fields are kept, times go where points go.

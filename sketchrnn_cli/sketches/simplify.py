@@ -5,7 +5,7 @@ rounded when) was found by trial so that all 468 known pairs agree point for poi
 because resampled points that lie parallel to a chord are equally far from it, and then the last
 bit decides which one stays.
 
-Letters: P points, S strokes, D drawings.
+Symbols: P points, S strokes, D drawings.
 """
 
 from __future__ import annotations

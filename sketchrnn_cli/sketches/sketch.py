@@ -1,6 +1,6 @@
 """A drawing: pen strokes on a canvas, and its two recurrent-network encodings.
 
-Letters: P points of a drawing, K points of a stroke.
+Symbols: P points of a drawing, K points of a stroke.
 
 stroke-3 has one row a point: dx, dy from the point before (the first row from the origin) and
 lift, 1 where the pen leaves the paper after the point. So a stroke of one point, a dot, is one

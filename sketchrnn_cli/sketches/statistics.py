@@ -285,8 +285,8 @@ def read_blocks(
 
     Args:
         thing: what to read.
-        skipped: told of faulty drawings.
-        note: told of arrays that are not drawings.
+        skipped: called with the error of every drawing left out.
+        note: called with what is worth telling of a file.
 
     Raises:
         BadFile: something else.
