@@ -8,11 +8,14 @@ import subprocess
 import sys
 
 import drawings
+import networks
 import pytest
 
 from sketchrnn_cli.cli import display, terminal
 from sketchrnn_cli.cli.display import knows_braille
 from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.inference import request
+from sketchrnn_cli.inference.engine import Engine
 
 COLOUR = re.compile(r"\x1b\[38;5;\d+m")
 CODE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -126,3 +129,25 @@ def test_a_grid_that_fits_the_window_keeps_its_rows(columns, width, monkeypatch,
     captions = [line for line in lines if "dot" in line]
     assert [line.count("dot") for line in captions] == [columns] * 2
     assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize("source", ["prompt", "complete"])
+def test_a_bar_counts_the_drawings_of_a_batch_that_goes_to_a_file(source, tmp_path):
+    line = b'{"word": "cat", "drawing": [[[10, 60, 120], [20, 90, 30]]]}\n'
+    (tmp_path / "half.ndjson").write_bytes(line)
+    given = ["cat"] if source == "prompt" else ["--complete", str(tmp_path / "half.ndjson")]
+    out = tmp_path / "cats.ndjson"
+    text = on_a_terminal("sample", *given, "-n", "60", "-o", str(out), columns=100)
+    counts = {int(n) for n in re.findall(r"(\d+)/60", CODE.sub("", text))}
+    assert any(0 < n < 60 for n in counts)  # while no drawing of the batch was written yet
+    assert len(out.read_bytes().splitlines()) == 60
+
+
+def test_drawings_that_have_ended_are_told_before_the_first_comes_out():
+    ended = []
+    network = Engine(networks.tiny())
+    found = request.draw(network, request.unconditional(40), ended=ended.append)
+    next(found)
+    assert sum(ended) >= 1
+    list(found)
+    assert sum(ended) == 40

@@ -2,7 +2,7 @@
 
 Runs in the shell while a person types, so it reads what it needs from the head of a file and
 loads neither numpy nor torch; what it cannot read, it leaves to the shell. A shell pastes what is
-offered into the line that it will run: a stranger's name with a sign that means something there
+offered into the line that it will run: an untrusted name with a sign that means something there
 is not offered.
 """
 

@@ -145,4 +145,4 @@ def work_alone() -> None:
     Two gain a hundredth of a second on a quiet machine. Beside one other busy program each
     product waits for its second thread, and takes a hundred times as long.
     """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a person's own wish goes first
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # what the environment says goes first
