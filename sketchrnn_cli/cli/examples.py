@@ -20,7 +20,7 @@ class Example(NamedTuple):
 FIRST = (
     Example('sketchrnn sample "three cats"', "in the terminal"),
     Example("sketchrnn sample owl -n 16 -o owls.svg", "as a picture"),
-    Example("sketchrnn train --preset tiny --no-encoder --time-limit 2m", "learn to draw hats"),
+    Example("sketchrnn train --preset tiny --no-encoder --time-limit 2m", "learn to draw"),
 )
 
 EXAMPLES: dict[str, tuple[Example, ...]] = {
