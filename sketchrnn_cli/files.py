@@ -392,7 +392,7 @@ def scratch_folder(out: str | Path) -> Iterator[Path]:
 def scratch_file(folder: Path, out: str | Path) -> BinaryIO:
     """A file to write and read while an output is made, whose errors name that output."""
     with writing(out):
-        descriptor, path = tempfile.mkstemp(dir=folder)
+        descriptor, path = tempfile.mkstemp(".part", ".", folder)
         if sys.platform != "win32":  # of no name, so that a killed process leaves none
             os.unlink(path)
     raw = _File(descriptor, "r+b")
