@@ -160,7 +160,7 @@ SHORT = CONFIG.replace("steps = 60", "steps = 8").replace("valid_every = 6", "va
 TRAINS = [
     "cli/train.py", "training/run.py", "training/loop.py", "training/trainer.py",
     "training/state.py", "training/metrics.py", "training/batches.py", "model/checkpoint.py",
-    "model/tensor_file.py", "model/sketch_rnn.py", "files.py", "locks.py", "sketches/scratch.py",
+    "model/tensor_file.py", "model/network.py", "files.py", "locks.py", "sketches/scratch.py",
     "sketches/build.py",
 ]  # fmt: skip
 LOADED = [
