@@ -38,9 +38,9 @@ class Server(ThreadingHTTPServer):
     """``files`` by word; ``script``: what the next requests get instead of a good answer.
 
     A step of the script is a status; ("cut", n): close after n bytes of the answer; ("stall", n):
-    then say nothing; ("say", bytes): these, whatever they are; ("trickle", n): n bytes, then one
-    every 50 ms; ("headers", {...}): a good answer but for these (None: without it);
-    ("body", bytes): that one; a function: called with the handler.
+    then say nothing; ("say", bytes): these, whatever they are; ("headers", {...}): a good answer
+    but for these (None: without it); ("body", bytes): that one; a function: called with the
+    handler.
     """
 
     daemon_threads = True
@@ -51,7 +51,6 @@ class Server(ThreadingHTTPServer):
         self.files = files
         self.script = []
         self.asked = []  # path and headers of every request
-        self.ranges = True
         self.headers = {}  # of every good answer; None: without it
         self.over = threading.Event()
 
@@ -105,36 +104,19 @@ class Handler(BaseHTTPRequestHandler):
             "Last-Modified": formatdate(1490000000, usegmt=True),
             "x-goog-hash": f"crc32c=AAAAAA==,md5={b64encode(digest).decode()}",
         }
-        start, status = 0, 200
-        wanted = self.headers.get("Range")
-        signs = {**headers, **self.server.headers}
-        holds = self.headers.get("If-Range") in (None, signs["ETag"], signs["Last-Modified"])
-        if wanted and holds and self.server.ranges:
-            start, status = int(wanted.removeprefix("bytes=").removesuffix("-")), 206
-            if start >= len(body):
-                self.status(416)
-                return
-            headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
-        headers["Content-Length"] = str(len(body) - start)
+        headers["Content-Length"] = str(len(body))
         headers.update(self.server.headers)
         if how == "headers":
             headers.update(what)
-        self.send_response(status)
+        self.send_response(200)
         for name, value in headers.items():
             if value is not None:
                 self.send_header(name, value)
         self.end_headers()
-        rest = body[start:]
-        if how in ("cut", "stall", "trickle"):
-            self.wfile.write(rest[:what])
+        self.wfile.write(body[:what] if how in ("cut", "stall") else body)
+        if how == "stall":
             self.wfile.flush()
-            if how == "stall":
-                self.server.over.wait(20)
-            while how == "trickle" and what < len(rest) and not self.server.over.wait(0.05):
-                self.wfile.write(rest[what : what + 1])
-                what += 1
-        else:
-            self.wfile.write(rest)
+            self.server.over.wait(20)
 
 
 @contextmanager

@@ -299,7 +299,7 @@ def test_cut_too_often_is_an_error_and_nothing_is_left(server, cache):
 OTHER = drawings("cat", n=500, seed=99)
 
 
-# Stalls and trickles
+# Stalls
 
 
 def test_a_stall_is_noticed_and_it_is_tried_again(server, cache, impatient):
@@ -483,7 +483,6 @@ def test_more_than_was_announced_is_seen_where_nothing_else_tells(server, cache)
 
 def test_a_length_that_is_too_long_is_a_cut(server, cache):
     server.headers = {"Content-Length": str(len(CAT) + 1)}
-    server.ranges = False
     server.script = []
     refused(server, cache, "broke off", "3 times")
 
@@ -566,7 +565,6 @@ def test_what_is_not_the_drawings_of_the_word_is_not_kept(server, cache, body, s
 
 def test_a_web_page_in_place_of_the_rest_is_not_kept(server, cache):
     server.script = [("cut", HALF), ("body", b"<html>Log in</html>\n")]
-    server.ranges = False
     refused(server, cache, "a web page")
 
 
@@ -758,7 +756,6 @@ def test_whatever_a_server_does_the_file_is_whole_or_absent(server, cache, seed)
     """Cuts, lies and faults in any order; never a wrong file, and in the end the right one."""
     rng = random.Random(seed)
     for _ in range(4):
-        server.ranges = rng.random() < 0.7
         server.files["cat"] = rng.choice([CAT, OTHER])
         server.script = [
             rng.choice(
