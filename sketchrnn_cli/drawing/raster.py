@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from imageio.v3 import imwrite
 from PIL import Image, ImageDraw, ImageFont
 
 from sketchrnn_cli.drawing.sheet import (
@@ -44,6 +43,8 @@ def to_png(sketches: Iterable[Sketch], style: Style) -> bytes:
         BadSketch: no drawings.
         BadConfig: more pixels than a picture should have.
     """
+    from imageio.v3 import imwrite  # not for animations
+
     sheet = lay_out(sketches, style)
     check_pixels(sheet, PNG_ROOM)
     canvas = captions(sheet)
