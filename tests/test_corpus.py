@@ -194,12 +194,12 @@ def test_buckets_do_not_change_the_splits(monkeypatch, tmp_path):
     source = write_npz(tmp_path / "a.npz", sketches=stroke3(400) * 2)
     one = packed(tmp_path, source)
     assert one.report["duplicates"]["train"] > 300
-    for buckets, piece in ((64, 10_000), (64, 7), (9, 1), (1, 4)):
-        monkeypatch.setattr(scratch, "N_BUCKETS", buckets)
+    for bucket, piece in ((100, 10_000), (100, 7), (9, 1), (1, 4)):
+        monkeypatch.setattr(scratch, "BUCKET", bucket)
         monkeypatch.setattr(scratch, "PIECE", piece)
         monkeypatch.setattr(scratch, "BATCH", 3 * piece)
-        many = packed(tmp_path, source, name=f"{buckets}-{piece}.npz")
-        assert (tmp_path / f"{buckets}-{piece}.npz").read_bytes() == one.path.read_bytes()
+        many = packed(tmp_path, source, name=f"{bucket}-{piece}.npz")
+        assert (tmp_path / f"{bucket}-{piece}.npz").read_bytes() == one.path.read_bytes()
         assert one.report == many.report
 
 

@@ -482,7 +482,7 @@ def test_a_slow_reader_is_waited_for(place):
 
 SMALL_PIECES = """
 from sketchrnn_cli.sketches import scratch
-scratch.PIECE, scratch.SMALL = 500, 4000
+scratch.PIECE, scratch.SMALL, scratch.BUCKET = 500, 4000, 4000
 from sketchrnn_cli.cli.app import main
 main()
 """

@@ -35,7 +35,8 @@ from sketchrnn_cli.sketches.block import (
 from sketchrnn_cli.sketches.corpus import SPLITS
 from sketchrnn_cli.sketches.statistics import UNNAMED, Deviation, equal_drawings
 
-N_BUCKETS = 64  # files of drawings to compare
+BUCKET = 250_000  # drawings to compare in one file, or more:
+MOST_BUCKETS = 64
 BATCH = 4096  # drawings whose moves are looked at together
 PIECE = 1 << 15  # drawings of another column looked at together
 SMALL = 200_000  # drawings of a set whose splits are filled if they come out empty
@@ -49,24 +50,23 @@ _RECORD = np.dtype([("number", "<u8"), ("hash", "<u8"), ("origin", "u1")])
 class Columns:
     """Drawings in scratch files: as long as the data, however long that is."""
 
-    KINDS = {"moves": "<f4", "lengths": "<i4", "words": "<i4", "hashes": "<u8"}
+    KINDS = {"moves": "<f4", "lengths": "<i4", "words": "<i4", "origins": "|u1", "hashes": "<u8"}
 
     def __init__(self, folder: Path, out: str | Path) -> None:
         self.closing = contextlib.ExitStack()
-        self.files = {name: self._file(folder, out) for name in self.KINDS}
-        self.buckets = [self._file(folder, out) for _ in range(N_BUCKETS)]  # by fingerprint
+        self.folder, self.out = folder, out
+        self.files = {name: self._file() for name in self.KINDS}
         self.words: dict[str, int] = {}
         self.n = 0
         self.n_points = 0
         self.whole = True  # every number is, and fits int16
 
-    def _file(self, folder: Path, out: str | Path) -> BinaryIO:
-        return self.closing.enter_context(scratch_file(folder, out))
+    def _file(self) -> BinaryIO:
+        return self.closing.enter_context(scratch_file(self.folder, self.out))
 
     def add(self, block: Block) -> None:
         """Append drawings."""
         moves = to_moves(block)
-        hashes = fingerprints(moves, block.bounds)
         words = [word or UNNAMED for word in block.words]
         if self.whole and len(moves):
             self.whole = bool(np.abs(moves).max() <= 32767 and (moves == np.rint(moves)).all())
@@ -74,20 +74,26 @@ class Columns:
             ("moves", moves),
             ("lengths", np.diff(block.bounds)),
             ("words", np.array([self.words.setdefault(w, len(self.words)) for w in words])),
-            ("hashes", hashes),
+            ("origins", np.full(len(block), block.origin)),
+            ("hashes", fingerprints(moves, block.bounds)),
         ):
             self.files[name].write(np.ascontiguousarray(values, self.KINDS[name]).tobytes())
-        records = np.empty(len(block), _RECORD)
-        records["number"] = np.arange(self.n, self.n + len(block))
-        records["hash"], records["origin"] = hashes, block.origin
-        bucket = (hashes % np.uint64(N_BUCKETS)).astype(np.int64)
-        records = records[np.argsort(bucket, kind="stable")]
-        cuts = np.searchsorted(np.sort(bucket), np.arange(N_BUCKETS + 1)).tolist()
-        for file, first, last in zip(self.buckets, cuts[:-1], cuts[1:], strict=True):
-            if first < last:
-                file.write(records[first:last].tobytes())
         self.n += len(block)
         self.n_points += len(moves)
+
+    def buckets(self) -> list[BinaryIO]:
+        """Files of records, those of equal fingerprints in the same one."""
+        files = [self._file() for _ in range(min(1 + self.n // BUCKET, MOST_BUCKETS))]
+        done = 0
+        for hashes, origins in zip(self.pieces("hashes"), self.pieces("origins"), strict=True):
+            records = np.empty(len(hashes), _RECORD)
+            records["number"] = np.arange(done, done + len(hashes))
+            records["hash"], records["origin"] = hashes, origins
+            bucket = hashes % np.uint64(len(files))
+            for i, file in enumerate(files):
+                file.write(records[bucket == i].tobytes())
+            done += len(hashes)
+        return files
 
     def pieces(self, name: str, size: int = PIECE) -> Iterator[npt.NDArray[Any]]:
         """A column, so many drawings at a time."""
@@ -141,8 +147,8 @@ def split(columns: Columns, shares: Shares) -> tuple[Splits, dict[str, Any]]:
         0 train, 1 valid, 2 test of every drawing, (N,); and sizes of the splits, duplicates in
         each and leakage between them.
     """
-    splits = np.empty(columns.n, np.uint8)
-    for bucket in columns.buckets:
+    splits, buckets = np.empty(columns.n, np.uint8), columns.buckets()
+    for bucket in buckets:
         distinct, came = _distinct(bucket)
         group, made_of_train = _groups(distinct, came, shares)
         for records in _pieces(bucket, _RECORD, PIECE):
@@ -154,7 +160,7 @@ def split(columns: Columns, shares: Shares) -> tuple[Splits, dict[str, Any]]:
         _fill(splits, columns, shares)
     sizes, same = np.zeros((2, len(SPLITS)), np.int64)
     leaks = Counter[str]()
-    for bucket in columns.buckets:
+    for bucket in buckets:
         distinct, _ = _distinct(bucket)
         table = np.zeros(len(SPLITS) * len(distinct), np.int64)
         for records in _pieces(bucket, _RECORD, PIECE):
@@ -204,11 +210,7 @@ def _groups(hashes: Hashes, came: Bools, shares: Shares) -> tuple[Splits, Bools]
 
 def _fill(splits: Splits, columns: Columns, shares: Shares) -> None:
     """Give a split that is wanted, and came out empty in a small set, the nearest drawing."""
-    records = np.empty(columns.n, _RECORD)
-    for bucket in columns.buckets:
-        for piece in _pieces(bucket, _RECORD, PIECE):
-            records[piece["number"]] = piece
-    hashes, origin = records["hash"], records["origin"]
+    hashes, origin = (np.concatenate([*columns.pieces(name)]) for name in ("hashes", "origins"))
     loose = origin >= UNSPLIT
     kept = np.unique(hashes[~loose])
     for code, missing in ((VALID, NO_VALID), (TEST, NO_TEST)):

@@ -58,11 +58,12 @@ def is_fitted(block: Block) -> Bools:
 
 def fit_rounded(block: Block) -> Block:
     """Fit what is not fitted, in whole pixels as Quick, Draw! has them."""
-    keep = np.repeat(is_fitted(block), np.diff(block.bounds))
-    whole = np.rint(block.points)
-    if keep.all() and (whole == block.points).all():
+    fitted, points = is_fitted(block), np.rint(block.points)
+    if fitted.all() and (points == block.points).all():
         return block
-    points = np.where(keep[:, None], whole, np.rint(fit(block).points))
+    if not fitted.all():
+        other = np.repeat(~fitted, np.diff(block.bounds))
+        points[other] = np.rint(fit(take(block, ~fitted)).points)
     return replace(block, points=points, moves=None)
 
 
@@ -75,10 +76,11 @@ def looks_raw(block: Block) -> Bools:
     """
     if block.raw is not None:
         return block.raw
-    odd = (
-        (block.points != np.rint(block.points)) | (block.points < -16) | (block.points > BOX + 16)
-    ).any(axis=1)
-    raw: Bools = per_drawing(np.logical_or.reduceat, odd, block.bounds, empty=0)
+    points, raw = block.points, np.zeros(len(block), bool)
+    whole = points == np.rint(points)
+    if not (whole.all() and points.min(initial=0) >= -16 and points.max(initial=0) <= BOX + 16):
+        odd = (~whole | (points < -16) | (points > BOX + 16)).any(axis=1)
+        raw = per_drawing(np.logical_or.reduceat, odd, block.bounds, empty=0)
     if block.timed is not None:
         raw |= block.timed
     return raw | _is_dense(block, ~raw)
