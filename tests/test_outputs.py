@@ -93,7 +93,7 @@ def test_no_drawings_are_no_files(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("format", set(outputs.FORMATS) - {*outputs.DATA, "svg"})
+@pytest.mark.parametrize("format", sorted({*outputs.FORMATS} - {*outputs.DATA, "svg"}))
 def test_only_svg_has_a_page(format):
     outputs.check("svg", Style(page="a4"))
     with pytest.raises(BadConfig, match=r"--page is for plotters, which read \.svg"):

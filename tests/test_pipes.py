@@ -504,7 +504,8 @@ def test_memory_does_not_grow_with_the_drawings(tmp_path, suffix):
         source.write_text(different(n))
         code = [sys.executable, "-c", SMALL_PIECES, "preprocess", "-", "-o", out, "--quiet"]
         peaks.append(measuring.run(*code, stdin=source).peak)
-    assert peaks[1] - peaks[0] < 3, peaks  # 10 bytes for each of 300,000 drawings
+    # to hold 300,000 drawings takes 12 MB and more; from run to run a peak moves by 1 or 2
+    assert peaks[1] - peaks[0] < 5, peaks
 
 
 @linux
