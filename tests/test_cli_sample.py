@@ -172,14 +172,17 @@ def test_drawings_that_were_cut_are_counted(models):
     assert run("--model", models.run, "-n", 20, "--max-points", 2, "--quiet").stderr == ""
 
 
-def test_best_of_keeps_better_drawings(models):
-    def mean(*arguments):
-        records = drawings(run("--model", models.run, "-n", 12, *SHORT, *arguments))
-        points = [sum(len(x) for x, _ in r["drawing"]) for r in records]
-        each = [r["log_likelihood"] / (n + 1) for r, n in zip(records, points, strict=True)]
-        return np.mean(each)
+def test_best_of_keeps_better_drawings(models, tmp_path):
+    scale_factor = checkpoint.load(models.run).scale_factor
 
-    assert mean("--best-of", 6) > mean()
+    def mean(*arguments):
+        out = tmp_path / "ranked.ndjson"
+        run("--model", models.run, "-n", 12, *SHORT, *arguments, "-o", out, "--overwrite")
+        return np.mean([sampler.rank(each, scale_factor) for each in read_sketches(str(out))], 0)
+
+    best, plain = mean("--best-of", 6), mean()
+    assert best[0] >= plain[0]  # share that ended
+    assert best[1] > plain[1]
 
 
 @pytest.fixture

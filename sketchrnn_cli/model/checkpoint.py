@@ -227,7 +227,8 @@ def from_bytes(data: bytes, *, name: str) -> Checkpoint:
         words = json.loads(metadata["words"])
         if not isinstance(words, list):
             raise TypeError(f"words is {json.dumps(words)[:60]}, and should be a list")
-        weights = {key: np.asarray(value, np.float32) for key, value in arrays.items()}
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+            weights = {key: np.asarray(value, np.float32) for key, value in arrays.items()}
         checkpoint = Checkpoint(
             config=ModelConfig.from_dict(json.loads(metadata["config"])),
             weights=_upgraded(weights, len(words)),

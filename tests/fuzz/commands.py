@@ -374,7 +374,7 @@ def seeds() -> list[bytes]:
         inspect d.ndjson --score --model m.safetensors
         inspect d.ndjson --score --model m.safetensors --plot o.svg -n 4
         inspect d.npz --model m.safetensors --map o.svg --projection pca
-        inspect d.ndjson --model w.safetensors --densities o.png --drawing 1 --step 2
+        inspect d.ndjson --model w.safetensors --densities o.png --drawing 1
         inspect w.safetensors --densities o.svg --seed 3
         export --model w.safetensors --word cat -o o.vae.json --guidance 2
         export --model dec.safetensors -o o.gen.json

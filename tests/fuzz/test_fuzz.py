@@ -138,13 +138,13 @@ def test_mutators_get_past_the_first_check():
         rng = random.Random(1)
         n = 0
         inputs = campaign.blind_inputs(target, rng)
-        for data in (next(inputs) for _ in range(150)):
+        for data in (next(inputs) for _ in range(400)):
             try:
                 target.run(data)
                 n += 1
             except Exception:  # whatever is wrong with it
                 continue
-        assert n >= 2, f"{name}: {n} of 150"
+        assert n >= 2, f"{name}: {n} of 400"
 
 
 def test_commands_lead_nowhere_else():
