@@ -7,7 +7,7 @@ model in the form that sketch-rnn-js reads, and `browser.svg` is what it draws. 
 
     sketchrnn export -o draw.html
     sketchrnn export --word owl --guidance 2 -o word.vae.json
-    sketchrnn sample --model word.vae.json -n 8 --temp 0.2 --latent-temp 0.1 -o browser.svg
+    sketchrnn sample --model word.vae.json -n 8 --temp 0.2 -o browser.svg
 """
 
 import sys
@@ -17,4 +17,4 @@ from sketchrnn_cli.cli import export, sample
 word = sys.argv[1] if len(sys.argv) > 1 else "owl"
 export.export("draw.html", overwrite=True)
 export.export("word.vae.json", word=word, guidance=2, overwrite=True)
-sample.sample(model="word.vae.json", count=8, temp="0.2", latent_temp=0.1, out="browser.svg")
+sample.sample(model="word.vae.json", count=8, temp="0.2", out="browser.svg")
