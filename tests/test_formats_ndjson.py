@@ -284,12 +284,17 @@ def test_whole_numbers_are_written_whole_and_others_short():
 
 
 def test_every_real_file(shared_data):
-    n = 0
-    for path in sorted((shared_data / "quickdraw").glob("*/*.ndjson.gz")):
-        for block in ndjson.read_blocks(str(path)):
-            assert (np.diff(block.bounds) > 0).all()
-            n += len(block)
-    assert n == 42352 + 556 + 468
+    counts = {"simplified": 42352, "raw": 556, "raw-simplified-by-google": 468}
+    for folder, expected in counts.items():
+        n = 0
+        for path in sorted((shared_data / "quickdraw" / folder).glob("*.ndjson.gz")):
+            for block in ndjson.read_blocks(str(path)):
+                assert (np.diff(block.bounds) > 0).all()
+                n += len(block)
+        assert n == expected, folder
+    for path in sorted((shared_data / "quickdraw" / "all-words").glob("*.ndjson.gz"))[::25]:
+        lines = gzip.decompress(path.read_bytes()).count(b"\n")
+        assert sum(map(len, ndjson.read_blocks(str(path)))) == lines > 0
     tv = list(read_sketches(str(shared_data / "odd" / "tv.ndjson")))
     assert (len(tv), {s.word for s in tv}) == (100, {"television"})
 
