@@ -55,6 +55,8 @@ def read(tmp_path, content, how, name="a.ndjson", **options):
         f"[{LINE},\r\n{LINE}]".encode("utf-16"),
         gzip.compress(LINE.encode()) + gzip.compress(LINE.encode()),
         f"[]\n{LINE}\n[{LINE}]\n",
+        f"\x1e{LINE}\n\x1e{LINE}\n",
+        f"{LINE}\n{LINE}\n".replace("]", ",]").replace("]}", "],}"),
     ],
 )
 def test_two_drawings_however_they_are_joined(tmp_path, content, how):
@@ -116,6 +118,33 @@ def test_an_endless_object_stops(tmp_path, monkeypatch):
         read(tmp_path, LINE + '\n{"a":\n' + "[1],\n" * 3000, "read")
 
 
+def test_lines_of_bare_drawings(tmp_path):
+    content = f"{json.dumps(A)}\n{json.dumps(A)}\n"
+    for how in BOTH:
+        assert [rows(sketch) for sketch in read(tmp_path, content, how)] == [A, A]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (f"[{json.dumps(A)}]", 'not an object with a drawing; write {"drawing": ...} lines'),
+        (f'{{"cats":[{LINE}]}}', "with cats; if they are in cats, write these one a line"),
+        (f'{{"info":[1],"cat":[{json.dumps(A)}]}}', "with info, cat; if they are in cat"),
+        ("{'word':'cat'}", "as Python prints them; write it with json.dumps"),
+    ],
+)
+def test_what_holds_no_drawing_says_the_way_out(tmp_path, content, says):
+    for how in BOTH:
+        with pytest.raises(BadSketch) as error:
+            read(tmp_path, content, how)
+        assert says in str(error.value)
+
+
+def test_utf_16_without_a_mark_is_named(tmp_path):
+    with pytest.raises(BadFile, match="UTF-16 without its mark; save it as UTF-8"):
+        read(tmp_path, LINE.encode("utf-16-le"), "read")
+
+
 def test_damaged_utf_16_is_named(tmp_path):
     data = b"\xff\xfe" + "\ud800".encode("utf-16-le", "surrogatepass") * 3
     with pytest.raises(BadFile, match="damaged UTF-16; save it as UTF-8"):
@@ -135,6 +164,11 @@ SHAPES = {
     "points of numbers within strokes": [
         {"points": [list(point) for point in zip(*stroke, strict=True)]} for stroke in T
     ],
+    "numbers by twos": [
+        {"points": [number for point in zip(*stroke[:2], strict=True) for number in point]}
+        for stroke in T
+    ],
+    "capitals": [{"X": r[0], "Y": r[1], "Time": r[2]} for r in T],
     "strokes within": {"strokes": POINTS},
     "text": json.dumps(T),
     "text of objects": json.dumps(POINTS),
@@ -151,7 +185,8 @@ def test_shapes_of_a_drawing(tmp_path, name, key, how):
     (found,) = read(tmp_path, content, how)
     assert (found.word, rows(found), found.extras) == ("cat", A, {"id": 3})
     if how == "read":
-        assert [t.tolist() for t in found.times] == TIMES
+        times = None if found.times is None else [t.tolist() for t in found.times]
+        assert times == (None if name == "numbers by twos" else TIMES)
 
 
 def test_a_flat_list_of_points_is_one_stroke(tmp_path):
@@ -170,7 +205,8 @@ def test_a_flat_list_of_points_is_one_stroke(tmp_path):
         ([{"x": [1], "y": [2]}, [[1], [2]]], "a stroke of objects and of something else"),
         ([{"x": 1, "y": 2}, [3]], "a stroke of objects and of something else"),
         ([[{"x": 1, "y": 2}, 3]], "a stroke of objects and of something else"),
-        ([[{"x": 1}]], "holds null where a number"),
+        ([[{"x": 1}]], "a point that is an object with x; it needs x and y"),
+        ([{"points": [1, 2, 3]}], "3 numbers where x and y go by twos"),
         ("cat", "a drawing that is text, but not JSON"),
         (7, "a drawing that is no list"),
         (None, "a drawing that is no list"),
@@ -282,7 +318,7 @@ def test_what_is_drawn(tmp_path, how, fields, word):
 @pytest.mark.parametrize(
     ("value", "recognized"),
     [(True, True), (False, False), (1, True), (0, False), ("True", True), ("false", False),
-     ("0", False), (None, None), ("maybe", "maybe")],
+     ("0", False), (0.0, False), (1.0, True), (None, None), ("maybe", "maybe")],
 )  # fmt: skip
 def test_recognized_in_every_spelling(tmp_path, value, recognized):
     path = tmp_path / "a.ndjson"

@@ -285,6 +285,7 @@ def _prepared(
     pool = ThreadPoolExecutor(threads)
     try:
         for files in formats.together(job.files):
+            piped = at_once and files[0].path == STDIO
             simplified = options.simplify
             if simplified is None and not formats.on_canvas(files[0].path):
                 simplified = False
@@ -294,10 +295,10 @@ def _prepared(
                 skipped=report.skip if options.on_error == "skip" else None,
                 note=report.note,
                 extras=extras,
-                at_once=at_once,
+                at_once=piped,
             ):
                 waiting.append(pool.submit(_make, block, job, simplified))
-                if at_once and files[0].path == STDIO:
+                if piped:
                     while waiting:
                         yield finished()
                 if len(waiting) > threads:

@@ -19,7 +19,7 @@ MAX_NUMBERS = 6_000_000  # in an object, and texts
 KEYS = ("drawing", "strokes")  # of an object that is a drawing
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}"]', re.DOTALL)
-_BETWEEN = b" \t\r\n[],\xef\xbb\xbf"  # objects of a text
+_BETWEEN = b" \t\r\n[],\x1e\xef\xbb\xbf"  # objects of a text
 
 Numbered = tuple[int, bytes]  # the line on which an object begins, and its text
 

@@ -8,6 +8,7 @@ rows or points; a pipe does not, and until it comes, strokes are rows.
 from __future__ import annotations
 
 import contextlib
+import re
 import unicodedata
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -32,8 +33,10 @@ EXACT = 1 << 24  # whole numbers below are the same in float32
 MAX_STROKES = 100_000  # of a drawing that is handed on by itself; each takes 500 bytes meanwhile
 MAX_HELD = 1024  # lines of a file kept back while their strokes read both ways
 MAX_HELD_BYTES = 1 << 20
+DEPTH = 3  # of lists in a drawing: strokes, rows, numbers
 LABELS = ("word", "label", "category", "class")  # keys that may say what is drawn
-_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+_TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+_TRAILING_COMMA = re.compile(rb'("(?:[^"\\]|\\.)*")|,(?=\s*[\]}])')
 
 Skipped = Callable[[str], None]
 Arrivals = Iterable[Iterator[Numbered]]
@@ -242,19 +245,42 @@ def _record(line: bytes, where: str) -> _Record:
     Raises:
         BadSketch: it is something else.
     """
-    try:
-        fields = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise BadSketch(f"{where}: not JSON: {error.msg} at column {error.colno}") from None
+    fields = _parsed(line, where)
+    if isinstance(fields, list) and _depth(fields) == DEPTH:
+        fields = {"drawing": fields}
     if not isinstance(fields, dict):
-        raise BadSketch(f"{where}: not an object with a drawing, one on each line")
+        raise BadSketch(f'{where}: not an object with a drawing; write {{"drawing": ...}} lines')
     key = next((key for key in KEYS if key in fields), None)
     if key is None:
         has = ", ".join(list(fields)[:6]) or "nothing"
-        raise BadSketch(f"{where}: no drawing in an object with {has}")
+        lists = (name for name in fields if isinstance(fields[name], list))
+        inner = next((name for name in lists if _depth(fields[name]) >= DEPTH - 1), None)
+        advice = f"; if they are in {inner}, write these one a line" if inner else ""
+        raise BadSketch(f"{where}: no drawing in an object with {has}{advice}")
     drawing, rows = strokes.opened(fields[key], where)
     _recognized(fields)
     return _Record(fields, key, drawing, rows)
+
+
+def _parsed(line: bytes, where: str) -> Any:
+    """A line of JSON, in which commas may stand after the last of a list."""
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        with contextlib.suppress(orjson.JSONDecodeError):
+            return orjson.loads(_TRAILING_COMMA.sub(rb"\1", line.strip(b", \t\r\n")))
+        why = f"{error.msg} at column {error.colno}"
+        if line.lstrip().startswith((b"{'", b"[{'")):
+            why = "names in single quotes, as Python prints them; write it with json.dumps"
+        raise BadSketch(f"{where}: not JSON: {why}") from None
+
+
+def _depth(found: Any) -> int:
+    """How many lists lie within one another at the beginning, objects not looked into."""
+    depth = 0
+    while isinstance(found, list) and found and depth <= DEPTH:
+        found, depth = found[0], depth + 1
+    return depth + isinstance(found, dict)
 
 
 def _recognized(fields: dict[str, Any]) -> bool:

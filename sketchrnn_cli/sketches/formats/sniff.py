@@ -110,6 +110,8 @@ def text_chunks(source: str, wanted: str, size: int = READ_SIZE) -> Iterator[byt
         if not head.startswith(_UTF16):
             say_what_it_is(head, name)
             refuse_zip(head, name, wanted)
+            if b"\0" in head:
+                raise BadFile(f"{name}: no text, or UTF-16 without its mark; save it as UTF-8")
         decoder = codecs.getincrementaldecoder("utf-16")() if head.startswith(_UTF16) else None
         if head.startswith(BOM):
             reader.read(len(BOM))

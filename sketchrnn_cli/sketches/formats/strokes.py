@@ -112,9 +112,10 @@ def opened(drawing: Any, where: str, depth: int = 0) -> tuple[list[Any], bool]:
         except orjson.JSONDecodeError:
             raise BadSketch(f"{where}: a drawing that is text, but not JSON") from None
     if isinstance(drawing, dict):
+        drawing = {key.lower(): value for key, value in drawing.items()}
         inner = next((key for key in INNER if isinstance(drawing.get(key), list)), None)
-        if inner == "points" and all(is_numbers(part) for part in drawing[inner]):
-            return [drawing[inner]], False
+        if inner == "points":
+            return _of_pairs(drawing[inner], where, depth)
         if inner is not None:
             return opened(drawing[inner], where, depth + 1)
         return _columns(drawing, where), True
@@ -124,13 +125,27 @@ def opened(drawing: Any, where: str, depth: int = 0) -> tuple[list[Any], bool]:
     if isinstance(first, dict):
         if not all(isinstance(stroke, dict) for stroke in drawing if stroke):
             raise BadSketch(f"{where}: a stroke of objects and of something else")
-        if not isinstance(first.get("x"), list) and not any(key in first for key in INNER):
+        keys = {key.lower(): isinstance(value, list) for key, value in first.items()}
+        if not keys.get("x") and not any(key in keys for key in INNER):
             return [_of_points(drawing, where)], True
         parts = [opened(stroke, where, depth + 1) for stroke in drawing if stroke]
         return [stroke for part, _ in parts for stroke in part], all(rows for _, rows in parts)
     if isinstance(first, list) and any(isinstance(point, dict) for point in first):
         return [_of_points(stroke, where) for stroke in drawing], True
     return drawing, False
+
+
+def _of_pairs(points: list[Any], where: str, depth: int) -> tuple[list[Any], bool]:
+    """The strokes of a list called points: one of points, of numbers that go by twos, or more."""
+    if points and is_numbers(points):
+        if len(points) % 2:
+            raise BadSketch(f"{where}: {len(points)} numbers where x and y go by twos")
+        return [[points[::2], points[1::2]]], True
+    if not all(is_numbers(part) for part in points):
+        return opened(points, where, depth + 1)
+    if len({len(part) for part in points}) == 1 and len(points[0]) in WIDTHS:
+        return [list(map(list, zip(*points, strict=True)))], True
+    return [points], False
 
 
 def _columns(drawing: dict[str, Any], where: str) -> list[Any]:
@@ -152,8 +167,12 @@ def _of_points(points: Any, where: str) -> Rows:
     """Rows of a stroke that is a list of objects with x and y."""
     if not isinstance(points, list) or not all(isinstance(point, dict) for point in points):
         raise BadSketch(f"{where}: a stroke of objects and of something else")
+    points = [{key.lower(): value for key, value in point.items()} for point in points]
     time = next((key for key in TIMES if all(key in point for point in points)), None)
     keys = ("x", "y") if time is None else ("x", "y", time)
+    if points and not ("x" in points[0] and "y" in points[0]):
+        has = ", ".join(list(points[0])[:6]) or "nothing"
+        raise BadSketch(f"{where}: a point that is an object with {has}; it needs x and y")
     return [[point.get(key) for point in points] for key in keys]
 
 
