@@ -34,6 +34,7 @@ Pixels = npt.NDArray[np.int64]  # flat indices into a canvas
 
 PIECE = 12.0  # longest piece of a segment drawn in one window, pixels
 CHUNK = 1 << 18  # pixels of windows in memory at a time
+SEGMENTS = 1 << 16  # lines that are cut into pieces at once
 
 
 def to_png(sketches: Iterable[Sketch], style: Style) -> bytes:
@@ -118,17 +119,24 @@ def touched(
 ) -> Iterator[tuple[Pixels, Canvas]]:
     """Pixels of a canvas that round-capped lines touch, some several times, and their coverage."""
     reach = line_width / 2 + 0.5  # a pixel's centre this far from the line is just not touched
-    counts = np.maximum(np.ceil(np.hypot(*(end - start).T) / PIECE), 1).astype(np.int64)
-    owner = np.repeat(np.arange(len(start)), counts)  # S is pieces from here on
-    part = (np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts))[:, None]
-    step = ((end - start) / counts[:, None])[owner]  # (S, 2)
-    begin = start[owner] + part * step  # (S, 2)
-    corner = np.floor(np.minimum(begin, begin + step) - reach)  # (S, 2)
     window = math.ceil(PIECE + 2 * reach) + 1  # K
     batch = max(CHUNK // window**2, 1)
-    for k in range(0, len(owner), batch):
-        piece = slice(k, k + batch)
-        yield _stamp(shape, begin[piece], step[piece], corner[piece], window, reach)
+    for first in range(0, len(start), SEGMENTS):  # memory does not grow with the drawing
+        some = slice(first, first + SEGMENTS)
+        begin, step = _pieces(start[some], end[some])
+        corner = np.floor(np.minimum(begin, begin + step) - reach)  # (S, 2)
+        for k in range(0, len(begin), batch):
+            piece = slice(k, k + batch)
+            yield _stamp(shape, begin[piece], step[piece], corner[piece], window, reach)
+
+
+def _pieces(start: Points, end: Points) -> tuple[Points, Points]:
+    """Lines cut into pieces of at most ``PIECE`` pixels: where each begins, how far it goes."""
+    counts = np.maximum(np.ceil(np.hypot(*(end - start).T) / PIECE), 1).astype(np.int64)
+    owner = np.repeat(np.arange(len(start)), counts)
+    part = (np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts))[:, None]
+    step = ((end - start) / counts[:, None])[owner]
+    return start[owner] + part * step, step
 
 
 def _stamp(

@@ -280,8 +280,8 @@ BIN = [
         path, (_record(115, b""), 1), (b"\xff\xff" + bytes(range(210)) * 624 + bytes(30), 115)),
         DRAWINGS, EITHER),
     Attack("a bomb of drawings.bin.gz", lambda path: _lines(
-        path, (_record(1, _STROKE), 400_000)), DRAWINGS, RESULT),
-    Attack("a bomb of nothing.bin.gz", lambda path: _lines(path, (_record(0, b""), 1_000_000)),
+        path, (_record(1, _STROKE), 100_000)), DRAWINGS, RESULT),
+    Attack("a bomb of nothing.bin.gz", lambda path: _lines(path, (_record(0, b""), 300_000)),
            DRAWINGS, EITHER),
 ]  # fmt: skip
 

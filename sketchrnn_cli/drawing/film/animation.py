@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.drawing.film.frames import Film, Frame, PenScene, Screen, Timing
-from sketchrnn_cli.drawing.film.pen import TIP_SIZE, Paper, Pen, Tips, inks_of
+from sketchrnn_cli.drawing.film.pen import TIP_SIZE, Paper, Inks, Pen, Tips, inks_of
 from sketchrnn_cli.drawing.raster import Points, added_strokes, captions, segments
 from sketchrnn_cli.drawing.sheet import Cell, Sheet, check_pixels, lay_out
 from sketchrnn_cli.drawing.style import FILM_ROOM, Style
@@ -71,13 +71,16 @@ def _scene(
     n_colors: int,
 ) -> PenScene:
     """What each segment is coloured by: the number of its stroke, or the time of its drawing."""
-    inks = np.zeros(len(begins), np.int64)
+    none = np.zeros(0)
     if pen.color_by is None:
-        inks = added_strokes(sheet)[segments(sheet)[2]].astype(np.int64)
-    elif pen.color_by == "stroke":
+        inks = added_strokes(sheet)[segments(sheet)[2]].astype(np.uint8)
+        return PenScene(sheet, begins, ends, inks, none, none, seconds, pen)
+    if pen.color_by == "stroke":
         each = [np.arange(len(cell.lines)) % n_colors for cell in sheet.cells]  # of its strokes
         counts = [_n_segments(cell) for cell in sheet.cells]
-        inks = 1 + np.repeat(np.concatenate(each), np.concatenate(counts).astype(np.int64))
+        of_strokes = np.repeat(np.concatenate(each), np.concatenate(counts).astype(np.int64))
+        inks = (1 + of_strokes).astype(np.uint8)
+        return PenScene(sheet, begins, ends, inks, none, none, seconds, pen)
     drawn_from, drawn_for, first = np.zeros(len(begins)), np.ones(len(begins)), 0
     for cell in sheet.cells:
         here = slice(first, first + sum(_n_segments(cell)))
@@ -85,6 +88,7 @@ def _scene(
         if cell.lines:
             drawn_from[here] = begins[here].min()
             drawn_for[here] = ends[here].max() - begins[here].min() or 1.0
+    inks = np.zeros(0, np.uint8)
     return PenScene(sheet, begins, ends, inks, drawn_from, drawn_for, seconds, pen)
 
 
@@ -173,7 +177,7 @@ class _Way:
         self._begins, self._ends = scene.begins[self._order], scene.ends[self._order]
         self._longest = float((self._ends - self._begins).max(initial=0.0))
 
-    def between(self, since: float, until: float) -> tuple[Points, Points, npt.NDArray[np.int64]]:
+    def between(self, since: float, until: float) -> tuple[Points, Points, Inks]:
         """The ink that flows then: where each piece begins and ends, and the index of its ink."""
         # Segments under way begin after since - longest and before until.
         low = int(np.searchsorted(self._begins, since - self._longest))

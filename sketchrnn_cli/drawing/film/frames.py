@@ -58,15 +58,15 @@ class PenScene:
     sheet: Sheet
     begins: npt.NDArray[np.float64]  # (S,) seconds
     ends: npt.NDArray[np.float64]  # (S,)
-    inks: npt.NDArray[np.int64]  # (S,) index of its ink; nothing where time tells it
-    drawn_from: npt.NDArray[np.float64]  # (S,) when its drawing begins, seconds
-    drawn_for: npt.NDArray[np.float64]  # (S,) how long its drawing takes
+    inks: npt.NDArray[np.uint8]  # (S,) index of its ink; empty where it depends on time, and
+    drawn_from: npt.NDArray[np.float64]  # only there (S,) when its drawing begins, seconds
+    drawn_for: npt.NDArray[np.float64]  # and (S,) how long its drawing takes
     seconds: float  # of drawing
     pen: Pen
 
     def inks_at(
         self, moments: npt.NDArray[np.float64], which: npt.NDArray[np.int64] | slice
-    ) -> npt.NDArray[np.int64]:
+    ) -> npt.NDArray[np.int64] | npt.NDArray[np.uint8]:
         """Index of the ink of each of these segments at a moment of its own, seconds."""
         if self.pen.color_by != "time":
             return self.inks[which]

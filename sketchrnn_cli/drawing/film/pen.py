@@ -15,6 +15,8 @@ from sketchrnn_cli.drawing.raster import Canvas, Pixels, Points, ramp, touched
 from sketchrnn_cli.drawing.style import LIGHT, Color, Style, rgb
 from sketchrnn_cli.errors import BadConfig
 
+Inks = npt.NDArray[np.int64] | npt.NDArray[np.uint8]  # (S,) indices of inks
+
 LEVELS = 15  # shades from paper to ink; with "as before" a palette of four bits
 TIP = "#dc2626"  # on light paper and on dark
 TIP_SIZE = 3.0  # widths of the line
@@ -87,7 +89,7 @@ class Paper:
         self._fresh = np.zeros_like(self._cover) if n_inks > 1 else self._cover  # blank in between
 
     def add(
-        self, start: Points, end: Points, inks: npt.NDArray[np.int64], line_width: float
+        self, start: Points, end: Points, inks: Inks, line_width: float
     ) -> Pixels:
         """Draw segments (S,) of these inks; where lines cross, the new one lies on top.
 
