@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.drawing.film.frames import Film, Frame, PenScene, Screen, Timing
-from sketchrnn_cli.drawing.film.pen import TIP_SIZE, Paper, Inks, Pen, Tips, inks_of
+from sketchrnn_cli.drawing.film.pen import TIP_SIZE, Inks, Paper, Pen, Tips, inks_of
 from sketchrnn_cli.drawing.raster import Points, added_strokes, captions, segments
 from sketchrnn_cli.drawing.sheet import Cell, Sheet, check_pixels, lay_out
 from sketchrnn_cli.drawing.style import FILM_ROOM, Style

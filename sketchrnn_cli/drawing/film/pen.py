@@ -88,9 +88,7 @@ class Paper:
         self._ink = np.zeros_like(self._cover) if n_inks > 1 else None
         self._fresh = np.zeros_like(self._cover) if n_inks > 1 else self._cover  # blank in between
 
-    def add(
-        self, start: Points, end: Points, inks: Inks, line_width: float
-    ) -> Pixels:
+    def add(self, start: Points, end: Points, inks: Inks, line_width: float) -> Pixels:
         """Draw segments (S,) of these inks; where lines cross, the new one lies on top.
 
         Returns:
