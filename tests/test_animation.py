@@ -14,7 +14,7 @@ from PIL import Image
 
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.drawing.film import gif
-from sketchrnn_cli.drawing.film.animation import plan, schedule
+from sketchrnn_cli.drawing.film.animation import plan, recorded, schedule
 from sketchrnn_cli.drawing.film.frames import Timing
 from sketchrnn_cli.drawing.film.pen import LEVELS
 from sketchrnn_cli.drawing.raster import to_png
@@ -146,6 +146,57 @@ def test_many_lifts_cost_at_most_half_the_ink() -> None:
     sheet = lay_out([dashes], Style(size=100))
     begins, ends = schedule(sheet, in_turn=False)
     assert ends.max() <= 1.5 * (ends - begins).sum()
+
+
+def _timed(*times: list[float]) -> Sketch:
+    strokes = tuple(
+        np.array([[k, 9 * i] for i in range(len(t))], "f4") for k, t in enumerate(times)
+    )
+    return Sketch(strokes, times=tuple(np.array(t, float) for t in times))
+
+
+@pytest.mark.parametrize(
+    ("times", "begins", "ends"),
+    [
+        ([[500, 600, 1500], [3500, 6500]], [0, 0.1, 3], [0.1, 1, 6]),  # milliseconds, with a pause
+        ([[0.5, 0.6, 1.5], [3.5, 6.5]], [0, 0.1, 3], [0.1, 1, 6]),  # seconds
+        ([[0, 1000], [0, 2000]], [0, 1], [1, 3]),  # each stroke from 0
+        ([[0, 200, 100, 400], [500]], [0, 0.2, 0.2, 0.5], [0.2, 0.2, 0.4, 0.5]),  # back; a dot
+        ([[0, 0], [0, 0]], [0, 0], [0, 0]),
+    ],
+)
+def test_real_time_is_as_it_was_drawn(
+    times: list[list[float]], begins: list[float], ends: list[float]
+) -> None:
+    for style in (Style(size=100), Style(size=100, smooth=True)):
+        found = recorded(lay_out([_timed(*times)], style), in_turn=False)
+        if not style.smooth:
+            np.testing.assert_allclose(found, [begins, ends], atol=1e-9)
+        assert (found[0] <= found[1]).all()
+        assert found[1].max() == pytest.approx(ends[-1])
+
+
+def test_a_film_in_real_time_lasts_as_the_drawing_did() -> None:
+    one, other = _timed([0, 1000], [3000, 4000]), _timed([0, 500])
+    for in_turn, seconds in ((False, 4.0), (True, 5.0)):
+        film = plan([one, other], Style(size=40), Timing(hold=0, in_turn=in_turn, real_time=True))
+        assert film.seconds == seconds
+        assert sum(frame.ticks for frame in film.frames) == 100 * seconds
+    data = encoded(one, timing=Timing(fps=10, hold=0, real_time=True), size=40)
+    _, durations = frames_of(data)
+    assert max(durations) >= 2000  # the pause
+
+
+@pytest.mark.parametrize(
+    ("sketch", "says"),
+    [
+        (CAT, "drawing 1 has no times, which raw drawings have; leave out --real-time"),
+        (_timed([0, 10], [9e6, 9e6]), "drawing 1 ends after 2.5 hours"),
+    ],
+)
+def test_what_has_no_real_time_says_so(sketch: Sketch, says: str) -> None:
+    with pytest.raises(BadSketch, match=says):
+        plan([sketch], Style(), Timing(real_time=True))
 
 
 def test_in_turn_finishes_one_before_the_next_begins() -> None:

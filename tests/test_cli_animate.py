@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import inspect
 import io
 import json
@@ -125,6 +126,86 @@ def test_a_pipe_gets_the_picture_and_nothing_else() -> None:
     assert b"standard output: 2 drawings" in result.stderr
 
 
+POINTS = "[[[0, 200, 255], [0, 30, 255], [0, 500, 900]], [[50, 60], [60, 9], [2500, 2900]]]"
+OTHERS = {
+    "svg": '<?xml version="1.0"?><!-- one --><svg xmlns="http://www.w3.org/2000/svg">'
+    '<path fill="none" stroke="red" d="M0 0L90 10"/><text>a</text></svg>',
+    "inkml": '<?xml version="1.0"?>\n<ink xmlns="http://www.w3.org/2003/InkML"><traceFormat>'
+    '<channel name="X"/><channel name="Y"/><channel name="T" units="s"/></traceFormat>'
+    "<trace>0 0 0, 5 5 0.5, 9 2 2.9</trace></ink>",
+    "csv": f'countrycode,drawing,word\nUS,"{POINTS}",cat\n',
+    "excalidraw": json.dumps(
+        {
+            "type": "excalidraw",
+            "elements": [
+                {"type": "freedraw", "x": 1, "y": 2, "points": [[0, 0], [50, 9]]},
+                {"type": "text", "x": 0, "y": 0},
+            ],
+        },
+        indent=2,
+    ),
+    "tldr": json.dumps(
+        {
+            "tldrawFileFormatVersion": 1,
+            "records": [
+                {
+                    "typeName": "shape", "type": "line", "x": 0, "y": 0,
+                    "props": {"points": {"a": {"x": 0, "y": 1}, "b": {"x": 9, "y": 4}}},
+                }
+            ],
+        }
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", OTHERS)
+def test_a_pipe_is_read_for_what_it_is(suffix: str, tmp_path: Path) -> None:
+    file, options = tmp_path / f"a.{suffix}", [*QUICK, "--no-captions", "-o"]
+    file.write_text(OTHERS[suffix], "utf-8")
+    assert run(file, *options, tmp_path / "file.gif").exit_code == 0
+    expected = (tmp_path / "file.gif").read_bytes()
+    for stdin in (file.read_bytes(), gzip.compress(file.read_bytes())):
+        result = run("-", *options, tmp_path / "pipe.gif", stdin=stdin)
+        assert result.exit_code == 0, result.stderr
+        assert (tmp_path / "pipe.gif").read_bytes() == expected
+        what = {"svg": "standard input: text", "excalidraw": "standard input: left out"}
+        assert result.stderr.startswith(what.get(suffix, str(tmp_path / "pipe.gif")))
+    encoded = CliRunner().invoke(app, ["encode", "-"], input=stdin)
+    assert encoded.stdout.count("\n") == 1
+    assert what.get(suffix, "") in encoded.stderr
+
+
+@pytest.mark.parametrize("suffix", ["inkml", "csv"])
+def test_times_of_every_format_are_played(suffix: str) -> None:
+    options = ["--format", "gif", "--size", "40", "--hold", "0", "--real-time"]
+    result = run("-", *options, stdin=OTHERS[suffix].encode())
+    assert result.exit_code == 0
+    with Image.open(io.BytesIO(result.stdout_bytes)) as image:
+        durations = [image.seek(k) or image.info["duration"] for k in range(image.n_frames)]
+    assert sum(durations) == 2900
+
+
+def test_a_whiteboard_of_another_name_is_named(tmp_path: Path) -> None:
+    for suffix in ("excalidraw", "tldr"):
+        (tmp_path / "a.json").write_text(OTHERS[suffix])
+        result = run(tmp_path / "a.json", "-o", tmp_path / "a.gif")
+        assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+        assert result.stderr.endswith(f"a.json: a whiteboard; name it .{suffix}\n")
+
+
+def test_what_is_wrong_in_a_pipe_names_the_pipe(tmp_path: Path) -> None:
+    result = run("-", "-o", tmp_path / "a.gif", stdin=OTHERS["svg"][:90].encode())
+    assert result.stderr.startswith("error: standard input: damaged XML")
+
+
+def test_many_notes_are_cut_short(tmp_path: Path) -> None:
+    for k in range(9):
+        (tmp_path / f"{k}.svg").write_text(OTHERS["svg"], "utf-8")
+    result = run(tmp_path, "-o", tmp_path / "a.gif", *QUICK)
+    assert result.stderr.count("text, which is not drawn") == 5
+    assert result.stderr.count("more such notes are left out\n") == 1
+
+
 def test_count_takes_the_first(tmp_path: Path) -> None:
     one, two = tmp_path / "one.gif", tmp_path / "two.gif"
     assert run("-o", one, "-n", 1, *QUICK).exit_code == 0
@@ -178,6 +259,9 @@ def test_a_morph_tells_its_facts_and_is_the_same_twice(tmp_path: Path) -> None:
         (["missing.ndjson", "-o", "a.gif"], b"", 1, "missing.ndjson: no such file"),
         (["-o", "a.gif"], LINES + b"{nonsense\n", 1, "standard input"),
         (["-o", "."], LINES, 1, "no format"),
+        (["-o", "a.gif", "--real-time"], LINES, 1, "drawing 1 has no times"),
+        (["-o", "a.gif", "--real-time", "--duration", "1"], LINES, 1, "say how long it lasts"),
+        (["-o", "a.gif", "--real-time", "--morph"], LINES, 1, "no pen draws in a morph"),
     ],
 )
 def test_bad_input_is_one_line_and_no_file(

@@ -30,6 +30,8 @@ from sketchrnn_cli.drawing.style import MAX_DRAWINGS, Style
 from sketchrnn_cli.errors import BadFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sketchrnn_cli.drawing.film.frames import Film, Timing
     from sketchrnn_cli.drawing.film.pen import Pen
     from sketchrnn_cli.sketches.sketch import Sketch
@@ -80,6 +82,10 @@ def animate(
         bool,
         flag("--in-turn", help="One drawing after the other, not all at once.", panel=TIME),
     ] = False,
+    real_time: Annotated[
+        bool,
+        flag("--real-time", help="As fast as it was drawn; raw drawings say.", panel=TIME),
+    ] = False,
     morph: Annotated[
         bool,
         flag(
@@ -122,10 +128,12 @@ def animate(
         size=size, columns=columns, line_width=line_width, color=color, background=background
     )
     style = Style(captions=captions, dark=dark, **look)
-    timing = Timing(in_turn=in_turn, **_given(fps=fps, duration=duration, hold=hold))
+    tempo = _given(fps=fps, duration=duration, hold=hold)
+    timing = Timing(in_turn=in_turn, real_time=real_time, **tempo)
     pen = Pen(color_by=color_by, tip=pen_tip)
     outputs.check(kind, style)
-    drawings = _read(downloads.local([sketches], terminal)[0], count, morph=morph)
+    source = downloads.local([sketches], terminal)[0]
+    drawings = _read(source, count, terminal.note, morph=morph)
     film = _film(drawings, style, timing, pen, morph=morph)
     watched = terminal.track(film.frames, what="drawing", total=film.n_frames)
     with files.open_output(out, binary=outputs.is_binary(kind)) as stream:
@@ -136,7 +144,9 @@ def animate(
         terminal.answer({**facts, "bytes": Path(out).stat().st_size})
 
 
-def _read(source: str, count: int | None, *, morph: bool) -> list[Sketch]:
+def _read(
+    source: str, count: int | None, note: Callable[[str], None], *, morph: bool
+) -> list[Sketch]:
     """The drawings to animate.
 
     Raises:
@@ -147,7 +157,7 @@ def _read(source: str, count: int | None, *, morph: bool) -> list[Sketch]:
     name = files.name_of(source)
     drawings: list[Sketch] = []
     room = MAX_ROOM
-    for sketch in islice(read_sketches(source), count or MAX_DRAWINGS + 1):
+    for sketch in islice(read_sketches(source, note=note), count or MAX_DRAWINGS + 1):
         room -= sketch.n_points + PER_STROKE * len(sketch.strokes)
         if room < 0:
             raise BadFile(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -44,6 +44,7 @@ Encoded = Iterator[tuple["Sketch", "Array", "Array"]]
 class _Skipped:
     """Drawings that were skipped."""
 
+    note: Callable[[str], None]  # called for what is left out of a drawing
     n: int = 0
     first: str = ""
 
@@ -85,7 +86,7 @@ def encode(
     source = downloads.local([sketches], terminal)[0]
     if not fit and (source == files.STDIO or _is_small(source)):
         work_alone()
-    network, skipped = _open(model, device), _Skipped()
+    network, skipped = _open(model, device), _Skipped(terminal.note)
     if fit:
         facts = _fit(network, source, target, on_error, skipped, terminal)
     else:
@@ -119,7 +120,7 @@ def _write(
     from sketchrnn_cli.cli import report
     from sketchrnn_cli.sketches.formats import read_sketches
 
-    found = read_sketches(source, on_error=on_error, skipped=skipped.add)
+    found = read_sketches(source, on_error=on_error, skipped=skipped.add, note=skipped.note)
     size = 1 if source == files.STDIO else BATCH
     taken = _of_some_length(found, network.checkpoint, source, on_error, skipped)
     encoded = terminal.track(_encode(network, taken, size), what="encoding")
@@ -223,7 +224,7 @@ def _training_drawings(
         for i in corpus.indices("train"):
             yield corpus.word_of(i), moves_like(corpus.moves_of(i), made, wanted)
         return
-    found = read_sketches(source, on_error=on_error, skipped=skipped.add)
+    found = read_sketches(source, on_error=on_error, skipped=skipped.add, note=skipped.note)
     for sketch, moves in _of_some_length(found, model, source, on_error, skipped):
         yield sketch.word or "", moves
 

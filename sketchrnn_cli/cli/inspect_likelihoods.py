@@ -103,10 +103,8 @@ def _prepared(
 
     stored, evaluate = checkpoint.preparation, wanted.evaluate
     if evaluate is None:
-        yield (
-            None,
-            enumerate(prepare_like(sketch, stored) for sketch in read_sketches(wanted.thing)),
-        )
+        found = read_sketches(wanted.thing, note=terminal.note)
+        yield None, enumerate(prepare_like(sketch, stored) for sketch in found)
         return
     with tempfile.TemporaryDirectory(prefix="sketchrnn-", ignore_cleanup_errors=True) as folder:
         if corpus_file.is_packed(evaluate):

@@ -75,7 +75,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "animate": (
         TO_A_PIPE,
-        excludes("morph", "in_turn", "pen_tip", "color_by", why=NO_PEN),
+        excludes("morph", "in_turn", "real_time", "pen_tip", "color_by", why=NO_PEN),
+        excludes("real_time", "duration", why="the times of the drawings say how long it lasts"),
         excludes("morph", "columns", why="a morph shows one drawing at a time"),
     ),
     "inspect": (

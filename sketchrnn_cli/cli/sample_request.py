@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sketchrnn_cli.sketches.formats.latents import Latents
     from sketchrnn_cli.sketches.sketch import Sketch
 
+Note = Callable[[str], None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -104,8 +106,9 @@ def prepare(wanted: Wanted, rows: list[Settings], terminal: Terminal) -> Prepare
     network = devices.open_engine(model, wanted.device)
     ignored = () if wanted.prompt is None else wanted.prompt.ignored
     if wanted.one_by_one:
-        return Prepared(network, one_by_one(model, settings, wanted), rows, None, ignored)
-    asked = whole(model, settings, wanted)
+        requests = one_by_one(model, settings, wanted, terminal.note)
+        return Prepared(network, requests, rows, None, ignored)
+    asked = whole(model, settings, wanted, terminal.note)
     if wanted.shape is not None:
         asked, settings = request.grid(network, asked, settings, *wanted.shape)
         rows = [settings]
@@ -139,8 +142,10 @@ def parse(checkpoint: Checkpoint, text: str, name: str, *, strict: bool) -> Prom
         raise
 
 
-def whole(checkpoint: Checkpoint, settings: Settings, wanted: Wanted) -> Request:
-    """Everything asked for, ready to draw.
+def whole(
+    checkpoint: Checkpoint, settings: Settings, wanted: Wanted, note: Note | None = None
+) -> Request:
+    """Everything asked for, ready to draw; ``note`` is called with what files leave out.
 
     Raises:
         BadConfig: options that do not go together, or with this model.
@@ -157,7 +162,7 @@ def whole(checkpoint: Checkpoint, settings: Settings, wanted: Wanted) -> Request
         _check_encoder(checkpoint, wanted)
         return _of_latents(checkpoint, wanted, latents.read(wanted.latents))
     if wanted.complete is not None:
-        found = islice(read_sketches(wanted.complete), wanted.most)
+        found = islice(read_sketches(wanted.complete, note=note), wanted.most)
         asked = _of_prefixes(checkpoint, settings, wanted, found)
         if not asked.n:
             raise BadFile(f"{files.name_of(wanted.complete)}: no drawings to complete")
@@ -174,7 +179,9 @@ def whole(checkpoint: Checkpoint, settings: Settings, wanted: Wanted) -> Request
     return request.with_label(checkpoint, asked, None) if wanted.no_word else asked
 
 
-def one_by_one(checkpoint: Checkpoint, settings: Settings, wanted: Wanted) -> Iterator[Request]:
+def one_by_one(
+    checkpoint: Checkpoint, settings: Settings, wanted: Wanted, note: Note | None = None
+) -> Iterator[Request]:
     """Requests for the latents or the partial drawings of a pipe, each as it comes in.
 
     Raises:
@@ -191,7 +198,7 @@ def one_by_one(checkpoint: Checkpoint, settings: Settings, wanted: Wanted) -> It
             n += asked.n
         return
     source = str(wanted.complete)
-    for number, sketch in enumerate(read_sketches(source), start=1):
+    for number, sketch in enumerate(read_sketches(source, note=note), start=1):
         asked = _of_prefixes(checkpoint, settings, wanted, [sketch], number=number, first=n)
         yield asked
         n += asked.n

@@ -16,6 +16,8 @@ from sketchrnn_cli.cli import pipes
 
 T = TypeVar("T")
 
+MOST_NOTES = 5
+
 
 class _Console(Console):
     """Goes on with the work when nobody reads any more what is said about it."""
@@ -32,6 +34,7 @@ class Terminal:
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
         self.console = _Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+        self.n_notes = 0
         self.above: Callable[[], None] | None = None  # makes room where a block of lines is live
 
     def say(self, text: str) -> None:
@@ -55,6 +58,14 @@ class Terminal:
             self.console.print(text, markup=False)
         except OSError:  # a log on a disk that is full: the work matters more
             self.console.on_broken_pipe()
+
+    def note(self, text: str) -> None:
+        """One line on what a file has and a drawing does not; of many, the first few."""
+        self.n_notes += 1
+        if self.n_notes <= MOST_NOTES:
+            self.say(text)
+        elif self.n_notes == MOST_NOTES + 1:
+            self.say("more such notes are left out")
 
     def advise(self, text: str) -> None:
         """One line that explains what a person sees; silent under ``--quiet``."""

@@ -36,6 +36,7 @@ Array = npt.NDArray[np.float32]
 SHOWN, SHOWN_POINTS = 99, 200_000  # on a sheet in a notebook, at most; then how many more
 SHEET_WIDTH, CELL = 640, 240  # pixels: a notebook is narrower than a page
 LISTED = 5  # words that a repr names
+NOTES = 5  # of a file, of which each is a warning
 READ = 10_000  # drawings of a file, unless more are asked for
 
 
@@ -331,7 +332,8 @@ def read(source: str | Path, n: int | None = None, *, on_error: str = "fail") ->
         first = first or fault
         n_faulty += 1
 
-    found = read_sketches(str(source), on_error=on_error, skipped=skipped)
+    notes: list[str] = []
+    found = read_sketches(str(source), on_error=on_error, skipped=skipped, note=notes.append)
     try:
         sketches = list(islice(found, limit + (n is None)))
     except BadSketch as error:  # there is no such option here
@@ -340,6 +342,8 @@ def read(source: str | Path, n: int | None = None, *, on_error: str = "fail") ->
         raise BadFile(f"{source}: more than {limit:,} drawings; say with n how many to read")
     if n_faulty:
         warnings.warn(f"{n_faulty:,} skipped; the first: {first}", stacklevel=2)
+    for text in notes[:NOTES]:
+        warnings.warn(text, stacklevel=2)
     if not sketches:
         raise BadFile(f"{source}: no drawings in it")
     return Drawings(sketches)

@@ -83,7 +83,7 @@ def prepare_like(
         preparation = Preparation.from_dict(preparation)
     block = from_sketches([sketch])
     if sketch.times is not None:
-        block = replace(block, timed=np.array([_are_times(sketch.times)]))
+        block = replace(block, timed=np.array([True]))
     raw = preparation.simplified and bool(simplify.looks_raw(block)[0])
     fit = preparation.fit and not (partial and _on_canvas(sketch))
     made = prepare(block, fit=fit, simplified=raw, whole=preparation.fit, preparation=preparation)
@@ -140,11 +140,6 @@ def prepare(
     if fit:
         return simplify.fit_rounded(block)
     return block
-
-
-def _are_times(thirds: tuple[Any, ...]) -> bool:
-    row = np.concatenate(thirds)
-    return len(row) > 1 and bool(row[-1] > row[0] and (np.diff(row) >= 0).mean() >= 0.9)
 
 
 def _on_canvas(sketch: Sketch) -> bool:

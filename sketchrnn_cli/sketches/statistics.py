@@ -166,8 +166,9 @@ class Report:
 
     def note(self, message: str) -> None:
         """Remember something worth telling."""
-        if len(self.notes) < EXAMPLES:
-            self.notes.append(message)
+        if len(self.notes) <= EXAMPLES:
+            last = len(self.notes) == EXAMPLES
+            self.notes.append("more such notes are left out" if last else message)
 
     def labelled(self, block: Block) -> Block:
         """The block with one spelling of every word, composed as Unicode's NFC.

@@ -1,13 +1,16 @@
 """The pen draws: an animation from a sheet of drawings.
 
-The pen moves at one speed for all ink of the film, rests at every lift, and the last picture
-stays for a while. Symbols: S segments of ink, K frames, N drawings, P points of a drawing.
+The pen moves at one speed for all ink of the film and rests at every lift, or it moves as it was
+moved when the drawing was recorded. The last picture stays for a while.
+
+Symbols: S segments of ink, K frames, N drawings, P points of a drawing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,35 +20,43 @@ from sketchrnn_cli.drawing.film.pen import TIP_SIZE, Inks, Paper, Pen, Tips, ink
 from sketchrnn_cli.drawing.raster import Points, added_strokes, captions, segments
 from sketchrnn_cli.drawing.sheet import Cell, Sheet, check_pixels, lay_out
 from sketchrnn_cli.drawing.style import FILM_ROOM, Style
+from sketchrnn_cli.errors import BadSketch
 from sketchrnn_cli.sketches.sketch import Sketch
 
 LIFT = 0.1  # a pen lift takes as long as this much ink, in cells,
 MAX_LIFTS = 0.5  # but all of a drawing's lifts at most this part of its ink
 SECONDS = 4.0  # drawn without --duration, all at once,
 SECONDS_IN_TURN = 2.0  # or each drawing in turn
+SHORTEST, LONGEST = 0.1, 3600.0  # seconds
+REST = 0.5  # seconds between drawings in real time
 
 
 def plan(sketches: Iterable[Sketch], style: Style, timing: Timing, pen: Pen | None = None) -> Film:
     """Plan an animation; nothing is drawn until its frames are asked for.
 
     Raises:
-        BadSketch: no drawings.
+        BadSketch: no drawings; or, in real time, one without times or of more than an hour.
         BadConfig: more pixels than an animation should have.
     """
     pen = pen or Pen()
     sheet = lay_out(sketches, style)
     check_pixels(sheet, FILM_ROOM)
-    in_turn = SECONDS_IN_TURN * len(sheet.cells) if timing.in_turn else SECONDS
-    seconds = min(in_turn, 3600) if timing.duration is None else timing.duration
+    if timing.real_time:
+        begins, ends = recorded(sheet, in_turn=timing.in_turn)
+        seconds = max(float(ends.max(initial=0.0)), SHORTEST)
+    else:
+        in_turn = SECONDS_IN_TURN * len(sheet.cells) if timing.in_turn else SECONDS
+        seconds = min(in_turn, LONGEST) if timing.duration is None else timing.duration
+        begins, ends = schedule(sheet, in_turn=timing.in_turn)
+        speed = (float(ends.max(initial=0.0)) or 1.0) / seconds  # pixels per second
+        begins, ends = begins / speed, ends / speed
     n_frames = max(int(seconds * timing.fps + 1e-9), 1)  # none shorter than 1 / fps
     drawn = round(100 * seconds)  # ticks
     moments = np.rint(np.linspace(0, drawn, n_frames + 1)).astype(np.int64)
     ticks = np.diff(moments)
     ticks[-1] += round(100 * timing.hold)
-    begins, ends = schedule(sheet, in_turn=timing.in_turn)
-    speed = (float(ends.max(initial=0.0)) or 1.0) / seconds  # pixels per second
     inks = inks_of(style, pen, added=bool(added_strokes(sheet).any()))
-    scene = _scene(sheet, begins / speed, ends / speed, seconds, pen, len(inks) - 1 - pen.tip)
+    scene = _scene(sheet, begins, ends, seconds, pen, len(inks) - 1 - pen.tip)
     replaces = pen.tip and style.paper() is None  # what has no colour covers no tip
     return Film(
         sheet.width,
@@ -112,6 +123,56 @@ def schedule(
             now = float(end[-1]) + rest
         clock = now if in_turn else 0.0
     return np.concatenate(begins), np.concatenate(ends)
+
+
+def recorded(
+    sheet: Sheet, *, in_turn: bool
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """When the pen began and ended every segment, (S,) each, in seconds.
+
+    Raises:
+        BadSketch: a drawing without times, or they come to more than an hour.
+    """
+    begins, ends, clock = [np.zeros(0)], [np.zeros(0)], 0.0
+    for number, cell in enumerate(sheet.cells, start=1):
+        if cell.sketch.times is None:
+            raise BadSketch(
+                f"drawing {number} has no times, which raw drawings have; leave out --real-time"
+            )
+        now = clock
+        for line, times in zip(cell.lines, _seconds(cell.sketch.times), strict=True):
+            places = np.linspace(0, len(times) - 1, len(line))  # smooth lines have more points
+            moments = clock + np.interp(places, np.arange(len(times)), times)
+            begins.append(moments[:-1] if len(line) > 1 else moments)
+            ends.append(moments[1:] if len(line) > 1 else moments)
+            now = float(moments[-1])
+        clock = now + REST if in_turn else 0.0
+        if now > LONGEST:
+            raise BadSketch(
+                f"drawing {number} ends after {now / 3600:.1f} hours, of which a film lasts one; "
+                "leave out --real-time"
+            )
+    return np.concatenate(begins), np.concatenate(ends)
+
+
+def _seconds(times: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[np.float64]]:
+    """Times of every stroke in seconds from the first, never falling.
+
+    A stroke that begins before the last one ended, as where each counts from 0, follows at once.
+    No pen reports points less than a millisecond apart: then the unit is a second.
+    """
+    steps = np.concatenate([np.diff(each) for each in times])
+    steps = steps[steps > 0]
+    unit = 1.0 if len(steps) and np.median(steps) < 1 else 1e-3
+    result, end, shift = [], 0.0, float(times[0][0])
+    for each in times:
+        moments = np.maximum.accumulate((each - shift) * unit)
+        if moments[0] < end:
+            shift -= (end - moments[0]) / unit
+            moments = moments - moments[0] + end
+        result.append(moments)
+        end = float(moments[-1])
+    return result
 
 
 def path_of_pen(scene: PenScene) -> Iterator[tuple[npt.NDArray[np.float64], Points]]:

@@ -30,6 +30,7 @@ class Timing:
     duration: float | None = None  # seconds of drawing; None: by the number of drawings
     hold: float = 1.5  # seconds the finished picture stays
     in_turn: bool = False  # one drawing after the other, not all at once
+    real_time: bool = False  # as fast as it was drawn, by the times of the points
 
     def __post_init__(self) -> None:
         if not 1 <= self.fps <= 50:  # viewers play frames shorter than 20 ms slowly

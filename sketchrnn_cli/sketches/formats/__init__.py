@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from sketchrnn_cli import files as names
-from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.errors import BadFile, SketchError
 from sketchrnn_cli.files import STDIO, missing
 from sketchrnn_cli.sketches.sketch import Sketch
 
@@ -30,6 +30,7 @@ _ANY_HEX = re.compile(r"[a-f]", re.I)
 
 Skipped = Callable[[str], None]
 Note = Callable[[str], None]
+Said = Callable[[str], None] | None
 T = TypeVar("T")
 
 
@@ -228,16 +229,21 @@ def read_blocks(
         return npz.read_blocks(source, word=word, skipped=skipped, note=note)
     from sketchrnn_cli.sketches.formats import ndjson
 
-    arriving = _arrivals(source, kind, note)
+    arriving = _arrivals(source, kind, note, skipped)
     blocks = ndjson.blocks_of(
         arriving, names.name_of(source), word, skipped, extras=extras, at_once=at_once
     )
     return _or_other(
-        blocks, lambda file: read_blocks([file], label=label, skipped=skipped, note=note)
+        blocks,
+        lambda file, said: read_blocks(
+            [file], label=label, skipped=said(skipped), note=said(note), extras=extras
+        ),
     )
 
 
-def _arrivals(source: str, kind: str, note: Note | None) -> Iterator[Iterator[tuple[int, bytes]]]:
+def _arrivals(
+    source: str, kind: str, note: Note | None, skipped: Skipped | None
+) -> Iterator[Iterator[tuple[int, bytes]]]:
     """JSON objects of drawings, as they come in, of formats that are or become such."""
     if kind == "csv":
         from sketchrnn_cli.sketches.formats import tables
@@ -246,17 +252,29 @@ def _arrivals(source: str, kind: str, note: Note | None) -> Iterator[Iterator[tu
     if kind in ("excalidraw", "tldr"):
         from sketchrnn_cli.sketches.formats import whiteboards
 
-        return whiteboards.arrivals(source, note)
+        return _or_skipped(whiteboards.arrivals(source, note), skipped)
     if kind == "inkml":
         from sketchrnn_cli.sketches.formats import inkml
 
-        return inkml.arrivals(source)
+        return _or_skipped(inkml.arrivals(source), skipped)
     from sketchrnn_cli.sketches.formats import json_objects
 
     return json_objects.arrivals(source)
 
 
-def _or_other(found: Iterator[T], read: Callable[[File], Iterator[T]]) -> Iterator[T]:
+def _or_skipped(found: Iterator[T], skipped: Skipped | None) -> Iterator[T]:
+    """What is read of a file of one drawing, unless it is faulty and skipped."""
+    try:
+        yield from found
+    except SketchError as error:
+        if skipped is None:
+            raise
+        skipped(str(error))
+
+
+def _or_other(
+    found: Iterator[T], read: Callable[[File, Callable[[Said], Said]], Iterator[T]]
+) -> Iterator[T]:
     """What is read of a pipe; of another format than NDJSON through a file of that."""
     from sketchrnn_cli.sketches.formats.sniff import OtherFormat
 
@@ -266,7 +284,17 @@ def _or_other(found: Iterator[T], read: Callable[[File], Iterator[T]]) -> Iterat
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             path = Path(folder) / f"standard input.{other.format}"
             path.write_bytes(other.data)
-            yield from read(File(str(path), None))
+
+            def named(text: str) -> str:
+                return text.replace(str(path), names.name_of(STDIO))
+
+            def said(call: Said) -> Said:
+                return call and (lambda text: call(named(text)))
+
+            try:
+                yield from read(File(str(path), None), said)
+            except SketchError as error:
+                raise type(error)(named(str(error))) from None
 
 
 def read_sketches(
@@ -303,9 +331,11 @@ def read_sketches(
 
         yield from _or_other(
             ndjson.sketches_of(
-                _arrivals(path, kind, note), names.name_of(path), label or word, report
+                _arrivals(path, kind, note, report), names.name_of(path), label or word, report
             ),
-            lambda file: _sketches([file], label, report, note),
+            lambda file, said: read_sketches(
+                file, label=label, on_error=on_error, skipped=said(skipped), note=said(note)
+            ),
         )
 
 

@@ -44,6 +44,8 @@ def arrivals(source: str) -> Iterator[Iterator[Numbered]]:
     except (expat.ExpatError, ValueError, LookupError) as error:
         raise BadFile(f"{name}: damaged XML: {error}; get the file again") from None
     fields: dict[str, object] = {"word": ink.word} if ink.word else {}
+    if not ink.traces:
+        raise BadSketch(f"{name}: no traces in it")
     yield iter([(1, orjson.dumps(fields | {"drawing": ink.strokes()}))])
 
 
@@ -54,6 +56,7 @@ class _Ink:
         self.name = name
         self.depth, self.n_points = 0, 0
         self.channels: list[str] = []
+        self.in_seconds = False  # the times, else milliseconds
         self.traces: list[str] = []
         self.parts: list[str] | None = None  # of the text that is wanted
         self.word = ""
@@ -67,6 +70,8 @@ class _Ink:
             raise BadFile(f"{self.name}: begins with <{tag[:40]}>, not <ink>; no InkML")
         if tag == "channel":
             self.channels.append(attributes.get("name", "").upper()[:40])
+            if self.channels[-1] == "T":
+                self.in_seconds = attributes.get("units", "") in ("s", "sec", "second", "seconds")
         elif tag == "trace" or (tag == "annotation" and attributes.get("type") in LABELS):
             self.parts = []
 
@@ -93,7 +98,10 @@ class _Ink:
         if "X" not in channels or "Y" not in channels:
             raise BadSketch(f"{self.name}: no channels X and Y")
         wanted = [channels.index(name) for name in ("X", "Y", "T") if name in channels]
-        return [self._stroke(k, wanted, len(channels)) for k in range(len(self.traces))]
+        strokes = [self._stroke(k, wanted, len(channels)) for k in range(len(self.traces))]
+        if self.in_seconds:
+            strokes = [[x, y, [1000 * t for t in times]] for x, y, times in strokes]
+        return strokes
 
     def _stroke(self, k: int, wanted: list[int], width: int) -> list[list[float]]:
         trace = self.traces[k]

@@ -24,7 +24,7 @@ from sketchrnn_cli.files import STDIO, name_of
 from sketchrnn_cli.sketches.block import Block, offsets, per_drawing, take
 from sketchrnn_cli.sketches.formats import strokes
 from sketchrnn_cli.sketches.formats.json_objects import KEYS, Numbered, arrivals
-from sketchrnn_cli.sketches.formats.strokes import FAR, Layout, Rows, is_numbers, is_time
+from sketchrnn_cli.sketches.formats.strokes import FAR, Layout, Rows, is_time
 from sketchrnn_cli.sketches.sketch import Sketch
 
 BLOCK_LINES = 2048
@@ -324,7 +324,7 @@ def _sketch(record: _Record, where: str, word: str | None, *, points: bool) -> S
     found = strokes.rows_of(record.strokes, where, points=points and not record.rows)
     lines = tuple(np.array(rows[:2], np.float32).T.copy() for rows in found)
     times = None
-    if found and all(len(rows) > 2 and is_numbers(rows[2]) for rows in found):
+    if found and all(len(rows) > 2 for rows in found) and is_time([rows[2] for rows in found]):
         times = tuple(np.array(rows[2], np.float64) for rows in found)
     extras = _others(record.fields, record.key)
     return Sketch(lines, _word(record.fields, word), extras, cast(Any, times))

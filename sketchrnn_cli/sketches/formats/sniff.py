@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, cast
@@ -19,6 +20,14 @@ BOM = b"\xef\xbb\xbf"
 PIXELS = "a picture of pixels, which has no strokes; trace it to SVG first"
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+_MARKS = {  # by which a text that is no NDJSON is known, blanks left out
+    "excalidraw": re.compile(rb'\{"type":"excalidraw"'),
+    "tldr": re.compile(rb'\{"tldrawFileFormatVersion"'),
+    "csv": re.compile(rb"""(?:[\w"'-]+[,;\t|])*["']?(?:drawing|strokes)["']?[,;\t|\r\n]"""),
+}
+_ROOT = re.compile(rb"<(?:[\w.-]+:)?(svg|ink)[\s/>]")
 
 
 class OtherFormat(BadFile):
@@ -56,8 +65,19 @@ def _format_of(head: bytes) -> str:
     """The format of a pipe that is not NDJSON, or nothing."""
     if head.startswith(b"PK\x03\x04"):
         return "npz"
-    text = head.removeprefix(BOM).lstrip().lower()
-    return "svg" if text.startswith((b"<svg", b"<?xml", b"<!doctype svg", b"<!--")) else ""
+    if head.startswith(b"\x93NUMPY"):
+        return "npy"
+    text = head.removeprefix(BOM).lstrip()
+    if text.lower().startswith((b"<?xml", b"<!doctype svg", b"<!--")) or _ROOT.match(text):
+        return "xml"
+    dense = re.sub(rb"[ \r\n]+" if text.startswith(b"{") else rb" ", b"", text[:4096])
+    return next((kind for kind, mark in _MARKS.items() if mark.match(dense)), "")
+
+
+def _kind_of_xml(data: bytes) -> str:
+    """SVG, or InkML where that is its first element."""
+    root = _ROOT.search(data)
+    return "inkml" if root is not None and root[1] == b"ink" else "svg"
 
 
 def _whole(stream: BinaryIO, name: str) -> bytes:
@@ -106,10 +126,13 @@ def text_chunks(source: str, wanted: str, size: int = READ_SIZE) -> Iterator[byt
         if not head and source == STDIO:
             raise BadFile(f"{name}: no drawings came in")
         if source == STDIO and (other := _format_of(head)):
-            raise OtherFormat(name, other, _whole(reader, name))
+            data = _whole(reader, name)
+            raise OtherFormat(name, _kind_of_xml(data) if other == "xml" else other, data)
         if not head.startswith(_UTF16):
             say_what_it_is(head, name)
             refuse_zip(head, name, wanted)
+            if wanted == "ndjson" and (other := _format_of(head)) in ("excalidraw", "tldr"):
+                raise BadFile(f"{name}: a whiteboard; name it .{other}")
             if b"\0" in head:
                 raise BadFile(f"{name}: no text, or UTF-16 without its mark; save it as UTF-8")
         decoder = codecs.getincrementaldecoder("utf-16")() if head.startswith(_UTF16) else None

@@ -54,6 +54,8 @@ def arrivals(source: str, note: Note | None = None) -> Iterator[Iterator[Numbere
     if left and note:
         what = ", ".join(f"{n} {kind}" for kind, n in sorted(left.items())[:6])
         note(f"{name}: left out what has no strokes: {what}")
+    if not strokes:
+        raise BadSketch(f"{name}: no strokes in it")
     yield iter([(1, orjson.dumps({"drawing": strokes}))])
 
 
