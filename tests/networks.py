@@ -1,8 +1,11 @@
 """Small networks with random weights, for tests that draw, encode and score."""
 
+import dataclasses
+
 import numpy as np
 
 from sketchrnn_cli.inference import request
+from sketchrnn_cli.model import recogniser
 from sketchrnn_cli.model.checkpoint import Checkpoint, shapes
 from sketchrnn_cli.model.config import ModelConfig
 
@@ -42,6 +45,16 @@ def tiny(
     weights["decoder.out_b"][:3] = 1, 0, -1.5
     kept = {"scale_factor": 20.0, "words": ("blob",), **kept}
     return Checkpoint(config=config, weights=weights, **kept)
+
+
+def with_recogniser(checkpoint, *, seed=0):
+    """The same model, with a recogniser of random weights."""
+    rng = np.random.default_rng(seed)
+    weights = {
+        name: (rng.normal(size=shape) * np.sqrt(2 / shape[0])).astype("f2").astype("f4")
+        for name, shape in recogniser.shapes(len(checkpoint.words)).items()
+    }
+    return dataclasses.replace(checkpoint, weights=checkpoint.weights | weights)
 
 
 def exact(checkpoint):

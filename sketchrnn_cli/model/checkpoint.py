@@ -25,6 +25,8 @@ and ``latent.scale`` (V, Z, Z), lower triangular. A drawing is of label w with p
 share[w], and z = mean[w, k] + scale[w] e with probability weight[w, k], e from N(0, I).
 A decoder-only model has no ``encoder.*``, an unconditional one no ``decoder.words``; one that is
 both has no ``decoder.start_*`` and no ``decoder.cell.w_const``, and starts from zeros.
+A model of words may have a recogniser of these, ``recogniser.*`` as ``model.recogniser`` lists
+them, float16 in the file; such a file is of format version 3, and others of version 2.
 The metadata ends in a checksum of all the rest, which the first files do not have. Torch-free.
 """
 
@@ -40,12 +42,13 @@ import numpy.typing as npt
 
 from sketchrnn_cli import files
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
-from sketchrnn_cli.model import tensor_file
+from sketchrnn_cli.model import recogniser, tensor_file
 from sketchrnn_cli.model.config import ModelConfig
 
 # 1: no decoder.words; of latents nothing, or latent.mean (Z) and latent.scale (Z, Z), or one
 # Gaussian per word with one latent.scale; before `train` was there, no "cell" in names
-FORMAT_VERSION = 2
+# 2: no recogniser.*
+FORMAT_VERSION = 3
 FILE_NAME = "model.safetensors"
 MAX_LATENT_NUMBERS = 1 << 26  # of latent.scale, where one stands for every word
 LARGEST_WEIGHT = 1e6  # trained ones are below 100; products of larger ones overflow
@@ -176,7 +179,7 @@ def file_of(checkpoint: Checkpoint, *, half: bool = False, name: str = "the mode
     _check(checkpoint, name)
     metadata = {
         "format": KIND.format,
-        "format_version": str(FORMAT_VERSION),
+        "format_version": str(3 if recogniser.of(checkpoint.weights) else 2),
         "config": json.dumps(asdict(checkpoint.config)),
         "scale_factor": repr(float(checkpoint.scale_factor)),
         "words": json.dumps(list(checkpoint.words)),
@@ -190,6 +193,7 @@ def file_of(checkpoint: Checkpoint, *, half: bool = False, name: str = "the mode
         if too_large := [key for key, a in arrays.items() if np.abs(a).max() > largest]:
             raise BadConfig(f"{too_large[0]} holds a number too large for float16")
         arrays = {key: array.astype(np.float16) for key, array in arrays.items()}
+    arrays |= {k: a.astype(np.float16) for k, a in recogniser.of(checkpoint.weights).items()}
     metadata["checksum"] = tensor_file.checksum(arrays, metadata)
     return tensor_file.to_bytes(arrays, metadata)
 
@@ -297,6 +301,8 @@ def _check_weights(checkpoint: Checkpoint, name: str) -> None:
     optional = latent_shapes(checkpoint.config, len(checkpoint.words), *(k or (1,)))
     if optional.keys() & weights.keys():
         wanted |= optional
+    if recogniser.of(weights):
+        wanted |= recogniser.shapes(len(checkpoint.words))
     if missing := wanted.keys() - weights.keys():
         raise BadCheckpoint(f"{name}: damaged checkpoint: no weight {sorted(missing)[0]}")
     if extra := weights.keys() - wanted.keys():
@@ -307,5 +313,6 @@ def _check_weights(checkpoint: Checkpoint, name: str) -> None:
             raise BadCheckpoint(f"{name}: weight {key} is {found.shape}, and should be {shape}")
         if not np.isfinite(found).all():
             raise BadCheckpoint(f"{name}: weight {key} holds a number that is not finite")
-        if np.abs(found).max(initial=0) > LARGEST_WEIGHT:
+        largest = recogniser.LARGEST if key.startswith(recogniser.PREFIX) else LARGEST_WEIGHT
+        if np.abs(found).max(initial=0) > largest:
             raise BadCheckpoint(f"{name}: weight {key} holds {np.abs(found).max():g}; damaged?")

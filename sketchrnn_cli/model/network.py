@@ -242,10 +242,10 @@ class SketchRNN(nn.Module):
         }
 
     def load_weights(self, weights: Weights) -> None:
-        """Inverse of ``weights``; names and shapes must match exactly, ``latent.*`` is no part."""
+        """Inverse of ``weights``; names and shapes must match, but for those of no network."""
         tensors = {
             name: torch.from_numpy(value)
             for name, value in weights.items()
-            if not name.startswith("latent.")
+            if not name.startswith(("latent.", "recogniser."))
         }
         self.load_state_dict(tensors)

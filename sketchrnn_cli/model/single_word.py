@@ -49,7 +49,9 @@ def of(checkpoint: Checkpoint, word: str, *, guidance: float = 1.0) -> Checkpoin
         total = weights[bias] + embedding @ weights[matrix][z:]
         return np.asarray(total, np.float32)
 
-    made: Weights = {name: array for name, array in weights.items() if name != "decoder.words"} | {
+    gone = ("decoder.words", "recogniser.")  # there is nothing to recognise among one word
+    made: Weights = {name: array for name, array in weights.items() if not name.startswith(gone)}
+    made |= {
         "decoder.cell.b": with_bias("decoder.cell.w_const", "decoder.cell.b"),
         "decoder.start_b": with_bias("decoder.start_w", "decoder.start_b"),
         "decoder.cell.w_const": weights["decoder.cell.w_const"][:z],
