@@ -35,10 +35,10 @@ SUFFIXES = {  # of formats that have others than their name
     "packed": (".npz",),
     "sketch-rnn": (),  # --format says it
 }
-TEXTS = ("ndjson", "svg")  # formats a terminal can show
+TEXTS = ("ndjson", "svg", "excalidraw")  # formats a terminal can show
 PICTURES = ("svg", "png", "gif", "apng", "webp", "mp4")  # formats that are made anew at any time
 _GZIP = (".gz", ".svgz")
-_DATA = (".npz", ".ndjson", ".jsonl", ".bin", ".json", ".safetensors", ".gz")
+_DATA = (".npz", ".ndjson", ".jsonl", ".bin", ".json", ".safetensors", ".gz", ".excalidraw")
 _SCRATCH = "sketchrnn"  # name of scratch folders
 _COMPARED = 2_000  # names of a folder, for one that is nearly another
 _ALIKE = 0.7  # share of letters in common

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
 import pytest
+from drawings import CAT, DOT, LINE
 
 from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
 from sketchrnn_cli.sketches.formats import inkml, read_sketches, whiteboards
@@ -54,6 +56,49 @@ def test_excalidraw(tmp_path):
     assert notes == [
         f"{tmp_path / 'cat.excalidraw'}: left out what has no strokes: 2 image, 1 text"
     ]
+
+
+def written(*sketches):
+    stream = io.BytesIO()
+    whiteboards.write(stream, sketches)
+    return stream.getvalue()
+
+
+def test_what_is_written_for_excalidraw_is_read_back(tmp_path):
+    path = tmp_path / "a.excalidraw"
+    path.write_bytes(written(CAT, DOT, LINE))
+    for one, other in zip(read_sketches(str(path)), (CAT, DOT, LINE), strict=True):
+        assert one.word == (other.word or "a")
+        for a, b in zip(one.strokes, other.strokes, strict=True):
+            np.testing.assert_allclose(a - one.points()[0], b - other.points()[0], atol=2e-3)
+    (alone,) = read_sketches(_put(path, written(CAT)))
+    for a, b in zip(alone.strokes, CAT.strokes, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-3)
+
+
+def _put(path, data):
+    path.write_bytes(data)
+    return str(path)
+
+
+def test_drawings_for_excalidraw_lie_side_by_side():
+    """Each a group, at its place, and of no stroke that Excalidraw would drop."""
+    board = json.loads(written(*[LINE, DOT] * 3, LINE, CAT))
+    assert (board["type"], board["version"]) == ("excalidraw", 2)
+    corners = {}
+    for part in board["elements"]:
+        assert len(part["points"]) > 1
+        assert part["points"][0] == [0, 0]
+        corners.setdefault(part["groupIds"][0], (part["x"], part["y"]))
+    x, y = CAT.points()[0].tolist()
+    assert corners["drawing-7"] == (x + 300, y + 300)
+    assert len({part["id"] for part in board["elements"]}) == len(board["elements"])
+
+
+def test_a_board_that_somebody_added_to_is_one_drawing(tmp_path):
+    board = json.loads(written(CAT, LINE))
+    board["elements"].append(element("freedraw", points=[[0, 0], [5, 5]]))
+    assert len(read(tmp_path, board).strokes) == len(CAT.strokes) + len(LINE.strokes) + 1
 
 
 def test_an_ellipse_is_round(tmp_path):

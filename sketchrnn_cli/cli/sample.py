@@ -222,7 +222,7 @@ def sample(
     out: Annotated[
         str | None,
         options.out(
-            "FILE.ndjson, .npz, .svg, .png, .gif, .apng, .webp or .mp4; - is a pipe. "
+            "FILE.ndjson, .npz, .excalidraw, .svg, .png, .gif, .apng, .webp or .mp4; - is a pipe. "
             "\\[default: shown in a terminal, NDJSON into a pipe]",
             KNOWN,
         ),

@@ -66,6 +66,12 @@ def _npz(stream: BinaryIO, sketches: Iterable[Sketch], n: int | None) -> None:
     write_sketches(stream, sketches, n)
 
 
+def _excalidraw(stream: BinaryIO, sketches: Iterable[Sketch], n: int | None) -> None:
+    from sketchrnn_cli.sketches.formats import whiteboards
+
+    whiteboards.write(stream, sketches)
+
+
 def _latents_ndjson(stream: BinaryIO, encoded: Iterable[Encoded], beside: str) -> int:
     n = 0
 
@@ -147,6 +153,7 @@ def _check_mp4(style: Style) -> None:
 OUTPUTS: dict[str, Output] = {
     "ndjson": Output(data=_ndjson, latents=_latents_ndjson, binary=False),
     "npz": Output(data=_npz, latents=_latents_npz),
+    "excalidraw": Output(data=_excalidraw, binary=False),
     "svg": Output(still=_svg, film=_animated_svg, binary=False),
     "png": Output(still=_png, room=PNG_ROOM, check=_check_pixels),
     "gif": Output(film=_gif, room=FILM_ROOM, check=_check_pixels),

@@ -1,29 +1,38 @@
-"""Drawings of whiteboards: Excalidraw's ``.excalidraw`` and tldraw's ``.tldr``, one a file."""
+"""Drawings of whiteboards: Excalidraw's ``.excalidraw`` and tldraw's ``.tldr``.
+
+A file is one drawing; one that this program wrote is as many as it shows, with their words.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 
 from sketchrnn_cli.errors import BadFile, BadSketch
 from sketchrnn_cli.files import name_of
 from sketchrnn_cli.sketches.formats import sniff
 from sketchrnn_cli.sketches.formats.json_objects import Numbered
+from sketchrnn_cli.sketches.sketch import Sketch
 
 MAX_BYTES = 1 << 25
 MAX_PARTS = 300_000  # lists and objects
 SIDES = 32  # of an ellipse
+POINT = 1e-3  # pixels; a stroke no larger is a dot
+CELL = 300  # pixels from one drawing to the next, on a board of several
+ROW = 6  # drawings side by side
 
 Note = Callable[[str], None]
 Line = list[tuple[float, float]]
 
 
 def arrivals(source: str, note: Note | None = None) -> Iterator[Iterator[Numbered]]:
-    """The drawing of a file as one JSON object; see ``json_objects.arrivals``.
+    """The drawings of a file as JSON objects; see ``json_objects.arrivals``.
 
     Args:
         source: the file.
@@ -47,24 +56,81 @@ def arrivals(source: str, note: Note | None = None) -> Iterator[Iterator[Numbere
         raise BadFile(f"{name}: not JSON: {error.msg}; export it again") from None
     left: Counter[str] = Counter()
     try:
-        lines = [line for line in _lines(board, left) if line]
-        strokes = [[[float(p[0]) for p in line], [float(p[1]) for p in line]] for line in lines]
+        drawings = _drawings(board, left)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError):
         raise BadSketch(f"{name}: a shape without places; export it again") from None
     if left and note:
         what = ", ".join(f"{n} {kind}" for kind, n in sorted(left.items())[:6])
         note(f"{name}: left out what has no strokes: {what}")
-    if not strokes:
+    if not drawings:
         raise BadSketch(f"{name}: no strokes in it")
-    yield iter([(1, orjson.dumps({"drawing": strokes}))])
+    yield ((1, orjson.dumps(drawing)) for drawing in drawings)
+
+
+def write(stream: BinaryIO, sketches: Iterable[Sketch]) -> None:
+    """Write drawings as an Excalidraw file, side by side, each a group; the first where it is."""
+    stream.write(b'{"type":"excalidraw","version":2,"source":"sketchrnn","elements":[')
+    n_written = 0
+    for k, sketch in enumerate(sketches):
+        row, column = divmod(k, ROW)
+        said = {"drawing": k} | ({} if sketch.word is None else {"word": sketch.word})
+        for stroke in sketch.strokes:
+            element = _element(stroke.astype(float) + (CELL * column, CELL * row), n_written)
+            element |= {"groupIds": [f"drawing-{k}"], "customData": said}
+            stream.write(b",\n" if n_written else b"\n")
+            stream.write(orjson.dumps(element))
+            n_written += 1
+    stream.write(b'\n],"appState":{"viewBackgroundColor":"#ffffff"},"files":{}}\n')
+
+
+def _element(points: npt.NDArray[np.float64], number: int) -> dict[str, Any]:
+    """A stroke, (K, 2) pixels of the board. Excalidraw drops one that is a single point."""
+    x, y = points[0].round(3).tolist()
+    moved = (points - points[0]).round(3).tolist()
+    width, height = np.ptp(points, axis=0).round(3).tolist()
+    return {
+        "id": f"stroke-{number}", "type": "freedraw", "x": x, "y": y, "width": width,
+        "height": height, "points": moved if len(moved) > 1 else [[0, 0], [POINT / 10] * 2],
+        "angle": 0, "strokeColor": "#1e1e1e", "backgroundColor": "transparent",
+        "fillStyle": "solid", "strokeWidth": 2, "strokeStyle": "solid", "roughness": 1,
+        "opacity": 100, "frameId": None, "roundness": None, "seed": number + 1, "version": 1,
+        "versionNonce": number + 1, "isDeleted": False, "boundElements": None, "updated": 1,
+        "link": None, "locked": False, "pressures": [], "simulatePressure": True,
+        "lastCommittedPoint": None,
+    }  # fmt: skip
+
+
+def _drawings(board: Any, left: Counter[str]) -> list[dict[str, Any]]:
+    """Every drawing of a board with its word and strokes; one without strokes is left out."""
+    if not isinstance(board, dict) or not isinstance(board.get("elements"), list):
+        parts = [(None, line) for line in _lines(board, left)]
+    else:
+        shown = [element for element in board["elements"] if not element.get("isDeleted")]
+        ours = all(_number_of(element) is not None for element in shown)
+        parts = [
+            (element.get("customData") if ours else None, line)
+            for element in shown
+            for line in _excalidraw(element, left)
+        ]
+    drawings: dict[int, dict[str, Any]] = {}
+    for said, line in parts:
+        if line:
+            made = drawings.setdefault(said["drawing"] if said else 0, {"drawing": []})
+            made["drawing"].append([[float(p[0]) for p in line], [float(p[1]) for p in line]])
+            if said and isinstance(said.get("word"), str):
+                made["word"] = said["word"]
+    return list(drawings.values())
+
+
+def _number_of(element: dict[str, Any]) -> int | None:
+    """Of the drawing that a stroke belongs to, as ``write`` notes it."""
+    said = element.get("customData")
+    number = said.get("drawing") if isinstance(said, dict) else None
+    return number if type(number) is int else None
 
 
 def _lines(board: Any, left: Counter[str]) -> Iterator[Line]:
-    if isinstance(board, dict) and isinstance(board.get("elements"), list):
-        for element in board["elements"]:
-            if not element.get("isDeleted"):
-                yield from _excalidraw(element, left)
-    elif isinstance(board, dict) and isinstance(board.get("records"), list):
+    if isinstance(board, dict) and isinstance(board.get("records"), list):
         shapes = [one for one in board["records"] if one.get("typeName") == "shape"]
         for shape in sorted(shapes, key=lambda one: str(one.get("index", ""))):
             yield from _tldraw(shape, left)
@@ -76,6 +142,8 @@ def _excalidraw(element: dict[str, Any], left: Counter[str]) -> Iterator[Line]:
     kind, x, y = element["type"], element["x"], element["y"]
     if kind in ("freedraw", "line", "arrow", "draw"):
         points = [(p[0], p[1]) for p in element["points"]]
+        if len(points) == 2 and 0 < math.dist(*points) < POINT:
+            points = points[:1]
     elif kind in ("rectangle", "diamond", "ellipse"):
         points = _outline(kind, element["width"], element["height"])
     else:
