@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from sketchrnn_cli.errors import BadCheckpoint, BadFile
+from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 from sketchrnn_cli.inference import latent_prior
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.model import checkpoint, tensor_file
@@ -248,3 +248,116 @@ def test_a_wordless_model_of_format_version_1_keeps_its_one_gaussian():
     old = checkpoint.from_bytes(data, name="x")
     assert old.weights["latent.mean"].tolist() == [[[1] * 8]]
     assert old.weights["latent.share"].tolist() == [1]
+
+
+# int8
+
+
+def told(seed=0):
+    """A small model with a latent prior, and columns of very different sizes."""
+    rng = np.random.default_rng(seed)
+    model = networks.tiny(n_words=2, words=("ant", "bee"), seed=seed)
+    shapes = checkpoint.latent_shapes(model.config, 2, 3)
+    more = {name: rng.random(shape).astype("f4") for name, shape in shapes.items()}
+    more["latent.scale"] = np.tril(more["latent.scale"])
+    weights = {**model.weights, **more}
+    for name in ("decoder.cell.w_h", "encoder.bw.w_h"):
+        weights[name] = weights[name] * np.logspace(-9, 2, weights[name].shape[1], dtype="f4")
+        weights[name][:, 5] = 0
+    return dataclasses.replace(model, weights=weights)
+
+
+def version(data):
+    """What the file says that it is."""
+    return tensor_file.from_bytes(data, checkpoint.KIND, name="x")[1]["format_version"]
+
+
+def test_only_a_file_of_int8_needs_a_newer_program():
+    model = told()
+    assert version(checkpoint.file_of(model)) == "2"
+    assert version(checkpoint.file_of(model, numbers="float16")) == "2"
+    assert version(checkpoint.file_of(model, numbers="int8")) == "3"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_int8_is_within_half_a_step_and_the_rest_is_float16(seed):
+    model = told(seed)
+    data = checkpoint.file_of(model, numbers="int8")
+    arrays, _ = tensor_file.from_bytes(data, checkpoint.KIND, name="x")
+    back = checkpoint.from_bytes(data, name="x").weights
+    assert back.keys() == model.weights.keys()
+    matrices = {"encoder.fw.w_h", "encoder.bw.w_h", "decoder.cell.w_h", "decoder.cell.w_const"}
+    assert {n for n, array in arrays.items() if array.dtype == np.int8} == matrices | {
+        "latent.scale"
+    }
+    for name, exact in model.weights.items():
+        assert back[name].dtype == np.float32
+        if name not in (*matrices, "latent.scale"):
+            np.testing.assert_array_equal(back[name], exact.astype(np.float16))
+            continue
+        step = np.maximum(np.abs(exact).max(0) / 127, 2.0**-21) * 1.125
+        assert (np.abs(back[name] - exact) <= step / 2 * 1.0001).all()
+        np.testing.assert_array_equal(back[name], back[name].astype(np.float16))
+    assert checkpoint.file_of(model, numbers="int8") == data
+
+
+def test_a_latent_prior_that_is_not_triangular_is_kept_whole():
+    model = told()
+    model.weights["latent.scale"][1, 0, 3] = 0.5
+    data = checkpoint.file_of(model, numbers="int8")
+    back = checkpoint.from_bytes(data, name="x").weights["latent.scale"]
+    np.testing.assert_array_equal(back, model.weights["latent.scale"].astype(np.float16))
+
+
+def test_a_number_too_large_for_float16_is_refused():
+    model = networks.tiny()
+    model.weights["decoder.out_w"][3, 3] = 7e4
+    for numbers in ("float16", "int8"):
+        with pytest.raises(BadConfig, match="decoder.out_w holds a number too large for float16"):
+            checkpoint.file_of(model, numbers=numbers)
+
+
+SCALE = "decoder.cell.w_h.scale"
+BAD_INT8 = {
+    "no scale": ({SCALE: None}, f"decoder.cell.w_h is int8, and there is no {SCALE}"),
+    "no int8": (
+        {"decoder.cell.w_h": np.zeros((24, 96), np.float16)},
+        f"unknown weight {SCALE}",
+    ),
+    "rows": (
+        {SCALE: np.ones(24, np.float32)},
+        r"is float32 \(24,\), and should be one float32 for",
+    ),
+    "float16": ({SCALE: np.ones(96, np.float16)}, r"is float16 \(96,\), and should be one float32"),
+    "negative": ({SCALE: np.full(96, -1, np.float32)}, f"{SCALE} is not from 0 to 7874.02"),
+    "NaN": ({SCALE: np.full(96, np.nan, np.float32)}, "is not from 0 to"),
+    "huge": ({SCALE: np.full(96, 7875, np.float32)}, "is not from 0 to"),
+    "vector": (
+        {"decoder.out_b": np.ones(33, np.int8), "decoder.out_b.scale": np.ones(33, np.float32)},
+        r"one float32 for each column of \(33,\)",
+    ),
+    "int16": (
+        {"decoder.out_w": np.ones((24, 33), np.int16)},
+        "decoder.out_w is int16, and should be float32",
+    ),
+    "no triangles": (
+        {
+            "latent.scale": np.ones((2, 35), np.int8),
+            "latent.scale.scale": np.ones(35, np.float32),
+        },
+        r"latent.scale is \(2, 35\): no triangles",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD_INT8)
+def test_scales_that_no_model_has_take_one_line(what):
+    changes, says = BAD_INT8[what]
+    data = checkpoint.file_of(told(), numbers="int8")
+    arrays, texts = tensor_file.from_bytes(data, checkpoint.KIND, name="x")
+    del texts["checksum"]
+    arrays = {name: a for name, a in (arrays | changes).items() if a is not None}
+    with pytest.raises(BadCheckpoint, match=says) as error:
+        checkpoint.from_bytes(tensor_file.to_bytes(arrays, texts), name="bad.safetensors")
+    assert str(error.value).startswith("bad.safetensors: ")
+    assert "\n" not in str(error.value)

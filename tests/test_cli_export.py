@@ -187,6 +187,8 @@ def test_the_word_counts_as_much_as_guidance_says(models, tmp_path):
         ("told", ("-o", "x.vae.json", "--guidance", "2"), "--guidance needs --word"),
         ("told", ("-o", "x.vae.json", "--word", "bee", "--guidance", "9"), "must be from 0 to 4"),
         ("cat", ("-o", "x.vae.json", "--half"), "--half does not go with this format"),
+        ("cat", ("-o", "x.html", "--int8"), "--int8 does not go with this format"),
+        ("cat", ("-o", "x.safetensors", "--int8", "--half"), "--int8 does not go with --half"),
         ("cat", ("-o", "-"), "standard output: no format"),
         ("cat", ("-o", "-", "--format", "vae.json", "--json"), "both go to standard output"),
     ],
@@ -238,6 +240,28 @@ def test_an_npz_holds_plain_arrays_and_the_rest_as_json(models, tmp_path):
         metadata = json.loads(str(file["metadata"]))
     assert metadata["words"] == ["ice cream", "bee"]
     assert (metadata["scale_factor"], metadata["config"]["n_mixtures"]) == (20.0, 20)
+
+
+def test_a_model_of_int8_is_a_model(models, tmp_path):
+    out = tmp_path / "x.safetensors"
+    told = json.loads(
+        run("export", "-m", models / "told.safetensors", "--int8", "-o", out, "--json").stdout
+    )
+    assert (told["int8"], told["half"], told["bytes"]) == (True, False, out.stat().st_size)
+    assert out.stat().st_size < 0.55 * (models / "told.safetensors").stat().st_size
+    lines = run("sample", "bee", "-m", out, "-n", 2).stdout
+    assert [json.loads(line)["word"] for line in lines.splitlines()] == ["bee", "bee"]
+    run("encode", "-", "-m", out, stdin=lines.encode())
+    run("inspect", "-", "-m", out, "--score", stdin=lines.encode())
+    assert json.loads(run("inspect", out, "--json").stdout)["words"] == ["ice cream", "bee"]
+    for kind in ("safetensors", "npz", "html"):
+        run("export", "-m", out, "-o", tmp_path / f"y.{kind}")
+    assert '"dtype":"float16"' in (tmp_path / "y.html").read_text("utf-8")
+    back = checkpoint.load(tmp_path / "y.safetensors").weights
+    assert all((back[k] == v).all() for k, v in checkpoint.load(out).weights.items())
+    run("export", "-m", out, "-o", tmp_path / "y.vae.json", "--word", "bee")
+    run("export", "-m", tmp_path / "y.vae.json", "--int8", "-o", tmp_path / "z.safetensors")
+    assert checkpoint.load(tmp_path / "z.safetensors").words == ("bee",)
 
 
 def test_a_name_with_a_path_and_controls_in_it_is_shown_and_nothing_else(

@@ -85,10 +85,11 @@ def test_the_state_of_another_run_is_passed_over_and_goes(tmp_path, corpus):
 # models
 
 
-@pytest.mark.parametrize("half", [False, True])
-def test_every_cut_and_every_flip_of_a_model_is_refused_or_does_no_harm(tmp_path, half):
+@pytest.mark.parametrize("numbers", ["float32", "float16", "int8"])
+def test_every_cut_and_every_flip_of_a_model_is_refused_or_does_no_harm(tmp_path, numbers):
     path = tmp_path / "model.safetensors"
-    checkpoint.save(path, tiny(decoder_size=6, encoder_size=3, latent_size=2), half=half)
+    model = tiny(decoder_size=6, encoder_size=3, latent_size=2)
+    checkpoint.save(path, model, numbers=numbers)
     data, whole = path.read_bytes(), checkpoint.load(path)
     for cut in cuts(data):
         with pytest.raises(BadCheckpoint):

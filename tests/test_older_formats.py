@@ -40,7 +40,7 @@ def test_there_are_files_of_every_version():
         versions.add(int(json.loads(data[8 : 8 + size])["__metadata__"]["format_version"]))
     assert versions == set(range(1, checkpoint.FORMAT_VERSION + 1))
     assert len(RUNS) == 8
-    assert len(MODELS) == 10
+    assert len(MODELS) == 11
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -129,7 +129,7 @@ def test_a_model_of_a_newer_version_is_refused_with_advice(tmp_path):
     path = tmp_path / "model.safetensors"
     data = (OLDER / "v2" / "model.safetensors").read_bytes()
     path.write_bytes(with_metadata(data, format_version=str(checkpoint.FORMAT_VERSION + 1)))
-    with pytest.raises(BadCheckpoint, match=r"format version 3, .* up to 2; update sketchrnn"):
+    with pytest.raises(BadCheckpoint, match=r"format version 4, .* up to 3; update sketchrnn"):
         checkpoint.load(path)
 
 

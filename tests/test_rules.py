@@ -23,6 +23,7 @@ TYPED = {  # options whose value is not a number, arguments, and facts
     "TEMPS": ["--temp", "0.2,1"],
     "WHOLE": ["-o", "x.npz"],
     "FLOAT32": ["-o", "x.npz"],
+    "OTHER": ["-o", "x.html"],
     "MODEL": ["m.safetensors"],
     "DRAWINGS": ["x.ndjson"],
     "SEVERAL": ["m.safetensors", "m.safetensors"],

@@ -13,7 +13,7 @@ from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference.settings import GUIDANCE, RANGES, bounds
 
 if TYPE_CHECKING:
-    from sketchrnn_cli.model.checkpoint import Checkpoint
+    from sketchrnn_cli.model.checkpoint import Checkpoint, Numbers
 
 KNOWN = ("html", "safetensors", "npz", "gen.json", "vae.json")
 BROWSER = ("gen.json", "vae.json")
@@ -61,6 +61,14 @@ def export(
             panel=THE_MODEL,
         ),
     ] = False,
+    int8: Annotated[
+        bool,
+        flag(
+            "--int8",
+            help="safetensors of 8-bit matrices: a quarter of the size, 0.07 nats lost.",
+            panel=THE_MODEL,
+        ),
+    ] = False,
     format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -81,7 +89,8 @@ def export(
     if kind in BROWSER:
         data, cut = _browser_model(found, kind, name, word, 1.0 if guidance is None else guidance)
     else:
-        data, cut = _whole_model(found, kind, model, half=half), {}
+        numbers: Numbers = "int8" if int8 else "float16" if half else "float32"
+        data, cut = _whole_model(found, kind, model, numbers), {}
     with files.open_output(out, binary=True) as stream:
         stream.write(data)
     if cut:
@@ -89,7 +98,7 @@ def export(
     if out != files.STDIO:
         terminal.say(f"{out}: {len(data) / 1e6:.2f} MB")
     if json:
-        written = {"file": out, "format": kind, "half": half, "bytes": len(data)}
+        written = {"file": out, "format": kind, "half": half, "int8": int8, "bytes": len(data)}
         terminal.answer({**written, "saturated": cut})
 
 
@@ -99,15 +108,15 @@ def _check_guidance(guidance: float | None) -> None:
         raise BadConfig(f"--guidance {guidance:g}: must be {bounds('guidance')}")
 
 
-def _whole_model(found: Checkpoint, kind: str, model: str | None, *, half: bool) -> bytes:
+def _whole_model(found: Checkpoint, kind: str, model: str | None, numbers: Numbers) -> bytes:
     """A file that keeps all labels."""
     from sketchrnn_cli.model import checkpoint
 
     if kind == "npz":
         return _npz(found)
     if kind == "html":
-        return _page(found, model, half=half)
-    return checkpoint.file_of(found, half=half)
+        return _page(found, model, half=numbers == "float16")
+    return checkpoint.file_of(found, numbers=numbers)
 
 
 def _refuse_other_cells(found: Checkpoint, name: str, kind: str) -> None:

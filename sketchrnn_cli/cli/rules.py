@@ -99,7 +99,9 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "export": (
         TO_A_PIPE,
         excludes("word", "WHOLE", why="only a browser model holds a single word"),
+        excludes("int8", "half", why="each says how the weights are stored"),
         excludes("half", "FLOAT32", why="float16 is for safetensors and html"),
+        excludes("int8", "OTHER", why="int8 is for safetensors"),
         needs("guidance", "word", why="it says how much the word counts"),
     ),
 }
@@ -110,6 +112,7 @@ CALLED = {
     "TEMPS": "several temperatures",
     "WHOLE": "a file of all words",
     "FLOAT32": "this format",
+    "OTHER": "this format",
     "MODEL": "a model",
     "DRAWINGS": "drawings",
     "SEVERAL": "several things",
@@ -135,6 +138,7 @@ FACTS: dict[str, dict[str, Callable[[Values], bool]]] = {
         "STDOUT": lambda values: values["out"] == "-",
         "WHOLE": lambda values: not _kind(values).endswith(BROWSER),
         "FLOAT32": lambda values: not _kind(values).endswith((".safetensors", ".html")),
+        "OTHER": lambda values: not _kind(values).endswith(".safetensors"),
     },
 }
 

@@ -26,7 +26,8 @@ share[w], and z = mean[w, k] + scale[w] e with probability weight[w, k], e from 
 A decoder-only model has no ``encoder.*``, an unconditional one no ``decoder.words``; one that is
 both has no ``decoder.start_*`` and no ``decoder.cell.w_const``, and starts from zeros.
 A model of words may have a recogniser of these, ``recogniser.*`` as ``model.recogniser`` lists
-them, float16 in the file; such a file is of format version 3, and others of version 2.
+them, float16 in the file, and matrices may be int8, see ``int8``; such a file is of format version
+3, and others of version 2.
 The metadata ends in a checksum of all the rest, which the first files do not have. Torch-free.
 """
 
@@ -35,19 +36,19 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli import files
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
-from sketchrnn_cli.model import recogniser, tensor_file
+from sketchrnn_cli.model import int8, recogniser, tensor_file
 from sketchrnn_cli.model.config import ModelConfig
 
 # 1: no decoder.words; of latents nothing, or latent.mean (Z) and latent.scale (Z, Z), or one
 # Gaussian per word with one latent.scale; before `train` was there, no "cell" in names
-# 2: no recogniser.*
+# 2: no recogniser.*, no int8
 FORMAT_VERSION = 3
 FILE_NAME = "model.safetensors"
 MAX_LATENT_NUMBERS = 1 << 26  # of latent.scale, where one stands for every word
@@ -56,6 +57,7 @@ LARGEST_SCALE = 1e9  # data units per model unit; the smallest is one by it
 MAX_POINTS = 10**9  # of a drawing
 
 Weights = dict[str, npt.NDArray[np.float32]]
+Numbers = Literal["float32", "float16", "int8"]  # in which a file holds the weights
 
 
 class NewerModel(BadCheckpoint):
@@ -158,28 +160,36 @@ def latent_shapes(config: ModelConfig, n_words: int, k: int) -> dict[str, tuple[
     }
 
 
-def save(path: Path, checkpoint: Checkpoint, *, half: bool = False) -> None:
+def save(path: Path, checkpoint: Checkpoint, *, numbers: Numbers = "float32") -> None:
     """Write the file whole or not at all.
 
     Args:
         path: the file.
         checkpoint: the model.
-        half: write the numbers as float16: half the size, and 3 digits of each.
+        numbers: float16 is half the size, with 3 digits of each number; int8
+            a fourth, see ``int8``.
 
     Raises:
         BadFile: it cannot be written.
         BadConfig: a number is too large for float16.
         BadCheckpoint: ``load`` would refuse the file.
     """
-    tensor_file.write(path, file_of(checkpoint, half=half, name=str(path)))
+    tensor_file.write(path, file_of(checkpoint, numbers=numbers, name=str(path)))
 
 
-def file_of(checkpoint: Checkpoint, *, half: bool = False, name: str = "the model") -> bytes:
+def file_of(
+    checkpoint: Checkpoint, *, numbers: Numbers = "float32", name: str = "the model"
+) -> bytes:
     """What ``save`` writes; the name is for messages."""
     _check(checkpoint, name)
+    arrays: tensor_file.Arrays = dict(checkpoint.weights)
+    if numbers == "int8":
+        arrays = int8.pack(checkpoint.weights)
+    elif numbers == "float16":
+        arrays = {key: int8.halved(key, array) for key, array in checkpoint.weights.items()}
     metadata = {
         "format": KIND.format,
-        "format_version": str(3 if recogniser.of(checkpoint.weights) else 2),
+        "format_version": str(3 if numbers == "int8" or recogniser.of(arrays) else 2),
         "config": json.dumps(asdict(checkpoint.config)),
         "scale_factor": repr(float(checkpoint.scale_factor)),
         "words": json.dumps(list(checkpoint.words)),
@@ -187,12 +197,6 @@ def file_of(checkpoint: Checkpoint, *, half: bool = False, name: str = "the mode
         "preparation": json.dumps(checkpoint.preparation),
         "training": json.dumps(checkpoint.training),
     }
-    arrays: tensor_file.Arrays = dict(checkpoint.weights)
-    if half:
-        largest = float(np.finfo(np.float16).max)
-        if too_large := [key for key, a in arrays.items() if np.abs(a).max() > largest]:
-            raise BadConfig(f"{too_large[0]} holds a number too large for float16")
-        arrays = {key: array.astype(np.float16) for key, array in arrays.items()}
     arrays |= {k: a.astype(np.float16) for k, a in recogniser.of(checkpoint.weights).items()}
     metadata["checksum"] = tensor_file.checksum(arrays, metadata)
     return tensor_file.to_bytes(arrays, metadata)
@@ -224,6 +228,7 @@ def from_bytes(data: bytes, *, name: str) -> Checkpoint:
     """
     arrays, metadata = tensor_file.from_bytes(data, KIND, name=name)
     tensor_file.check(arrays, metadata, KIND, name=name)
+    arrays = int8.unpack(arrays, LARGEST_WEIGHT, name=name)
     for key, array in arrays.items():
         if array.dtype.kind != "f":
             raise BadCheckpoint(f"{name}: weight {key} is {array.dtype}, and should be float32")
@@ -311,8 +316,9 @@ def _check_weights(checkpoint: Checkpoint, name: str) -> None:
         found = weights[key]
         if found.shape != shape:
             raise BadCheckpoint(f"{name}: weight {key} is {found.shape}, and should be {shape}")
-        if not np.isfinite(found).all():
+        ends = found.min(initial=0), found.max(initial=0)  # NaN, where one is in it
+        if not np.isfinite(ends).all():
             raise BadCheckpoint(f"{name}: weight {key} holds a number that is not finite")
-        largest = recogniser.LARGEST if key.startswith(recogniser.PREFIX) else LARGEST_WEIGHT
-        if np.abs(found).max(initial=0) > largest:
-            raise BadCheckpoint(f"{name}: weight {key} holds {np.abs(found).max():g}; damaged?")
+        highest = recogniser.LARGEST if key.startswith(recogniser.PREFIX) else LARGEST_WEIGHT
+        if (largest := max(-ends[0], ends[1])) > highest:
+            raise BadCheckpoint(f"{name}: weight {key} holds {largest:g}; damaged?")

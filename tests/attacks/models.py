@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import networks
 import numpy as np
 from attack import EITHER, MODEL, RESULT, RUN, Attack
 
-from sketchrnn_cli.model import checkpoint
+from sketchrnn_cli.model import checkpoint, tensor_file
 
 GOOD = checkpoint.file_of(networks.tiny(encoder=False))
 _SIZE = int.from_bytes(GOOD[:8], "little")
@@ -47,7 +48,65 @@ NAN = np.full(len(BODY) // 4, np.nan, "<f4").tobytes()
 HUGE = np.full(len(BODY) // 4, 3e38, "<f4").tobytes()
 EMPTY = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
 
-SAFETENSORS = {
+WHOLE = networks.tiny(n_words=2, words=("ant", "bee"))
+_LATENT = checkpoint.latent_shapes(WHOLE.config, 2, 1)
+WHOLE.weights.update({name: np.full(shape, 0.5, "f4") for name, shape in _LATENT.items()})
+WHOLE.weights["latent.scale"][:] = np.eye(8)
+
+
+def _int8(change: Callable[[tensor_file.Arrays], object] = lambda arrays: None) -> bytes:
+    """A file of int8 matrices, with something changed in it and no checksum."""
+    data = checkpoint.file_of(WHOLE, numbers="int8")
+    arrays, texts = tensor_file.from_bytes(data, checkpoint.KIND, name="x")
+    change(arrays)
+    del texts["checksum"]
+    return tensor_file.to_bytes(arrays, texts)
+
+
+def _scaled(value: float) -> bytes:
+    """The same, with one scale of this size."""
+    return _int8(lambda a: np.copyto(a[SCALE][3:4], np.float32(value)))
+
+
+MATRIX, TRIANGLES = "decoder.cell.w_h", "latent.scale"
+SCALE = MATRIX + ".scale"
+INT8 = {
+    "no attack on int8": _int8(),
+    "int8 without scale": _int8(lambda a: a.pop(SCALE)),
+    "int8 scale without int8": _int8(lambda a: a.update({MATRIX: a[MATRIX].astype("f4")})),
+    "int8 scale short": _int8(lambda a: a.update({SCALE: a[SCALE][:-1]})),
+    "int8 scale of one": _int8(lambda a: a.update({SCALE: a[SCALE][:1]})),
+    "int8 scale of rows": _int8(lambda a: a.update({SCALE: np.ones(24, "f4")})),
+    "int8 scale empty": _int8(lambda a: a.update({SCALE: a[SCALE][:0]})),
+    "int8 scale of a square": _int8(lambda a: a.update({SCALE: np.ones((96, 96), "f4")})),
+    "int8 scale float64": _int8(lambda a: a.update({SCALE: a[SCALE].astype("f8")})),
+    "int8 scale int8": _int8(lambda a: a.update({SCALE: np.ones(96, "i1")})),
+    "int8 scale of scale": _int8(lambda a: a.update({f"{SCALE}.scale": a[SCALE]})),
+    "int8 scale NaN": _scaled(np.nan),
+    "int8 scale infinite": _scaled(np.inf),
+    "int8 scale below zero": _scaled(-1e-3),
+    "int8 scale of 1e30": _scaled(1e30),
+    "int8 scale of 1e4": _scaled(1e4),
+    "int8 vector": _int8(
+        lambda a: a.update({"decoder.out_b": np.ones(33, "i1"), "decoder.out_b.scale": a[SCALE]})
+    ),
+    "int8 bias": _int8(lambda a: a.update({"decoder.out_b": np.ones(33, "i1")})),
+    "int8 of int16": _int8(lambda a: a.update({MATRIX: a[MATRIX].astype("i2")})),
+    "int8 of uint8": _int8(lambda a: a.update({MATRIX: a[MATRIX].astype("u1")})),
+    "int8 squares": _int8(lambda a: a.update(
+        {TRIANGLES: np.ones((2, 8, 8), "i1"), f"{TRIANGLES}.scale": np.ones(8, "f4")}
+    )),
+    "int8 no triangles": _int8(lambda a: a.update(
+        {TRIANGLES: np.ones((2, 35), "i1"), f"{TRIANGLES}.scale": np.ones(35, "f4")}
+    )),
+    "int8 triangles of none": _int8(lambda a: a.update(
+        {TRIANGLES: np.ones((2, 0), "i1"), f"{TRIANGLES}.scale": np.ones(0, "f4")}
+    )),
+    "int8 triangles alone": _int8(lambda a: a.pop("latent.weight")),
+    "int8 latent": _int8(lambda a: a.update({"latent": np.ones((4, 36), "i1")})),
+}  # fmt: skip
+
+SAFETENSORS = INT8 | {
     "header of 2^64": b"\xff" * 8 + GOOD[8:],
     "header of 2^63": (2**63).to_bytes(8, "little") + GOOD[8:],
     "header one too long": (len(GOOD) - 7).to_bytes(8, "little") + GOOD[8:],
@@ -134,7 +193,7 @@ SAFETENSORS = {
     "words of escape codes": _meta(words='["\\u001b[2J\\nerror: x\\u202e"]'),
     "no attack": GOOD,
 }
-FINE = {"no attack"}
+FINE = {"no attack", "no attack on int8", "int8 squares"}
 PERHAPS = {
     "duplicate keys", "config huge", "words too many", "words objects", "n_max of 10^18",
     "n_max below zero", "n_max zero", "scale of 1e308", "scale of 1e-308", "preparation unknown",

@@ -377,6 +377,7 @@ def seeds() -> list[bytes]:
         export --model w.safetensors --word cat -o o.vae.json --guidance 2
         export --model dec.safetensors -o o.gen.json
         export --model m.safetensors -o o.html --half
+        export --model w.safetensors -o o.safetensors --int8
         export --model m.safetensors -o o.npz --overwrite
     """)
 

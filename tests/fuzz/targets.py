@@ -642,7 +642,8 @@ def _model_seeds() -> list[bytes]:
     metadata = json.loads(made[1][8 : 8 + int.from_bytes(made[1][:8], "little")])["__metadata__"]
     metadata.pop("checksum", None)
     made.append(tensor_file.to_bytes(double, metadata))
-    return [*made, checkpoint.file_of(whole), checkpoint.file_of(models[0], half=True)]
+    made += [checkpoint.file_of(whole, numbers=kind) for kind in ("float32", "int8")]
+    return [*made, checkpoint.file_of(models[0], numbers="float16")]
 
 
 def _browser_seeds() -> list[bytes]:

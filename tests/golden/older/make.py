@@ -17,6 +17,7 @@ its model: the log-likelihood of four drawings at given latents. By their folder
     v2-counts --told: a model that knows the counts of its words; preparations that tell of a box;
               also written in half precision, half.safetensors
     v2-checksum   --told: models with a checksum, states with the name of their run
+    v3-int8   model format 3: v2-checksum's model as int8, by `export --int8`
 
 A version that writes something new adds its folder; nothing here is ever made again.
 """
