@@ -76,8 +76,7 @@ class Pictures:
         from sketchrnn_cli.inference.settings import Settings
 
         begun, step = time.monotonic(), self.trainer.progress.step
-        with self.trainer.averaged():
-            model = self.trainer.model({"step": step})
+        model = self.trainer.model({"step": step})
         settings = Settings(seed=self.trainer.config.seed)
         sketches = list(request.draw(Engine(model), request.unconditional(N_SAMPLES), settings))
         now = time.monotonic()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sketchrnn_cli.sketches.corpus import Corpus
 
 EPSILON = 1e-6  # inside magenta's logarithm
-LATENTS_PER_WORD = 30  # drawings of each word, on average, that the latent prior is fitted to
+LATENTS_PER_WORD = 10  # drawings of each word, on average, that the latent prior is fitted to
 VALID_BATCH = 100  # drawings scored at once
 
 
@@ -84,6 +84,7 @@ class Trainer:
         )
         self.average = [parameter.detach().clone() for parameter in self.network.parameters()]
         self.progress = Progress()
+        self._fitted: tuple[int, checkpoint.Weights] | None = None  # of a step
         self.last_step = config.last_step(len(self.train_indices))
         about = (corpus.words, len(self.train_indices), corpus.n_max, corpus.scale_factor)
         self.run_id = blake2b(json.dumps(about).encode(), digest_size=8).hexdigest()
@@ -147,6 +148,7 @@ class Trainer:
                     "exp_avg_sq": tensor(f"square.{name}").clone(),
                 }
         self.progress = saved.progress
+        self._fitted = None
 
     def synchronize(self) -> None:
         """Give every process the state of the first, from memory: they need not share a disk."""
@@ -183,13 +185,9 @@ class Trainer:
             torch._foreach_copy_(parameters, weights)
 
     def model(self, training: dict[str, Any]) -> checkpoint.Checkpoint:
-        """The network as it stands, with what a user of it needs."""
-        weights = self.network.weights()
-        if self.network.encoder is not None:
-            n = max(self.config.latent_sketches, LATENTS_PER_WORD * len(self.corpus.words))
-            seed = batches.seed_of(self.config.seed, batches.LATENTS, 0)
-            chosen = batches.some(self.train_indices, n, seed=seed)
-            weights |= latents.fit(self.network.encoder, self.corpus, chosen, device=self.device)
+        """The network with the average of its weights, and what a user of it needs."""
+        with self.averaged():
+            weights = self.network.weights() | self._latent_prior()
         return checkpoint.Checkpoint(
             config=self.network.config,
             weights=weights,
@@ -199,6 +197,19 @@ class Trainer:
             preparation=self.corpus.preparation.to_dict(),
             training=training,
         )
+
+    def _latent_prior(self) -> checkpoint.Weights:
+        """The latent prior of this step, fitted once: the model and its samples both want it."""
+        if self.network.encoder is None:
+            return {}
+        step = self.progress.step
+        if self._fitted is None or self._fitted[0] != step:
+            n = max(self.config.latent_sketches, LATENTS_PER_WORD * len(self.corpus.words))
+            seed = batches.seed_of(self.config.seed, batches.LATENTS, 0)
+            chosen = batches.some(self.train_indices, n, seed=seed)
+            fitted = latents.fit(self.network.encoder, self.corpus, chosen, device=self.device)
+            self._fitted = (step, fitted)
+        return self._fitted[1]
 
     def write_model(self, metrics: Metrics) -> None:
         """Write the averaged weights of this step as the run's best model."""
@@ -217,8 +228,7 @@ class Trainer:
                 "l_r": metrics.l_r,
                 "l_kl": metrics.l_kl,
             }
-        with self.averaged():
-            checkpoint.save(self.run / checkpoint.FILE_NAME, self.model(training))
+        checkpoint.save(self.run / checkpoint.FILE_NAME, self.model(training))
 
     # one step
 

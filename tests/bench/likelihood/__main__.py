@@ -133,8 +133,7 @@ def _run(corpus, arm, kl_weight, seed, options):
                 started = time.process_time()
                 trainer.take_step()
                 seconds += time.process_time() - started
-            with trainer.averaged():
-                network = Engine(trainer.model({}))
+            network = Engine(trainer.model({}))
             facts = score.evaluate(network, corpus, options.split)
             record = key | {
                 "at": at,
