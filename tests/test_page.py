@@ -19,6 +19,7 @@ from sketchrnn_cli.inference import mixture
 from sketchrnn_cli.inference.conditioning import condition
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.inference.page_model import page_model
+from sketchrnn_cli.inference.recogniser import Recogniser
 from sketchrnn_cli.inference.settings import GUIDANCE
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches.block import from_sketches
@@ -237,6 +238,38 @@ def test_every_suggestion_ends_and_adds_something(script, name):
         assert messages == script.evaluate(SUGGEST, [facts, weights, asked(**changes)])
 
 
+def test_the_recogniser_of_the_page_agrees_with_that_of_the_model(script):
+    model = networks.with_recogniser(worded())
+    facts, weights = packed(*page_model(model, name="it"))
+    rng = np.random.default_rng(0)
+    moves = [networks.random_moves(rng, n) for n in (1, 2, 3, 20, 80)]
+    moves.append(np.array([[5, 5, 1], [0, 0, 1]], np.float32))  # two dots
+    found = script.evaluate(
+        """([model, weights, moves]) => {
+          const recogniser = new Recogniser(unpack(model, weights));
+          return moves.map((rows) => Array.from(recogniser.shares(rows)));
+        }""",
+        [facts, weights, [rows.tolist() for rows in moves]],
+    )
+    np.testing.assert_allclose(found, Recogniser.of(model).shares(moves), atol=1e-5)
+
+
+def test_suggestions_come_with_the_share_of_their_word(script):
+    model = networks.with_recogniser(worded())
+    facts, weights = packed(*page_model(model, name="it"))
+    code = SUGGEST.replace("ask))", "ask, new Recogniser(decoder.arrays)))")
+    start = [[4, 5, 0], [20, 3, 1]]
+    messages = script.evaluate(code, [facts, weights, asked(prefix=start, word=1)])
+    drawn = [list(start) for _ in range(6)]
+    for k, *move in (move for message in messages for move in message.get("moves", [])):
+        drawn[k] += [move] if move[2] != 2 else []
+    shares = Recogniser.of(model).shares([np.array(rows, np.float32) for rows in drawn])
+    ended = np.isfinite(np.array(messages[-1]["nats"], float))
+    np.testing.assert_allclose(messages[-1]["shares"], shares[:, 1] * ended, atol=1e-4)
+    plain = script.evaluate(SUGGEST, [facts, weights, asked(prefix=start, word=1)])
+    assert [plain[-1]["shares"], *plain[:-1]] == [None, *messages[:-1]]
+
+
 def test_one_stroke_is_one_stroke(script):
     facts, weights = packed(*page_model(worded(), name="it"))
     messages = script.evaluate(SUGGEST, [facts, weights, asked(oneStroke=True, n=20)])
@@ -264,7 +297,7 @@ def test_a_prefix_is_completed_as_the_word_that_explains_it(script):
 def site(tmp_path_factory):
     """A page of a small model, and of a model whose names are hostile."""
     folder = tmp_path_factory.mktemp("site")
-    small = knowing(worded())
+    small = networks.with_recogniser(knowing(worded()))
     (folder / "small.html").write_text(to_html(*page_model(small, name="small")), "utf-8")
     bad = "</script><img src=x onerror=alert(1)>"
     hostile = knowing(worded(words=(bad, "bee<!--<script>", "]]>&amp;")))
@@ -389,6 +422,17 @@ def test_draw_continue_save_and_preprocess(person, tmp_path):
     assert Corpus.open(out).words == ("bee",)
     (sketch,) = read_sketches(str(tmp_path / "bee.ndjson"))
     assert len(sketch.strokes) == len(saved["drawing"])
+
+
+def test_the_page_says_what_the_drawing_looks_like(person, tmp_path):
+    looks = person.page.locator("#looks")
+    assert looks.is_hidden()
+    person.draw(ARC)
+    person.page.wait_for_function("document.getElementById('looks').textContent")
+    assert re.fullmatch(r"looks like: (\w+ \d+ %, ){2}\w+ \d+ %", looks.inner_text())
+    assert all(word in looks.inner_text() for word in WORDS)
+    person.press("Clear")
+    assert looks.is_hidden()
 
 
 def test_svg_and_png_show_the_drawing(person, tmp_path):

@@ -1,4 +1,4 @@
-"""What the drawing page needs of a model: weights that draw, and how its drawings lie on paper."""
+"""What the drawing page needs of a model: its weights, and how its drawings lie on paper."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.sketches.preparation import Preparation
 from sketchrnn_cli.sketches.sketch import BOX
 
-PARTS = ("decoder.", "latent.")  # the encoder has only ever read whole drawings
+PARTS = ("decoder.", "latent.", "recogniser.")  # the encoder has only ever read whole drawings
 LOOKED_AT = 32  # drawings of a model, to see how large they are
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 PARTS = {  # files that stand in its place, in this order
     "CSS": ("page.css",),
-    "NETWORK": ("decoder.js", "sampling.js", "suggest.js"),
+    "NETWORK": ("decoder.js", "sampling.js", "recogniser.js", "suggest.js"),
     "PAGE": ("turns.js", "painting.js", "controls.js"),
 }
 

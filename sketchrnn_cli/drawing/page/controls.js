@@ -23,7 +23,7 @@ function reach() {
 
 const actions = {
   continue: () => {
-    if ($("offers").getAttribute("aria-busy") === "false") return takeLikeliest();
+    if ($("offers").getAttribute("aria-busy") === "false") return takeBest();
     state.wanted = true;
     $("status").textContent = "The model is thinking.";
   },

@@ -11,10 +11,11 @@
  *  ask: { prefix: moves in data units, word: its number or null for any, n, seed, temperature,
  *         maxPoints, oneStroke }
  *  Messages: { words: [[number, share]...] }, then { moves: [[k, dx, dy, pen]...] } in data units,
- *  k from 0 to n - 1, a pen of END without a move; at last { done: true, nats: [...] }, how likely each is
- *  a prediction, -Infinity for one that was cut.
+ *  k from 0 to n - 1, a pen of END without a move; at last { done: true, nats: [...], shares }: how likely
+ *  each is a prediction, -Infinity for one that was cut, and how much it looks like its word, where the
+ *  model has a recogniser.
  */
-function* suggest(decoder, ask) {
+function* suggest(decoder, ask, recogniser = null) {
   const { model } = decoder, random = new Random(ask.seed);
   const prefix = toModel(ask.prefix, model.scale_factor);
   const heat = { temperature: ask.temperature, penTemperature: 0.5 + 0.5 * ask.temperature };
@@ -29,7 +30,7 @@ function* suggest(decoder, ask) {
     sketches = yield* explain(decoder, prefix, ask, random);
   }
   yield { words: sketches.map((sketch) => sketch.word) };
-  const nats = sketches.map(() => -Infinity);
+  const nats = sketches.map(() => -Infinity), drawn = sketches.map(() => [...ask.prefix]);
   let live = sketches.map((sketch, k) => ({ ...sketch, k, age: 0, strokes: 0, nats: 0 }));
   while (live.length) {
     const moves = [];
@@ -41,6 +42,7 @@ function* suggest(decoder, ask) {
       if (one.move[2] === UP) one.strokes++;
       const [dx, dy, pen] = one.move;
       moves.push([one.k, dx * model.scale_factor, dy * model.scale_factor, pen]);
+      if (pen !== END) drawn[one.k].push(moves.at(-1).slice(1));
       if (ask.oneStroke && one.strokes && pen !== END) {
         one.move = [0, 0, END];
         moves.push([one.k, 0, 0, END]);
@@ -51,7 +53,9 @@ function* suggest(decoder, ask) {
     live = live.filter((one) => one.move[2] !== END);
     advance(decoder, live, (one) => one.move);
   }
-  yield { done: true, nats };
+  const shares = recogniser && sketches.map(({ word }, k) =>
+    (word === null || !Number.isFinite(nats[k]) ? 0 : recogniser.shares(drawn[k])[word]));
+  yield { done: true, nats, shares };
 }
 
 function advance(decoder, sketches, move) {
@@ -137,10 +141,11 @@ function simplify(points, epsilon) {
 
 // ---- in a worker --------------------------------------------------------------------------
 
-/** Answers { model, weights } with { ready }, then asks with the messages of `suggest`, each with the
- *  number of its ask; a later ask, or { stop }, ends an earlier one. */
+/** Answers { model, weights } with { ready }, then { look: moves } with { looks: [[word, share]...] }, and
+ *  asks with the messages of `suggest`, each with the number of its ask; a later ask, or { stop }, ends an
+ *  earlier one. */
 function serve(post, now, later) {
-  let decoder = null, running = null;
+  let decoder = null, recogniser = null, running = null;
   function slice() {
     if (!running) return;
     const until = now() + 12;
@@ -165,12 +170,15 @@ function serve(post, now, later) {
   }
   return (message) => {
     if (message.model) {
-      decoder = new Decoder(message.model, unpack(message.model, message.weights));
+      const arrays = unpack(message.model, message.weights);
+      decoder = new Decoder(message.model, arrays);
+      if (arrays["recogniser.words_w"]) recogniser = new Recogniser(arrays);
       post({ ready: true });
-    } else if (message.stop) running = null;
+    } else if (message.look) post({ id: message.id, looks: recogniser ? recogniser.top(message.look, 3) : [] });
+    else if (message.stop) running = null;
     else {
       const idle = running === null;
-      running = { id: message.id, steps: suggest(decoder, message) };
+      running = { id: message.id, steps: suggest(decoder, message, recogniser) };
       if (idle) later(slice);
     }
   };

@@ -6,6 +6,7 @@ const model = JSON.parse(document.getElementById("model").textContent);
 const $ = (id) => document.getElementById(id);
 const OFFERS = 6, WAIT = 300; // ms from the last stroke to the first suggestion
 const PERSON = "person", MODEL = "model";
+const LOOK = 200; // ms at least from one look at what is drawn to the next
 const MARGIN = 0.09; // of the paper, on each side
 const SPEED = 2.2; // of a drawn pen: papers per second
 const STORE = "sketchrnn " + model.name;
@@ -15,12 +16,13 @@ const state = {
   history: [[]], // drawings, each a list of strokes { by, points }, never changed in place
   at: 0,
   stroke: null, // the one under the pen
-  offers: [], // { strokes, word, nats, canvas, button }
+  offers: [], // { strokes, word, rank, canvas, button }
   shown: null, // the number of an offer that is held above the drawing
-  wanted: false, // take the likeliest offer when all are done
+  wanted: false, // take the best offer when all are done
   kept: [],
   motion: null, // { strokes, from, length }: what is being drawn for the eye
   asked: 0,
+  looked: 0,
   timer: 0,
   seed: Number(new URLSearchParams(location.hash.slice(1)).get("seed")) || 0,
 };
@@ -73,6 +75,17 @@ function ask(wait = WAIT) {
   }, wait);
 }
 
+/** Ask what the strokes look like, now and then; a later look counts. */
+function look(strokes) {
+  clearTimeout(state.looking);
+  $("looks").hidden = !strokes.length;
+  state.looking = setTimeout(() => {
+    const moves = toMoves(strokes);
+    state.looked = performance.now();
+    if (moves.length) network({ id: state.asked, look: moves });
+  }, Math.max(0, state.looked + LOOK - performance.now()));
+}
+
 function nextSeed() {
   if (state.seed) return state.seed++;
   return crypto.getRandomValues(new Uint32Array(1))[0];
@@ -81,6 +94,10 @@ function nextSeed() {
 /** A message of the network. */
 function receive(message) {
   if (message.id !== state.asked) return;
+  if (message.looks) {
+    const named = message.looks.map(([word, share]) => `${model.words[word]} ${Math.round(100 * share)} %`);
+    $("looks").textContent = named.length ? `looks like: ${named.join(", ")}` : "";
+  }
   if (message.words) {
     message.words.forEach((word, k) => {
       state.offers[k].word = word;
@@ -90,9 +107,11 @@ function receive(message) {
   for (const [k, dx, dy, pen] of message.moves || []) grow(state.offers[k], dx, dy, pen);
   if (message.moves) repaintOffers();
   if (message.done) {
-    message.nats.forEach((nats, k) => (state.offers[k].nats = nats));
+    // the surest of its word, or else the likeliest
+    const ranks = message.shares?.some((share) => share > 0) ? message.shares : message.nats;
+    ranks.forEach((rank, k) => (state.offers[k].rank = rank));
     $("offers").setAttribute("aria-busy", "false");
-    if (state.wanted) takeLikeliest();
+    if (state.wanted) takeBest();
   }
 }
 
@@ -165,6 +184,7 @@ function settle(say) {
   if (say) $("status").textContent = say;
   remember();
   paint();
+  look(drawing());
   ask();
 }
 
@@ -200,9 +220,9 @@ function fromMiddle(strokes) {
   });
 }
 
-function takeLikeliest() {
-  const nats = state.offers.map((offer) => offer.nats);
-  take(nats.indexOf(Math.max(...nats)));
+function takeBest() {
+  const ranks = state.offers.map((offer) => offer.rank);
+  take(ranks.indexOf(Math.max(...ranks)));
 }
 
 function keep() {
@@ -246,6 +266,7 @@ canvas.addEventListener("pointermove", (event) => {
   if (!state.stroke || event.pointerId !== state.stroke.id) return;
   const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
   for (const one of events.length ? events : [event]) state.stroke.points.push(onPaper(one));
+  look([...drawing(), { by: PERSON, points: state.stroke.points }]);
   paint();
 });
 
