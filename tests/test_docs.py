@@ -90,7 +90,7 @@ def test_every_option_that_the_docs_name_exists():
     inline = set()
     for path in (README, *DOCS):
         prose = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.M | re.S)
-        inline |= {each.replace("_", "-") for each in re.findall(r"`(--[a-z][a-z_-]+)", prose)}
+        inline |= {each.replace("_", "-") for each in re.findall(r"`(--[a-z][a-z0-9_-]+)", prose)}
     assert len(inline) > 30
     assert inline - known - FOREIGN == set()
 

@@ -318,7 +318,8 @@ def test_what_is_drawn(tmp_path, how, fields, word):
 @pytest.mark.parametrize(
     ("value", "recognized"),
     [(True, True), (False, False), (1, True), (0, False), ("True", True), ("false", False),
-     ("0", False), (0.0, False), (1.0, True), (None, None), ("maybe", "maybe")],
+     ("0", False), (0.0, False), (1.0, True), (None, None), ("maybe", "maybe"),
+     ([["cat", 0.9], ["false", 0.1]], [["cat", 0.9], ["false", 0.1]])],
 )  # fmt: skip
 def test_recognized_in_every_spelling(tmp_path, value, recognized):
     path = tmp_path / "a.ndjson"

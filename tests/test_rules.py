@@ -103,7 +103,12 @@ def test_what_excludes_another_option_is_refused_beside_it(command, rule, other,
 @pytest.mark.parametrize(("command", "rule"), NEEDS, ids=[f"{c} {r.first}" for c, r in NEEDS])
 def test_what_needs_another_option_is_refused_without(command, rule, here):
     listed = " or ".join(map(rules.called, rule.needed))
-    kind = {"plot": ["DRAWINGS"], "score": ["MODEL"], "evaluate": ["DRAWINGS"]}
+    kind = {
+        "plot": ["DRAWINGS"],
+        "score": ["MODEL"],
+        "doubtful": ["MODEL"],
+        "evaluate": ["DRAWINGS"],
+    }
     words = line(command, rule.first, *kind.get(rule.first, []))
     refused(words, f"{rules.called(rule.first)} needs {listed}: {rule.why}", here)
 

@@ -27,6 +27,7 @@ from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile, BadSketch
 
 if TYPE_CHECKING:
     from sketchrnn_cli.inference.engine import Network
+    from sketchrnn_cli.inference.recognition import Recognition
     from sketchrnn_cli.model.checkpoint import Checkpoint
     from sketchrnn_cli.sketches.formats.latents import Array
     from sketchrnn_cli.sketches.sketch import Sketch
@@ -118,12 +119,14 @@ def _write(
 ) -> dict[str, object]:
     """Encode drawings, those of a pipe one by one."""
     from sketchrnn_cli.cli import report
+    from sketchrnn_cli.inference.recognition import Recognition
     from sketchrnn_cli.sketches.formats import read_sketches
 
     found = read_sketches(source, on_error=on_error, skipped=skipped.add, note=skipped.note)
     size = 1 if source == files.STDIO else BATCH
     taken = _of_some_length(found, network.checkpoint, source, on_error, skipped)
-    encoded = terminal.track(_encode(network, taken, size), what="encoding")
+    recognition = Recognition.of(network.checkpoint) if kind == "ndjson" else None
+    encoded = terminal.track(_encode(network, taken, size, recognition), what="encoding")
     compressed = files.format_of(out, format or kind, KNOWN).compressed
     binary = outputs.is_binary(kind) or compressed
     with files.open_output(out, binary=binary, compressed=compressed) as stream:
@@ -258,12 +261,24 @@ def _of_some_length(
         skipped.add(f"{message} encoded")
 
 
-def _encode(network: Network, sketches: Iterator[tuple[Sketch, Array]], size: int) -> Encoded:
-    """Every drawing with its mean and sigma, (Z,) each."""
+def _encode(
+    network: Network,
+    sketches: Iterator[tuple[Sketch, Array]],
+    size: int,
+    recognition: Recognition | None,
+) -> Encoded:
+    """Every drawing with its mean and sigma, (Z,) each, and what it looks like."""
     from sketchrnn_cli.inference.engine import to_model
+    from sketchrnn_cli.inference.recognition import SHOWN, rounded
 
     scale = network.checkpoint.scale_factor
     while batch := list(islice(sketches, size)):
         moves = [to_model(each, scale) for _, each in batch]
         drawings = [sketch for sketch, _ in batch]
+        if recognition is not None:
+            answers = recognition.recogniser.top([moves for _, moves in batch], SHOWN)
+            drawings = [
+                sketch.with_extras(recognized=rounded(answer))
+                for sketch, answer in zip(drawings, answers, strict=True)
+            ]
         yield from zip(drawings, *network.encode(moves), strict=True)

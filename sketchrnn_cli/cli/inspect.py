@@ -28,7 +28,7 @@ from sketchrnn_cli.cli.options import (
 )
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal
 
-PICTURES, LIKELIHOOD = "Pictures", "Likelihood"  # panels of --help
+PICTURES, LIKELIHOOD, RECOGNISER = "Pictures", "Likelihood", "Recogniser"  # panels of --help
 
 
 def inspect(
@@ -128,13 +128,22 @@ def inspect(
             panel=LIKELIHOOD,
         ),
     ] = False,
+    doubtful: Annotated[
+        bool,
+        flag(
+            "--doubtful",
+            help="The drawings whose labels the recogniser doubts most: mislabelled ones and "
+            "scribbles; --grid shows them.",
+            panel=RECOGNISER,
+        ),
+    ] = False,
     model: Annotated[
         str | None,
         option(
             "--model",
             "--checkpoint",
             "-m",
-            help="What scores or encodes drawings. \\[default: the built-in model]",
+            help="What recognises, scores or encodes drawings. \\[default: the built-in model]",
             metavar="RUN",
             autocompletion=completion.runs,
         ),
@@ -162,6 +171,7 @@ def inspect(
         split=split or "test",
         samples=samples,
         score=score,
+        doubtful=doubtful,
         model=model,
         count=count,
         seed=seed,
@@ -185,10 +195,13 @@ def _show(wanted: Wanted, result: Result) -> None:
 def _inspect(wanted: Wanted, terminal: Terminal) -> Result:
     """Find out what the thing is, and draw the pictures of it."""
     from sketchrnn_cli.cli import inspect_drawings, inspect_likelihoods, inspect_models, report
+    from sketchrnn_cli.cli.inspect_recognised import find_doubtful
 
     is_model = wanted.check()
     if len(wanted.things) > 1:
         result = inspect_models.find_several(wanted)
+    elif wanted.doubtful:
+        result = find_doubtful(wanted, terminal)
     elif wanted.evaluate is not None or wanted.score or (wanted.of_latents and not is_model):
         result = inspect_likelihoods.find(wanted, terminal, is_model=is_model)
     elif (

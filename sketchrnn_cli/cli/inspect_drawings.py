@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sketchrnn_cli.cli import report
+from sketchrnn_cli.cli.inspect_recognised import FEW, answers
 from sketchrnn_cli.cli.inspect_request import Facts, Result, Wanted
 from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.files import name_of
@@ -22,12 +23,13 @@ HOPELESS = 10_000  # of them and no other, and nothing will come
 def find(wanted: Wanted) -> Result:
     """A file, a folder or a stream of drawings."""
     n_examples = wanted.n_shown if wanted.needs_examples else 0
-    facts, examples = _facts_of(wanted.thing, n_examples, wanted.seed)
+    facts, examples, few = _facts_of(wanted.thing, n_examples, wanted.seed)
+    facts |= answers(wanted, few, facts["n_sketches"])
     return Result(facts=facts, lines=report.drawings(facts), examples=examples)
 
 
-def _facts_of(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Sketch]]:
-    """What is in a file, a folder or a stream of drawings, and some of them.
+def _facts_of(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Sketch], list[Sketch]]:
+    """What is in a file, a folder or a stream of drawings, a choice of them, and the first few.
 
     Raises:
         BadFile: none are in it.
@@ -40,6 +42,7 @@ def _facts_of(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Sketc
         corpus = Corpus.open(Path(thing))
         corpus.check()
         found, examples = statistics.of_corpus(corpus, n_examples=n_examples, seed=seed)
+        few = [corpus.sketch(i) for i in range(min(len(corpus), FEW))]
         extra = {
             "packed": True,
             "dtype": str(corpus.moves.dtype),
@@ -49,6 +52,7 @@ def _facts_of(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Sketc
     else:
         notes: list[str] = []
         faults: list[str] = []
+        few = []
         n_faulty = n_drawings = 0
 
         def skipped(message: str) -> None:
@@ -63,6 +67,7 @@ def _facts_of(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Sketc
             nonlocal n_drawings
             for block in blocks:
                 n_drawings += len(block)
+                few.extend(block.sketch(i) for i in range(min(len(block), FEW - len(few))))
                 yield block
 
         found, examples = statistics.of_blocks(
@@ -81,4 +86,4 @@ def _facts_of(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Sketc
             "duplicates": found.duplicates,
             "leakage": found.leakage,
         }
-    return {"path": thing, "kind": "drawings", **found.to_dict(), **extra}, examples
+    return {"path": thing, "kind": "drawings", **found.to_dict(), **extra}, examples, few

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sketchrnn_cli.inference.engine import Network
     from sketchrnn_cli.sketches.sketch import Sketch
 
+DOUBTED = 20  # drawings that --doubtful lists, the same
 GRID = 36  # drawings on a sheet, unless -n says otherwise
 HISTOGRAM = 16  # the worst and the best under a histogram, the same
 Facts = dict[str, Any]
@@ -34,6 +35,7 @@ class Wanted:
     split: str
     samples: int | None
     score: bool
+    doubtful: bool
     model: str | None
     count: int | None
     seed: int
@@ -52,9 +54,11 @@ class Wanted:
 
     @property
     def n_shown(self) -> int:
-        """Drawings on a sheet, under a histogram, or in a row of the terminal."""
+        """Drawings on a list, on a sheet, under a histogram, or in a row of the terminal."""
         if self.count is not None:
             return self.count
+        if self.doubtful:
+            return DOUBTED
         if "grid" in self.targets:
             return GRID
         if self.score and "plot" in self.targets:
@@ -75,7 +79,7 @@ class Wanted:
         kinds = [is_model(thing) for thing in self.things]
         found = {"SEVERAL"} if len(kinds) > 1 else set()
         given: Facts = {**self.targets, "evaluate": self.evaluate, "score": self.score}
-        given |= {"model": self.model, "count": self.count}
+        given |= {"doubtful": self.doubtful, "model": self.model, "count": self.count}
         found |= {name for name, value in given.items() if value}
         rules.check("inspect THING", found | {"MODEL" if kinds[0] else "DRAWINGS"})
         for thing, known in zip(self.things, kinds, strict=True):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -26,6 +27,7 @@ from sketchrnn_cli.errors import BadConfig
 
 if TYPE_CHECKING:
     from sketchrnn_cli.files import Format
+    from sketchrnn_cli.sketches.block import Block, Bools
     from sketchrnn_cli.sketches.build import BuildOptions
 
 FORMATS = ("packed", "sketch-rnn", "ndjson")
@@ -109,6 +111,27 @@ def preprocess(
             panel=WHICH,
         ),
     ] = False,
+    doubtful: Annotated[
+        Literal["drop", "keep"],
+        option(
+            "--doubtful",
+            help="Of labels that the recogniser of a model gives a share under 0.01: drop such "
+            "drawings, or keep them. Labels that it does not know are kept.",
+            metavar="drop|keep",
+            panel=WHICH,
+        ),
+    ] = "keep",
+    model: Annotated[
+        str | None,
+        option(
+            "--model",
+            "-m",
+            help="For --doubtful drop: whose recogniser. \\[default: the built-in model]",
+            metavar="RUN",
+            panel=WHICH,
+            autocompletion=completion.runs,
+        ),
+    ] = None,
     split: Annotated[
         str | None,
         option(
@@ -129,8 +152,7 @@ def preprocess(
 ) -> None:
     """Read drawings of any kind, prepare them, and pack them for training."""
     limit_threads(threads)
-    kind = files.format_of(out, format, FORMATS)
-    files.check_output(out, binary=kind.binary, inputs=sources, is_data=True, overwrite=overwrite)
+    kind = _target(out, format, [*sources, *options.model_file(model)], overwrite=overwrite)
     from sketchrnn_cli.sketches import build
 
     request = build.BuildOptions(
@@ -143,6 +165,7 @@ def preprocess(
         label=label,
         join_spellings=join_spellings,
         recognized_only=recognized_only,
+        doubtful=_doubts(model) if doubtful == "drop" else None,
         split=_shares(split),
         on_error=on_error,
         threads=threads,
@@ -153,6 +176,15 @@ def preprocess(
     _show(terminal, report, "standard output" if out == files.STDIO else out)
     if json:
         terminal.answer({"out": out, "format": kind.name, **report})
+
+
+def _target(
+    out: str, format: str | None, inputs: Sequence[str | Path], *, overwrite: bool
+) -> Format:
+    """The format of the set to write, which may be written there."""
+    kind = files.format_of(out, format, FORMATS)
+    files.check_output(out, binary=kind.binary, inputs=inputs, is_data=True, overwrite=overwrite)
+    return kind
 
 
 def _build(
@@ -171,6 +203,13 @@ def _build(
         return write(sources, out, request)
     with terminal.console.status("reading") as status:
         return write(sources, out, request, progress=lambda n: status.update(f"{n:,} drawings"))
+
+
+def _doubts(model: str | None) -> Callable[[Block], Bools]:
+    """Which labels of a block the recogniser of a model doubts."""
+    from sketchrnn_cli.inference.recognition import Recognition
+
+    return Recognition.open(model).doubts
 
 
 def _shares(text: str | None) -> tuple[float, float, float] | None:

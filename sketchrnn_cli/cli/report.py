@@ -95,10 +95,34 @@ def drawings(facts: Facts) -> list[str]:
         lines += _equal(report)
     else:
         lines += _equal(facts)
+    lines += _recognised(facts.get("recognized", ()))
     lines += [row("note", note) for note in facts.get("notes", ())]
     if facts.get("n_faulty"):
         lines.append(row("faulty", f"{facts['n_faulty']:,}; the first: {facts['faults'][0]}"))
     return lines
+
+
+def _recognised(answers: Sequence[Sequence[tuple[str, float]]]) -> list[str]:
+    """What each of a few drawings looks like; which one, where there are several."""
+    told = [", ".join(f"{share:.0%} {_named(word)}" for word, share in each) for each in answers]
+    several = len(told) > 1
+    return [
+        row("" if i else "looks like", f"{i}: {text or '-'}" if several else text)
+        for i, text in enumerate(told)
+    ]
+
+
+def doubtful(facts: Facts) -> list[str]:
+    """One line per drawing whose label is doubted, and how many there are."""
+    lines = ["label's share  drawing"]
+    for entry in facts["doubtful"]:
+        word, share = entry["recognized"][0]
+        named = f"{entry['index']} {_named(entry['word'])}"
+        lines.append(f"{entry['share']:13.4f}  {named}: {share:.0%} {_named(word)}")
+    unknown = number(facts["n_unknown"], "drawing")
+    judged = f"{facts['n_doubtful']:,} of {number(facts['n_judged'], 'drawing')} doubtful"
+    left = f"; {unknown} without a word that it knows" if facts["n_unknown"] else ""
+    return [*lines, f"{judged} (share under {facts['threshold']:g}){left}"]
 
 
 def _preparation(preparation: Facts) -> list[str]:

@@ -47,7 +47,10 @@ GRID_BETWEEN = "it fills a grid between four drawings"
 NO_PEN = "no pen draws in a morph"
 
 RULES: dict[str, tuple[Rule, ...]] = {
-    "preprocess": (TO_A_PIPE,),
+    "preprocess": (
+        TO_A_PIPE,
+        needs("model", "DROP", why="its recogniser finds the doubtful drawings"),
+    ),
     "train": (excludes("resume", "overwrite", why="one resumes the run, the other removes it"),),
     "sample": (
         TO_A_PIPE,
@@ -88,13 +91,21 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "inspect THING": (  # checked when it is known what the thing is
         *(
             excludes(name, "SEVERAL", why="runs are compared, and with --plot drawn in one plot")
-            for name in ("evaluate", "score", "map", "densities", "grid", "count", "model")
+            for name in (
+                *("evaluate", "score", "doubtful", "map", "densities"),
+                *("grid", "count", "model"),
+            )
         ),
+        excludes(
+            "doubtful",
+            *("score", "evaluate", "plot", "map", "densities"),
+            why="it lists drawings by their labels",
+        ),
+        needs("doubtful", "DRAWINGS", why="as in sketchrnn inspect DATA --doubtful"),
         excludes("model", "MODEL", why="the model is what is inspected"),
         needs("evaluate", "MODEL", why="as in sketchrnn inspect RUN --evaluate DATA"),
         needs("plot", "MODEL", "score", why="it draws the losses of a run, or likelihoods"),
         needs("score", "DRAWINGS", "evaluate", why="as in sketchrnn inspect DATA --score"),
-        needs("model", "score", "map", "densities", why="drawings are inspected without one"),
     ),
     "export": (
         TO_A_PIPE,
@@ -109,6 +120,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
 CALLED = {
     "prompt": "a PROMPT",
     "STDOUT": "-o -",
+    "DROP": "--doubtful drop",
     "TEMPS": "several temperatures",
     "WHOLE": "a file of all words",
     "FLOAT32": "this format",
@@ -127,7 +139,10 @@ def _kind(values: Values) -> str:
 
 
 FACTS: dict[str, dict[str, Callable[[Values], bool]]] = {
-    "preprocess": {"STDOUT": lambda values: values["out"] == "-"},
+    "preprocess": {
+        "STDOUT": lambda values: values["out"] == "-",
+        "DROP": lambda values: values["doubtful"] == "drop",
+    },
     "sample": {
         "STDOUT": lambda values: values["out"] in (None, "-") and not values["list_words"],
         "TEMPS": lambda values: "," in (values["temp"] or ""),

@@ -30,6 +30,8 @@ from sketchrnn_cli.sketches.sketch import Sketch
 if TYPE_CHECKING:
     from sketchrnn_cli.drawing.film.frames import Film, Timing
     from sketchrnn_cli.drawing.film.pen import Pen
+    from sketchrnn_cli.inference.recognition import Answer
+    from sketchrnn_cli.notebook.model import Model
 
 Array = npt.NDArray[np.float32]
 
@@ -65,6 +67,10 @@ class Drawing:
     def extras(self) -> dict[str, object]:
         """What else is known: of a sample its ``seed``, ``number``, ``log_likelihood`` ..."""
         return self.sketch.extras
+
+    def recognize(self, n: int = 3, *, model: Model | None = None) -> Answer:
+        """As ``Drawings.recognize``, of this one."""
+        return Drawings(self).recognize(n, model=model)[0]
 
     def save(self, path: str | Path) -> None:
         """As ``Drawings.save``."""
@@ -141,6 +147,17 @@ class Drawings:
     def words(self) -> tuple[str | None, ...]:
         """What each is of."""
         return tuple(sketch.word for sketch in self.sketches)
+
+    def recognize(self, n: int = 3, *, model: Model | None = None) -> list[Answer]:
+        """What each looks like: its n likeliest words and their shares, the largest first.
+
+        Args:
+            n: words of each.
+            model: whose recogniser; None: the built-in one. See ``Model.recognize``.
+        """
+        from sketchrnn_cli.notebook.model import load
+
+        return (model or load()).recognize(self, n)
 
     def save(self, path: str | Path) -> None:
         """Write them into a file, by its suffix: .ndjson, .npz, .svg, .png, .gif, .webp ...

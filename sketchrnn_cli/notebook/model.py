@@ -1,4 +1,4 @@
-"""A model in a notebook: it samples, completes, encodes, decodes and scores drawings.
+"""A model in a notebook: it samples, completes, encodes, decodes, scores, recognises drawings.
 
 Every method means what the command line means by it, with the same defaults, and the same seed
 gives the same drawings. Symbols: N drawings, Z latent size.
@@ -21,6 +21,7 @@ from sketchrnn_cli.errors import BadConfig, BadSketch
 from sketchrnn_cli.inference import request
 from sketchrnn_cli.inference.engine import Engine, to_model
 from sketchrnn_cli.inference.prompt import LIST_WORDS, Prompt
+from sketchrnn_cli.inference.recognition import SHOWN, Answer, Recognition
 from sketchrnn_cli.inference.request import Request
 from sketchrnn_cli.inference.score import worst_first
 from sketchrnn_cli.inference.settings import COUNT, FEW, FRAMES, Settings
@@ -324,6 +325,19 @@ class Model:
             np.array([entry["log_likelihood"] for entry in found]),
             np.array([entry["per_prediction"] for entry in found]),
         )
+
+    def recognize(self, drawings: AnyDrawings, n: int = SHOWN) -> list[Answer]:
+        """What drawings look like to the model's recogniser, as `sketchrnn inspect` says.
+
+        Returns:
+            For each drawing its n likeliest words and their shares, the largest first.
+
+        Raises:
+            BadCheckpoint: a model without a recogniser.
+            BadSketch: no drawings.
+        """
+        recognition = Recognition.needed(self.network.checkpoint, self.name)
+        return recognition.answers(_some(drawings), whole("n", n, 1))
 
     def _understand(self, prompt: str, *, strict: bool) -> Prompt:
         if not isinstance(prompt, str):

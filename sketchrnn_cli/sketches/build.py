@@ -27,7 +27,6 @@ from sketchrnn_cli.sketches.block import (
     Bools,
     boxes,
     from_sketches,
-    merge,
     per_drawing,
     take,
     to_moves,
@@ -66,6 +65,7 @@ class BuildOptions:
     label: str | None = None  # word of drawings that do not say
     join_spellings: bool = False  # words that differ in case, gaps and hyphens are one
     recognized_only: bool = False
+    doubtful: Callable[[Block], Bools] | None = None  # (D,) which drawings of a block to drop
     split: Shares | None = None  # split everything anew: train, valid, test
     on_error: str = "fail"  # or skip
     threads: int | None = None
@@ -330,22 +330,11 @@ def _make(block: Block, job: _Job, simplified: bool | None) -> _Made:
         endless = raw & (ink * scale >= LONGEST)
         raw = raw[~endless]
         made.only(~endless, "endless")
-
-    def prepared(chosen: Bools, *, simplified: bool) -> Block:
-        return prepare(
-            take(made.block, chosen),
-            fit=preparation.fit,
-            simplified=simplified,
-            whole=preparation.fit,
-            preparation=preparation,
-        )
-
-    if raw.all() or not raw.any():
-        made.block = prepared(np.ones(len(raw), bool), simplified=bool(raw.any()))
-    else:
-        parts = prepared(raw, simplified=True), prepared(~raw, simplified=False)
-        made.block = merge(raw, *parts)
+    fit = preparation.fit
+    made.block = prepare(made.block, fit=fit, raw=raw, whole=fit, preparation=preparation)
     made.by_length(preparation)
+    if job.options.doubtful is not None:
+        made.only(~job.options.doubtful(made.block), "doubtful")
     made.block = replace(made.block, moves=to_moves(made.block))
     return made
 

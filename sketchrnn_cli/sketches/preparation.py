@@ -11,7 +11,14 @@ import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.sketches import simplify
-from sketchrnn_cli.sketches.block import Block, Moves, from_sketches
+from sketchrnn_cli.sketches.block import (
+    Block,
+    Bools,
+    Moves,
+    from_sketches,
+    merge,
+    take,
+)
 from sketchrnn_cli.sketches.sketch import BOX, Sketch
 
 LARGEST = 1e10  # pixels, data units; nothing is as large
@@ -84,9 +91,9 @@ def prepare_like(
     block = from_sketches([sketch])
     if sketch.times is not None:
         block = replace(block, timed=np.array([True]))
-    raw = preparation.simplified and bool(simplify.looks_raw(block)[0])
+    raw = simplify.looks_raw(block) & preparation.simplified
     fit = preparation.fit and not (partial and _on_canvas(sketch))
-    made = prepare(block, fit=fit, simplified=raw, whole=preparation.fit, preparation=preparation)
+    made = prepare(block, fit=fit, raw=raw, whole=preparation.fit, preparation=preparation)
     result = sketch if made is block else replace(made.sketch(0), times=None)
     if not preparation.fit or (preparation.box == BOX and not preparation.from_origin):
         return result
@@ -119,19 +126,24 @@ def moves_like(
     return result
 
 
-def prepare(
-    block: Block, *, fit: bool, simplified: bool, whole: bool, preparation: Preparation
-) -> Block:
-    """Fit and simplify a block of drawings, none of them empty.
+def prepare(block: Block, *, fit: bool, raw: Bools, whole: bool, preparation: Preparation) -> Block:
+    """Fit a block of drawings, none of them empty, and simplify those that are raw.
 
     Args:
         block: the drawings.
         fit: bring them to the 255 box.
-        simplified: simplify them.
+        raw: (D,) which of them to simplify.
         whole: they are in canvas pixels in the end: resampled at 1 px, and rounded. In a frame
             of their own, where a pixel means nothing, only Douglas-Peucker is done.
         preparation: for epsilon.
     """
+    if raw.any() and not raw.all():
+        parts = [
+            prepare(take(block, some), fit=fit, raw=raw[some], whole=whole, preparation=preparation)
+            for some in (raw, ~raw)
+        ]
+        return merge(raw, *parts)
+    simplified = bool(raw.any())
     if simplified and whole:
         fitted = simplify.fit(block) if fit else block
         return simplify.simplify(fitted, epsilon=preparation.epsilon)
