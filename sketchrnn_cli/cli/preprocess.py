@@ -95,6 +95,14 @@ def preprocess(
     label: Annotated[
         str | None, option("--label", help="Label for drawings without one.", metavar="WORD")
     ] = None,
+    labels: Annotated[
+        str | None,
+        option(
+            "--labels",
+            help="Names of labels that are numbers: a name a line, or JSON, as of a ClassLabel.",
+            metavar="FILE",
+        ),
+    ] = None,
     join_spellings: Annotated[
         bool,
         flag(
@@ -154,6 +162,7 @@ def preprocess(
     limit_threads(threads)
     kind = _target(out, format, [*sources, *options.model_file(model)], overwrite=overwrite)
     from sketchrnn_cli.sketches import build
+    from sketchrnn_cli.sketches.labels import read as read_labels
 
     request = build.BuildOptions(
         fit=fit,
@@ -163,6 +172,7 @@ def preprocess(
         min_points=min_points,
         per_word=per_word,
         label=label,
+        labels=None if labels is None else read_labels(labels),
         join_spellings=join_spellings,
         recognized_only=recognized_only,
         doubtful=_doubts(model) if doubtful == "drop" else None,

@@ -39,6 +39,7 @@ from sketchrnn_cli.sketches.corpus import (
     write_sketch_rnn,
 )
 from sketchrnn_cli.sketches.formats.ndjson import to_lines
+from sketchrnn_cli.sketches.labels import Labels
 from sketchrnn_cli.sketches.preparation import Preparation, prepare
 from sketchrnn_cli.sketches.scratch import Columns, Shares, Splits, split
 from sketchrnn_cli.sketches.simplify import EPSILON, LONGEST, lengths, looks_raw
@@ -63,6 +64,7 @@ class BuildOptions:
     min_points: int = 1
     per_word: int | None = None  # keep this many of each word, in each split that a file has
     label: str | None = None  # word of drawings that do not say
+    labels: Labels | None = None  # names of words that are numbers
     join_spellings: bool = False  # words that differ in case, gaps and hyphens are one
     recognized_only: bool = False
     doubtful: Callable[[Block], Bools] | None = None  # (D,) which drawings of a block to drop
@@ -238,7 +240,8 @@ class _Job:
         fit = options.fit if options.fit is not None else True in kinds
         simplified = options.simplify if options.simplify is not None else True in kinds
         preparation = options.preparation(fit=fit, simplified=simplified)
-        return cls(files, options, preparation, Report(sources, options.join_spellings))
+        report = Report(sources, options.join_spellings, options.labels)
+        return cls(files, options, preparation, report)
 
     def finish(self, made: _Made) -> Block:
         """Count what was made, in order, and take the first drawings of each word."""

@@ -28,6 +28,7 @@ from sketchrnn_cli.sketches.block import (
     to_moves,
 )
 from sketchrnn_cli.sketches.corpus import SPLITS, Corpus
+from sketchrnn_cli.sketches.labels import Labels, named
 from sketchrnn_cli.sketches.sketch import Sketch
 from sketchrnn_cli.sketches.words import fold, visible
 
@@ -146,6 +147,7 @@ class Report:
 
     sources: Sequence[str] = ()  # for messages
     join_spellings: bool = False
+    names: Labels | None = None  # of number labels
     read: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)  # the first few
@@ -179,7 +181,8 @@ class Report:
         for word in dict.fromkeys(block.words):  # in their order: the first spelling is kept
             if word is None or word in self.labels:
                 continue
-            label = unicodedata.normalize("NFC", word)
+            name = word if self.names is None else named(word, self.names, self.counts.where)
+            label = unicodedata.normalize("NFC", name)
             first = self.spellings.setdefault(fold(label), label)
             if first != label and not self.join_spellings:
                 raise BadFile(
