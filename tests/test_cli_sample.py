@@ -21,7 +21,7 @@ from sketchrnn_cli.cli import sample as command
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.inference import conditioning as plan
-from sketchrnn_cli.inference import sampler
+from sketchrnn_cli.inference import ranking, sampler
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.inference.interpolation import slerp
 from sketchrnn_cli.inference.settings import COUNT, FRAMES, GUIDANCE, RANGES, Settings
@@ -178,7 +178,7 @@ def test_best_of_keeps_better_drawings(models, tmp_path):
     def mean(*arguments):
         out = tmp_path / "ranked.ndjson"
         run("--model", models.run, "-n", 12, *SHORT, *arguments, "-o", out, "--overwrite")
-        return np.mean([sampler.rank(each, scale_factor) for each in read_sketches(str(out))], 0)
+        return np.mean([ranking.rank(each, scale_factor) for each in read_sketches(str(out))], 0)
 
     best, plain = mean("--best-of", 6), mean()
     assert best[0] >= plain[0]  # share that ended

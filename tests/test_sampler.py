@@ -14,7 +14,7 @@ from networks import draw
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference import conditioning as plan
-from sketchrnn_cli.inference import sampler
+from sketchrnn_cli.inference import ranking, sampler
 from sketchrnn_cli.inference.conditioning import random_numbers
 from sketchrnn_cli.inference.engine import Engine, to_model
 from sketchrnn_cli.inference.sampler import Chooser
@@ -207,7 +207,7 @@ def test_the_prefix_decides_the_latent_by_the_encoder():
 
 def test_best_of_keeps_the_candidate_of_the_highest_rank(engine):
     def rank(sketch):
-        return sampler.rank(sketch, engine.checkpoint.scale_factor)
+        return ranking.rank(sketch, engine.checkpoint.scale_factor)
 
     settings = Settings(temperature=1.0, max_points=25)  # some are cut
     first = list(draw(engine, 10, settings=settings))
@@ -223,7 +223,7 @@ def test_best_of_keeps_the_candidate_of_the_highest_rank(engine):
 
 def ranked(lines, nats, finished=True, scale=20.0):
     strokes = tuple(np.array(line, "f4") for line in lines)
-    return sampler.rank(
+    return ranking.rank(
         Sketch(strokes, None, {"log_likelihood": nats, "finished": finished}), scale
     )
 

@@ -5,10 +5,13 @@ import dataclasses
 import pytest
 from trainers import QUICK, SMALL, corpus_in, trainer_of
 
-from sketchrnn_cli.cli import train, training_report
+from sketchrnn_cli.cli import training_fits, training_report
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.inference import latent_prior
+from sketchrnn_cli.inference.recogniser import Recogniser
+from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.training import loop
+from sketchrnn_cli.training import recogniser as fitting
 
 
 @pytest.fixture(scope="module")
@@ -79,19 +82,39 @@ def test_the_prior_is_fitted_to_a_bounded_share_of_every_word(tmp_path, corpus, 
         return fit_model(network, asked[-1], **more)
 
     monkeypatch.setattr(latent_prior, "fit_model", counted)
-    monkeypatch.setattr(train, "FITTED", 2 * len(corpus.words))
-    monkeypatch.setattr(train, "FITTED_PER_WORD", 1)
-    train._fit_latents(trainer, terminal)
+    monkeypatch.setattr(training_fits, "FITTED", 2 * len(corpus.words))
+    monkeypatch.setattr(training_fits, "FITTED_PER_WORD", 1)
+    training_fits.fit_latents(trainer, terminal)
     words = [word for word, _ in asked[0]]
     assert sorted(words) == sorted(2 * list(range(len(corpus.words))))
     n = len(trainer.train_indices)
     assert f"fitting the latent prior to {len(words)} of {n} drawings" in terminal.lines
-    monkeypatch.setattr(train, "FITTED_PER_WORD", 3)
-    train._fit_latents(trainer, terminal)
+    monkeypatch.setattr(training_fits, "FITTED_PER_WORD", 3)
+    training_fits.fit_latents(trainer, terminal)
     assert len(asked[1]) == 3 * len(corpus.words)
     before = (trainer.run / "model.safetensors").read_bytes()
-    train._fit_latents(trainer, terminal)
+    training_fits.fit_latents(trainer, terminal)
     assert (trainer.run / "model.safetensors").read_bytes() == before
+
+
+def test_a_run_that_saw_enough_ends_with_a_recogniser(tmp_path, corpus, monkeypatch):
+    model = dataclasses.replace(SMALL, n_words=len(corpus.words), word_size=4)
+    trainer, terminal = trainer_of(tmp_path / "run", corpus, model=model), Lines()
+    list(loop.events(trainer))
+    path = trainer.run / "model.safetensors"
+    before = checkpoint.load(path)
+    training_fits.fit_recogniser(trainer, terminal)
+    assert terminal.lines == []
+    assert Recogniser.of(checkpoint.load(path)) is None
+    monkeypatch.setattr(fitting, "FEWEST", 50)
+    training_fits.fit_recogniser(trainer, terminal)
+    n = len(trainer.train_indices)
+    assert terminal.lines == [f"fitting the recogniser: 80 looks at {n} drawings"]
+    after = checkpoint.load(path)
+    assert Recogniser.of(after).words == tuple(corpus.words)
+    assert all((after.weights[name] == array).all() for name, array in before.weights.items())
+    training_fits.fit_recogniser(trainer, terminal)  # it stays
+    assert len(terminal.lines) == 1
 
 
 def test_an_end_at_once_says_what_is_kept(tmp_path, corpus):
@@ -110,5 +133,5 @@ def test_a_run_without_an_encoder_has_no_prior_to_fit(tmp_path, corpus):
     terminal.lines.clear()
     report.tell(loop.Ending(10, "steps", validates=True))
     assert terminal.lines == ["finishing at step 10: validating, saving, drawing samples"]
-    train._fit_latents(trainer, terminal)
+    training_fits.fit_latents(trainer, terminal)
     assert len(terminal.lines) == 1

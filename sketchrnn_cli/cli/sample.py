@@ -38,6 +38,7 @@ from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.drawing.style import MAX_DRAWINGS, Style
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference.settings import (
+    BEST_OF,
     COUNT,
     FEW,
     FRAMES,
@@ -132,15 +133,16 @@ def sample(
         bool, flag("--greedy", help="Take the most likely move at every step.", panel=SAMPLING)
     ] = False,
     best_of: Annotated[
-        int,
+        int | None,
         option(
             "--best-of",
-            help="Draw K candidates and keep the best one.",
+            help="Draw K candidates and keep the one that the recogniser is surest of, or without "
+            f"one the likeliest. \\[default: {BEST_OF} where a recogniser knows the word, else 1]",
             metavar="K",
             panel=SAMPLING,
             callback=between(*RANGES["best_of"]),
         ),
-    ] = 1,
+    ] = None,
     latents: Annotated[
         str | None,
         option(
@@ -283,9 +285,9 @@ def _draw(
         _write(target, tally.passing(drawn.sketches(ended)), drawn.n)
 
 
-def _work_alone_on_few(count: int | None, best_of: int, given: Sequence[str | None]) -> None:
+def _work_alone_on_few(count: int | None, best_of: int | None, given: Sequence[str | None]) -> None:
     """One thread for a few drawings; call before numpy is imported."""
-    if not any(given) and (count or COUNT) * best_of <= FEW:
+    if not any(given) and (count or COUNT) * (best_of or 1) <= FEW:
         work_alone()
 
 

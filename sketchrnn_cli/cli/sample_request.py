@@ -59,11 +59,12 @@ class Prepared:
     rows: list[Settings]  # each request is drawn with each of these
     n: int | None  # drawings, where that is known
     ignored: tuple[str, ...]  # words of the prompt
+    best_of: int = 1  # candidates of each drawing, where n is known
 
     @property
     def n_all(self) -> int | None:
         """Candidates, where that is known."""
-        return None if self.n is None else self.n * self.rows[0].best_of
+        return None if self.n is None else self.n * self.best_of
 
     def sketches(self, ended: Callable[[int], None] | None) -> Iterator[Sketch]:
         """The drawings; ``ended`` is told how many candidates have just ended."""
@@ -86,6 +87,7 @@ def prepare(wanted: Wanted, rows: list[Settings], terminal: Terminal) -> Prepare
         SketchError: options that do not go with this model, or a file that cannot be read.
     """
     from sketchrnn_cli.inference import devices, request
+    from sketchrnn_cli.inference.ranking import usual_candidates
     from sketchrnn_cli.model.load import open_model
 
     devices.check(wanted.device)
@@ -112,7 +114,8 @@ def prepare(wanted: Wanted, rows: list[Settings], terminal: Terminal) -> Prepare
     if wanted.shape is not None:
         asked, settings = request.grid(network, asked, settings, *wanted.shape)
         rows = [settings]
-    return Prepared(network, [asked], rows, len(rows) * asked.n, ignored)
+    best_of = settings.best_of or usual_candidates(model, asked)
+    return Prepared(network, [asked], rows, len(rows) * asked.n, ignored, best_of)
 
 
 def _corners(wanted: Wanted) -> int | None:

@@ -45,9 +45,6 @@ SETTINGS = (  # and of training
     *("steps", "epochs", "time_limit", "batch_size", "learning_rate", "kl_weight"),
     *("precision", "seed"),
 )
-FITTED = 20_000  # drawings, over all words, that the latent prior of a finished run is fitted to;
-FITTED_PER_WORD = 100  # of each word at least so many, where there are
-
 HOW_LONG, NETWORK, TRAINING, LOGS = "How long", "Network", "Training", "Logs"  # panels of --help
 
 
@@ -283,6 +280,7 @@ def _train(
     import torch
 
     from sketchrnn_cli.cli import training_report as report
+    from sketchrnn_cli.cli.training_fits import fit_latents, fit_recogniser
     from sketchrnn_cli.training import run
     from sketchrnn_cli.training.device import set_threads
 
@@ -307,8 +305,9 @@ def _train(
             if stopped:  # perhaps only after the last step
                 finished = replace(finished, why="stopped")
             if group.is_first and finished.why != "stopped":
-                _fit_latents(trainer, terminal)
-        except SystemExit:  # a second Ctrl-C, or one while latents are fitted
+                fit_latents(trainer, terminal)
+                fit_recogniser(trainer, terminal)
+        except SystemExit:  # a second Ctrl-C, or one while these are fitted
             report.say_what_is_kept(terminal, trainer)
             raise
     report.conclude(terminal, trainer, finished, as_json=options["as_json"] and group.is_first)
@@ -401,36 +400,3 @@ def _follow(
         if first:
             pictures.draw()
     return finished
-
-
-def _fit_latents(trainer: Trainer, terminal: Terminal) -> None:
-    """Fit the latent prior of the run's best model: a mixture per label.
-
-    While training, one Gaussian per label does.
-    """
-    from sketchrnn_cli.cli.training_report import track
-    from sketchrnn_cli.inference import latent_prior
-    from sketchrnn_cli.inference.engine import Engine
-    from sketchrnn_cli.model import checkpoint
-    from sketchrnn_cli.training import batches
-
-    if trainer.network.encoder is None:
-        return
-    corpus, indices, seed = trainer.corpus, trainer.train_indices, trainer.config.seed
-    n_words = len(corpus.words)
-    chosen = batches.per_word(
-        corpus,
-        indices,
-        max(FITTED // n_words, FITTED_PER_WORD),
-        seed=batches.seed_of(seed, batches.LATENTS, 1),
-    ).tolist()
-    terminal.say(f"fitting the latent prior to {len(chosen):,} of {len(indices):,} drawings")
-    drawings = ((int(corpus.word_ids[i]), corpus.moves_of(i)) for i in chosen)
-    path = trainer.run / checkpoint.FILE_NAME
-    fitted = latent_prior.fit_model(
-        Engine(checkpoint.load(path)),
-        track(terminal, drawings, what="encoding drawings", total=len(chosen)),
-        seed=seed,
-        track=lambda labels: track(terminal, labels, what="fitting labels", total=n_words),
-    )
-    checkpoint.save(path, fitted)

@@ -168,6 +168,11 @@ class Conditioning:
     _posteriors: dict[tuple[int, bytes], PrefixPosterior] = field(default_factory=dict)
 
     @property
+    def best_of(self) -> int:
+        """Candidates of each sketch."""
+        return self.settings.best_of or 1
+
+    @property
     def latent_tau(self) -> float:
         """Temperature of z.
 
@@ -181,20 +186,29 @@ class Conditioning:
     def word(self, index: int) -> str | None:
         """The word that is written on a sketch."""
         if self.words is not None:
-            return self.words[index // self.settings.best_of]
+            return self.words[index // self.best_of]
         words = self.network.checkpoint.words
         if self.samples_labels:
             return words[self.sampled_label(index)]
         return words[0] if len(words) == 1 and self.labels is None else None
 
+    def word_shares(self, index: int) -> Array | None:
+        """What a sketch is to show: (V,) shares of the words; None where nobody says."""
+        shares: Array = np.zeros(len(self.network.checkpoint.words), np.float32)
+        if self.samples_labels:
+            shares[self.sampled_label(index)] = 1
+        elif self.labels is not None:
+            shares = self.labels[index // self.best_of, :-1]
+        return shares if shares.any() else None
+
     def number(self, index: int) -> int:
         """The number of a sketch in the random streams."""
-        k = index // self.settings.best_of
+        k = index // self.best_of
         return k if self.numbers is None else self.numbers[k]
 
     def random(self, index: int, choice: int = 0) -> np.random.Generator:
         """The random stream of a candidate; that of the label is of its sketch."""
-        candidate = 0 if choice == LABEL else index % self.settings.best_of
+        candidate = 0 if choice == LABEL else index % self.best_of
         return random_numbers(self.settings.seed, self.number(index), candidate, choice=choice)
 
     @property
@@ -218,7 +232,7 @@ class Conditioning:
         if self.prefixes is None:
             return []
         scale = self.network.checkpoint.scale_factor
-        given = [self.prefixes[index // self.settings.best_of] for index in indices]
+        given = [self.prefixes[index // self.best_of] for index in indices]
         return [stroke5(to_model(moves, scale)) for moves in given]
 
     def cond(self, indices: range, generators: Sequence[np.random.Generator]) -> Array | None:
@@ -226,7 +240,7 @@ class Conditioning:
         checkpoint = self.network.checkpoint
         labels = None
         if self.labels is not None:
-            labels = self.labels[[index // self.settings.best_of for index in indices]]
+            labels = self.labels[[index // self.best_of for index in indices]]
         elif self.samples_labels:
             words = [checkpoint.words[self.sampled_label(index)] for index in indices]
             labels = label_rows(checkpoint, words)
@@ -259,7 +273,7 @@ class Conditioning:
         for row, generator in zip(normal, generators, strict=True):
             generator.standard_normal(dtype=np.float32, out=row)
         if self.mu is not None:
-            given = [index // settings.best_of for index in indices]
+            given = [index // self.best_of for index in indices]
             mu = self.mu[given]
             return mu if self.sigma is None else mu + self.sigma[given] * normal
         if settings.prior or not latent_prior.is_fitted(checkpoint.weights):
@@ -273,7 +287,7 @@ class Conditioning:
                 label = partial(self.sampled_label, index)
                 normal[k] = self._from_prior(normal[k], shares[k], u=u, label=label)
                 continue
-            posterior = self.posterior(self.prefixes[index // settings.best_of], shares[k])
+            posterior = self.posterior(self.prefixes[index // self.best_of], shares[k])
             if settings.greedy or settings.most_likely:
                 normal[k] = posterior.best()
             else:

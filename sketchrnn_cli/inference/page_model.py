@@ -73,7 +73,7 @@ def page_model(
 
 def _extent(checkpoint: Checkpoint) -> float:
     """How large the drawings of a model are that have a frame of their own, data units."""
-    settings = Settings(max_points=min(250, max(checkpoint.n_max, 1)))
+    settings = Settings(max_points=min(250, max(checkpoint.n_max, 1)), best_of=1)
     sketches = draw(Engine(checkpoint), unconditional(LOOKED_AT), settings)
     boxes = np.array([sketch.box() for sketch in sketches])
     extents = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])

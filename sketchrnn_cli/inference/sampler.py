@@ -22,9 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadCheckpoint
-from sketchrnn_cli.inference import mixture
+from sketchrnn_cli.inference import mixture, ranking
 from sketchrnn_cli.inference.conditioning import Conditioning
 from sketchrnn_cli.inference.engine import Decoding
+from sketchrnn_cli.inference.recogniser import Recogniser
 from sketchrnn_cli.inference.settings import Settings
 from sketchrnn_cli.sketches.sketch import START, Sketch
 
@@ -35,7 +36,6 @@ BATCH = 512  # sketches alive at once
 BLOCK = 32  # B: steps whose random numbers are made at once
 WAITING = 16 * BATCH  # finished sketches that may wait for an earlier one
 TINY = np.float32(1e-30)
-GRID = 32  # cells to a scale factor, about a pixel each
 PENS = np.eye(3, dtype=np.float32)  # one-hot down, up, end
 
 
@@ -46,28 +46,18 @@ def sample(
     ended: Callable[[int], None] | None = None,
 ) -> Iterator[Sketch]:
     """The n sketches of a request, see ``request.draw``."""
-    best_of = conditioning.settings.best_of
-    n_all = n * best_of
+    n_all = n * conditioning.best_of
     every = _draw(conditioning, n_all, max(1, min(batch_size, n_all)), ended)
-    if best_of == 1:
-        return every
-    return _best(every, best_of, conditioning.network.checkpoint.scale_factor)
+    return every if conditioning.best_of == 1 else _best(every, conditioning)
 
 
-def _best(sketches: Iterator[Sketch], best_of: int, scale_factor: float) -> Iterator[Sketch]:
+def _best(sketches: Iterator[Sketch], conditioning: Conditioning) -> Iterator[Sketch]:
+    checkpoint, best_of = conditioning.network.checkpoint, conditioning.best_of
+    recogniser, index = Recogniser.of(checkpoint), 0
     while candidates := list(islice(sketches, best_of)):
-        yield max(candidates, key=lambda sketch: rank(sketch, scale_factor))
-
-
-def rank(sketch: Sketch, scale_factor: float) -> tuple[bool, float]:
-    """By what the best candidate is chosen: one that ended, then log likelihood per length of ink.
-
-    A density per move would favour clusters of dots, which are certain and nearly free. So moves
-    are taken on a grid, where each costs nats, and what they cost is divided by the ink.
-    """
-    nats = cast(float, sketch.extras["log_likelihood"]) - 2 * math.log(GRID) * sketch.n_points
-    ink = sum(float(np.hypot(*np.diff(line, axis=0).T).sum()) for line in sketch.strokes)
-    return bool(sketch.extras["finished"]), nats / max(ink / scale_factor, 1e-9)
+        shares = conditioning.word_shares(index)
+        yield ranking.best(candidates, recogniser, shares, checkpoint.scale_factor)
+        index += best_of
 
 
 class _Live:

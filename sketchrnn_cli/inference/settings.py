@@ -16,6 +16,7 @@ RANGES = {  # lowest and highest value of a setting
     "max_points": (1, MAX_POINTS),
 }
 GUIDANCE = 2.0  # where latents are sampled, too; see tests/bench/recognisability
+BEST_OF = 4  # candidates of which a recogniser keeps the best one
 COUNT = 9  # drawings, unless prompt, latents or prefixes say how many
 FRAMES = 12  # steps from one stop of an interpolation to the next
 FEW = 16  # drawings that one thread draws
@@ -32,7 +33,7 @@ class Settings:
     most_likely: bool = False  # the most probable z of the latent prior, not sampled
     latent_temperature: float | None = None  # sigma * sqrt(tau); None: Conditioning.latent_tau
     guidance: float | None = None  # scale; None: GUIDANCE, but 1 for given latents and prefixes
-    best_of: int = 1  # candidates of each drawing, of which the best one is kept
+    best_of: int | None = None  # candidates of each drawing; None: BEST_OF with a recogniser
     seed: int = 0
     max_points: int = 250  # a drawing that has not ended by then is cut
 

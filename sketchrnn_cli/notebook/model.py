@@ -81,7 +81,7 @@ class Model:
         greedy: bool = False,
         prior: bool = False,
         most_likely: bool = False,
-        best_of: int = 1,
+        best_of: int | None = None,
         frames: int | None = None,
         first: int = 0,
         seed: int = DEFAULT.seed,
@@ -105,7 +105,8 @@ class Model:
             greedy: always the likeliest move.
             prior: z from N(0, I) instead of the latent prior.
             most_likely: the most probable z of the label instead of sampling.
-            best_of: draw so many candidates and keep the best one.
+            best_of: draw so many candidates and keep the one that the recogniser is surest of, or
+                without one the likeliest; None: 4 where a recogniser knows the word, else 1.
             frames: steps from each item to the next of "cat -> pig"; None: 12.
             first: number of the first drawing.
             seed: the same seed, the same drawings.
@@ -124,7 +125,7 @@ class Model:
             greedy=greedy,
             prior=prior,
             most_likely=most_likely,
-            best_of=whole("best_of", best_of, 1),
+            best_of=None if best_of is None else whole("best_of", best_of, 1),
             seed=whole("seed", seed, 0),
             max_points=whole("max_points", max_points, 1),
         )
@@ -135,13 +136,13 @@ class Model:
         if prompt is None:
             if frames is not None:
                 raise BadConfig('frames are for interpolations, as in "cat -> pig"')
-            with _threads((count or COUNT) * best_of):
+            with _threads((count or COUNT) * (best_of or 1)):
                 return self._draw(request.unconditional(count, first=first), settings)
         asked = self._understand(prompt, strict=strict)
         made = request.from_prompt(
             self.network.checkpoint, asked, count=count, frames=frames, first=first
         )
-        with _threads((count or COUNT) * best_of):
+        with _threads((count or COUNT) * (best_of or 1)):
             return self._draw(made, settings)
 
     def complete(
@@ -157,7 +158,7 @@ class Model:
         greedy: bool = False,
         prior: bool = False,
         most_likely: bool = False,
-        best_of: int = 1,
+        best_of: int | None = None,
         seed: int = DEFAULT.seed,
         max_points: int = DEFAULT.max_points,
     ) -> Drawings:
@@ -186,7 +187,7 @@ class Model:
             greedy=greedy,
             prior=prior,
             most_likely=most_likely,
-            best_of=whole("best_of", best_of, 1),
+            best_of=None if best_of is None else whole("best_of", best_of, 1),
             seed=whole("seed", seed, 0),
             max_points=whole("max_points", max_points, 1),
         )
@@ -227,7 +228,7 @@ class Model:
         pen_temperature: float | None = None,
         guidance: float | None = None,
         greedy: bool = False,
-        best_of: int = 1,
+        best_of: int | None = None,
         seed: int = DEFAULT.seed,
         max_points: int = DEFAULT.max_points,
     ) -> Drawings:
@@ -250,7 +251,7 @@ class Model:
             pen_temperature=pen_temperature,
             guidance=guidance,
             greedy=greedy,
-            best_of=whole("best_of", best_of, 1),
+            best_of=None if best_of is None else whole("best_of", best_of, 1),
             seed=whole("seed", seed, 0),
             max_points=whole("max_points", max_points, 1),
         )
@@ -275,7 +276,7 @@ class Model:
         pen_temperature: float | None = None,
         guidance: float | None = None,
         greedy: bool = False,
-        best_of: int = 1,
+        best_of: int | None = None,
         seed: int = DEFAULT.seed,
         max_points: int = DEFAULT.max_points,
     ) -> Drawings:

@@ -6,7 +6,7 @@ Letters: N drawings, V words, K points along the ink of each.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sketchrnn_cli.sketches.corpus import Corpus
 
 Array = npt.NDArray[np.float32]
-Track = Callable[[Iterable[int]], Iterator[int]]
+Track = Callable[[range], Iterable[int]]
 
 BATCH = 192
 RATE = 4e-3  # highest of the run
@@ -107,7 +107,7 @@ def fit(
     *,
     seed: int = 0,
     bfloat16: bool = False,
-    track: Track = iter,
+    track: Track = lambda steps: steps,
 ) -> Weights:
     """Fit a recogniser; the same for the same arguments, machine and threads.
 

@@ -1,0 +1,82 @@
+"""Which candidate of a drawing is kept.
+
+Where a model has a recogniser and it is known what is to be drawn, the candidate that looks most
+like it; else the likeliest one for its ink. Symbols: K candidates, V words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn_cli.inference.conditioning import label_rows
+from sketchrnn_cli.inference.recogniser import Recogniser
+from sketchrnn_cli.inference.settings import BEST_OF
+from sketchrnn_cli.model import recogniser as weights_of
+from sketchrnn_cli.model.checkpoint import Checkpoint
+from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
+
+if TYPE_CHECKING:
+    from sketchrnn_cli.inference.request import Request
+
+Array = npt.NDArray[np.float32]
+
+GRID = 32  # cells to a scale factor, about a pixel each
+TINY = 1e-30
+
+
+def usual_candidates(checkpoint: Checkpoint, request: Request) -> int:
+    """Candidates of each drawing where nobody says how many.
+
+    Several where a recogniser chooses among them. One for a given latent, which is drawn as it is,
+    and for drawings that share their random numbers: frames must not differ in their candidate.
+    """
+    n, numbers = request.n, request.numbers
+    if not (checkpoint.config.n_words and weights_of.of(checkpoint.weights)):
+        return 1
+    if request.z is not None or (numbers is not None and len(set(numbers)) < n):
+        return 1
+    labels = request.labels
+    if labels is None and request.words is not None:
+        labels = label_rows(checkpoint, request.words)
+    if labels is None:  # sampled labels are known
+        return BEST_OF if request.prefixes is None else 1
+    return BEST_OF if (labels[:, -1] < 1).all() else 1
+
+
+def best(
+    candidates: Sequence[Sketch],
+    recogniser: Recogniser | None,
+    shares: Array | None,
+    scale_factor: float,
+) -> Sketch:
+    """The candidate to keep: one that ended, if there is one.
+
+    Args:
+        candidates: K.
+        recogniser: of their model.
+        shares: (V,) of the words that are to be drawn; None: nobody knows.
+        scale_factor: data units per model unit.
+    """
+    if recogniser is None or shares is None:
+        return max(candidates, key=lambda sketch: rank(sketch, scale_factor))
+    found = recogniser.shares([to_stroke3(sketch) for sketch in candidates])  # (K, V)
+    scores = np.log(np.maximum(found, TINY)) @ shares
+    ended = [bool(sketch.extras["finished"]) for sketch in candidates]
+    return candidates[max(range(len(scores)), key=lambda k: (ended[k], scores[k]))]
+
+
+def rank(sketch: Sketch, scale_factor: float) -> tuple[bool, float]:
+    """By what a candidate is chosen without a recogniser: log likelihood per length of ink.
+
+    A density per move would favour clusters of dots, which are certain and nearly free. So moves
+    are taken on a grid, where each costs nats, and what they cost is divided by the ink. One that
+    ended comes before all that did not.
+    """
+    nats = cast(float, sketch.extras["log_likelihood"]) - 2 * math.log(GRID) * sketch.n_points
+    ink = sum(float(np.hypot(*np.diff(line, axis=0).T).sum()) for line in sketch.strokes)
+    return bool(sketch.extras["finished"]), nats / max(ink / scale_factor, 1e-9)

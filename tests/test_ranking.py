@@ -1,0 +1,109 @@
+"""Which candidate of a drawing is kept."""
+
+import dataclasses
+
+import networks
+import numpy as np
+import pytest
+from networks import draw
+
+from sketchrnn_cli.inference import request
+from sketchrnn_cli.inference.conditioning import label_rows
+from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.prompt import parse
+from sketchrnn_cli.inference.ranking import usual_candidates
+from sketchrnn_cli.inference.recogniser import Recogniser
+from sketchrnn_cli.inference.settings import BEST_OF, Settings
+from sketchrnn_cli.sketches.sketch import to_stroke3
+
+WORDS = ("ant", "bee", "cow")
+PLAIN = networks.tiny(n_words=3, words=WORDS)
+STORED = networks.with_recogniser(PLAIN)
+ENGINE = Engine(STORED)
+RECOGNISER = Recogniser.of(STORED)
+WARM = Settings(temperature=1.0, best_of=1)
+
+
+def share(sketch, word=None):
+    (shares,) = RECOGNISER.shares([to_stroke3(sketch)])
+    return shares[WORDS.index(word or sketch.word)]
+
+
+def same(a, b):
+    np.testing.assert_allclose(a.points(), b.points(), atol=0.02)
+    return True
+
+
+def test_by_default_the_best_of_four_is_kept():
+    words = ["ant", "bee", "cow", "bee"]
+    usual = dataclasses.replace(WARM, best_of=None)
+    best = list(draw(ENGINE, 4, settings=usual, words=words))
+    plain = list(draw(ENGINE, 4, settings=WARM, words=words))
+    four = list(draw(ENGINE, 4, settings=dataclasses.replace(WARM, best_of=4), words=words))
+    assert all(same(a, b) for a, b in zip(best, four, strict=True))
+    gains = [share(b) - share(a) for a, b in zip(plain, best, strict=True)]
+    assert min(gains) > -1e-4  # the first candidate is the plain drawing
+    assert max(gains) > 0.01
+    assert [sketch.word for sketch in best] == words
+
+
+def test_a_model_without_a_recogniser_draws_once():
+    usual = dataclasses.replace(WARM, best_of=None)
+    for a, b in zip(
+        draw(Engine(PLAIN), 3, settings=usual), draw(Engine(PLAIN), 3, settings=WARM), strict=True
+    ):
+        same(a, b)
+
+
+def test_a_cut_candidate_comes_last():
+    settings = dataclasses.replace(WARM, max_points=22)
+    cut = [
+        not s.extras["finished"] for s in draw(ENGINE, 20, settings=settings, words=["ant"] * 20)
+    ]
+    best = draw(ENGINE, 20, settings=dataclasses.replace(settings, best_of=8), words=["ant"] * 20)
+    assert any(cut)
+    assert all(sketch.extras["finished"] for sketch in best)
+
+
+def test_a_mixture_is_ranked_by_its_shares():
+    labels = np.array([[0.7, 0.3, 0, 0]], "f4")
+    settings = dataclasses.replace(WARM, best_of=6)
+    (best,) = draw(ENGINE, 1, settings=settings, words=["ant + bee"], labels=labels)
+
+    def score(sketch):
+        return 0.7 * np.log(share(sketch, "ant")) + 0.3 * np.log(share(sketch, "bee"))
+
+    plain = Engine(PLAIN)  # the same candidates, ranked by their likelihood
+    (other,) = draw(plain, 1, settings=settings, words=["ant + bee"], labels=labels)
+    assert score(best) > score(other)
+
+
+def test_sampled_labels_are_known_and_ranked():
+    usual = list(draw(ENGINE, 6, settings=dataclasses.replace(WARM, best_of=4)))
+    plain = list(draw(ENGINE, 6, settings=WARM))
+    assert [s.word for s in usual] == [s.word for s in plain]
+    assert sum(share(s) for s in usual) > sum(share(s) for s in plain)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "wanted"),
+    [("ant", BEST_OF), ("ant, 2 bees", BEST_OF), ("ant:0.7 + bee:0.3", BEST_OF), ("ant -> bee", 1)],
+)
+def test_frames_are_drawn_once_and_all_else_of_a_prompt_is_ranked(prompt, wanted):
+    asked = request.from_prompt(STORED, parse(prompt, WORDS, strict=True))
+    assert usual_candidates(STORED, asked) == wanted
+    assert usual_candidates(PLAIN, asked) == 1
+
+
+def test_only_what_has_a_word_is_ranked():
+    rows, moves = np.zeros((2, 8), "f4"), [np.ones((3, 3), "f4")] * 2
+    asked = request.Request
+    for given, wanted in (
+        (asked(n=2), BEST_OF),
+        (asked(n=2, prefixes=moves, words=["ant", "bee"]), BEST_OF),
+        (asked(n=2, prefixes=moves, words=["ant", None]), 1),
+        (asked(n=2, prefixes=moves), 1),
+        (asked(n=2, labels=label_rows(STORED, [None, None])), 1),
+        (asked(n=2, z=rows, words=["ant", "bee"]), 1),
+    ):
+        assert usual_candidates(STORED, given) == wanted
