@@ -3,48 +3,81 @@
     pip install -e '.[dev,mutation]'
     python tests/mutation.py score                  # or several of ROOMS; without: all of them
     python tests/mutation.py score --show           # the survivors, as diffs
-    python tests/mutation.py prompt --minutes 5     # stop after a while, and count what was tried
+    python tests/mutation.py svg --sample 150       # of so many, drawn at random
 
-Runs mutmut on a copy of the tree in a temporary folder, and prints a row per room. A mutant that
-runs into the time limit counts as killed. Not every survivor is a gap: a change that no one can
-see (an equivalent mutant) survives any test.
+mutmut makes the mutants of a room, in a copy of the tree in a temporary folder. The tests are
+collected once; each mutant is tried in a fork (so not on Windows) that runs those that reach it,
+short ones first, until one fails. Prints a row per room. Not every survivor is a gap: a change that
+no one can see (an equivalent mutant) survives any test.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
+import collections
+import difflib
+import functools
+import gc
 import json
+import multiprocessing
 import os
+import random
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "sketchrnn_cli"
+MUTANT = "MUTANT_UNDER_TEST"  # where the code that mutmut makes looks for what it is
 
 # of a room: what is changed, and the tests that should notice
+FORMATS = "sketches/formats/"
 ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "formats": (
-        ("sketches/formats/*.py", "sketches/formats/svg/*.py"),
-        ("test_formats_*.py",),
+    "formats": ((f"{FORMATS}__init__.py", f"{FORMATS}sniff.py"), ("test_formats.py",)),
+    "ndjson": ((f"{FORMATS}ndjson.py",), ("test_formats_ndjson.py", "test_formats_json.py")),
+    "json": (
+        (f"{FORMATS}json_objects.py", f"{FORMATS}strokes.py"),
+        ("test_formats_json.py", "test_formats_ndjson.py"),
     ),
+    "npz": ((f"{FORMATS}npz.py", f"{FORMATS}archive.py"), ("test_formats_npz.py",)),
+    "pickles": ((f"{FORMATS}pickled_arrays.py",), ("test_formats_npz.py",)),
+    "latents": ((f"{FORMATS}latents.py",), ("test_formats_latents.py",)),
+    "bin": ((f"{FORMATS}quickdraw_bin.py",), ("test_formats_quickdraw_bin.py",)),
+    "tables": ((f"{FORMATS}tables.py",), ("test_formats_tables.py",)),
+    "whiteboards": (
+        (f"{FORMATS}whiteboards.py", f"{FORMATS}inkml.py"),
+        ("test_formats_whiteboards.py",),
+    ),
+    "svg": ((f"{FORMATS}svg/*.py",), ("test_formats_svg.py",)),
     "state": (("training/state.py",), ("test_state.py",)),
-    "prompt": (("inference/prompt.py",), ("test_prompt.py",)),
+    "prompt": (
+        ("inference/prompt.py", "inference/prompt_words.py"),
+        ("test_prompt.py", "test_words.py"),
+    ),
     "score": (("inference/score.py",), ("test_score.py",)),
-    "sampler": (("inference/sampler.py",), ("test_sampler.py", "test_completion.py")),
+    "sampler": (("inference/sampler.py",), ("test_sampler.py", "test_request.py")),
     "conditioning": (
         ("inference/conditioning.py",),
-        ("test_conditioning.py", "test_sampler.py", "test_completion.py"),
+        ("test_conditioning.py", "test_request.py", "test_sampler.py"),
     ),
     "loss": (("model/loss.py",), ("test_loss.py",)),
 }
+LONG = (  # tests that take seconds, and tell no mutant from another
+    *("memory_does_not_grow", "every_flipped_byte", "any_text_is_a_prompt"),
+    *("importance_weighting_tightens", "random_paths_go", "sample_writes_what", "torch_draws"),
+)
+SECONDS = 5.0  # of a processor that a mutant may take beyond tenfold the time of its tests
 
 
 def copy_of(folder: Path, room: str) -> Path:
-    """The files that git knows, with mutmut set up for a room."""
-    sources, tests = ROOMS[room]
+    """The files that git knows, as they stand."""
     tree = folder / room
     known = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
@@ -53,68 +86,149 @@ def copy_of(folder: Path, room: str) -> Path:
         if (ROOT / name).is_file():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, tree / name)
-    changed = [p.relative_to(tree) for each in sources for p in (tree / PACKAGE).glob(each)]
-    chosen = [p.relative_to(tree) for each in tests for p in (tree / "tests").glob(each)]
-    settings = {
-        "source_paths": [str(path) for path in sorted(changed)],
-        "pytest_add_cli_args_test_selection": [str(path) for path in sorted(chosen)],
-        "also_copy": [PACKAGE, "tests", "examples", "docs", "README.md"],
-    }
-    with (tree / "pyproject.toml").open("a", encoding="utf-8", newline="\n") as stream:
-        lines = (f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
-        stream.write("\n[tool.mutmut]\n" + "".join(lines))
     return tree
 
 
-def mutmut(tree: Path, *arguments: str, minutes: float | None = None) -> str:
-    """What a command of mutmut says."""
-    environment = {**os.environ, "PYTHONPATH": ""}
-    command = [sys.executable, "-m", "mutmut", *arguments]
-    limit = None if minutes is None else 60 * minutes
-    try:
-        done = subprocess.run(
-            command, cwd=tree, env=environment, capture_output=True, timeout=limit, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return ""
-    return done.stdout.decode("utf-8", "replace")
+def mutated(tree: Path, room: str) -> dict[str, Path]:
+    """Change the sources of a room into all their mutants: the file of each, by its name."""
+    from mutmut.mutation.file_mutation import mutate_file_contents
+
+    found = {}
+    for path in sorted(p for each in ROOMS[room][0] for p in (tree / PACKAGE).glob(each)):
+        made = mutate_file_contents(str(path), path.read_text("utf-8"))
+        path.write_text(made.code, "utf-8", newline="\n")
+        parts = path.relative_to(tree).with_suffix("").parts
+        module = ".".join(part for part in parts if part != "__init__")
+        found.update({f"{module}.{name}": path for name in made.mutant_names})
+    return found
 
 
-def report(tree: Path, room: str, *, show: bool) -> str:
-    """The row of a room."""
-    mutmut(tree, "export-cicd-stats")
-    stats = tree / "mutants" / "mutmut-cicd-stats.json"
-    if not stats.exists():
-        return f"{room:14} the tests do not pass on a copy of the tree"
-    found = json.loads(stats.read_text("utf-8"))
-    killed = found["killed"] + found["timeout"] + found["segfault"]
-    survived = found["survived"] + found["no_tests"] + found["suspicious"]
-    tried = killed + survived
-    if show:
-        for line in mutmut(tree, "results").splitlines():
-            name, _, state = line.strip().partition(": ")
-            if state in ("survived", "no tests"):
-                print(mutmut(tree, "show", name))
-    share = f"{killed / tried:.1%}" if tried else "-"
-    return f"{room:14} {found['total']:8,} {tried:8,} {killed:8,} {survived:9,} {share:>8}"
+class Trials:
+    """A plugin of pytest that runs the tests that were collected once for each mutant."""
+
+    def __init__(self, names: list[str], results: Path) -> None:
+        self.names, self.results = names, results
+
+    def pytest_runtestloop(self, session: Any) -> bool:
+        """Find out which tests reach which function, then try the mutants."""
+        from mutmut.mutation import trampoline
+
+        reached: set[str] = set()
+        trampoline.record_trampoline_hit = lambda name, **_: reached.add(name)  # type: ignore[assignment]
+        os.environ[MUTANT] = "stats"
+        tests = collections.defaultdict(list)
+        for item in session.items:
+            reached.clear()
+            before = time.process_time()
+            if fails([item]):
+                raise SystemExit(f"fails without a change: {item.nodeid}")
+            for function in reached:
+                tests[function].append((time.process_time() - before, item))
+        for each in gc.get_objects():
+            if isinstance(each, functools._lru_cache_wrapper):
+                each.cache_clear()
+        with self.results.open("w", encoding="utf-8") as stream:
+            for name in self.names:
+                chosen = sorted(tests[name.rpartition("__mutmut_")[0]], key=lambda pair: pair[0])
+                print(json.dumps([name, tried(name, chosen)]), file=stream, flush=True)
+        return True
+
+
+def fails(items: list[Any]) -> bool:
+    """Whether one of these tests fails; those after it are not run."""
+    from _pytest.runner import runtestprotocol
+
+    for item in items:
+        if any(report.failed for report in runtestprotocol(item, log=False, nextitem=None)):
+            return True
+    return False
+
+
+def tried(name: str, tests: list[tuple[float, Any]]) -> str:
+    """What became of a mutant: killed, survived, too slow, or never reached."""
+    if not tests:
+        return "no tests"
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            seconds = 10 * sum(pair[0] for pair in tests) + SECONDS
+            resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 1))
+            signal.alarm(int(20 * seconds))
+            os.environ[MUTANT] = name
+            code = int(fails([item for _, item in tests]))
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        return "too slow" if os.WTERMSIG(status) != signal.SIGSEGV else "killed"
+    return "killed" if os.WEXITSTATUS(status) else "survived"
+
+
+def run(tree: Path, room: str, names: list[str], results: Path) -> None:
+    """Try mutants, in this process."""
+    import pytest
+
+    os.chdir(tree)
+    sys.path[:] = [str(tree), *sys.path[1:]]
+    os.environ["PYTHONPATH"] = str(tree)
+    left_out = " and ".join(f"not {name}" for name in LONG)
+    files = [str(p) for each in ROOMS[room][1] for p in sorted((tree / "tests").glob(each))]
+    options = ["-q", "--tb=native", "-p", "no:cacheprovider", "-k", left_out]
+    sys.exit(pytest.main([*options, *files], plugins=[Trials(names, results)]))
+
+
+@functools.cache
+def functions(path: Path) -> dict[str, ast.FunctionDef]:
+    """The functions of a file, and the methods."""
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    return {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
+
+
+def diff(name: str, path: Path) -> str:
+    """A mutant beside what it was."""
+    function = name.rpartition(".")[2]
+    pair = (f"{function.rpartition('__mutmut_')[0]}__mutmut_orig", function)
+    was, became = (ast.unparse(functions(path)[each]).splitlines()[1:] for each in pair)
+    changed = [line for line in difflib.ndiff(was, became) if line[0] in "-+"]
+    return "\n".join([f"# {name}", *changed, ""])
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Would a test notice?")
     parser.add_argument("rooms", nargs="*", metavar="ROOM", help=", ".join(ROOMS))
-    parser.add_argument("--minutes", type=float, help="stop each room after so long")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--sample", type=int, help="try so many of each room, drawn at random")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--show", action="store_true", help="the survivors, as diffs")
     options = parser.parse_args()
     if unknown := set(options.rooms) - ROOMS.keys():
         parser.error(f"no such room: {', '.join(sorted(unknown))}; there are {', '.join(ROOMS)}")
+    os.chdir(ROOT)  # where mutmut looks for its settings
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a fork has one thread
     print(f"{'room':14} {'mutants':>8} {'tried':>8} {'killed':>8} {'survived':>9} {'share':>8}")
     with tempfile.TemporaryDirectory() as folder:
         for room in options.rooms or ROOMS:
-            tree = copy_of(Path(folder), room)
-            mutmut(tree, "run", f"--max-children={options.processes}", minutes=options.minutes)
-            print(report(tree, room, show=options.show), flush=True)
+            tree, results = copy_of(Path(folder), room), Path(folder) / f"{room}.jsonl"
+            made = mutated(tree, room)
+            size = min(options.sample or len(made), len(made))
+            names = random.Random(options.seed).sample(sorted(made), size)
+            trial = multiprocessing.get_context("fork").Process(
+                target=run, args=(tree, room, names, results)
+            )
+            trial.start()
+            trial.join()
+            if not results.exists():
+                sys.exit(f"{room}: the tests do not pass on a copy of the tree")
+            became = dict(map(json.loads, results.read_text("utf-8").splitlines()))
+            lived = [name for name in became if became[name] in ("survived", "no tests")]
+            killed = len(became) - len(lived)
+            share = f"{killed / max(len(became), 1):.1%}"
+            print(
+                f"{room:14} {len(made):8,} {len(became):8,} {killed:8,} {len(lived):9,} {share:>8}"
+            )
+            if options.show:
+                print(*(f"{became[name]}: {diff(name, made[name])}" for name in lived), sep="\n")
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def test_a_run_on_doodles_of_an_older_version_is_resumed_from_its_own_copy(tmp_p
     recorded = config.read_text("utf-8")
     assert "practice" in recorded
     config.write_text(recorded.replace('"practice"', '"doodles"'), "utf-8")
-    result = run("-o", out, "--resume", "--steps", 2, *QUICK)
+    result = run("-o", out, "--resume", "--steps", 2, "--quiet")
     assert result.exit_code == 0, result.stderr
     copy = out / "state" / "corpus.npz"
     copy.unlink()
@@ -313,7 +313,7 @@ def test_a_run_ends_with_a_mixture_of_latents_a_word(told, two_words):
     assert weights["latent.weight"].shape[0] == 2
     assert (weights["latent.scale"][0] != weights["latent.scale"][1]).any()
     before = (out / "model.safetensors").read_bytes()
-    assert run("-o", out, "--resume", *QUICK).exit_code == 0  # nothing is left to do
+    assert run("-o", out, "--resume", "--quiet").exit_code == 0  # nothing is left to do
     assert (out / "model.safetensors").read_bytes() == before
 
 
@@ -331,7 +331,7 @@ def test_words_can_be_asked_for_and_refused(two_words, drawings, tmp_path, words
     assert config.constant_size == (config.word_size if n_words else 0)
     if option:
         other = {"--words": "--no-words", "--no-words": "--words"}[option]
-        again = run("-o", tmp_path / "run", "--resume", other, *QUICK)
+        again = run("-o", tmp_path / "run", "--resume", other, "--quiet")
         one_line(again, "cannot change on the way")
 
 

@@ -20,6 +20,7 @@ NEEDED = {  # what a command does not run without
 }
 TYPED = {  # options whose value is not a number, arguments, and facts
     "STDOUT": ["-o", "-", "--format", "vae.json"],
+    "RESUMED": ["--resume"],
     "TEMPS": ["--temp", "0.2,1"],
     "WHOLE": ["-o", "x.npz"],
     "FLOAT32": ["-o", "x.npz"],

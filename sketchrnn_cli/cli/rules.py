@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
+from sketchrnn_cli.cli.downloads import PREFIX
 from sketchrnn_cli.errors import BadConfig, SketchError
 
 BROWSER = (".gen.json", ".vae.json")
@@ -45,13 +46,26 @@ TO_A_PIPE = excludes("json", "STDOUT", why="both go to standard output; give -o 
 LISTS = "it only lists the words of the model"
 GRID_BETWEEN = "it fills a grid between four drawings"
 NO_PEN = "no pen draws in a morph"
+DOWNLOADS = tuple(
+    needs(name, "QUICKDRAW", why="nothing else is downloaded")
+    for name in ("offline", "quickdraw_url")
+)
 
 RULES: dict[str, tuple[Rule, ...]] = {
     "preprocess": (
         TO_A_PIPE,
         needs("model", "DROP", why="its recogniser finds the doubtful drawings"),
+        *DOWNLOADS,
     ),
-    "train": (excludes("resume", "overwrite", why="one resumes the run, the other removes it"),),
+    "train": (
+        excludes("resume", "overwrite", why="one resumes the run, the other removes it"),
+        excludes(
+            "RESUMED",
+            *("preset", "config", "offline", "quickdraw_url"),
+            why="the run has its settings and its drawings",
+        ),
+        *DOWNLOADS,
+    ),
     "sample": (
         TO_A_PIPE,
         excludes(
@@ -121,6 +135,8 @@ CALLED = {
     "prompt": "a PROMPT",
     "STDOUT": "-o -",
     "DROP": "--doubtful drop",
+    "RESUMED": "--resume without DATA",
+    "QUICKDRAW": "quickdraw:WORD",
     "TEMPS": "several temperatures",
     "WHOLE": "a file of all words",
     "FLOAT32": "this format",
@@ -138,10 +154,26 @@ def _kind(values: Values) -> str:
     return f".{values['format'] or values['out']}".lower()
 
 
+def _sources(values: Values) -> list[str]:
+    """The drawings that a command is to read."""
+    named = ("sources", "data", "more_data")
+    return [source for name in named for source in values.get(name) or []]
+
+
+def _by_name(values: Values) -> bool:
+    """Whether some of the drawings are downloaded by name."""
+    return any(source.lower().startswith(PREFIX) for source in _sources(values))
+
+
 FACTS: dict[str, dict[str, Callable[[Values], bool]]] = {
     "preprocess": {
         "STDOUT": lambda values: values["out"] == "-",
         "DROP": lambda values: values["doubtful"] == "drop",
+        "QUICKDRAW": _by_name,
+    },
+    "train": {
+        "RESUMED": lambda values: values["resume"] and not _sources(values),
+        "QUICKDRAW": _by_name,
     },
     "sample": {
         "STDOUT": lambda values: values["out"] in (None, "-") and not values["list_words"],
