@@ -14,7 +14,7 @@ from sketchrnn_cli.cli import inspect_recognised
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.errors import BadCheckpoint
 from sketchrnn_cli.inference.recogniser import Recogniser
-from sketchrnn_cli.inference.recognition import DOUBTFUL, Recognition
+from sketchrnn_cli.inference.recognition import Recognition
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches.block import from_sketches
 from sketchrnn_cli.sketches.corpus import Corpus
@@ -25,7 +25,7 @@ from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
 WORDS = ("boat", "Star", "blob", "house")
 PREPARATION = Preparation(fit=True, simplified=True).to_dict()
 ODD = Sketch((np.array([[0, 0], [255, 90]], "f4"),), "odd")  # a word that no model here knows
-SURE = (9.0, 0.0, 0.0, 1.0)  # logits: boat, house, then the others with shares under DOUBTFUL
+SURE = (9.0, 0.0, 0.0, 1.0)  # logits: boat, house, then the others with shares under 1 / 8
 
 
 def model_of(logits=None):
@@ -183,7 +183,8 @@ def test_the_drawings_with_the_most_doubtful_labels_come_first(place, tmp_path):
     answers = expected([sketches[k] for k in order])
     assert [each["recognized"] for each in facts["doubtful"]] == answers
     assert (facts["n_judged"], facts["n_unknown"]) == (22, 1)
-    assert facts["n_doubtful"] == sum(share < DOUBTFUL for share in own)
+    assert facts["threshold"] == 1 / 8  # half of chance
+    assert facts["n_doubtful"] == sum(share < 1 / 8 for share in own) > 0
     assert f"{sketches[order[0]].word}: {answers[0][0][0]}?" in grid.read_text("utf-8")
     assert facts["grid"] == {"file": str(grid), "n": 3}
     lines = run(*arguments, "-n", 3).stdout.splitlines()
@@ -225,7 +226,8 @@ def test_the_first_drawings_of_a_word_are_those_that_are_not_doubted(place, tmp_
     recognition = Recognition.of(model_of())
     doubts = recognition.doubts(from_sketches(sketches))
     own = [shares[i, 1 - i % 2] for i in range(len(sketches))]
-    assert doubts.tolist() == [share < DOUBTFUL for share in own]
+    assert doubts.tolist() == [share < 1 / 8 for share in own]
+    assert 0 < sum(doubts) < len(doubts)
     report = found(
         *("preprocess", place / "many.ndjson", "-o", tmp_path / "few.npz", "--per-word", 3),
         *("--doubtful", "drop", "--model", place / "sure.safetensors"),

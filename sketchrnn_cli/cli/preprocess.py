@@ -123,8 +123,8 @@ def preprocess(
         Literal["drop", "keep"],
         option(
             "--doubtful",
-            help="Of labels that the recogniser of a model gives a share under 0.01: drop such "
-            "drawings, or keep them. Labels that it does not know are kept.",
+            help="Drawings whose label the recogniser of a model gives less than half of the share "
+            "that chance would, 1 / words: drop or keep them. Labels unknown to it are kept.",
             metavar="drop|keep",
             panel=WHICH,
         ),

@@ -122,7 +122,7 @@ def doubtful(facts: Facts) -> list[str]:
     unknown = number(facts["n_unknown"], "drawing")
     judged = f"{facts['n_doubtful']:,} of {number(facts['n_judged'], 'drawing')} doubtful"
     left = f"; {unknown} without a word that it knows" if facts["n_unknown"] else ""
-    return [*lines, f"{judged} (share under {facts['threshold']:g}){left}"]
+    return [*lines, f"{judged} (share under {facts['threshold']:.2g}){left}"]
 
 
 def _preparation(preparation: Facts) -> list[str]:

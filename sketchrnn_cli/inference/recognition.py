@@ -29,7 +29,7 @@ Shares = npt.NDArray[np.float32]
 Answer = list[tuple[str, float]]  # words with their shares, the largest first
 
 SHOWN: Final = 3  # words of an answer
-DOUBTFUL: Final = 0.01  # a label with a smaller share is doubted
+DOUBTFUL: Final = 0.5  # of chance, 1 / V: a label with a smaller share is doubted
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,11 @@ class Recognition:
         name = pretrained.NAME if model is None else model
         return cls.needed(open_model(model or pretrained.FILE), name)
 
+    @property
+    def threshold(self) -> float:
+        """A label with a smaller share is doubted."""
+        return DOUBTFUL / len(self.recogniser.words)
+
     def answers(self, sketches: Sequence[Sketch], n: int = SHOWN) -> list[Answer]:
         """The n likeliest words of each drawing; none of one without strokes."""
         drawn = [sketch for sketch in sketches if sketch.strokes]
@@ -93,7 +98,8 @@ class Recognition:
     def doubts(self, block: Block) -> Bools:
         """Which drawings of a block, none of them empty, have a label that is doubted, (D,)."""
         moves = np.split(to_moves(block), block.bounds[1:-1]) if len(block) else []
-        result: Bools = self.own_shares(self.recogniser.shares(moves), block.words) < DOUBTFUL
+        own = self.own_shares(self.recogniser.shares(moves), block.words)
+        result: Bools = own < self.threshold
         return result
 
     def most_doubtful(
@@ -117,7 +123,7 @@ class Recognition:
             shares = self.recogniser.shares([self._moves(sketch) for _, sketch in batch])
             own = self.own_shares(shares, [sketch.word for _, sketch in batch])
             unknown = np.isnan(own)
-            counts += (~unknown).sum(), unknown.sum(), (own < DOUBTFUL).sum()
+            counts += (~unknown).sum(), unknown.sum(), (own < self.threshold).sum()
             worst += [(float(own[k]), *batch[k]) for k in np.flatnonzero(~unknown).tolist()]
             worst = heapq.nsmallest(n, worst, key=lambda entry: entry[:2])
         answers = self.answers([sketch for *_, sketch in worst])
@@ -131,7 +137,7 @@ class Recognition:
         ]
         names = ("n_judged", "n_unknown", "n_doubtful")
         facts = dict(zip(names, counts.tolist(), strict=True))
-        return {**facts, "threshold": DOUBTFUL, "doubtful": listed}, drawn
+        return {**facts, "threshold": self.threshold, "doubtful": listed}, drawn
 
     def _moves(self, sketch: Sketch) -> Moves:
         return to_stroke3(prepare_like(sketch, self.preparation))
