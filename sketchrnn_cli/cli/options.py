@@ -94,6 +94,15 @@ Model = Annotated[
         autocompletion=completion.runs,
     ),
 ]
+WarmStart = Annotated[
+    str | None,
+    option(
+        "--from",
+        help="Start from the weights of a model, or of the built-in one: --from built-in.",
+        metavar="RUN",
+        autocompletion=completion.runs,
+    ),
+]
 Overwrite = Annotated[bool, flag("--overwrite", help="Replace an existing file.")]
 OnError = Annotated[
     Literal["fail", "skip"],

@@ -64,6 +64,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
             *("preset", "config", "offline", "quickdraw_url"),
             why="the run has its settings and its drawings",
         ),
+        excludes("from_", "resume", why="a run goes on with its own weights"),
+        excludes("from_", "preset", why="the sizes are those of the model"),
         *DOWNLOADS,
     ),
     "sample": (
@@ -133,6 +135,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
 
 CALLED = {
     "prompt": "a PROMPT",
+    "from_": "--from",
     "STDOUT": "-o -",
     "DROP": "--doubtful drop",
     "RESUMED": "--resume without DATA",

@@ -23,6 +23,7 @@ from sketchrnn_cli.cli.options import (
     QuickdrawUrl,
     Quiet,
     Threads,
+    WarmStart,
     between,
     flag,
     option,
@@ -182,6 +183,7 @@ def train(
     ] = False,
     quickdraw_url: QuickdrawUrl = None,
     offline: Offline = False,
+    from_: WarmStart = None,
     resume: Annotated[
         bool, flag("--resume", help="Resume the run from its last state.", panel=HOW_LONG)
     ] = False,
@@ -233,7 +235,7 @@ def _request(options: dict[str, Any], group: ProcessGroup, terminal: Terminal) -
     from sketchrnn_cli.sketches import download
     from sketchrnn_cli.training import run, tensorboard
 
-    limit = options["time_limit"]
+    limit, warm = options["time_limit"], options["from_"]
     asked = {
         **options,
         "time_limit": None if limit is None else parse_duration(limit),
@@ -249,7 +251,14 @@ def _request(options: dict[str, Any], group: ProcessGroup, terminal: Terminal) -
     alike = {name: options[name] for name in ("preset", "resume", "overwrite", "words")}
     one_machine = group.world == group.local_world and not run.is_packed_set(sources)
     group.agree_on_options(
-        {**training, **model, **alike, "settings": tables, "data": sources if one_machine else None}
+        {
+            **training,
+            **model,
+            **alike,
+            "from": warm,
+            "settings": tables,
+            "data": sources if one_machine else None,
+        }
     )
     return run.Request(
         sources=sources,
@@ -257,6 +266,7 @@ def _request(options: dict[str, Any], group: ProcessGroup, terminal: Terminal) -
         tables=tables,
         model=model,
         training=training,
+        warm=warm,
         **alike,
         fetch=partial(
             downloads.local,

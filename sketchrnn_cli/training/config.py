@@ -148,6 +148,16 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
+# What a run is trained with that starts from the weights of a model, besides the defaults.
+WARM: dict[str, Any] = {
+    "learning_rate": 1e-3,
+    "warm_up": 50,
+    "kl_weight": 0.15,
+    "kl_weight_start": 0.15,
+    "kl_floor": 0.25,
+    "valid_every": 100,
+}
+
 
 def parse_duration(text: str) -> float:
     """Seconds of ``90``, ``90s``, ``10m``, ``1.5h``, ``1h30m``, ``1h30``.

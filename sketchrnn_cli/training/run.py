@@ -16,9 +16,9 @@ from sketchrnn_cli.model.checkpoint import FILE_NAME as MODEL
 from sketchrnn_cli.model.config import PRESETS, ModelConfig
 from sketchrnn_cli.sketches import practice
 from sketchrnn_cli.training import metrics as log
-from sketchrnn_cli.training import state
+from sketchrnn_cli.training import state, warm_start
 from sketchrnn_cli.training.config import PRESETS as TRAINED
-from sketchrnn_cli.training.config import TrainingConfig, read_toml, to_toml
+from sketchrnn_cli.training.config import WARM, TrainingConfig, read_toml, to_toml
 
 if TYPE_CHECKING:
     import torch
@@ -42,6 +42,7 @@ class Request:
     sources: list[str]  # of drawings; none: the practice drawings
     out: Path | None = None
     preset: str = "base"
+    warm: str | None = None  # the model whose weights the run starts from
     tables: dict[str, dict[str, Any]] | None = None  # of --config: more settings; those given win
     model: dict[str, Any]
     training: dict[str, Any]
@@ -61,10 +62,15 @@ class Request:
             raise BadConfig(f"--preset must be one of {', '.join(PRESETS)}, not {self.preset!r}")
         tables = self.tables or {}
         more = tables.get("model", {})
-        model = ModelConfig.from_dict({**PRESETS[self.preset], **more, **self.model})
+        trained = TRAINED[self.preset] if self.warm is None else WARM
         training = TrainingConfig.from_dict(
-            {**TRAINED[self.preset], **tables.get("training", {}), **self.training}
+            {**trained, **tables.get("training", {}), **self.training}
         )
+        if self.warm is not None:
+            found, asked = warm_start.opened(self.warm), {**more, **self.model}
+            model, conditioned = warm_start.sizes(found, self.warm, asked, self.words)
+            return model, training, conditioned
+        model = ModelConfig.from_dict({**PRESETS[self.preset], **more, **self.model})
         words = self.words
         if words is None and self.preset == UNCONDITIONAL:
             words = False
@@ -222,6 +228,9 @@ def begin(run: Path, request: Request, group: ProcessGroup, check: Check) -> tup
             "packed": CORPUS if own else str(packed.path.resolve()),
             "hash": packed.split_hash("train"),
         }
+        if request.warm is not None:
+            record["from"] = warm_start.source(request.warm)
+            _say_what_is_new(request, packed)
         plan = Plan(run, _conditioned(model, packed, words), training, record)
         del packed
         write_config(fresh, plan)
@@ -290,6 +299,15 @@ def _conditioned(model: ModelConfig, corpus: Corpus, words: bool | None) -> Mode
             f"n_words is {model.n_words}, and the drawings are of {n_words}: leave it out"
         )
     return replace(model, n_words=n_words)
+
+
+def _say_what_is_new(request: Request, corpus: Corpus) -> None:
+    """Say which words the model that a run starts from does not know."""
+    from sketchrnn_cli.sketches.words import visible
+
+    new = warm_start.new_words(warm_start.opened(request.warm or ""), corpus.words)
+    listed = ", ".join(map(visible, new)) or "none"
+    request.say(f"starting from {request.warm}; words that are new to it: {listed}")
 
 
 def write_config(folder: Path, plan: Plan) -> None:
@@ -377,9 +395,9 @@ def start(
     if not group.is_first:
         return trainer
     write_config(plan.run, plan)
-    if not plan.resuming:
-        return trainer
-    saved, passed_over = state.load_newest(plan.run, trainer.error_of)
+    saved, passed_over = None, list[str]()
+    if plan.resuming:
+        saved, passed_over = state.load_newest(plan.run, trainer.error_of)
     for line in passed_over:
         warn(f"{line}; going back to the state before it")
     if saved is not None:
@@ -389,6 +407,10 @@ def start(
             f"{plan.run / state.FOLDER}: no saved state, but {log.FILE_NAME} tells of steps done; "
             "put it back, or --overwrite begins anew"
         )
+    elif "from" in plan.data:
+        model, seed = warm_start.opened(plan.data["from"]), plan.training.seed
+        begun = (plan.model, corpus.words, corpus.scale_factor)
+        trainer.begin_with(warm_start.weights(model, *begun, seed))
     if plan.new_rate and trainer.progress.step:
         trainer.progress.rate_scale, trainer.progress.rollbacks = 1.0, 0
         trainer.save()  # or a crash would bring the lowered rate back

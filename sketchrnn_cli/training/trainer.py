@@ -150,6 +150,11 @@ class Trainer:
         self.progress = saved.progress
         self._fitted = None
 
+    def begin_with(self, weights: checkpoint.Weights) -> None:
+        """Begin with these weights in place of random ones, and their average with them."""
+        self.network.load_weights(weights)
+        self.average = [parameter.detach().clone() for parameter in self.network.parameters()]
+
     def synchronize(self) -> None:
         """Give every process the state of the first, from memory: they need not share a disk."""
         if self.group.world > 1:

@@ -388,6 +388,7 @@ def train_seeds() -> list[bytes]:
         train d.ndjson -o new_run
         train p.npz -o o_run --no-encoder --seed 3 --json
         train -o run --resume
+        train d.ndjson --from m.safetensors -o o_run --steps 1
         train d.npz --data d.npz -o o_run --words --config c.toml
         train d.ndjson -o run --overwrite --learning-rate 0.1 --kl-weight 0
     """)

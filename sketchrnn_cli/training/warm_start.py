@@ -1,0 +1,128 @@
+"""A run that begins with the weights of a model, for other drawings and words. Torch-free.
+
+Symbols: V words, D label embedding size, M mixture components.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn_cli import pretrained
+from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.model.checkpoint import Checkpoint, Weights, shapes
+from sketchrnn_cli.model.config import ModelConfig
+from sketchrnn_cli.model.load import open_model
+from sketchrnn_cli.sketches.words import fold
+
+BUILT_IN = "built-in"
+FREE = (
+    "dropout",
+    "input_dropout",
+    "output_dropout",
+    "n_words",
+)  # no sizes of weights that are kept
+SPREAD = 0.7  # of the known words, at which new ones begin around their mean
+
+
+def source(name: str) -> str:
+    """A model as ``config.toml`` names it: found again from any folder."""
+    return name if name == BUILT_IN else str(Path(name).resolve())
+
+
+def opened(name: str) -> Checkpoint:
+    """The model of this name, ``BUILT_IN`` or a file or run.
+
+    Raises:
+        SketchError: as ``open_model``.
+        BadConfig: its latents pass a tanh, which training does not know.
+    """
+    model = open_model(pretrained.FILE if name == BUILT_IN else name)
+    if model.training.get("tanh_z"):
+        raise BadConfig(f"--from {name}: its latents pass a tanh, and those of `train` do not")
+    return model
+
+
+def sizes(
+    model: Checkpoint, name: str, asked: Mapping[str, Any], words: bool | None
+) -> tuple[ModelConfig, bool]:
+    """Sizes of a run that starts from a model, and whether its decoder is conditioned on labels.
+
+    Args:
+        model: the one to start from.
+        name: what messages call it.
+        asked: settings of the model that were given.
+        words: whether the decoder is to be conditioned on labels; None: as the model.
+
+    Raises:
+        BadConfig: the model does not fit.
+    """
+    for key, value in asked.items():
+        found = getattr(model.config, key, value)
+        if key == "encoder" and value != found:
+            raise BadConfig(f"--from {name}: it has {'an' if found else 'no'} encoder")
+        if key not in FREE and value != found:
+            raise BadConfig(f"--from {name}: its {key} is {found}, and cannot be {value}")
+    conditioned = model.config.n_words > 0
+    if words is None and "n_words" in asked:
+        words = bool(asked["n_words"])
+    if words is not None and words != conditioned:
+        kind = "conditioned on words" if conditioned else "unconditional"
+        raise BadConfig(f"--from {name}: its decoder is {kind}")
+    return ModelConfig.from_dict({**asdict(model.config), "n_words": 0, **asked}), conditioned
+
+
+def new_words(model: Checkpoint, words: Sequence[str]) -> list[str]:
+    """Those that the model does not know, in any spelling."""
+    known = {fold(word) for word in model.words}
+    return [word for word in words if fold(word) not in known]
+
+
+def weights(
+    model: Checkpoint, config: ModelConfig, words: Sequence[str], scale_factor: float, seed: int
+) -> Weights:
+    """Weights with which the run starts: the same function of the same drawings, for known words.
+
+    Args:
+        model: the one to start from.
+        config: sizes of the run, see ``sizes``.
+        words: V of them, those of the run.
+        scale_factor: of the run, data units per model unit.
+        seed: of where new words begin.
+
+    Raises:
+        BadConfig: the model does not fit.
+    """
+    wanted, ratio = shapes(config), np.float32(scale_factor / model.scale_factor)
+    result = {name: np.array(model.weights[name]) for name in wanted.keys() & model.weights.keys()}
+    if config.n_words:
+        result["decoder.words"] = _rows(model, words, seed)
+    found = {name: array.shape for name, array in result.items()}
+    if wrong := [name for name in sorted(wanted) if found.get(name) != wanted[name]]:
+        raise BadConfig(f"the model to start from has another {wrong[0]} than this run")
+    for name, array in result.items():
+        if name.endswith("w_x"):  # small_w_x too; it reads offsets in model units
+            array[:2] *= ratio
+    first, m = 3 + config.n_mixtures, config.n_mixtures
+    for name in ("decoder.out_w", "decoder.out_b"):
+        result[name][..., first : first + 2 * m] /= ratio  # means
+    result["decoder.out_b"][first + 2 * m : first + 4 * m] -= np.log(ratio)  # of log sigma
+    return result
+
+
+def _rows(model: Checkpoint, words: Sequence[str], seed: int) -> npt.NDArray[np.float32]:
+    """Label embeddings (V + 1, D) of a run: known words have their own."""
+    old = model.weights["decoder.words"]
+    known = {fold(word): row for word, row in zip(model.words, old[:-1], strict=True)}
+    rng = np.random.default_rng(seed)
+    mean, spread = old[:-1].mean(0), SPREAD * old[:-1].std(0)
+    rows = []
+    for word in words:
+        begun = mean + spread * rng.normal(size=mean.shape)
+        rows.append(known.get(fold(word), begun))
+    return np.array([*rows, old[-1]], np.float32)
