@@ -179,6 +179,8 @@ def _with_units(form: str, text: str, width: float, height: float) -> list[float
             values.append(length(part, height if down else width))
         elif found and unit in _ANGLES and form in _ANGLED and k == 0:
             values.append(float(found[1]) * _ANGLES[unit])
+        elif found and unit == "%" and form.startswith("scale"):
+            values.append(float(found[1]) / 100)
         elif found and unit in ("", "px"):
             values.append(float(found[1]))
         else:
@@ -192,7 +194,7 @@ def around(inner: Matrix, origin: str | None, box: Box) -> Matrix:
     Args:
         inner: the transform.
         origin: of the property: lengths, shares of the box, or words.
-        box: the viewport.
+        box: the viewport, or that of a shape.
     """
     words = (origin or "").split()[:2]
     if inner is SAME or not words:
@@ -204,7 +206,7 @@ def around(inner: Matrix, origin: str | None, box: Box) -> Matrix:
     left, top, width, height = box
     x, y = (
         _PLACES[word] * whole + start if word in _PLACES
-        else length(word, whole) + (start if word.endswith("%") else 0.0)
+        else length(word, whole) + start
         for word, whole, start in zip(words, (width, height), (left, top), strict=True)
     )  # fmt: skip
     return after(after(shift(x, y), inner), shift(-x, -y))

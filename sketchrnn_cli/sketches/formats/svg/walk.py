@@ -13,6 +13,7 @@ import numpy as np
 from sketchrnn_cli.errors import BadSketch
 from sketchrnn_cli.sketches.formats.svg import clip, style
 from sketchrnn_cli.sketches.formats.svg import transforms as frames
+from sketchrnn_cli.sketches.formats.svg.curves import extent, flatten
 from sketchrnn_cli.sketches.formats.svg.document import (
     MAX_DEPTH,
     MAX_ELEMENTS,
@@ -38,6 +39,7 @@ _UNDRAWN = {
     "foreignObject": "foreign objects, which are not drawn",
 }
 _URL = re.compile(r"url\(\s*[\"']?#([^\"')]+)[\"']?\s*\)")
+BOX_UNITS = "objectBoundingBox"
 OUTLINED = (
     "{n} filled shape(s) drawn as outlines; a pen stroke saved as a shape comes as a closed outline"
 )
@@ -46,7 +48,7 @@ WHITE = "{n} white shape(s) drawn as ink; a frame or an eraser is better removed
 
 
 class _Faulty(Exception):
-    """What is wrong with the data of a shape, which is drawn up to there."""
+    """What is wrong with a shape, and what becomes of it."""
 
 
 @dataclass(slots=True)
@@ -100,16 +102,16 @@ def follow(document: Document, name: str) -> Drawn:
         why = [_UNDRAWN[tag] for tag in sorted(document.undrawn)]
         why += ["shapes that are hidden or have no ink"] if hand.n_hidden else []
         if hand.faults:
-            raise BadSketch(f"{name}: {hand.faults[0]}")
+            raise BadSketch(f"{name}: {hand.faults[0].rpartition('; ')[0]}")
         raise BadSketch(f"{name}: no strokes in it" + (f", only {why[0]}" if why else ""))
     return Drawn(drawings, hand.is_ours, max(hand.page[2:]), _notes(hand))
 
 
 def _notes(hand: _Hand) -> list[str]:
     """What a person should know of the drawing."""
-    notes = [f"{fault}; drawn up to there" for fault in hand.faults[:EXAMPLES]]
+    notes = hand.faults[:EXAMPLES]
     if (more := len(hand.faults) - EXAMPLES) > 0:
-        notes.append(f"{more:,} more faulty shape(s), drawn up to the fault")
+        notes.append(f"{more:,} more faulty shape(s)")
     notes += [note.format(n=f"{n:,}") for note, n in hand.notes.items() if n]
     if hand.rules.passed_over:
         notes.append(f"rules of CSS that are not followed, as for {hand.rules.passed_over!r}")
@@ -147,7 +149,7 @@ class _Hand:
         self.n_strokes: Counter[int | None] = Counter()
         self.n_uses = self.n_transforms = 0
         self.n_visits = self.n_shapes = self.n_hidden = 0
-        self.faults: list[str] = []  # of shapes that are drawn up to there
+        self.faults: list[str] = []  # of shapes, and what became of each
         width, height = (
             max(frames.length(document.root.attributes.get(side), 0.0), 0.0)
             for side in ("width", "height")
@@ -163,7 +165,10 @@ class _Hand:
         if style.is_gone(look):
             self.n_hidden += 1
             return
-        frame = self._transform(look, self.page)
+        try:
+            frame = self._transform(look, self.page)
+        except _Faulty as fault:
+            raise BadSketch(f"{self.name}: svg: {fault}") from None
         if "none" in root.attributes.get("preserveAspectRatio", "") and all(
             (*self.size, *self.page[2:])
         ):  # else the view box is shown as large as it may be, in its own proportions
@@ -203,15 +208,18 @@ class _Hand:
         else:
             where = f"{self.name}: {node.tag}"
         try:
-            frame = frames.after(place.frame, self._transform(look, self._viewport(place)))
+            viewport = (0.0, 0.0, place.width, place.height)
+            box = self._box(node, place) if _needs_box(look, self.document) else None
+            frame = frames.after(place.frame, self._transform(look, viewport, box))
             place = place._replace(frame=frame, look=style.inherit(look, place.look))
-            place = self._clip(look, place)
+            place = self._clip(look, place, box)
             if node.tag in SHAPES:
                 self._shape(node, place)
         except BadSketch as error:
             raise BadSketch(f"{where}: {error}") from None
         except _Faulty as fault:
-            self.faults.append(f"{node.tag} {self.n_shapes}: {fault}")
+            self.faults.append(f"{where.removeprefix(f'{self.name}: ')}: {fault}")
+            return
         if node.tag in ("g", "a"):
             self._group(node, place)
         elif node.tag == "switch":
@@ -290,11 +298,20 @@ class _Hand:
         except BadSketch as error:
             raise BadSketch(f"{self.name}: {error}") from None
 
-    def _viewport(self, place: _Place) -> frames.Box:
-        """What shares of a transform are of."""
-        return *self.page[:2], place.width, place.height
+    def _box(self, node: Node, place: _Place) -> frames.Box | None:
+        """The box of a shape, the width of its line left out; None of what is no shape."""
+        if node.tag not in SHAPES:
+            return None
+        strokes, _ = parse(outline(node, place.width, place.height), room=self.room)
+        if not strokes:
+            return None
+        points, _ = flatten(strokes, extent(strokes) * clip.FINE)
+        (left, top), (width, height) = points.min(axis=0).tolist(), np.ptp(points, axis=0).tolist()
+        return left, top, width, height
 
-    def _clip(self, look: style.Properties, place: _Place) -> _Place:
+    def _clip(
+        self, look: style.Properties, place: _Place, shape: frames.Box | None = None
+    ) -> _Place:
         """Within the clip path of an element, if that is a rectangle."""
         if look.get("mask", "none") != "none":
             self.notes["a mask, which is not followed: what it hides is drawn"] += 1
@@ -305,15 +322,17 @@ class _Hand:
         rect = path.children[0] if path and len(path.children) == 1 else None
         if path and rect and rect.tag == "rect" and path.tag == "clipPath":
             own = style.own(rect, self.rules)
-            simple = "objectBoundingBox" not in path.attributes.get("clipPathUnits", "")
-            sizes = [
-                frames.length(rect.attributes.get(side), whole)
-                for side, whole in zip(
-                    ("x", "y", "width", "height"), (place.width, place.height) * 2, strict=True
-                )
-            ]
-            if simple and not own.keys() & {"transform", "clip-path"}:
-                return self._cut((sizes[0], sizes[1], sizes[2], sizes[3]), place)
+            of_shape = path.attributes.get("clipPathUnits") == BOX_UNITS
+            whole = (1.0, 1.0) if of_shape else (place.width, place.height)
+            x, y, width, height = (
+                frames.length(rect.attributes.get(side), all_)
+                for side, all_ in zip(("x", "y", "width", "height"), whole * 2, strict=True)
+            )
+            if of_shape and shape is not None:
+                x, y = shape[0] + x * shape[2], shape[1] + y * shape[3]
+                width, height = width * shape[2], height * shape[3]
+            if (shape is not None or not of_shape) and not own.keys() & {"transform", "clip-path"}:
+                return self._cut((x, y, width, height), place)
         self.notes["a clip path, which is not followed: what it cuts off is drawn"] += 1
         return place
 
@@ -325,15 +344,24 @@ class _Hand:
             return place
         return place._replace(clip=clip.both(place.clip, found))
 
-    def _transform(self, look: style.Properties, viewport: frames.Box) -> frames.Matrix:
+    def _transform(
+        self, look: style.Properties, viewport: frames.Box, shape: frames.Box | None = None
+    ) -> frames.Matrix:
         text = look.get("transform", "")
         self.n_transforms += len(text)
         if self.n_transforms > MAX_TRANSFORMS:
             raise BadSketch("more transforms than a drawing has")
-        matrix = frames.transform(text, *viewport[2:])
-        if look.get("transform-box", "view-box") != "view-box" and "transform-origin" in look:
-            self.notes["a transform-box, which is not followed: view-box is taken"] += 1
-        return frames.around(matrix, look.get("transform-origin"), viewport)
+        of_shape = look.get("transform-box", "view-box") != "view-box"
+        box = shape if of_shape and shape is not None else viewport
+        try:
+            matrix = frames.transform(text, *box[2:])
+        except BadSketch as error:
+            raise _Faulty(f"{error}; left out") from None
+        if matrix is frames.SAME or "transform-origin" not in look:
+            return matrix
+        if of_shape and shape is None:
+            self.notes["a transform-box of a group, which is not followed: view-box is taken"] += 1
+        return frames.around(matrix, look["transform-origin"], box)
 
     def _shape(self, node: Node, place: _Place) -> None:
         stroked = style.is_stroked(place.look)
@@ -344,7 +372,7 @@ class _Hand:
         try:
             data = outline(node, place.width, place.height)
         except BadSketch as error:
-            raise _Faulty(str(error)) from None
+            raise _Faulty(f"{error}; left out") from None
         strokes, fault = parse(data, room=room)
         n_numbers = sum(2 * (len(nodes) // 3 + 1) for nodes in strokes)
         self.room -= n_numbers
@@ -368,7 +396,7 @@ class _Hand:
             if style.has_markers(place.look):
                 self.notes["{n} shape(s) with markers, such as arrowheads, drawn without"] += 1
         if fault:
-            raise _Faulty(fault)
+            raise _Faulty(f"{fault}; drawn up to there")
 
     def _is_page(self, nodes: Nodes) -> bool:
         """Whether it is a rectangle around the whole page."""
@@ -386,6 +414,15 @@ class _Hand:
             and x.max() >= left + width - slack_x
             and y.max() >= top + height - slack_y
         )
+
+
+def _needs_box(look: style.Properties, document: Document) -> bool:
+    """Whether a transform or a clip path goes by the box of its shape."""
+    if "transform" in look and look.get("transform-box", "view-box") != "view-box":
+        return True
+    named = _URL.match(look.get("clip-path", ""))
+    path = document.ids.get(named[1]) if named else None
+    return path is not None and path.attributes.get("clipPathUnits") == BOX_UNITS
 
 
 def _transformed(nodes: Nodes, frame: frames.Matrix) -> Nodes:
