@@ -16,12 +16,22 @@ from sketchrnn_cli.cli.display import show_drawings
 from sketchrnn_cli.cli.options import (
     LARGEST,
     MOST,
+    Background,
+    Captions,
+    Color,
+    Columns,
+    Dark,
     Device,
     Json,
+    LineWidth,
+    Margin,
     Model,
     Overwrite,
+    Page,
     Quiet,
     Seed,
+    Size,
+    Smooth,
     Threads,
     between,
     flag,
@@ -35,7 +45,7 @@ from sketchrnn_cli.cli.terminal import (
     work_alone,
 )
 from sketchrnn_cli.drawing import outputs
-from sketchrnn_cli.drawing.style import MAX_DRAWINGS, Style
+from sketchrnn_cli.drawing.style import MAX_DRAWINGS
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference.settings import (
     BEST_OF,
@@ -49,6 +59,7 @@ from sketchrnn_cli.inference.settings import (
 )
 
 if TYPE_CHECKING:
+    from sketchrnn_cli.drawing.style import Style
     from sketchrnn_cli.sketches.sketch import Sketch
 
 KNOWN = outputs.FORMATS
@@ -230,6 +241,16 @@ def sample(
         ),
     ] = None,
     format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
+    size: Size = None,
+    columns: Columns = None,
+    line_width: LineWidth = None,
+    color: Color = None,
+    background: Background = None,
+    dark: Dark = False,
+    captions: Captions = True,
+    smooth: Smooth = False,
+    page: Page = None,
+    margin: Margin = None,
     overwrite: Overwrite = False,
     seed: Seed = 0,
     device: Device = "auto",
@@ -242,6 +263,7 @@ def sample(
         _list_words(model, json=json)
         return
     temps, shape = _temperatures(temp), _shape(interpolate)
+    style = options.style(locals(), **_rows(temps, shape))
     kind, target = _kind(out, format), out or files.STDIO
     _check_target(target, kind, [latents, complete], model, overwrite=overwrite)
     limit_threads(threads)
@@ -258,7 +280,7 @@ def sample(
     )  # fmt: skip
     drawn = sample_request.prepare(wanted, rows, terminal)
     tally = _Tally(keep_scores=score)
-    _draw(drawn, tally, _Target(target, kind, format, _style(temps, shape)), terminal)
+    _draw(drawn, tally, _Target(target, kind, format, style), terminal)
     _report(terminal, tally, target, rows[0])
     if json:
         ignored = list(drawn.ignored)
@@ -372,13 +394,13 @@ def _shape(given: str | None) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
-def _style(temps: list[float | None], shape: tuple[int, int] | None) -> Style:
-    """A row for each temperature, the corners marked of a grid between four."""
+def _rows(temps: list[float | None], shape: tuple[int, int] | None) -> dict[str, Any]:
+    """A row for each temperature, the corners marked of a grid between four; of a ``Style``."""
     if shape is not None:
         from sketchrnn_cli.inference.interpolation import corner_places
 
-        return Style(columns=shape[1], marked=corner_places(*shape))
-    return Style(labels=tuple(f"temp {temp:g}" for temp in temps if len(temps) > 1))
+        return {"columns": shape[1], "marked": corner_places(*shape)}
+    return {"labels": tuple(f"temp {temp:g}" for temp in temps if len(temps) > 1)}
 
 
 def _kind(out: str | None, format: str | None) -> str:
@@ -425,6 +447,10 @@ def _list_words(model: str | None, *, json: bool) -> None:
 def _write(target: _Target, sketches: Iterator[Sketch], n: int | None) -> None:
     """Drawings in a file, a pipe, or in characters: each temperature under its name."""
     path, kind, format, style = target
+    if kind != SHOWN and outputs.OUTPUTS[kind].kind != "data" and outputs.is_numbered(path):
+        for _ in outputs.write_each(path, sketches, kind, style):
+            pass
+        return
     if kind != SHOWN:
         binary, compressed = outputs.is_binary(kind), False
         if kind == "ndjson":

@@ -164,6 +164,7 @@ OUTPUTS: dict[str, Output] = {
 FORMATS = tuple(OUTPUTS)  # of drawings: `sample`, and what a notebook saves
 DATA = tuple(name for name, output in OUTPUTS.items() if output.data)
 STILLS = tuple(name for name, output in OUTPUTS.items() if output.still)  # `inspect`, and plots
+PICTURES = tuple(name for name, output in OUTPUTS.items() if output.kind != "data")
 LATENTS = tuple(name for name, output in OUTPUTS.items() if output.latents)  # `encode`
 ANIMATIONS = (  # `animate`; first those that are nothing else
     *(name for name, output in OUTPUTS.items() if output.kind == "animation"),
