@@ -30,6 +30,7 @@ TYPED = {  # options whose value is not a number, arguments, and facts
     "SEVERAL": ["m.safetensors", "m.safetensors"],
     "prompt": ["cat"],
     "interpolate": ["--interpolate", "2x2"],
+    "page": ["--page", "a4"],
     "projection": ["--projection", "pca"],
     "split": ["--split", "test"],
     "color_by": ["--color-by", "time"],

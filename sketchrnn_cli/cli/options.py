@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from sketchrnn_cli.cli import completion
+from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.drawing.style import Style
-from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.errors import BadConfig, BadFile
 
 COMMON = "Common"  # the panel of the options that most commands have
 LOOK = "Look"
@@ -85,16 +86,27 @@ def _millimetres(text: str) -> float:
     return float(match[1]) * {"mm": 1.0, "cm": 10.0, "in": 25.4, "": 1.0}[match[2]]
 
 
+def check_numbered(target: str, inputs: Iterable[str | Path]) -> None:
+    """Refuse a name of many files, as cat-%d.svg, of which one is read.
+
+    Raises:
+        BadFile: says which.
+    """
+    for name in map(str, inputs):
+        if outputs.is_numbered(target) and outputs.is_numbered_as(target, name):
+            raise BadFile(f"{target}: {name} is one of these, and is also read; name others")
+
+
 def out(help: str, suffixes: Iterable[str]) -> Any:
     """``-o``: the file to write."""
     complete = completion.output(suffixes)
     return option("--out", "-o", help=help, metavar="FILE", autocompletion=complete)
 
 
-def picture(name: str, help: str, panel: str | None = None) -> Any:
+def picture(*names: str, help: str, panel: str | None = None) -> Any:
     """A picture to write beside what else a command does."""
     complete = completion.output(("svg", "png"))
-    return option(name, help=help, metavar="FILE", panel=panel, autocompletion=complete)
+    return option(*names, help=help, metavar="FILE", panel=panel, autocompletion=complete)
 
 
 def format(names: Iterable[str], help: str) -> Any:

@@ -48,6 +48,8 @@ TO_A_PIPE = excludes("json", "STDOUT", why="both go to standard output; give -o 
 LISTS = "it only lists the words of the model"
 GRID_BETWEEN = "it fills a grid between four drawings"
 LOOK_OF_PICTURE = "it is how a picture looks; give -o FILE.svg, .png, .gif ..."
+LOOK_OF_SHEET = "it is how a sheet looks; give -o FILE.svg or .png"
+MARGIN = "it is the margin of a page"
 NO_PEN = "no pen draws in a morph"
 DOWNLOADS = tuple(
     needs(name, "QUICKDRAW", why="nothing else is downloaded")
@@ -92,7 +94,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         needs("strict", "prompt", why="it is about the words of a PROMPT"),
         *(needs(name, "PICTURE", why=LOOK_OF_PICTURE) for name in LOOKS),
         excludes("interpolate", "columns", why="it says how many columns there are"),
-        needs("margin", "page", why="it is the margin of a page"),
+        needs("margin", "page", why=MARGIN),
         needs("frames", "prompt", "latents", why='it interpolates, as in "cat -> pig"'),
     ),
     "encode": (
@@ -109,6 +111,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
         needs("projection", "map", why="it lays out the latents of a map"),
         needs("drawing", "densities", why="it is the drawing whose densities are shown"),
         needs("split", "evaluate", why="only --evaluate reads one split of its DATA"),
+        *(needs(name, "grid", why=LOOK_OF_SHEET) for name in LOOKS),
+        needs("margin", "page", why=MARGIN),
         needs("samples", "evaluate", why="it bounds the likelihood of DATA"),
     ),
     "inspect THING": (  # checked when it is known what the thing is
@@ -153,6 +157,7 @@ CALLED = {
     "OTHER": "this format",
     "MODEL": "a model",
     "PICTURE": "a picture",
+    "grid": "-o",
     "DRAWINGS": "drawings",
     "SEVERAL": "several things",
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 import typer
@@ -358,10 +359,12 @@ def _check_target(
     """Refuse a file that cannot be written, or would cost something."""
     if kind == SHOWN:
         return
+    inputs: list[str | Path] = [*filter(None, given), *options.model_file(model)]
+    options.check_numbered(target, inputs)
     files.check_output(
         target,
         binary=outputs.is_binary(kind) or target.lower().endswith(".gz"),
-        inputs=[*filter(None, given), *options.model_file(model)],
+        inputs=inputs,
         is_data=outputs.OUTPUTS[kind].kind == "data",
         overwrite=overwrite,
     )
