@@ -65,8 +65,8 @@ def inspect(
         str | None,
         options.picture(
             "--plot",
-            help="The loss curves of a run, or of several; with --score a histogram of likelihoods, "
-            "and the worst and the best drawings: svg or png.",
+            help="The loss curves of a run, or of several; with --score a histogram of "
+            "likelihoods, and the worst and the best drawings: svg or png.",
             panel=PICTURES,
         ),
     ] = None,
@@ -74,7 +74,8 @@ def inspect(
         str | None,
         options.picture(
             "--map",
-            help="The latents of drawings in two dimensions (without DATA: of samples): svg or png.",
+            help="The latents of drawings in two dimensions (without DATA: of samples): svg or "
+            "png.",
             panel=PICTURES,
         ),
     ] = None,
@@ -91,8 +92,8 @@ def inspect(
         str | None,
         options.picture(
             "--densities",
-            help="Teacher-forced predictive distributions of each next point of a drawing, and of the "
-            "pen: svg or png.",
+            help="Teacher-forced predictive distributions of each next point of a drawing, and of "
+            "the pen: svg or png.",
             panel=PICTURES,
         ),
     ] = None,
@@ -186,10 +187,9 @@ def inspect(
     """Say what is in a file of drawings, a model or a run, and show some of it."""
     limit_threads(threads)
     terminal = Terminal(quiet=quiet)
-    found = downloads.local(things or [str(pretrained.FILE)], terminal)
     targets = (("grid", grid), ("plot", plot), ("map", map), ("densities", densities))
     wanted = Wanted(
-        things=found,
+        things=downloads.local(things or [str(pretrained.FILE)], terminal),
         targets={name: path for name, path in targets if path is not None},
         projection=projection or "pca",
         drawing=drawing,
