@@ -245,12 +245,15 @@ def test_a_signal_saves_first(drawings, tmp_path, name, code):
     process = subprocess.Popen([*command, *QUICK[:-1]], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 300
     metrics = out / "metrics.jsonl"
-    while not (metrics.exists() and metrics.stat().st_size):  # it is past its first steps
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(getattr(signal, name))
-    _, stderr = process.communicate(timeout=60)
+    try:
+        while not (metrics.exists() and metrics.stat().st_size):  # it is past its first steps
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(getattr(signal, name))
+        _, stderr = process.communicate(timeout=300)
+    finally:
+        process.kill()
     assert process.returncode == code, stderr
     assert "stopped and saved; --resume goes on" in stderr
     assert f"resume: sketchrnn train -o {out} --resume\n" in stderr
