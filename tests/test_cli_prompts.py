@@ -148,6 +148,15 @@ def test_ignored_words_are_named_on_stderr_and_strict_refuses_them(models):
     one_line(run("a happy cat", "--strict", "--model", models.told), "happy", "--list-words")
 
 
+def test_an_unknown_noun_is_drawn_as_the_nearest_word_and_strict_refuses_it(models):
+    result = run("a kitten, dachshunds", "-n", 1, "--model", models.told, *SHORT)
+    assert result.exit_code == 0
+    assert "dachshunds: drawn as cat" in result.stderr  # this model has no dog
+    assert [json.loads(line)["word"] for line in result.stdout.splitlines()] == ["cat", "cat"]
+    one_line(run("dachshund", "--strict", "--model", models.told), "dachshund", "nearest: cat")
+    one_line(run("zeal, fervor", "--model", models.told), "zeal", "--list-words")
+
+
 def test_the_words_of_a_model_are_listed(models):
     result = run("--list-words", "--model", models.told)
     assert (result.exit_code, result.stdout) == (0, "cat\nice cream\npig\n")

@@ -234,6 +234,14 @@ def test_ignored_words_are_a_warning_and_an_error_if_strict(model):
     assert caught[0].filename == __file__
 
 
+def test_an_unknown_noun_is_drawn_as_the_nearest_word_with_a_warning(model):
+    with pytest.warns(UserWarning, match="^dachshund: drawn as cat$") as caught:
+        assert model.sample("dachshund", n=1).words == ("cat",)
+    assert caught[0].filename == __file__
+    with pytest.raises(BadConfig, match="nearest: cat; model.words has all"):
+        model.sample("dachshund", strict=True)
+
+
 # Drawings
 
 

@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.inference import nouns
 from sketchrnn_cli.inference.prompt import (
     MAX_CHARACTERS,
     MAX_COUNT,
@@ -125,7 +126,7 @@ def test_a_synonym_that_is_a_label_is_that_label():
 
 
 def test_a_synonym_needs_its_target_among_the_words():
-    assert '"bunny" means nothing' in fault("bunny")
+    assert '"bunny" means nothing' in fault("bunny", strict=True)
 
 
 def test_the_first_of_two_targets_has_the_synonym():
@@ -313,6 +314,52 @@ def test_strict_names_the_ignored_word():
     assert fault("a happy sad cat", strict=True).startswith('"happy" means nothing to this model')
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted", "drawn_as", "ignored"),
+    [
+        ("three dachshunds", [item("dog", count=3)], ["dachshunds"], []),
+        ("a dachshund and two Poodles", [item("dog"), item("dog", count=2)], 2, []),
+        ("golden_retriever", [item("dog")], ["golden_retriever"], []),
+        ("dachshund + cat", [item("dog", "cat")], ["dachshund"], []),
+        ("dachshund:1 + owl:3", [Item((("dog", 0.25), ("owl", 0.75)), None)], 1, []),
+        ("dachshund -> pig", [interpolation("dog", "pig")], ["dachshund"], []),
+        ("a happy dachshund", [item("dog")], ["dachshund"], ["happy"]),
+        ("orange cat", [item("cat")], [], ["orange"]),  # which only describes the cat
+        ("dog collar", [item("dog")], [], ["collar"]),
+        ("a cup of the lemonade", [item("coffee cup")], [], ["of", "lemonade"]),
+        ("dachshund puppies", [item("dog")], [], ["dachshund"]),
+        ("hedgehog candle", [item("candle")], [], ["hedgehog"]),
+        ("dachshund, dachshund", [item("dog"), item("dog")], ["dachshund"], []),
+        ("a dachshund in the garden of love", [item("dog")], 1, ["in", "garden", "of", "love"]),
+    ],
+)
+def test_an_unknown_noun_is_drawn_as_its_nearest_word(text, wanted, drawn_as, ignored):
+    found = parse(text, WORDS)
+    assert list(found.items) == wanted
+    written = [noun for noun, _ in found.drawn_as]
+    assert (written if isinstance(drawn_as, list) else len(written)) == drawn_as
+    assert found.ignored == tuple(ignored)
+    assert found.notes[: len(written)] == [f"{a}: drawn as {b}" for a, b in found.drawn_as]
+
+
+def test_two_words_of_a_model_are_two_things_though_together_they_are_a_noun():
+    assert items("dog house", ["dog", "house"]) == [item("dog"), item("house")]
+    assert parse("bear cub", ["bear", "dog"]).drawn_as == (("bear cub", "bear"),)
+
+
+def test_strict_draws_nothing_as_another():
+    assert '"dachshund" means nothing to this model; nearest: dog;' in fault(
+        "a dachshund", strict=True
+    )
+
+
+def test_the_table_is_read_for_unknown_words_alone(monkeypatch):
+    monkeypatch.setattr(nouns, "table", lambda: pytest.fail("was read"))
+    assert parse("three cats, two ice creams with a dog", WORDS).drawn_as == ()
+    with pytest.raises(pytest.fail.Exception, match="was read"):
+        parse("dachshund", WORDS)
+
+
 def test_strict_takes_what_is_known():
     assert parse("draw three cats, please", WORDS, strict=True).items == (item("cat", count=3),)
 
@@ -326,7 +373,7 @@ def test_a_part_without_a_known_word_is_an_error(text):
 
 
 def test_an_error_names_the_closest_words():
-    assert "closest: alarm clock;" in fault("alarm clok")
+    assert "closest: alarm clock;" in fault("alarmm clok")
     assert "closest: butterfly;" in fault("an enormous butterflie")
     assert fault("xyzzy").count(",") == 2  # none is close, and three are named all the same
 
@@ -359,7 +406,7 @@ def test_too_many_things():
 @pytest.mark.parametrize("hostile", ["\x1b[31mzzz", "zzz\u202egnp", "zzz\x00\x07", "zzz\udcff"])
 def test_a_message_echoes_nothing_raw(hostile):
     assert not {*"\x1b\u202e\x00\x07\udcff"} & {*fault(hostile)}
-    assert not {*"\x1b\u202e\x00\x07\udcff"} & {*fault("alarm clok", ["alarm\x1b clock\u202e"])}
+    assert not {*"\x1b\u202e\x00\x07\udcff"} & {*fault("alarmm clok", ["alarm\x1b clock\u202e"])}
 
 
 # Any text

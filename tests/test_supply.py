@@ -95,6 +95,7 @@ def test_the_wheel_contains_the_package_and_nothing_else(built):
     assert names == package
     assert about == {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
     assert f"{PACKAGE}/pretrained/words.safetensors" in names
+    assert f"{PACKAGE}/pretrained/nouns.txt.gz" in names
     assert {f"{PACKAGE}/sketches/practice.{kind}" for kind in ("npz", "md")} <= names
     assert card.startswith(b"# The built-in model")
 

@@ -81,7 +81,7 @@ def prepare(wanted: Wanted, rows: list[Settings], terminal: Terminal) -> Prepare
     Args:
         wanted: the wanted.
         rows: settings, one for each temperature.
-        terminal: says which words of the prompt are ignored.
+        terminal: says which words of the prompt are ignored, or drawn as another.
 
     Raises:
         SketchError: options that do not go with this model, or a file that cannot be read.
@@ -99,8 +99,8 @@ def prepare(wanted: Wanted, rows: list[Settings], terminal: Terminal) -> Prepare
         name = wanted.model or pretrained.NAME
         prompt = parse(model, wanted.text, name, strict=wanted.strict)
         wanted = replace(wanted, prompt=prompt)
-        if prompt.ignored:
-            terminal.warn(f"means nothing to this model, ignored: {', '.join(prompt.ignored)}")
+        for note in prompt.notes:
+            terminal.warn(note)
     if wanted.no_word and not model.config.n_words:
         raise BadConfig("--no-word: this model is unconditional anyway")
     if wanted.shape is not None:

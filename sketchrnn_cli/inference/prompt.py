@@ -1,10 +1,11 @@
 """Prompt items, from a line of text: "three cats", "cat, dog", "cat:0.7 + bus:0.3", "cat -> bus".
 
 This is a small grammar and a table of words, not a language model. It knows the words the model
-was trained on (in any case, hyphenation and number), a few synonyms of them, and combinations of
-these: lists, counts, mixtures, interpolations. "A happy cat" is a cat: what else the
-prompt says is handed back as ignored, so that whoever shows the drawing can say so. The same text
-and words give the same result everywhere.
+was trained on (in any case, hyphenation and number), a few synonyms of them, nouns that come near
+one (a dachshund is drawn as a dog), and combinations of these: lists, counts, mixtures,
+interpolations. "A happy cat" is a cat: what else the prompt says is handed back as ignored, and
+which nouns were drawn as what, so that whoever shows the drawing can say so. The same text and
+words give the same result everywhere.
 
     prompt   = element, separated by , ; / | . ! ? newline & and with, or by nothing
     element  = [count] mixture, then any number of: -> mixture
@@ -16,6 +17,7 @@ A label of the model is looked for before anything else, the longest first, so "
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,10 +25,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.inference import nouns
+from sketchrnn_cli.inference.prompt_tokens import Token, key_of, tokens_of
 from sketchrnn_cli.inference.prompt_words import (
     ARROWS,
     CARRIERS,
     DENIALS,
+    GRAMMAR,
     NUMBERS,
     PAIRED,
     SEPARATORS,
@@ -34,7 +39,7 @@ from sketchrnn_cli.inference.prompt_words import (
     SYNONYMS,
     UNITS,
 )
-from sketchrnn_cli.sketches.words import closest, fold, forms, is_hyphen, visible
+from sketchrnn_cli.sketches.words import closest, fold, forms, visible
 
 MAX_CHARACTERS = 2_000
 MAX_WORDS = 1_000  # of the model, in one prompt
@@ -67,6 +72,15 @@ class Prompt:
 
     items: tuple[Item | Interpolation, ...]  # at least one
     ignored: tuple[str, ...]  # words that mean nothing here, as written, in order; printable
+    drawn_as: tuple[tuple[str, str], ...] = ()  # nouns, as written, and their nearest labels
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of how it was understood, a line each."""
+        found = [f"{noun}: drawn as {_shown(label)}" for noun, label in self.drawn_as]
+        if self.ignored:
+            found.append(f"means nothing to this model, ignored: {', '.join(self.ignored)}")
+        return found
 
     @property
     def has_interpolation(self) -> bool:
@@ -80,7 +94,7 @@ def parse(text: str, words: Sequence[str], *, strict: bool = False) -> Prompt:
     Args:
         text: what the user wrote.
         words: labels of the model; of labels that fold alike the exact spelling, or the first.
-        strict: a word that would be ignored is an error.
+        strict: a word that would be ignored, or drawn as another, is an error.
 
     Raises:
         BadConfig: nothing known in a part of it, an operator or count without its word, a count
@@ -103,11 +117,16 @@ def parse(text: str, words: Sequence[str], *, strict: bool = False) -> Prompt:
     items = tuple(_items(reader.items))
     if not items:
         raise BadConfig(f"{_quoted(plain)} names nothing to draw; {LIST_WORDS} words")
+    if strict and reader.drawn_as:
+        noun, label = next(iter(reader.drawn_as.items()))
+        raise BadConfig(
+            f'"{noun}" means nothing to this model; nearest: {_shown(label)}; {LIST_WORDS} words'
+        )
     if strict and reader.ignored:
         raise BadConfig(
             f'"{reader.ignored[0]}" means nothing to this model; leave it out; {LIST_WORDS} words'
         )
-    return Prompt(items, tuple(reader.ignored))
+    return Prompt(items, tuple(reader.ignored), tuple(reader.drawn_as.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +140,14 @@ class _Vocabulary:
 def _vocabulary(words: Sequence[str]) -> _Vocabulary:
     """Exact labels come first, then their singulars and plurals, then synonyms."""
     labels: dict[str, str] = {}
-    answers = [(label, [_key(form) for form in forms(label)]) for label in words]
+    answers = [(label, [key_of(form) for form in forms(label)]) for label in words]
     for label, keys in answers:
         labels.setdefault(keys[0], label)
     for label, keys in answers:
         for key in keys:
             labels.setdefault(key, label)
     synonyms = {
-        _key(form): labels[fold(label)]
+        key_of(form): labels[fold(label)]
         for label, others in reversed(SYNONYMS.items())  # so the first of two labels stays
         if fold(label) in labels
         for other in others
@@ -146,55 +165,9 @@ def _vocabulary(words: Sequence[str]) -> _Vocabulary:
     return _Vocabulary(labels, spelled, longest, tokens)
 
 
-class _Token(NamedTuple):
-    written: str
-    key: str  # folded
-    start: int
-    end: int
-
-
-# A token is found in the classes of its characters: d digit, m mark, w of other words, p other
-# punctuation and symbols, n new line, and - ' . , themselves. The rest are gaps.
-_TOKEN = re.compile(
-    r"((?:(?<![wdm])-(?=d))?(?:d{1,3}(?:,ddd)+(?![wdm])|d+\.d+(?![wdm])|[wdm]+(?:'[wdm]+)*))"
-    r"|[p.,']m*|n"
-)
-_NEW_LINES = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _GLUED = re.compile(r"(\W?\d+)(\D.*)")  # 3cats
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?")
 _WEIGHT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)((?:e[+-]?\d+)?)(\s*%)?(?!\.?\w)", re.IGNORECASE)
-
-
-def _class(character: str) -> str:
-    if character in "'.,":
-        return character
-    if character.isdecimal():
-        return "d"
-    if character in _NEW_LINES:
-        return "n"
-    if character.isspace() or character == "_":
-        return " "
-    if character == "’":
-        return "'"
-    if is_hyphen(character):
-        return "-"
-    category = unicodedata.category(character)[0]
-    return {"M": "m", "P": "p", "S": "p"}.get(category, "w")
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    for match in _TOKEN.finditer("".join(map(_class, text))):
-        written = text[match.start() : match.end()]
-        key = "\n" if match[0] == "n" else fold(written) if match[1] else written
-        if key:
-            yield _Token(written, key, match.start(), match.end())
-
-
-def _key(form: str) -> str:
-    """A folded form, its tokens one space apart."""
-    if form.isascii() and form.replace(" ", "").isalnum():
-        return form
-    return " ".join(token.key for token in _tokens(form))
 
 
 class _Word(NamedTuple):
@@ -212,6 +185,8 @@ class _Reader:
     words: Sequence[str]
     items: list[_Word | str] = field(default_factory=list)  # a word, or one of + > ,
     ignored: list[str] = field(default_factory=list)
+    drawn_as: dict[str, str] = field(default_factory=dict)  # noun as written: its label
+    end: int = 0  # tokens up to the end of the last word
     # of the segment, which ends at a separator or an operator
     n_found: int = 0
     unknown: list[str] = field(default_factory=list)
@@ -220,7 +195,7 @@ class _Reader:
     in_pairs: bool = False
 
     def read(self) -> None:
-        tokens = list(self._split(_tokens(self.text)))
+        tokens = list(self._split(tokens_of(self.text)))
         keys = [token.key for token in tokens]
         i = 0
         while i < len(tokens):
@@ -236,7 +211,7 @@ class _Reader:
             i += 1
         self._close(",")
 
-    def _split(self, tokens: Iterable[_Token]) -> Iterator[_Token]:
+    def _split(self, tokens: Iterable[Token]) -> Iterator[Token]:
         """Part a count from the word it is glued to."""
         known = self.vocabulary.tokens
         for token in tokens:
@@ -244,24 +219,57 @@ class _Reader:
             rest = fold(glued[2]) if glued else ""
             if glued and (rest in known or rest in CARRIERS):
                 middle = token.start + glued.start(2)
-                yield _Token(glued[1], fold(glued[1]), token.start, middle)
-                yield _Token(glued[2], rest, middle, token.end)
+                yield Token(glued[1], fold(glued[1]), token.start, middle)
+                yield Token(glued[2], rest, middle, token.end)
             else:
                 yield token
 
-    def _word(self, tokens: list[_Token], keys: list[str], i: int) -> int:
-        """Take the longest form that begins here. Returns its length in tokens, or 0."""
-        longest = min(self.vocabulary.longest.get(keys[i], 0), len(keys) - i)
-        for n in range(longest, 0, -1):
-            label = self.vocabulary.labels.get(" ".join(keys[i : i + n]))
-            if label is None:
-                continue
-            written = self.text[tokens[i].start : tokens[i + n - 1].end]
+    def _word(self, tokens: list[Token], keys: list[str], i: int) -> int:
+        """Take the longest form or noun that begins here. Returns its length in tokens, or 0."""
+        n, label = self._label(keys, i)
+        n_noun, nearest = self._noun(keys, i, n)
+        written = self.text[tokens[i].start : tokens[i + max(n, n_noun, 1) - 1].end]
+        if nearest and self._is_aside(keys, i, i + n_noun):
+            self.unknown.append(_shown(written))
+            return n_noun
+        if nearest:
+            n, label = n_noun, nearest
+            self.drawn_as[_shown(written)] = label
+        elif label is None:
+            return 0
+        else:
             label = self.vocabulary.spelled.get(written, label)
-            self.items.append(_Word(label, 1.0, self._take_count(label)))
-            self.n_found += 1
-            return n
-        return 0
+        self.items.append(_Word(label, 1.0, self._take_count(label)))
+        self.n_found += 1
+        self.end = i + n
+        return n
+
+    def _label(self, keys: list[str], i: int) -> tuple[int, str | None]:
+        """Tokens of the longest form of a label that begins here, or 0, and the label."""
+        longest = min(self.vocabulary.longest.get(keys[i], 0), len(keys) - i)
+        found = self.vocabulary.labels
+        texts = ((n, " ".join(keys[i : i + n])) for n in range(longest, 0, -1))
+        return next(((n, found[text]) for n, text in texts if text in found), (0, None))
+
+    def _noun(self, keys: list[str], i: int, n_known: int) -> tuple[int, str | None]:
+        """Tokens of the longest noun here that has more than n_known, and its nearest label."""
+        part = list(itertools.takewhile(_may_be_in_noun, keys[i : i + nouns.MAX_TOKENS]))
+        for n in range(len(part), n_known, -1):
+            spelled = n_known and self.vocabulary.tokens.issuperset(part[:n])  # "dog house"
+            if spelled or {part[0], part[n - 1]} & GRAMMAR:
+                continue
+            label = nouns.nearest(" ".join(part[:n]), self.vocabulary.labels)
+            if label is not None:
+                return n, label
+        return 0, None
+
+    def _is_aside(self, keys: list[str], i: int, end: int) -> bool:
+        """Whether a noun describes its neighbor: "orange cat", "dog collar", "box of pears"."""
+        between = keys[self.end : i]
+        described = self.end and between[:1] in ([], ["of"]) and SILENT.issuperset(between[1:])
+        if described or end == len(keys):
+            return bool(described)
+        return bool(self._label(keys, end)[0] or self._noun(keys, end, 0)[0])
 
     def _take_count(self, label: str) -> int | None:
         count = self.count
@@ -288,7 +296,7 @@ class _Reader:
         self.items[-1] = word._replace(weight=weight)
         return match.end()
 
-    def _other(self, token: _Token) -> None:
+    def _other(self, token: Token) -> None:
         """A token that no word of the model begins with."""
         key = token.key
         number = NUMBERS.get(key)
@@ -312,7 +320,7 @@ class _Reader:
     def _is_carrier(self, key: str) -> bool:
         return key in CARRIERS and (self.n_found == 0 or self.count is not None)
 
-    def _number(self, token: _Token, number: int | None) -> None:
+    def _number(self, token: Token, number: int | None) -> None:
         """Take a count. ``number``: of a number word."""
         if self.unknown and not self.n_found and "." in token.key:
             raise _unknown(self.unknown, self.words)  # a weight of no known word
@@ -327,7 +335,7 @@ class _Reader:
             raise _bad_count(token.written)
         self.count, self.count_text = number, token.written
 
-    def _unit(self, token: _Token) -> None:
+    def _unit(self, token: Token) -> None:
         """Multiply the count: "a pair", "two dozen", "half a dozen"."""
         size = UNITS[token.key]
         if self.count is None and self.unknown and fold(self.unknown[-1]) == "half":
@@ -401,6 +409,10 @@ def _parts(mixture: list[_Word]) -> tuple[tuple[str, float], ...]:
         weights[word.label] = weights.get(word.label, 0.0) + word.weight
     total = sum(weights.values())
     return tuple((label, weight / total) for label, weight in weights.items())
+
+
+def _may_be_in_noun(key: str) -> bool:
+    return key[0].isalpha() and (key not in GRAMMAR or key in ("of", "the"))
 
 
 def _is_punctuation(key: str) -> bool:

@@ -24,6 +24,7 @@ NUMBERS = {
 UNITS = {
     "pair": 2, "pairs": 2, "couple": 2, "dozen": 12, "hundred": 100, "thousand": 1000,
 }  # fmt: skip
+GRAMMAR = SILENT | CARRIERS | DENIALS | SEPARATORS | NUMBERS.keys() | UNITS.keys()  # no nouns
 PAIRED = {  # a pair of these is one drawing
     "binoculars", "eyeglasses", "flip flops", "glasses", "headphones", "jeans", "pants", "pliers",
     "rollerskates", "scissors", "shorts", "sunglasses", "tights", "trousers", "underwear",

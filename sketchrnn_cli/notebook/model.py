@@ -95,7 +95,8 @@ class Model:
 
         Args:
             prompt: "cat", "three cats", "cat, dog", "cat:0.7 + bird:0.3" or "cat -> pig"; None:
-                anything. What it says that means nothing to the model is ignored with a warning.
+                anything. A noun that the model does not know is drawn as its nearest word, what
+                means nothing to it is ignored, with a warning.
             n: drawings of each thing that the prompt does not count; None: 9, or 1 of several.
             temperature: sampling temperature (tau in the paper), 0.01 to 2.
             pen_temperature: temperature of the pen state; None: 0.5 + 0.5 tau.
@@ -111,7 +112,7 @@ class Model:
             first: number of the first drawing.
             seed: the same seed, the same drawings.
             max_points: a drawing that has not ended by then is cut.
-            strict: words of the prompt that mean nothing here are an error.
+            strict: words of the prompt that the model does not know are an error.
 
         Raises:
             BadConfig: a prompt that names nothing the model knows, or a number out of range.
@@ -347,9 +348,8 @@ class Model:
             asked = request.parse(self.network.checkpoint, prompt, self.name, strict=strict)
         except BadConfig as error:  # there is no such option here
             raise BadConfig(str(error).replace(LIST_WORDS, "model.words has all")) from None
-        if asked.ignored:
-            ignored = ", ".join(asked.ignored)
-            warnings.warn(f"means nothing to this model, ignored: {ignored}", stacklevel=3)
+        for note in asked.notes:
+            warnings.warn(note, stacklevel=3)
         return asked
 
     def _draw(self, asked: Request, settings: Settings) -> Drawings:

@@ -7,3 +7,4 @@ from pathlib import Path
 FILE = Path(__file__).parent / "words.safetensors"
 NAME = "the built-in model"  # what messages call it
 NOTICE = "Learned from drawings of Quick, Draw! by Google, CC BY 4.0."  # goes wherever it goes
+NOUNS = Path(__file__).parent / "nouns.txt.gz"  # what English nouns are drawn as
