@@ -243,14 +243,17 @@ def test_a_signal_saves_first(drawings, tmp_path, name, code):
     out = tmp_path / "run"
     command = [sys.executable, "-m", "sketchrnn_cli", "train", str(drawings), "-o", str(out)]
     process = subprocess.Popen([*command, *QUICK[:-1]], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not (out / "state" / "step-000000000.safetensors").exists():
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.05)
-    time.sleep(0.5)
-    process.send_signal(getattr(signal, name))
-    _, stderr = process.communicate(timeout=60)
+    deadline = time.monotonic() + 300
+    metrics = out / "metrics.jsonl"
+    try:
+        while not (metrics.exists() and metrics.stat().st_size):  # it is past its first steps
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(getattr(signal, name))
+        _, stderr = process.communicate(timeout=300)
+    finally:
+        process.kill()
     assert process.returncode == code, stderr
     assert "stopped and saved; --resume goes on" in stderr
     assert f"resume: sketchrnn train -o {out} --resume\n" in stderr

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.errors import BadFile, BadSketch
 from sketchrnn_cli.sketches.formats import latents
 from sketchrnn_cli.sketches.formats.latents import Latents
 
@@ -47,7 +47,88 @@ def test_latents_called_z_in_fortran_order_and_double_precision_are_read(tmp_pat
     np.savez(path, z=np.asfortranarray(some().mu.astype("f8")), other=np.array(1))
     back = latents.read(str(path))
     np.testing.assert_allclose(back.mu, some().mu)
+    assert back.mu.dtype == np.float32
     assert (back.sigma, back.words) == (None, None)
+
+
+@pytest.mark.parametrize("words", [("cat", None, "cat", "ño"), ("a", "b", None, "a"), (None,) * 4])
+def test_latents_that_come_one_by_one_make_the_same_npz(tmp_path, monkeypatch, words):
+    monkeypatch.setattr(latents, "PIECE", 8)  # bytes
+    mu, sigma = np.random.default_rng(3).normal(size=(2, 4, 5)).astype("f4")
+    one_by_one, at_once = io.BytesIO(), io.BytesIO()
+    encoded = zip(mu.astype("f8"), sigma.astype("f8"), words, strict=True)
+    assert latents.write_npz_of(one_by_one, encoded, tmp_path) == 4
+    latents.write_npz(at_once, Latents(mu, sigma, words))
+    assert one_by_one.getvalue() == at_once.getvalue()
+    held = np.load(io.BytesIO(at_once.getvalue()))
+    assert held.files == ["mu", "sigma", "words"]
+    assert held["words"].tolist() == [word or "" for word in words]
+    assert held["words"].dtype == f"<U{max(len(word or '-') for word in words)}"
+    assert {held["mu"].dtype, held["sigma"].dtype} == {np.dtype("<f4")}
+
+
+def test_no_latents_write_nothing_and_a_word_that_is_a_text_is_refused(tmp_path):
+    stream, row = io.BytesIO(), np.ones(2, "f4")
+    assert latents.write_npz_of(stream, [], tmp_path) == 0
+    assert stream.getvalue() == b""
+    assert latents.write_npz_of(stream, [(row, row, "w" * 256)], tmp_path) == 1
+    says = (
+        "^drawing 2: a word of 257 characters, which an npz would have room for in every row; "
+        "write NDJSON$"
+    )
+    with pytest.raises(BadSketch, match=says):
+        latents.write_npz_of(stream, [(row, row, "cat"), (row, row, "w" * 257)], tmp_path)
+
+
+def test_lines_are_read_one_by_one_and_an_npz_all_together(tmp_path):
+    lines, whole = tmp_path / "z.ndjson", tmp_path / "z.npz"
+    good = '{"z": [1, 2], "word": "cat"}\n{"z": [3, 4], "sigma": [1, 1], "word": 5}\n'
+    lines.write_text(good + '{"z": []}\n', "utf-8")
+    each = latents.read_each(str(lines))
+    first, second = next(each), next(each)
+    assert (first.mu.tolist(), first.sigma, first.words) == ([[1, 2]], None, ("cat",))
+    assert (second.mu.tolist(), second.sigma, second.words) == ([[3, 4]], None, (None,))
+    with pytest.raises(BadFile, match=f"^{lines}: line 3: z is not a list of numbers$"):
+        next(each)
+    with whole.open("wb") as stream:
+        latents.write_npz(stream, some())
+    (read,) = latents.read_each(str(whole))
+    np.testing.assert_array_equal(read.mu, some().mu)
+    assert read.words == some().words
+    whole.write_bytes(whole.read_bytes()[:-9])
+    with pytest.raises(BadFile, match=f"^{whole}: damaged npz"):
+        next(latents.read_each(str(whole)))
+
+
+@pytest.mark.parametrize("sigma", [False, True])
+def test_more_latents_than_fit_are_refused(tmp_path, monkeypatch, sigma):
+    monkeypatch.setattr(latents, "MAX_BYTES", 2 << 20)
+    path, row = tmp_path / "z", [1.5] * (1 << 17)  # half a MiB as float32
+    record = {"z": row, "sigma": row} if sigma else {"z": row}
+    fits = 2 if sigma else 4
+    path.write_text(f"{json.dumps(record)}\n" * fits, "utf-8")
+    assert latents.read(str(path)).mu.shape == (fits, 1 << 17)
+    path.write_text(f"{json.dumps(record)}\n" * (fits + 1), "utf-8")
+    says = f"^{path}: over 2 MiB of latents; give fewer at once$"
+    with pytest.raises(BadFile, match=says):
+        latents.read(str(path))
+    for read in (latents.read, lambda source: list(latents.read_each(source))):
+        path.write_bytes(b"PK\x03\x04" + bytes(2 << 20))
+        with pytest.raises(BadFile, match=says):
+            read(str(path))
+
+
+def test_large_arrays_are_read_and_bombs_refused(tmp_path):
+    path = tmp_path / "z.npz"
+    mu = np.random.default_rng(1).normal(size=(3, 100_000)).astype("f4")
+    np.savez_compressed(path, mu=mu)
+    np.testing.assert_array_equal(latents.read(str(path)).mu, mu)
+    np.savez_compressed(path, mu=np.zeros((3, 80_000), "f4"))  # under a megabyte
+    assert not latents.read(str(path)).mu.any()
+    np.savez_compressed(path, mu=np.zeros((3, 100_000), "f4"))
+    says = f"^{path}: mu says it has 1200128 bytes; too many$"
+    with pytest.raises(BadFile, match=says):
+        latents.read(str(path))
 
 
 @pytest.mark.parametrize(
@@ -90,6 +171,7 @@ def npy(array, **kwargs):
 
 
 GOOD = npy(np.ones((2, 3), "f4"))
+BEYOND = np.array([0x110000, 97], "<u4").view("<U1")  # no character
 
 
 @pytest.mark.parametrize(
@@ -106,7 +188,13 @@ GOOD = npy(np.ones((2, 3), "f4"))
         (npz_of(mu=npy(np.ones((0, 3), "f4"))), "not .0, 3."),
         (npz_of(mu=npy(np.full((2, 3), np.nan, "f4"))), "not a finite number"),
         (npz_of(mu=GOOD, sigma=npy(np.ones((1, 3), "f4"))), "sigma has shape"),
+        (npz_of(mu=npy(np.full((2, 3), 1e300))), "mu: a latent is not a finite number"),
+        (npz_of(mu=GOOD, sigma=npy(np.full((2, 3), np.inf))), "sigma: a latent is not a finite"),
+        (npz_of(mu=GOOD, sigma=npy(np.ones((2, 3), "i4"))), "sigma.npy is of type '<i4', and"),
         (npz_of(mu=GOOD, words=npy(np.array(["a"]))), "1 words for 2 latents"),
+        (npz_of(mu=GOOD, words=npy(np.ones(2, "i4"))), "words.npy is of type '<i4', and latents"),
+        (npz_of(mu=GOOD, words=npy(np.array(["\ud800", "a"]))), "words.npy holds a word that is"),
+        (npz_of(mu=GOOD, words=npy(BEYOND)), "words.npy holds a word that is no text"),
     ],
 )
 def test_bad_npz_are_one_line(tmp_path, data, message):
@@ -114,7 +202,7 @@ def test_bad_npz_are_one_line(tmp_path, data, message):
     path.write_bytes(data)
     with pytest.raises(BadFile, match=message) as caught:
         latents.read(str(path))
-    assert str(path) in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
 
 

@@ -30,6 +30,7 @@ TYPED = {  # options whose value is not a number, arguments, and facts
     "SEVERAL": ["m.safetensors", "m.safetensors"],
     "prompt": ["cat"],
     "interpolate": ["--interpolate", "2x2"],
+    "page": ["--page", "a4"],
     "projection": ["--projection", "pca"],
     "split": ["--split", "test"],
     "color_by": ["--color-by", "time"],
@@ -110,7 +111,11 @@ def test_what_needs_another_option_is_refused_without(command, rule, here):
         "doubtful": ["MODEL"],
         "evaluate": ["DRAWINGS"],
     }
+    if (command, rule.needed) == ("inspect", ("page",)):
+        kind["margin"] = ["grid"]
     words = line(command, rule.first, *kind.get(rule.first, []))
+    if rule.needed == ("PICTURE",):
+        words[words.index("x.svg")] = "x.ndjson"
     refused(words, f"{rules.called(rule.first)} needs {listed}: {rule.why}", here)
 
 

@@ -8,16 +8,18 @@ import pytest
 import reference
 from scipy import special
 
-from sketchrnn_cli.errors import BadConfig
-from sketchrnn_cli.inference import mixture, score
-from sketchrnn_cli.inference.conditioning import random_numbers
+from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.inference import engine, mixture, score
+from sketchrnn_cli.inference.conditioning import condition, label_rows, random_numbers
 from sketchrnn_cli.inference.engine import Engine, to_model
 from sketchrnn_cli.model import sketch_rnn_js
 from sketchrnn_cli.sketches.preparation import Preparation
+from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
 
+MAGENTA = {"magenta_l_r", "magenta_l_r_masked", "nats_per_sketch", "nats_per_point"}
 KEYS = {
-    *("magenta_l_r", "magenta_l_kl", "nats_per_sketch", "kl_nats_per_sketch", "nats_per_point"),
-    *("n_max", "n_sketches", "scale_factor", "split_hash", "dequantised_nats_per_sketch"),
+    *("magenta_l_kl", "kl_nats_per_sketch", "dequantised_nats_per_sketch"),
+    *("split", "n_max", "n_sketches", "scale_factor", "split_hash"),
 }
 
 
@@ -114,7 +116,9 @@ def test_evaluate_equals_the_definitions(encoder):
     checkpoint = networks.tiny(encoder=encoder, scale_factor=25.0)
     drawings = Drawings((25, 3, 12, 1, 9))  # the longest is not in the split
     found = score.evaluate(Engine(checkpoint), drawings, "test", seed=4)
-    assert found.keys() >= KEYS
+    more = {f"{key}_at_mean" for key in MAGENTA} if encoder else set()
+    assert found.keys() == KEYS | MAGENTA | more
+    assert found["split"] == "test"
     weights = networks.exact(checkpoint)
     sums = {"": np.zeros(3), "_at_mean": np.zeros(3)}
     kl, n_points = 0.0, 0
@@ -167,7 +171,8 @@ def test_evaluate_does_not_depend_on_chunks_and_follows_the_seed(monkeypatch):
 
 def test_a_split_that_is_empty_or_unknown_is_a_fault():
     engine, drawings = Engine(networks.tiny()), Drawings((4, 3))
-    with pytest.raises(BadConfig, match="no drawings in the valid split"):
+    says = "^no drawings in the valid split: nothing to evaluate$"
+    with pytest.raises(BadConfig, match=says):
         score.evaluate(engine, drawings, "valid")
     with pytest.raises(BadConfig, match="no split 'dev'"):
         score.evaluate(engine, drawings, "dev")
@@ -308,3 +313,65 @@ def test_dequantised_nats_add_the_pen_and_the_end_once():
         total -= mixture.log_pen(raw, pen).sum()
         total -= mixture.log_move_in_pixel(raw[:-1], moves[:, :2], 1 / 20).sum()
     assert found == pytest.approx(total / 2, rel=1e-5)
+
+
+def likelihood(network, sketch):
+    """Nats of one drawing given its mean latent and its word, a prediction."""
+    moves = to_model(to_stroke3(sketch), network.checkpoint.scale_factor)
+    z = network.encode([moves])[0] if network.checkpoint.config.encoder else None
+    labels = label_rows(network.checkpoint, [sketch.word])
+    inputs = engine.decoder_input(moves)
+    constant = condition(network.checkpoint, 1, z=z, labels=labels)
+    (raw,) = network.unroll([inputs], constant)
+    return score.of_predictions(raw, inputs).sum() / (len(moves) + 1)
+
+
+@pytest.mark.parametrize("encoder", [True, False])
+@pytest.mark.parametrize("listed", [2, 256])
+@pytest.mark.parametrize("n_shown", [0, 1, 2, 5, 6, 7, 8, 30])
+def test_the_least_likely_a_prediction_come_first(monkeypatch, encoder, listed, n_shown):
+    monkeypatch.setattr(score, "LISTED", listed)
+    network = Engine(networks.tiny(encoder=encoder, n_words=2, words=("ant", "bee")))
+    rng, words = np.random.default_rng(7), ("ant", "bee", None, "cow")
+    sketches = [
+        Sketch((rng.normal(size=(3 + 5 * k % 11, 2)).cumsum(0).astype("f4") * 20,), words[k % 4])
+        for k in range(7)
+    ]
+    wanted = sorted((likelihood(network, each), 10 + k) for k, each in enumerate(sketches))
+    scores, shown = score.worst_first(network, enumerate(sketches, 10), n_shown)
+    assert [each["index"] for each in scores] == [index for _, index in wanted]
+    for (nats, index), each in zip(wanted, scores, strict=True):
+        sketch = sketches[index - 10]
+        assert each == {
+            "index": index,
+            "word": sketch.word,
+            "n_points": sketch.n_points,
+            "log_likelihood": pytest.approx(nats * (sketch.n_points + 1), rel=1e-4),
+            "per_prediction": pytest.approx(nats, rel=1e-4),
+        }
+    order = wanted if n_shown >= 7 else wanted[: n_shown - n_shown // 2]
+    order = order if n_shown >= 7 else order + wanted[7 - n_shown // 2 :]
+    pairs = [(sketches[index - 10], nats) for nats, index in order]
+    assert [each.word for each in shown] == [
+        f"{s.word or ''} {nats:.2f}".strip() for s, nats in pairs
+    ]
+    assert [each.strokes for each in shown] == [s.strokes for s, _ in pairs]
+    assert all(each.extras == {} for each in shown)
+
+
+def test_drawings_alike_are_listed_by_their_number():
+    network = Engine(networks.tiny(encoder=False))
+    sketch = Sketch((np.ones((4, 2), "f4"),), "ant")
+    scores, _ = score.worst_first(network, [(k, sketch) for k in (5, 3, 9, 1)], 2)
+    assert [each["index"] for each in scores] == [1, 3, 5, 9]
+    with pytest.raises(BadFile, match="^no drawings to score$"):
+        score.worst_first(network, [], 2)
+
+
+def test_so_many_drawings_and_points_are_scored_at_once(monkeypatch):
+    monkeypatch.setattr(score, "LISTED", 4)
+    monkeypatch.setattr(score, "LISTED_POINTS", 10)
+    sizes = (2, 2, 2, 2, 2, 5, 5, 3, 12, 9, 1, 1)
+    stream = iter([(k, Sketch((np.ones((n, 2), "f4"),))) for k, n in enumerate(sizes)])
+    batches = iter(lambda: [index for index, _ in score._chunk(stream)], [])
+    assert list(batches) == [[0, 1, 2, 3], [4, 5, 6], [7, 8], [9, 10], [11]]

@@ -21,12 +21,13 @@ from sketchrnn_cli.cli.options import (
     LineWidth,
     Quiet,
     Size,
+    Smooth,
     flag,
     option,
 )
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.drawing import outputs
-from sketchrnn_cli.drawing.style import MAX_DRAWINGS, Style
+from sketchrnn_cli.drawing.style import MAX_DRAWINGS
 from sketchrnn_cli.errors import BadFile
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from sketchrnn_cli.drawing.film.frames import Film, Timing
     from sketchrnn_cli.drawing.film.pen import Pen
+    from sketchrnn_cli.drawing.style import Style
     from sketchrnn_cli.sketches.sketch import Sketch
 
 MAX_ROOM = 10_000_000  # points of all drawings; a stroke takes room too
@@ -113,6 +115,7 @@ def animate(
         bool, flag("--pen-tip", help="Show the pen, on the paper and lifted.", panel=LOOK)
     ] = False,
     captions: Captions = True,
+    smooth: Smooth = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -124,10 +127,7 @@ def animate(
     from sketchrnn_cli.drawing.film.frames import Timing
     from sketchrnn_cli.drawing.film.pen import Pen
 
-    look = _given(
-        size=size, columns=columns, line_width=line_width, color=color, background=background
-    )
-    style = Style(captions=captions, dark=dark, **look)
+    style = options.style(locals())
     tempo = _given(fps=fps, duration=duration, hold=hold)
     timing = Timing(in_turn=in_turn, real_time=real_time, **tempo)
     pen = Pen(color_by=color_by, tip=pen_tip)

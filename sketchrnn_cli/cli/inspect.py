@@ -17,10 +17,20 @@ from sketchrnn_cli.cli.display import show_drawings
 from sketchrnn_cli.cli.inspect_request import Facts, Result, Wanted
 from sketchrnn_cli.cli.options import (
     LARGEST,
+    Background,
+    Captions,
+    Color,
+    Columns,
+    Dark,
     Device,
     Json,
+    LineWidth,
+    Margin,
+    Page,
     Quiet,
     Seed,
+    Size,
+    Smooth,
     Threads,
     between,
     flag,
@@ -43,23 +53,30 @@ def inspect(
     ] = None,
     grid: Annotated[
         str | None,
-        options.picture("--grid", "A sheet of its drawings (samples): svg or png.", PICTURES),
+        options.picture(
+            "--out",
+            "--grid",
+            "-o",
+            help="A sheet of its drawings (samples): svg or png; x-%d.png is a file each.",
+            panel=PICTURES,
+        ),
     ] = None,
     plot: Annotated[
         str | None,
         options.picture(
             "--plot",
-            "The loss curves of a run, or of several; with --score a histogram of likelihoods, "
-            "and the worst and the best drawings: svg or png.",
-            PICTURES,
+            help="The loss curves of a run, or of several; with --score a histogram of "
+            "likelihoods, and the worst and the best drawings: svg or png.",
+            panel=PICTURES,
         ),
     ] = None,
     map: Annotated[
         str | None,
         options.picture(
             "--map",
-            "The latents of drawings in two dimensions (without DATA: of samples): svg or png.",
-            PICTURES,
+            help="The latents of drawings in two dimensions (without DATA: of samples): svg or "
+            "png.",
+            panel=PICTURES,
         ),
     ] = None,
     projection: Annotated[
@@ -75,9 +92,9 @@ def inspect(
         str | None,
         options.picture(
             "--densities",
-            "Teacher-forced predictive distributions of each next point of a drawing, and of the "
-            "pen: svg or png.",
-            PICTURES,
+            help="Teacher-forced predictive distributions of each next point of a drawing, and of "
+            "the pen: svg or png.",
+            panel=PICTURES,
         ),
     ] = None,
     drawing: Annotated[
@@ -151,6 +168,16 @@ def inspect(
     count: Annotated[
         int | None, options.count("Drawings to list, to show, or on the sheet.")
     ] = None,
+    size: Size = None,
+    columns: Columns = None,
+    line_width: LineWidth = None,
+    color: Color = None,
+    background: Background = None,
+    dark: Dark = False,
+    captions: Captions = True,
+    smooth: Smooth = False,
+    page: Page = None,
+    margin: Margin = None,
     seed: Seed = 0,
     device: Device = "auto",
     threads: Threads = None,
@@ -160,10 +187,9 @@ def inspect(
     """Say what is in a file of drawings, a model or a run, and show some of it."""
     limit_threads(threads)
     terminal = Terminal(quiet=quiet)
-    found = downloads.local(things or [str(pretrained.FILE)], terminal)
     targets = (("grid", grid), ("plot", plot), ("map", map), ("densities", densities))
     wanted = Wanted(
-        things=found,
+        things=downloads.local(things or [str(pretrained.FILE)], terminal),
         targets={name: path for name, path in targets if path is not None},
         projection=projection or "pca",
         drawing=drawing,
@@ -176,6 +202,7 @@ def inspect(
         count=count,
         seed=seed,
         device=device,
+        style=options.style(locals()),
         shows=stdout_is_terminal() and not json,
     )
     result = _inspect(wanted, terminal)
@@ -222,7 +249,7 @@ def _draw(wanted: Wanted, result: Result) -> Iterator[tuple[str, Facts]]:
     """The pictures that were asked for, each with what is said of it."""
     for name, path in wanted.targets.items():
         if name == "grid":
-            yield name, pictures.draw_grid(path, result.examples)
+            yield name, pictures.draw_grid(path, result.examples, wanted.style)
         elif name == "plot" and wanted.score:
             result.examples = list(result.examples)
             yield name, pictures.draw_histogram(path, result.facts["scores"], result.examples)

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sketchrnn_cli import files
+from sketchrnn_cli.cli import options
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from sketchrnn_cli.drawing.style import Style
     from sketchrnn_cli.inference.engine import Network
     from sketchrnn_cli.sketches.sketch import Sketch
 
@@ -30,10 +32,12 @@ def check_files(targets: dict[str, str], inputs: Sequence[str]) -> None:
     Raises:
         BadConfig, BadFile: says so.
     """
-    for option, path in targets.items():
+    for name, path in targets.items():
         if path == files.STDIO:
-            raise BadConfig(f"--{option} -: the report goes to standard output; name a file")
+            raise BadConfig(f"--{name} -: the report goes to standard output; name a file")
         format = files.format_of(path, None, FORMATS).name
+        if name == "grid":
+            options.check_numbered(path, inputs)
         files.check_output(path, binary=outputs.is_binary(format), inputs=inputs)
     if len({Path(target).absolute() for target in targets.values()}) < len(targets):
         raise BadConfig("two pictures of one name: the second would take the first one's place")
@@ -200,8 +204,8 @@ def draw_curves(path: str, runs: Sequence[str]) -> Facts:
     return {"file": path, "n": len(runs), "of": "loss curve"}
 
 
-def draw_grid(path: str, examples: Iterable[Sketch]) -> Facts:
-    """A sheet of drawings."""
+def draw_grid(path: str, examples: Iterable[Sketch], style: Style) -> Facts:
+    """A sheet of drawings, or a file of each."""
     n = 0
 
     def counted() -> Iterator[Sketch]:
@@ -210,8 +214,12 @@ def draw_grid(path: str, examples: Iterable[Sketch]) -> Facts:
             yield sketch
 
     format = _format(path)
+    if outputs.is_numbered(path):
+        for _ in outputs.write_each(path, counted(), format, style):
+            pass
+        return {"file": path, "n": n}
     with files.open_output(path, binary=outputs.is_binary(format)) as stream:
-        outputs.write(stream, counted(), format)
+        outputs.write(stream, counted(), format, style)
     return {"file": path, "n": n}
 
 

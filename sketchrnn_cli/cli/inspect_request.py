@@ -14,6 +14,7 @@ from sketchrnn_cli.cli import rules
 from sketchrnn_cli.errors import BadConfig
 
 if TYPE_CHECKING:
+    from sketchrnn_cli.drawing.style import Style
     from sketchrnn_cli.inference.engine import Network
     from sketchrnn_cli.sketches.sketch import Sketch
 
@@ -40,6 +41,7 @@ class Wanted:
     count: int | None
     seed: int
     device: str
+    style: Style  # of the sheet
     shows: bool  # drawings on the terminal
 
     @property
@@ -94,9 +96,9 @@ class Wanted:
         """Refuse more drawings than a sheet, or the paper under a histogram, takes."""
         if "grid" in self.targets:
             from sketchrnn_cli.drawing import outputs
-            from sketchrnn_cli.drawing.style import Style
 
-            outputs.check(self.targets["grid"].rpartition(".")[2].lower(), Style(), self.n_shown)
+            format = self.targets["grid"].rpartition(".")[2].lower()
+            outputs.check(format, self.style, self.n_shown)
         if self.score and "plot" in self.targets:
             from sketchrnn_cli.drawing.plots.likelihoods import MOST
 

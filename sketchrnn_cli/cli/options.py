@@ -5,13 +5,17 @@ An option of one command is declared in that command, with the same few function
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from sketchrnn_cli.cli import completion
+from sketchrnn_cli.drawing import outputs
+from sketchrnn_cli.drawing.style import Style
+from sketchrnn_cli.errors import BadConfig, BadFile
 
 COMMON = "Common"  # the panel of the options that most commands have
 LOOK = "Look"
@@ -58,16 +62,51 @@ def model_file(model: str | None) -> list[Path]:
     return [path / "model.safetensors" if path.is_dir() else path]
 
 
+def style(values: Mapping[str, Any], **more: Any) -> Style:
+    """How a picture looks, by the options among these that a person gave.
+
+    Args:
+        values: parameters of the command, by name.
+        more: what follows from other options.
+
+    Raises:
+        BadConfig: a value out of its range.
+    """
+    given = {name: values[name] for name in LOOKS if values.get(name) is not None}
+    if (margin := given.get("margin")) is not None:
+        given["margin"] = _millimetres(margin)
+    return Style(**given, **more)
+
+
+def _millimetres(text: str) -> float:
+    """A length such as 10mm, 1.5cm or 0.5in; a bare number is in millimetres."""
+    match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*(mm|cm|in|)", text.strip().lower())
+    if match is None:
+        raise BadConfig(f"--margin {text}: must be a length such as 10mm, 1cm or 0.5in")
+    return float(match[1]) * {"mm": 1.0, "cm": 10.0, "in": 25.4, "": 1.0}[match[2]]
+
+
+def check_numbered(target: str, inputs: Iterable[str | Path]) -> None:
+    """Refuse a name of many files, as cat-%d.svg, of which one is read.
+
+    Raises:
+        BadFile: says which.
+    """
+    for name in map(str, inputs):
+        if outputs.is_numbered(target) and outputs.is_numbered_as(target, name):
+            raise BadFile(f"{target}: {name} is one of these, and is also read; name others")
+
+
 def out(help: str, suffixes: Iterable[str]) -> Any:
     """``-o``: the file to write."""
     complete = completion.output(suffixes)
     return option("--out", "-o", help=help, metavar="FILE", autocompletion=complete)
 
 
-def picture(name: str, help: str, panel: str | None = None) -> Any:
+def picture(*names: str, help: str, panel: str | None = None) -> Any:
     """A picture to write beside what else a command does."""
     complete = completion.output(("svg", "png"))
-    return option(name, help=help, metavar="FILE", panel=panel, autocompletion=complete)
+    return option(*names, help=help, metavar="FILE", panel=panel, autocompletion=complete)
 
 
 def format(names: Iterable[str], help: str) -> Any:
@@ -172,6 +211,26 @@ Captions = Annotated[
     bool,
     flag("--captions/--no-captions", help="Word and seed under each drawing.", panel=LOOK),
 ]
+Smooth = Annotated[
+    bool, flag("--smooth", help="Curves through the points, not straight lines.", panel=LOOK)
+]
+Page = Annotated[
+    Literal["a4", "a5", "letter"] | None,
+    option(
+        "--page",
+        help="An SVG of this size in millimetres, a layer for each color, for plotters.",
+        metavar="a4|a5|letter",
+        panel=LOOK,
+    ),
+]
+Margin = Annotated[
+    str | None,
+    option("--margin", help="Of the --page. \\[default: 10mm]", metavar="LENGTH", panel=LOOK),
+]
+LOOKS = (  # names of parameters: how every picture looks
+    *("size", "columns", "line_width", "color", "background", "dark", "captions", "smooth"),
+    *("page", "margin"),
+)
 
 Seed = Annotated[
     int,

@@ -161,31 +161,32 @@ def preprocess(
     """Read drawings of any kind, prepare them, and pack them for training."""
     limit_threads(threads)
     kind = _target(out, format, [*sources, *options.model_file(model)], overwrite=overwrite)
-    from sketchrnn_cli.sketches import build
-    from sketchrnn_cli.sketches.labels import read as read_labels
-
-    request = build.BuildOptions(
-        fit=fit,
-        simplify=simplify,
-        epsilon=epsilon,
-        max_points=max_points,
-        min_points=min_points,
-        per_word=per_word,
-        label=label,
-        labels=None if labels is None else read_labels(labels),
-        join_spellings=join_spellings,
-        recognized_only=recognized_only,
-        doubtful=_doubts(model) if doubtful == "drop" else None,
-        split=_shares(split),
-        on_error=on_error,
-        threads=threads,
-    )
+    request = _request(locals())
     terminal = Terminal(quiet=quiet)
     sources = downloads.local(sources, terminal, url=quickdraw_url, offline=offline)
     report = _build(sources, out, kind, request, terminal)
     _show(terminal, report, "standard output" if out == files.STDIO else out)
     if json:
         terminal.answer({"out": out, "format": kind.name, **report})
+
+
+ALIKE = (  # options that are settings of ``build.BuildOptions``
+    *("fit", "simplify", "epsilon", "max_points", "min_points", "per_word", "label"),
+    *("join_spellings", "recognized_only", "on_error", "threads"),
+)
+
+
+def _request(options: dict[str, Any]) -> BuildOptions:
+    """What the options ask for, files read."""
+    from sketchrnn_cli.sketches.build import BuildOptions
+    from sketchrnn_cli.sketches.labels import read as read_labels
+
+    return BuildOptions(
+        labels=None if options["labels"] is None else read_labels(options["labels"]),
+        doubtful=_doubts(options["model"]) if options["doubtful"] == "drop" else None,
+        split=_shares(options["split"]),
+        **{name: options[name] for name in ALIKE},
+    )
 
 
 def _target(

@@ -12,6 +12,8 @@ from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from sketchrnn_cli.cli.downloads import PREFIX
+from sketchrnn_cli.cli.options import LOOKS
+from sketchrnn_cli.drawing.outputs import PICTURES
 from sketchrnn_cli.errors import BadConfig, SketchError
 
 BROWSER = (".gen.json", ".vae.json")
@@ -45,6 +47,9 @@ def needs(first: str, *others: str, why: str) -> Rule:
 TO_A_PIPE = excludes("json", "STDOUT", why="both go to standard output; give -o FILE")
 LISTS = "it only lists the words of the model"
 GRID_BETWEEN = "it fills a grid between four drawings"
+LOOK_OF_PICTURE = "it is how a picture looks; give -o FILE.svg, .png, .gif ..."
+LOOK_OF_SHEET = "it is how a sheet looks; give -o FILE.svg or .png"
+MARGIN = "it is the margin of a page"
 NO_PEN = "no pen draws in a morph"
 DOWNLOADS = tuple(
     needs(name, "QUICKDRAW", why="nothing else is downloaded")
@@ -75,6 +80,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
             *("prompt", "count", "strict", "no_word", "temp", "pen_temp", "latent_temp"),
             *("guidance", "greedy", "best_of", "latents", "prior", "most_likely", "frames"),
             *("interpolate", "complete", "first", "max_points", "score", "out", "format"),
+            *LOOKS,
             why=LISTS,
         ),
         excludes("latents", "complete", "first", why="each latent is drawn as it comes"),
@@ -86,6 +92,9 @@ RULES: dict[str, tuple[Rule, ...]] = {
         excludes("greedy", "pen_temp", "TEMPS", why="it samples nothing"),
         excludes("no_word", "prompt", why="a PROMPT is made of words"),
         needs("strict", "prompt", why="it is about the words of a PROMPT"),
+        *(needs(name, "PICTURE", why=LOOK_OF_PICTURE) for name in LOOKS),
+        excludes("interpolate", "columns", why="it says how many columns there are"),
+        needs("margin", "page", why=MARGIN),
         needs("frames", "prompt", "latents", why='it interpolates, as in "cat -> pig"'),
     ),
     "encode": (
@@ -102,6 +111,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
         needs("projection", "map", why="it lays out the latents of a map"),
         needs("drawing", "densities", why="it is the drawing whose densities are shown"),
         needs("split", "evaluate", why="only --evaluate reads one split of its DATA"),
+        *(needs(name, "grid", why=LOOK_OF_SHEET) for name in LOOKS),
+        needs("margin", "page", why=MARGIN),
         needs("samples", "evaluate", why="it bounds the likelihood of DATA"),
     ),
     "inspect THING": (  # checked when it is known what the thing is
@@ -145,6 +156,8 @@ CALLED = {
     "FLOAT32": "this format",
     "OTHER": "this format",
     "MODEL": "a model",
+    "PICTURE": "a picture",
+    "grid": "-o",
     "DRAWINGS": "drawings",
     "SEVERAL": "several things",
 }
@@ -168,6 +181,11 @@ def _by_name(values: Values) -> bool:
     return any(source.lower().startswith(PREFIX) for source in _sources(values))
 
 
+def _is_picture(out: str | None, format: str | None) -> bool:
+    name = format or (out or "").rpartition(".")[2]
+    return name.lower() in PICTURES
+
+
 FACTS: dict[str, dict[str, Callable[[Values], bool]]] = {
     "preprocess": {
         "STDOUT": lambda values: values["out"] == "-",
@@ -180,6 +198,7 @@ FACTS: dict[str, dict[str, Callable[[Values], bool]]] = {
     },
     "sample": {
         "STDOUT": lambda values: values["out"] in (None, "-") and not values["list_words"],
+        "PICTURE": lambda values: _is_picture(values["out"], values["format"]),
         "TEMPS": lambda values: "," in (values["temp"] or ""),
     },
     "encode": {"STDOUT": lambda values: values["out"] == "-" and not values["fit"]},

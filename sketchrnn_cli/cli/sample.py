@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sketchrnn_cli import files, pretrained
-from sketchrnn_cli.cli import completion, downloads, options, sample_request
-from sketchrnn_cli.cli.display import show_drawings
+from sketchrnn_cli.cli import completion, downloads, options, sample_output, sample_request
 from sketchrnn_cli.cli.options import (
     LARGEST,
     MOST,
+    Background,
+    Captions,
+    Color,
+    Columns,
+    Dark,
     Device,
     Json,
+    LineWidth,
+    Margin,
     Model,
     Overwrite,
+    Page,
     Quiet,
     Seed,
+    Size,
+    Smooth,
     Threads,
     between,
     flag,
     option,
 )
 from sketchrnn_cli.cli.rules import BadUsage
+from sketchrnn_cli.cli.sample_output import KNOWN, SHOWN
 from sketchrnn_cli.cli.terminal import (
     Terminal,
     limit_threads,
-    stdout_is_terminal,
     work_alone,
 )
-from sketchrnn_cli.drawing import outputs
-from sketchrnn_cli.drawing.style import MAX_DRAWINGS, Style
+from sketchrnn_cli.drawing.style import MAX_DRAWINGS
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference.settings import (
     BEST_OF,
@@ -49,11 +54,9 @@ from sketchrnn_cli.inference.settings import (
 )
 
 if TYPE_CHECKING:
-    from sketchrnn_cli.sketches.sketch import Sketch
+    pass
 
-KNOWN = outputs.FORMATS
 DEFAULT = Settings()
-SHOWN = "terminal"  # no file at all: drawings in characters
 
 WHAT, SAMPLING = "What to draw", "Sampling"  # panels of --help
 
@@ -230,6 +233,16 @@ def sample(
         ),
     ] = None,
     format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
+    size: Size = None,
+    columns: Columns = None,
+    line_width: LineWidth = None,
+    color: Color = None,
+    background: Background = None,
+    dark: Dark = False,
+    captions: Captions = True,
+    smooth: Smooth = False,
+    page: Page = None,
+    margin: Margin = None,
     overwrite: Overwrite = False,
     seed: Seed = 0,
     device: Device = "auto",
@@ -242,107 +255,33 @@ def sample(
         _list_words(model, json=json)
         return
     temps, shape = _temperatures(temp), _shape(interpolate)
-    kind, target = _kind(out, format), out or files.STDIO
-    _check_target(target, kind, [latents, complete], model, overwrite=overwrite)
+    style = options.style(locals(), **_rows(temps, shape))
+    kind, target = sample_output.kind_of(out, format), out or files.STDIO
+    sample_output.check(target, kind, [latents, complete], model, overwrite=overwrite)
     limit_threads(threads)
     _work_alone_on_few(count, best_of, [latents, complete])
     terminal = Terminal(quiet=quiet)
     given = {"pen_temperature": pen_temp, "latent_temperature": latent_temp, "guidance": guidance}
     given |= {"best_of": best_of, "greedy": greedy, "prior": prior, "most_likely": most_likely}
     rows = [_settings(temperature=t, max_points=max_points, seed=seed, **given) for t in temps]
-    source = None if complete is None else downloads.local([complete], terminal)[0]
+    source = complete and downloads.local([complete], terminal)[0]
     wanted = sample_request.Wanted(
         text=None if prompt is None else " ".join(prompt), strict=strict, no_word=no_word,
         latents=latents, complete=source, frames=frames, count=count, first=first, shape=shape,
         model=model, device=device, streams=kind in ("ndjson", SHOWN), most=_most(kind),
     )  # fmt: skip
     drawn = sample_request.prepare(wanted, rows, terminal)
-    tally = _Tally(keep_scores=score)
-    _draw(drawn, tally, _Target(target, kind, format, _style(temps, shape)), terminal)
-    _report(terminal, tally, target, rows[0])
+    tally = sample_output.Tally(keep_scores=score)
+    sample_output.draw(drawn, tally, sample_output.Target(target, kind, format, style), terminal)
+    sample_output.say(terminal, tally, target, rows[0])
     if json:
-        ignored = list(drawn.ignored)
-        terminal.answer({"file": target, "format": kind, **tally.facts(), "ignored": ignored})
-
-
-class _Target(NamedTuple):
-    """Where the drawings go, and how they look there."""
-
-    path: str
-    kind: str
-    format: str | None  # as given
-    style: Style
-
-
-def _draw(
-    drawn: sample_request.Prepared, tally: _Tally, target: _Target, terminal: Terminal
-) -> None:
-    """Draw and write; a bar shows how many have ended, unless they go to the same terminal."""
-    if target.kind != SHOWN:
-        outputs.check(target.kind, target.style, drawn.n)
-    shows = target.path == files.STDIO and stdout_is_terminal()
-    with nullcontext() if shows else terminal.counting("drawing", total=drawn.n_all) as ended:
-        _write(target, tally.passing(drawn.sketches(ended)), drawn.n)
+        terminal.answer({"file": target, "format": kind, **tally.facts(drawn.ignored)})
 
 
 def _work_alone_on_few(count: int | None, best_of: int | None, given: Sequence[str | None]) -> None:
     """One thread for a few drawings; call before numpy is imported."""
     if not any(given) and (count or COUNT) * (best_of or 1) <= FEW:
         work_alone()
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What is said of drawings at the end, counted while they go by."""
-
-    keep_scores: bool  # of every sketch: memory grows with their number
-    scores: list[tuple[float, float, int]] = field(default_factory=list)
-    n: int = 0
-    n_cut: int = 0
-    n_points: int = 0
-
-    def passing(self, sketches: Iterable[Sketch]) -> Iterator[Sketch]:
-        """The same sketches."""
-        for sketch in sketches:
-            self.n += 1
-            if self.keep_scores:
-                total = cast(float, sketch.extras["log_likelihood"])
-                self.scores.append((total / (sketch.n_points + 1), total, self.n))
-            self.n_cut += not sketch.extras["finished"]
-            self.n_points += sketch.n_points
-            yield sketch
-
-    def facts(self) -> dict[str, int]:
-        """As ``--json`` has them."""
-        n_finished = self.n - self.n_cut
-        return {"n_drawings": self.n, "n_finished": n_finished, "n_points": self.n_points}
-
-
-def _report(terminal: Terminal, tally: _Tally, target: str, settings: Settings) -> None:
-    """What is said on stderr at the end."""
-    from sketchrnn_cli.cli import report
-
-    for line in report.sampled_scores(sorted(tally.scores, reverse=True)):
-        terminal.say(line)
-    if tally.n_cut:
-        terminal.say(report.cut(tally.n_cut, tally.n, settings.max_points))
-    if target != files.STDIO:
-        terminal.say(f"{target}: {report.number(tally.n, 'drawing')}")
-
-
-def _check_target(
-    target: str, kind: str, given: Iterable[str | None], model: str | None, *, overwrite: bool
-) -> None:
-    """Refuse a file that cannot be written, or would cost something."""
-    if kind == SHOWN:
-        return
-    files.check_output(
-        target,
-        binary=outputs.is_binary(kind) or target.lower().endswith(".gz"),
-        inputs=[*filter(None, given), *options.model_file(model)],
-        is_data=outputs.OUTPUTS[kind].kind == "data",
-        overwrite=overwrite,
-    )
 
 
 def _most(kind: str) -> int | None:
@@ -372,22 +311,13 @@ def _shape(given: str | None) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
-def _style(temps: list[float | None], shape: tuple[int, int] | None) -> Style:
-    """A row for each temperature, the corners marked of a grid between four."""
+def _rows(temps: list[float | None], shape: tuple[int, int] | None) -> dict[str, Any]:
+    """A row for each temperature, the corners marked of a grid between four; of a ``Style``."""
     if shape is not None:
         from sketchrnn_cli.inference.interpolation import corner_places
 
-        return Style(columns=shape[1], marked=corner_places(*shape))
-    return Style(labels=tuple(f"temp {temp:g}" for temp in temps if len(temps) > 1))
-
-
-def _kind(out: str | None, format: str | None) -> str:
-    """The format to write; a pipe gets NDJSON, a person a look."""
-    if out is None and format is None:
-        return SHOWN if stdout_is_terminal() else "ndjson"
-    if out == files.STDIO and format is None:
-        return "ndjson"
-    return files.format_of(out or files.STDIO, format, KNOWN).name
+        return {"columns": shape[1], "marked": corner_places(*shape)}
+    return {"labels": tuple(f"temp {temp:g}" for temp in temps if len(temps) > 1)}
 
 
 def _settings(**given: Any) -> Settings:
@@ -420,22 +350,3 @@ def _list_words(model: str | None, *, json: bool) -> None:
         return
     for word in words:
         typer.echo(printable(word))
-
-
-def _write(target: _Target, sketches: Iterator[Sketch], n: int | None) -> None:
-    """Drawings in a file, a pipe, or in characters: each temperature under its name."""
-    path, kind, format, style = target
-    if kind != SHOWN:
-        binary, compressed = outputs.is_binary(kind), False
-        if kind == "ndjson":
-            compressed = files.format_of(path, format or kind, KNOWN).compressed
-        with files.open_output(path, binary=binary, compressed=compressed) as stream:
-            outputs.write(stream, sketches, kind, style, n=n)
-        return
-    labels = style.labels if n else ()
-    for k, label in enumerate(labels):
-        typer.echo(f"{label}:" if k == 0 else f"\n{label}:")
-        each = (n or 0) // len(labels)
-        show_drawings(islice(sketches, each), each)
-    if not labels:
-        show_drawings(sketches, n, columns=style.columns)

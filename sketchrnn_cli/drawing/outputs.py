@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from sketchrnn_cli.drawing.style import FILM_ROOM, PNG_ROOM, Room, Style
@@ -164,6 +165,7 @@ OUTPUTS: dict[str, Output] = {
 FORMATS = tuple(OUTPUTS)  # of drawings: `sample`, and what a notebook saves
 DATA = tuple(name for name, output in OUTPUTS.items() if output.data)
 STILLS = tuple(name for name, output in OUTPUTS.items() if output.still)  # `inspect`, and plots
+PICTURES = tuple(name for name, output in OUTPUTS.items() if output.kind != "data")
 LATENTS = tuple(name for name, output in OUTPUTS.items() if output.latents)  # `encode`
 ANIMATIONS = (  # `animate`; first those that are nothing else
     *(name for name, output in OUTPUTS.items() if output.kind == "animation"),
@@ -271,6 +273,15 @@ def write_latents(stream: BinaryIO, encoded: Iterable[Encoded], format: str, bes
 def is_numbered(path: str) -> bool:
     """Whether a name stands for a file per drawing, as cat-%d.png does."""
     return _NUMBER.search(path) is not None
+
+
+def is_numbered_as(path: str, name: str) -> bool:
+    """Whether a file is one of those that a numbered name stands for."""
+    whole, file = Path(path).absolute(), Path(name).absolute()
+    pattern = "([0-9]+)".join(map(re.escape, _NUMBER.split(whole.name)[::2]))
+    return whole.parent.resolve() == file.resolve().parent and bool(
+        re.fullmatch(pattern, file.resolve().name)
+    )
 
 
 def write_each(

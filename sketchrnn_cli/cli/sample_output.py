@@ -1,0 +1,137 @@
+"""Where the drawings of `sample` go: a file or many, a pipe, or characters in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import typer
+
+from sketchrnn_cli import files
+from sketchrnn_cli.cli import options
+from sketchrnn_cli.cli.display import show_drawings
+from sketchrnn_cli.cli.terminal import Terminal, stdout_is_terminal
+from sketchrnn_cli.drawing import outputs
+
+if TYPE_CHECKING:
+    from sketchrnn_cli.cli.sample_request import Prepared
+    from sketchrnn_cli.drawing.style import Style
+    from sketchrnn_cli.inference.settings import Settings
+    from sketchrnn_cli.sketches.sketch import Sketch
+
+KNOWN = outputs.FORMATS
+SHOWN = "terminal"  # no file at all: drawings in characters
+
+
+class Target(NamedTuple):
+    """Where the drawings go, and how they look there."""
+
+    path: str
+    kind: str
+    format: str | None  # as given
+    style: Style
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is said of drawings at the end, counted while they go by."""
+
+    keep_scores: bool  # of every sketch: memory grows with their number
+    scores: list[tuple[float, float, int]] = field(default_factory=list)
+    n: int = 0
+    n_cut: int = 0
+    n_points: int = 0
+
+    def passing(self, sketches: Iterable[Sketch]) -> Iterator[Sketch]:
+        """The same sketches."""
+        for sketch in sketches:
+            self.n += 1
+            if self.keep_scores:
+                total = cast(float, sketch.extras["log_likelihood"])
+                self.scores.append((total / (sketch.n_points + 1), total, self.n))
+            self.n_cut += not sketch.extras["finished"]
+            self.n_points += sketch.n_points
+            yield sketch
+
+    def facts(self, ignored: Iterable[str]) -> dict[str, Any]:
+        """As ``--json`` has them; also the words of the prompt that were ignored."""
+        return {
+            "n_drawings": self.n,
+            "n_finished": self.n - self.n_cut,
+            "n_points": self.n_points,
+            "ignored": list(ignored),
+        }
+
+
+def kind_of(out: str | None, format: str | None) -> str:
+    """The format to write; a pipe gets NDJSON, a person a look."""
+    if out is None and format is None:
+        return SHOWN if stdout_is_terminal() else "ndjson"
+    if out == files.STDIO and format is None:
+        return "ndjson"
+    return files.format_of(out or files.STDIO, format, KNOWN).name
+
+
+def check(
+    target: str, kind: str, given: Iterable[str | None], model: str | None, *, overwrite: bool
+) -> None:
+    """Refuse a file that cannot be written, or would cost something."""
+    if kind == SHOWN:
+        return
+    inputs: list[str | Path] = [*filter(None, given), *options.model_file(model)]
+    options.check_numbered(target, inputs)
+    files.check_output(
+        target,
+        binary=outputs.is_binary(kind) or target.lower().endswith(".gz"),
+        inputs=inputs,
+        is_data=outputs.OUTPUTS[kind].kind == "data",
+        overwrite=overwrite,
+    )
+
+
+def draw(drawn: Prepared, tally: Tally, target: Target, terminal: Terminal) -> None:
+    """Draw and write; a bar shows how many have ended, unless they go to the same terminal."""
+    if target.kind != SHOWN:
+        outputs.check(target.kind, target.style, drawn.n)
+    shows = target.path == files.STDIO and stdout_is_terminal()
+    with nullcontext() if shows else terminal.counting("drawing", total=drawn.n_all) as ended:
+        _write(target, tally.passing(drawn.sketches(ended)), drawn.n)
+
+
+def say(terminal: Terminal, tally: Tally, target: str, settings: Settings) -> None:
+    """What is said on stderr at the end."""
+    from sketchrnn_cli.cli import report
+
+    for line in report.sampled_scores(sorted(tally.scores, reverse=True)):
+        terminal.say(line)
+    if tally.n_cut:
+        terminal.say(report.cut(tally.n_cut, tally.n, settings.max_points))
+    if target != files.STDIO:
+        terminal.say(f"{target}: {report.number(tally.n, 'drawing')}")
+
+
+def _write(target: Target, sketches: Iterator[Sketch], n: int | None) -> None:
+    """Drawings in a file, a pipe, or in characters: each temperature under its name."""
+    path, kind, format, style = target
+    if kind != SHOWN and outputs.OUTPUTS[kind].kind != "data" and outputs.is_numbered(path):
+        for _ in outputs.write_each(path, sketches, kind, style):
+            pass
+        return
+    if kind != SHOWN:
+        binary, compressed = outputs.is_binary(kind), False
+        if kind == "ndjson":
+            compressed = files.format_of(path, format or kind, KNOWN).compressed
+        with files.open_output(path, binary=binary, compressed=compressed) as stream:
+            outputs.write(stream, sketches, kind, style, n=n)
+        return
+    labels = style.labels if n else ()
+    for k, label in enumerate(labels):
+        typer.echo(f"{label}:" if k == 0 else f"\n{label}:")
+        each = (n or 0) // len(labels)
+        show_drawings(islice(sketches, each), each)
+    if not labels:
+        show_drawings(sketches, n, columns=style.columns)
