@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.errors import BadFile, SketchError
 from sketchrnn_cli.sketches import formats
 from sketchrnn_cli.sketches.formats import read_sketches, sniff
 
@@ -141,6 +141,8 @@ def test_svg_files_go_together_in_rows():
         (b"GIF89a", "a picture of pixels"),
         (b"BM......", "a picture of pixels"),
         (b"RIFF....WEBPVP8 ", "a picture of pixels"),
+        (b"II*\0", "a picture of pixels, which has no strokes; trace it to SVG first"),
+        (b"MM\0*", "a picture of pixels"),
         (b"%PDF-1.7", "a PDF; save its drawing as SVG first"),
         (b"\xef\xbb\xbf <svg>", "an SVG drawing; name it .svg"),
         (b" \n<!DOCTYPE html>", "a web page, not drawings; download the raw file"),
@@ -151,6 +153,9 @@ def test_what_a_file_is_instead(head, says):
     with pytest.raises(BadFile) as error:
         sniff.say_what_it_is(head, "x")
     assert str(error.value).startswith(f"x: {says}")
+    with pytest.raises(BadFile, match="^x: a zip file, not y; name it .npz if it is one$"):
+        sniff.refuse_zip(b"PK\x03\x04", "x", "y")
+    sniff.refuse_zip(head, "x", "y")
     Path("x.ndjson").write_bytes(head)
     with pytest.raises(BadFile, match=r"x\.ndjson: "):
         list(read_sketches("x.ndjson"))
@@ -187,6 +192,80 @@ def test_a_pipe_is_known_by_what_comes_in(data, n):
     assert out.count(b'"drawing"') == n
 
 
+def come_in(monkeypatch, data):
+    """Let these bytes stand on standard input."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+BOARD = {
+    "type": "excalidraw",
+    "elements": [
+        {"type": "freedraw", "x": 5, "y": 7, "points": [[0, 0], [4, 9], [8, 0]]},
+        {"type": "text", "x": 0, "y": 0, "text": "cat"},
+    ],
+}
+INK = '<ink xmlns="http://www.w3.org/2003/InkML"><trace>0 0, 9 5, 3 4</trace></ink>'
+
+
+@pytest.mark.parametrize(
+    ("data", "n"),
+    [
+        (SVG.encode(), 1),
+        (b"\xef\xbb\xbf\n" + SVG.encode(), 1),
+        (f'<?xml version="1.0"?>{SVG}'.encode(), 1),
+        (f"<!-- a --> {SVG}".encode(), 1),
+        (gzip.compress(SVG.encode()), 1),
+        (_npz(), 3),
+        (json.dumps(BOARD).encode(), 1),
+        (json.dumps(BOARD, indent=1).encode(), 1),
+        (INK.encode(), 1),
+        (f'<?xml version="1.0"?>\n{INK}'.encode(), 1),
+        (f'word,drawing\ncat,"{A}"\n'.encode(), 1),
+        (f'"key";"drawing"\n1;"{A}"\n2;"{A}"\n'.encode(), 2),
+        (LINE.encode() * 2, 2),
+        (json.dumps(A).encode(), 1),
+    ],
+)
+@pytest.mark.parametrize("label", [None, "owl"])
+def test_what_comes_in_by_a_pipe_is_read_as_what_it_is(monkeypatch, data, n, label):
+    come_in(monkeypatch, data)
+    found = list(read_sketches("-", label=label))
+    assert len(found) == n
+    assert all(each.n_points for each in found)
+    assert {each.word for each in found} <= {label, "cat"}
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "no drawings came in"),
+        (SVG.replace("<path", "<path ?").encode(), "not well-formed"),
+        (_npz()[:-30], "damaged"),
+        (b'{"type":"excalidraw","elements":[]}', "no strokes in it"),
+        (b"word,drawing\n\xff,", "2: not UTF-8"),
+    ],
+)
+def test_a_fault_of_a_pipe_is_named_after_it(monkeypatch, data, says):
+    come_in(monkeypatch, data)
+    with pytest.raises(SketchError) as error:
+        list(read_sketches("-"))
+    assert str(error.value).startswith("standard input:")
+    assert says in str(error.value)
+    assert "standard input." not in str(error.value)
+
+
+def test_what_is_left_out_of_a_pipe_is_named_after_it(monkeypatch):
+    skipped, notes = [], []
+    come_in(monkeypatch, json.dumps(BOARD).encode())
+    found = list(read_sketches("-", on_error="skip", skipped=skipped.append, note=notes.append))
+    assert (len(found), skipped, len(notes)) == (1, [], 1)
+    assert notes[0].startswith("standard input: ")
+    come_in(monkeypatch, f'word,drawing\ncat,"{A}"\ncat,7\n'.encode())
+    found = list(read_sketches("-", on_error="skip", skipped=skipped.append))
+    assert len(found) == 1
+    assert skipped == ["standard input:3: a drawing that is no list"]
+
+
 def test_a_pipe_of_something_else_is_one_line():
     code, out, error = _piped(b"<html>")
     assert (code, out) == (1, b"")
@@ -194,7 +273,8 @@ def test_a_pipe_of_something_else_is_one_line():
 
 
 def test_a_large_pipe_of_another_format_stops(monkeypatch):
-    monkeypatch.setattr(sniff, "MAX_PIPED", 1000)
-    with pytest.raises(BadFile, match="standard input: over 0 MiB; write it to a file"):
-        sniff._whole(io.BytesIO(bytes(1001)), "standard input")
-    assert len(sniff._whole(io.BytesIO(bytes(1000)), "x")) == 1000
+    monkeypatch.setattr(sniff, "MAX_PIPED", 1 << 20)
+    says = "^standard input: over 1 MiB; write it to a file and name that$"
+    with pytest.raises(BadFile, match=says):
+        sniff._whole(io.BytesIO(bytes((1 << 20) + 1)), "standard input")
+    assert len(sniff._whole(io.BytesIO(bytes(1 << 20)), "x")) == 1 << 20

@@ -51,6 +51,23 @@ def test_fields_are_those_of_ndjson(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    ("head", "fields"),
+    [
+        ((0, b"\0\0", 0, 0), ("0", "", False, "1970-01-01 00:00:00 UTC")),
+        ((2**64 - 1, b"A\0", 1, 2**32 - 1), (str(2**64 - 1), "A", True, "2106-02-07 06:28:15 UTC")),
+        ((7, b"\xe9X", 1, 1), ("7", "\xe9X", True, "1970-01-01 00:00:01 UTC")),
+    ],
+)
+def test_every_head_is_read_where_it_is_asked_for(tmp_path, head, fields):
+    source = write(tmp_path / "a.bin", record([CAT[0]] * 2, *head))
+    (block,) = quickdraw_bin.read_blocks(source, word="cat", extras=True)
+    assert [tuple(each.values()) for each in block.extras] == [fields]
+    (block,) = quickdraw_bin.read_blocks(source)
+    assert (block.extras, block.words) == (None, [None])
+    assert lines_of(block.sketch(0)) == [CAT[0]] * 2
+
+
 @pytest.mark.parametrize("size", [1, 3, 17, 50, 1 << 20])
 def test_drawings_do_not_depend_on_how_they_arrive(tmp_path, monkeypatch, size):
     monkeypatch.setattr(quickdraw_bin, "READ_SIZE", size)
@@ -119,16 +136,26 @@ WHOLE = record(CAT)
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (WHOLE * 2 + WHOLE[:5], rf"ends inside drawing 3, which begins at byte {2 * len(WHOLE)}"),
+        (
+            WHOLE * 2 + WHOLE[:5],
+            f"ends inside drawing 3, which begins at byte {2 * len(WHOLE)}; get the file again$",
+        ),
         (WHOLE[:-1], "ends inside drawing 1, which begins at byte 0"),
         (WHOLE[:18], "ends inside drawing 1"),
         (WHOLE + b"\n", f"ends inside drawing 2, which begins at byte {len(WHOLE)}"),
-        (WHOLE + record(CAT, recognized=77), f"drawing 2, at byte {len(WHOLE)}, has 77 for recog"),
+        (
+            WHOLE * 2 + record(CAT, recognized=2),
+            f"drawing 3, at byte {2 * len(WHOLE)}, has 2 for recognized, which is 0 or 1; "
+            "this is not Quick, Draw!'s .bin, or damaged$",
+        ),
         (b"", "an empty file"),
         (b"<!DOCTYPE html><html>", "a web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git-lfs pointer"),
         (b"PK\x03\x04" + bytes(30), "a zip file, not .bin; name it .npz"),
-        (b'{"word":"cat","drawing":[]}\n', "JSON, not .bin; name it .ndjson"),
+        (
+            b'\n{"word":"cat","drawing":[]}\n',
+            "JSON, not .bin; name it .ndjson if it has a drawing a line$",
+        ),
         (gzip.compress(WHOLE * 9, mtime=0)[:-9], "damaged gzip"),
         (gzip.compress(b"", mtime=0), "an empty file"),
     ],
@@ -141,12 +168,31 @@ def test_faults_say_where_and_what(tmp_path, content, says):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("size", [1, 20, len(WHOLE)])
+def test_a_fault_is_where_it_is_however_bytes_arrive(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(quickdraw_bin, "READ_SIZE", size)
+    for bad, says in (
+        (WHOLE[:-1], f"ends inside drawing 4, which begins at byte {3 * len(WHOLE)};"),
+        (record([], recognized=3), f"drawing 4, at byte {3 * len(WHOLE)}, has 3 for recognized"),
+    ):
+        with pytest.raises(BadFile, match=says):
+            list(quickdraw_bin.read_blocks(write(tmp_path / "cat.bin", WHOLE * 3 + bad)))
+
+
 def test_an_endless_drawing_stops(tmp_path, monkeypatch):
-    monkeypatch.setattr(quickdraw_bin, "READ_SIZE", 1000)
-    monkeypatch.setattr(quickdraw_bin, "MAX_RECORD", 10_000)
-    head = WHOLE[:15] + struct.pack("<HH", 65535, 65535)
-    source = write(tmp_path / "cat.bin", WHOLE + head + bytes(50_000))
-    with pytest.raises(BadFile, match=rf"drawing 2, at byte {len(WHOLE)}, would have over"):
+    monkeypatch.setattr(quickdraw_bin, "READ_SIZE", 1 << 18)
+    head = WHOLE[:15] + struct.pack("<HH", 1, 65535)
+    whole = head + bytes(2 * 65535)
+    source = write(tmp_path / "cat.bin", WHOLE + whole)
+    monkeypatch.setattr(quickdraw_bin, "MAX_RECORD", 1 << 17)
+    assert sum(map(len, quickdraw_bin.read_blocks(source))) == 2
+    monkeypatch.setattr(quickdraw_bin, "MAX_RECORD", 1 << 20)
+    endless = WHOLE[:15] + struct.pack("<HH", 65535, 65535)
+    source = write(tmp_path / "cat.bin", WHOLE + endless + b"\xff" * (1 << 21))
+    says = (
+        f"drawing 2, at byte {len(WHOLE)}, would have over 1 MiB; this is not Quick, Draw!'s .bin$"
+    )
+    with pytest.raises(BadFile, match=says):
         list(quickdraw_bin.read_blocks(source))
 
 

@@ -42,6 +42,9 @@ def rows(sketch):
         table(HEAD, ROW),
         table(HEAD, ROW, separator=";"),
         table(HEAD, ROW, separator="\t"),
+        table(HEAD, ROW, separator="|"),
+        table([*HEAD, *map(str, range(994))], ROW),
+        table(HEAD, ROW).rstrip(),
         b"\xef\xbb\xbf" + table(HEAD, ROW),
         table(HEAD, ROW).decode().encode("utf-16"),
         gzip.compress(table(HEAD, ROW)),
@@ -67,7 +70,7 @@ def test_blocks_hold_the_same(tmp_path):
 
 
 def test_a_table_without_words_is_called_as_the_file(tmp_path):
-    content = table(["drawing"], [json.dumps(A)], [""], [])
+    content = table(["drawing"], [json.dumps(A)], [" "], [])
     assert [s.word for s in read(tmp_path, content)] == ["kaggle", "kaggle"]
     assert [rows(s) for s in read(tmp_path, content)] == [A, []]
 
@@ -76,12 +79,14 @@ def test_a_table_without_words_is_called_as_the_file(tmp_path):
     ("content", "says"),
     [
         (
-            table(["word", "strikes"], ["a", "b"]),
-            "no column called drawing in a table with word, s",
+            table(["word", "strikes", *"abcdefgh"], ["a", "b"]),
+            "no column called drawing in a table with word, strikes, a, b, c, d$",
         ),
-        (b"\n\n", "no column called drawing in a table with nothing"),
+        (table(["ab" * 200]), f"no column called drawing in a table with {'ab' * 100}$"),
+        (b"\n\n", "no column called drawing in a table with nothing$"),
         (table(["drawing"] * 1001), "no column called drawing in a table with drawing, drawing"),
-        (table(HEAD) + b"\xff\xfe\n", ":2: not UTF-8; save the table as UTF-8"),
+        (table(HEAD, ROW) + b"\xff\xfe\n", ":3: not UTF-8; save the table as UTF-8$"),
+        (table(HEAD, ROW) + b"\xff\xfe", ":3: not UTF-8; save the table as UTF-8$"),
         (b"PK\x03\x04", "a zip file, not a table"),
         (b"", "an empty file"),
     ],
@@ -112,8 +117,9 @@ def test_a_cell_without_an_end_stops(tmp_path, monkeypatch):
     before = csv.field_size_limit()
     with pytest.raises(BadFile, match=r"kaggle\.csv:\d+: a damaged table: field larger"):
         read(tmp_path, table(["drawing"]) + b'"' + b"x\n" * 8000)
-    with pytest.raises(BadFile, match=r"kaggle\.csv:2: a line of over 0 MiB"):
-        read(tmp_path, table(["drawing"]) + b"x" * 2_000_000)
+    monkeypatch.setattr(tables, "MAX_LINE", 1 << 20)
+    with pytest.raises(BadFile, match=r"kaggle\.csv:2: a line of over 1 MiB$"):
+        read(tmp_path, table(["drawing"]) + b"x" * 3_000_000)
     assert csv.field_size_limit() == before
 
 
