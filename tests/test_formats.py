@@ -78,6 +78,16 @@ def test_pixels_have_no_strokes(name):
         formats.format_of(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("a.parquet", "a Parquet file; write it as NDJSON"), ("a.PKL", "a pickle, which is not read"),
+     ("a.zip", "a zip file; unpack it"), ("a.pdf", "a PDF; save its drawing as SVG")],
+)  # fmt: skip
+def test_what_is_not_read_says_the_way_out(name, says):
+    with pytest.raises(BadFile, match=f"{name}: {says}"):
+        formats.format_of(name)
+
+
 @pytest.mark.parametrize("name", ["cat.txt", "cat", "cat.gz", "cat.npz.bak"])
 def test_other_names_are_refused(name):
     with pytest.raises(BadFile, match=f"{name}: unknown format; known are npz, npy, "):
@@ -86,10 +96,13 @@ def test_other_names_are_refused(name):
 
 def test_a_folder_is_read_to_the_bottom():
     make("set/owl.ndjson", "set/full/simplified/cat.ndjson", "set/.git/dog.ndjson", "set/.pig.svg")
-    make("set/full/a.txt", "set/birds/1.svg", "set/birds/config.json")
+    make("set/full/a.txt", "set/birds/1.svg", "set/dog.json")
+    Path("set/birds/config.json").write_bytes(b'{"a": 1}')
+    Path("set/birds/data.json").write_bytes(b"\x1f\x8b no gzip")
     found = [(str(Path(path)), word) for path, word in formats.expand(["set"])]
     assert found == [
         (str(Path("set/birds/1.svg")), "birds"),
+        (str(Path("set/dog.json")), "dog"),
         (str(Path("set/full/simplified/cat.ndjson")), "cat"),
         (str(Path("set/owl.ndjson")), "owl"),
     ]

@@ -514,6 +514,32 @@ def test_labels_of_splits_are_kept_apart(tmp_path):
     assert found == {NO_VALID: ["1", "2", "1"], TEST: ["2", "2"]}
 
 
+@pytest.mark.parametrize(
+    ("labels", "names", "words"),
+    [
+        (np.array([0, 1, 0]), {"class_names": np.array(["cat", "dog"])}, ["cat", "dog", "cat"]),
+        (np.eye(2)[[0, 1, 0]], {"classes": np.array(["cat", "dog"])}, ["cat", "dog", "cat"]),
+        (np.eye(2, dtype="u1")[[0, 1, 0]], {}, ["0", "1", "0"]),
+        (np.array([[5], [6], [5]]), {}, ["5", "6", "5"]),
+        (np.array([0, 2, 0]), {"class_names": np.array(["cat", "dog"])}, ["0", "2", "0"]),
+        (np.array(["a", "b", "a"]), {"class_names": np.array(["cat", "dog"])}, ["a", "b", "a"]),
+    ],
+)
+@pytest.mark.parametrize("name", ["train", "x", "sketches"])
+def test_names_of_labels_beside_them(tmp_path, labels, names, words, name):
+    """And labels without a split belong to the only drawings."""
+    notes = []
+    source = write_npz(tmp_path / "a.npz", **{name: stroke3(3)}, labels=labels, **names)
+    assert words_of(source, word="file", note=notes.append) == words
+    assert notes == []
+
+
+def test_labels_of_many_columns_are_a_fault(tmp_path):
+    source = write_npz(tmp_path / "a.npz", x=stroke3(3), y=np.ones((3, 4)))
+    with pytest.raises(BadFile, match=r"a\.npz: y: labels of 4 columns; give one for each drawing"):
+        words_of(source)
+
+
 def test_labels_for_other_drawings_are_noted(tmp_path):
     notes = []
     source = write_npz(tmp_path / "a.npz", x=stroke3(3), y=np.array(["cat", "dog"]))
@@ -597,6 +623,11 @@ def test_columns_that_look_like_something_else(tmp_path):
     moves = np.column_stack([rng.integers(-9, 9, (40, 2)), np.arange(40) % 10 == 9]).astype("i2")
     assert _notes(tmp_path, moves) == []
     assert _notes(tmp_path, np.abs(moves)[:19]) == []  # too few to tell
+    turns = np.linspace(0, 6, 40)
+    places = np.column_stack([90 * np.cos(turns), 90 * np.sin(turns), moves[:, 2]]).astype("f4")
+    (note,) = _notes(tmp_path, places)
+    assert note.startswith("long offsets hardly change from one to the next: these look like place")
+    assert _notes(tmp_path, places * [0.1, 0.1, 1]) == []  # a pen whose points lie close together
     (note,) = _notes(tmp_path, np.abs(moves))
     assert note.startswith("no offset is below 0: these look like places (x, y), not moves")
     swapped = moves.copy()

@@ -21,8 +21,16 @@ if TYPE_CHECKING:
     from sketchrnn_cli.sketches.block import Block
 
 FORMATS = ("npz", "npy", "ndjson", "json", "csv", "svg", "bin", "excalidraw", "tldr", "inkml")
-ALONE = ("json",)  # formats of many things, taken from a folder only where it holds no other
+MIXED = ("json",)  # formats of many things, taken from a folder where they begin as drawings do
 PIXELS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic")
+WAYS = {  # of files that are not read
+    ".parquet": "a Parquet file; write it as NDJSON: pandas.read_parquet(FILE).to_json("
+    "OUT, orient='records', lines=True)",
+    ".pkl": "a pickle, which is not read; save its drawings with numpy.savez",
+    ".pickle": "a pickle, which is not read; save its drawings with numpy.savez",
+    ".zip": "a zip file; unpack it, and name the folder",
+    ".pdf": "a PDF; save its drawing as SVG first",
+}
 _NUMBERED = re.compile(r"[\s_.-]*(?:\([0-9]+\)|[0-9]+)$")  # cat-12, cat 3, cat_003, cat (3)
 _HEX = r"[0-9][0-9a-f]{3,5}"
 _CODE_POINT = re.compile(rf"(?:emoji_u|u\+?)?{_HEX}(?:[-_]{_HEX})*", re.I)  # 04e00, u1f600
@@ -59,6 +67,9 @@ def format_of(source: str) -> str:
     try:
         return names.format_of(source, None, FORMATS).name
     except BadFile:  # its advice is for outputs
+        way = next((way for end, way in WAYS.items() if source.lower().endswith(end)), None)
+        if way:
+            raise BadFile(f"{source}: {way}") from None
         known = ", ".join(FORMATS)
         raise BadFile(f"{source}: unknown format; known are {known} and - for ndjson") from None
 
@@ -157,9 +168,8 @@ def _named_for_characters(files: list[File]) -> list[File]:
 
 
 def _inside(folder: str) -> list[File]:
-    """The files of a folder and of those below."""
+    """The files of a folder and of those below; of JSON, which may hold anything, drawings."""
     found: list[File] = []
-    alone: list[File] = []
     seen: set[str] = set()
     for place, folders, inside in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
@@ -174,9 +184,20 @@ def _inside(folder: str) -> list[File]:
             if name.startswith(".") or not is_known(name):
                 continue
             kind = format_of(path)
-            file = File(path, word if kind == "svg" and word else word_of(path))
-            (alone if kind in ALONE else found).append(file)
-    return sorted(found or alone)
+            if kind not in MIXED or _holds_drawings(path):
+                found.append(File(path, word if kind == "svg" and word else word_of(path)))
+    return sorted(found)
+
+
+def _holds_drawings(path: str) -> bool:
+    """Whether the beginning of a file of JSON is that of a drawing."""
+    from sketchrnn_cli.sketches.formats import json_objects, sniff
+
+    try:
+        head = next(sniff.text_chunks(path, "JSON", 1 << 16), b"")
+    except (BadFile, OSError):
+        return False
+    return any(f'"{key}"'.encode() in head for key in json_objects.KEYS)
 
 
 def together(files: Iterable[File]) -> Iterator[list[File]]:

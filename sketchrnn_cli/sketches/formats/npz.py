@@ -28,6 +28,7 @@ from sketchrnn_cli.sketches.block import (
     offsets,
     per_drawing,
 )
+from sketchrnn_cli.sketches.formats import array_labels
 from sketchrnn_cli.sketches.formats.archive import (
     NUMBER,
     Archive,
@@ -36,25 +37,22 @@ from sketchrnn_cli.sketches.formats.archive import (
     read_exactly,
     read_header,
 )
-from sketchrnn_cli.sketches.formats.pickled_arrays import Array, items, texts, used_memos
+from sketchrnn_cli.sketches.formats.pickled_arrays import Array, items, used_memos
 
-MAX_DENSE = 1 << 26  # bytes of a Fortran-ordered array, or of labels, which are read whole
+MAX_DENSE = 1 << 26  # bytes of a Fortran-ordered array, which is read whole
 MAX_DRAWING = 1 << 24  # bytes of one drawing
 BATCH_BYTES = 1 << 22
 FAR = 1e9  # pixels; an offset beyond is a fault
 SUSPICIOUS = 20  # rows from which on columns may seem to mean something else
+SMOOTH = 0.45  # change of moves to moves; of drawings it is 0.6 to 1.7, of places 0.1 to 0.6
+LONG = 16  # pixels; a pen that reports its points closely makes shorter moves
 MOSTLY = 0.6  # share of rows with the pen lifted, beyond which it is not
 
 SPLITS = {
     "train": TRAIN, "training": TRAIN, "valid": VALID, "validation": VALID, "val": VALID,
     "test": TEST, "testing": TEST,
 }  # fmt: skip
-LABELS = {
-    "y", "label", "labels", "word", "words", "class", "classes", "category", "categories",
-    "target", "targets",
-}  # fmt: skip
 _NO_WORD = re.compile(r"arr_\d+|[a-z]\d*|(sketch(es)?|drawings?|strokes?|data|samples?)_?\d*", re.I)
-_TEXT = re.compile(r"[<>|=]?[US][1-9]\d{0,3}")
 
 Skipped = Callable[[str], None]
 Note = Callable[[str], None]
@@ -67,6 +65,7 @@ class Chosen(NamedTuple):
     labels: dict[str, Member]  # by the name of the drawings
     others: list[Member]
     by_word: bool = False  # the drawings of each array are of the word that it is called
+    names: Member | None = None  # of labels that are numbers
 
 
 def read_blocks(
@@ -92,7 +91,7 @@ def read_blocks(
         BadSketch: a drawing with wrong columns, or with numbers that are not finite.
     """
     with open_arrays(source) as (archive, members):
-        drawings, labels, others, by_word = choose(members, source)
+        drawings, labels, others, by_word, names = choose(members, source)
         if note and others:
             note(f"{source}: ignored {', '.join(member.called for member in others)[:1000]}")
         if drawings[0].is_number and drawings[0].shape[1:] == (2,):
@@ -105,9 +104,7 @@ def read_blocks(
             words = None
             if member.name in labels:
                 label = labels[member.name]
-                words = _labels(archive, label, f"{source}: {label.called}")
-                if len(words) != member.shape[0]:
-                    raise BadFile(f"{source}: {len(words)} labels in {label.called}; get it again")
+                words = array_labels.read(archive, label, names, source)
             for number, made in enumerate(_rows(archive, member, reader)):
                 if number == 0 and note:
                     _suspect(made.rows, reader.where, note)
@@ -118,11 +115,6 @@ def _split_of(member: Member) -> int:
     """The split that an array is of, by a part of its name: train, x_train."""
     parts = re.split(r"[\W_]+", member.name.lower())
     return next((SPLITS[part] for part in parts if part in SPLITS), UNSPLIT)
-
-
-def _is_label(member: Member) -> bool:
-    parts = re.split(r"[\W_]+", member.name.lower())
-    return len(member.shape) == 1 and any(part in LABELS for part in parts)
 
 
 def _origin(code: int, codes: set[int]) -> int:
@@ -146,7 +138,7 @@ def choose(members: list[Member], source: str) -> Chosen:
     Raises:
         BadFile: none; it says what the file holds instead.
     """
-    able = [m for m in members if _holds_drawings(m) and not _is_label(m)]
+    able = [m for m in members if _holds_drawings(m) and not array_labels.is_label(m)]
     able = [m for m in able if 0 not in m.shape] or able[:1]
     named = sorted((m for m in able if _split_of(m) != UNSPLIT), key=_split_of)
     chosen = named or [m for m in able if m.name == "sketches"] or able
@@ -163,60 +155,27 @@ def choose(members: list[Member], source: str) -> Chosen:
             f"{source}: no drawings: it holds {_held(members)}; drawings are object arrays or "
             "(sketches, points, 3) called train, valid, test or sketches"
         )
-    labels = {
-        drawn.name: m
-        for drawn in chosen
-        for m in members
-        if _is_label(m) and (_split_of(m), m.shape) == (_split_of(drawn), drawn.shape[:1])
-    }
-    seen = [*chosen, *labels.values()]
-    others = [m for m in members if m not in seen and 0 not in m.shape]
-    return Chosen(chosen, labels, others, by_word)
+    labels = {}
+    for drawn in chosen:
+        splits = (_split_of(drawn), UNSPLIT) if len(chosen) == 1 else (_split_of(drawn),)
+        for m in reversed(members):
+            fits = m.shape[:1] == drawn.shape[:1] and _split_of(m) in splits
+            if fits and m not in chosen and array_labels.is_label(m):
+                labels[drawn.name] = m
+    others = [m for m in members if m not in chosen and m not in labels.values()]
+    names = next((m for m in others if labels and array_labels.is_names(m)), None)
+    others = [m for m in others if m != names and 0 not in m.shape]
+    return Chosen(chosen, labels, others, by_word, names)
 
 
 def _held(members: list[Member]) -> str:
     return ", ".join(str(m) for m in members[:6]) + (", ..." if len(members) > 6 else "")
 
 
-def _labels(archive: Archive, member: Member, where: str) -> list[str]:
-    """What an array of labels says, numbers as texts."""
-    with archive.open(member.info) as stream:
-        read_header(stream, where)
-        if member.is_object:
-            used = used_memos(cast(BinaryIO, stream), where)
-        elif not (member.is_number or _TEXT.fullmatch(member.descr)):
-            raise BadFile(f"{where}: labels of type {member.descr[:20]!r}; give texts or numbers")
-        else:
-            kind = np.dtype(member.descr)
-            if len(member.shape) != 1 or member.shape[0] * kind.itemsize > MAX_DENSE:
-                raise BadFile(f"{where}: too many labels")
-            data = read_exactly(stream, member.shape[0] * kind.itemsize, where)
-            values = np.frombuffer(data, kind)
-            if kind.kind in "iuf":
-                return [f"{value:g}" if kind.kind == "f" else f"{value}" for value in values]
-            return [str(_decoded(value, where)) for value in values]
-    with archive.open(member.info) as stream:
-        read_header(stream, where)
-        return texts(cast(BinaryIO, stream), used, where)
-
-
 def _holds_drawings(member: Member) -> bool:
     if member.is_object:
         return len(member.shape) >= 1
     return member.is_number and len(member.shape) == 3 and member.shape[2] in (3, 5)
-
-
-def _decoded(value: Any, where: str) -> str:
-    """A text of an array, which may be of bytes.
-
-    Raises:
-        BadFile: it is no text.
-    """
-    try:
-        text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
-        return text.encode().decode()
-    except UnicodeError:
-        raise BadFile(f"{where}: a label that is no text") from None
 
 
 class _Rows(NamedTuple):
@@ -400,9 +359,16 @@ def _suspect(rows: npt.NDArray[Any], where: str, note: Note) -> None:
     """Tell of columns that mean something else than in stroke-3 or stroke-5."""
     if len(rows) < SUSPICIOUS:
         return
-    if (rows[:, :2] >= 0).all() and (rows[:, :2] > 0).any():
+    moves = rows[:, :2].astype(np.float64)
+    changes = np.diff(moves, axis=0)
+    why = ""
+    if (moves >= 0).all() and (moves > 0).any():
+        why = "no offset is below 0"
+    elif np.square(changes).mean() < SMOOTH**2 * np.square(moves).mean() > (SMOOTH * LONG) ** 2:
+        why = "long offsets hardly change from one to the next"
+    if why:
         note(
-            f"{where}: no offset is below 0: these look like places (x, y), not moves (dx, dy); "
+            f"{where}: {why}: these look like places (x, y), not moves (dx, dy); "
             "save their differences, or write NDJSON"
         )
     lifts = rows[:, 2] >= 1 if rows.shape[1] == 3 else rows[:, 3] > 0.5

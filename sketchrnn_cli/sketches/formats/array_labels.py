@@ -1,0 +1,104 @@
+"""Labels beside the drawings of an npz: texts, numbers, rows of zeros and a one, and names."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.sketches.formats.archive import Archive, Member, read_exactly, read_header
+from sketchrnn_cli.sketches.formats.pickled_arrays import texts, used_memos
+
+MAX_BYTES = 1 << 26  # of an array, which is read whole
+LABELS = {
+    "y", "label", "labels", "word", "words", "class", "classes", "category", "categories",
+    "target", "targets",
+}  # fmt: skip
+NAMES = {"names", "classes", "categories", "words", "labels"}
+_TEXT = re.compile(r"[<>|=]?[US][1-9]\d{0,3}")
+
+
+def is_label(member: Member) -> bool:
+    """Whether an array may hold a label, or a row of zeros and a one, of each drawing."""
+    flat = len(member.shape) == 1 or (len(member.shape) == 2 and not member.is_object)
+    return flat and any(part in LABELS for part in _parts(member)) and "names" not in _parts(member)
+
+
+def is_names(member: Member) -> bool:
+    """Whether an array may hold the names of labels that are numbers."""
+    is_text = member.is_object or _TEXT.fullmatch(member.descr)
+    return bool(is_text and len(member.shape) == 1 and NAMES & set(_parts(member)))
+
+
+def _parts(member: Member) -> list[str]:
+    return re.split(r"[\W_]+", member.name.lower())
+
+
+def read(archive: Archive, member: Member, names: Member | None, source: str) -> list[str]:
+    """What an array of labels says, numbers as texts unless they have names.
+
+    Raises:
+        BadFile: another number of labels than drawings, or no labels.
+    """
+    words = _texts(archive, member, f"{source}: {member.called}")
+    if len(words) != member.shape[0]:
+        raise BadFile(f"{source}: {len(words)} labels in {member.called}; get it again")
+    if names is None or not all(word.isdecimal() and word.isascii() for word in words):
+        return words
+    called = _texts(archive, names, f"{source}: {names.called}")
+    if not all(len(word) < 10 and int(word) < len(called) for word in words):
+        return words
+    return [called[int(word)] for word in words]
+
+
+def _of_rows(rows: npt.NDArray[Any], where: str) -> npt.NDArray[Any]:
+    """The place of the one in each row."""
+    if rows.dtype.kind not in "iuf" or not rows.shape[1]:
+        raise BadFile(f"{where}: labels of {rows.shape[1]} columns; give one for each drawing")
+    if rows.shape[1] == 1:
+        return rows.reshape(-1)
+    if not ((rows == 0) | (rows == 1)).all() or not (rows.sum(axis=1) == 1).all():
+        raise BadFile(f"{where}: labels of {rows.shape[1]} columns; give one for each drawing")
+    return np.asarray(rows.argmax(axis=1))
+
+
+def _texts(archive: Archive, member: Member, where: str) -> list[str]:
+    """What an array of labels says, numbers as texts."""
+    with archive.open(member.info) as stream:
+        read_header(stream, where)
+        if member.is_object:
+            used = used_memos(cast(BinaryIO, stream), where)
+        elif not (member.is_number or _TEXT.fullmatch(member.descr)):
+            raise BadFile(f"{where}: labels of type {member.descr[:20]!r}; give texts or numbers")
+        else:
+            kind = np.dtype(member.descr)
+            size = math.prod(member.shape) * kind.itemsize
+            if len(member.shape) > 2 or size > MAX_BYTES:
+                raise BadFile(f"{where}: too many labels")
+            values = np.frombuffer(read_exactly(stream, size, where), kind)
+            if len(member.shape) == 2:
+                values = _of_rows(values.reshape(member.shape), where)
+                kind = values.dtype
+            if kind.kind in "iuf":
+                return [f"{value:g}" if kind.kind == "f" else f"{value}" for value in values]
+            return [str(_decoded(value, where)) for value in values]
+    with archive.open(member.info) as stream:
+        read_header(stream, where)
+        return texts(cast(BinaryIO, stream), used, where)
+
+
+def _decoded(value: Any, where: str) -> str:
+    """A text of an array, which may be of bytes.
+
+    Raises:
+        BadFile: it is no text.
+    """
+    try:
+        text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
+        return text.encode().decode()
+    except UnicodeError:
+        raise BadFile(f"{where}: a label that is no text") from None
