@@ -19,10 +19,12 @@ from sketchrnn_cli.model import checkpoint, sketch_rnn_js
 from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.model.network import SketchRNN
 from sketchrnn_cli.sketches.formats import ndjson
+from sketchrnn_cli.sketches.preparation import Preparation
 from sketchrnn_cli.training import state, warm_start
 from sketchrnn_cli.training.config import read_toml
 
 TOLD = {"n_words": 2, "words": ("ant", "ice cream")}
+FITTED = Preparation(fit=True, simplified=True)
 WORDS = ("bee", "Ice_Cream", "ant")
 
 
@@ -32,7 +34,7 @@ def run_of(model, words, scale_factor, seed=0):
     assert sizes.n_words == 0
     given = {"n_words": len(words)} if conditioned else {}
     sizes, _ = warm_start.sizes(model, "m", given, None)
-    begun = warm_start.weights(model, sizes, words, scale_factor, seed)
+    begun = warm_start.weights(model, sizes, words, scale_factor / model.scale_factor, seed)
     SketchRNN(sizes).load_weights(begun)  # each of its weights, and no other
     return Checkpoint(config=sizes, weights=begun, scale_factor=scale_factor, words=words)
 
@@ -91,6 +93,13 @@ def test_what_does_not_fit_is_refused(more, asked, words, says):
         warm_start.sizes(networks.tiny(**more), "m", asked, words)
 
 
+def test_a_model_unit_is_compared_where_drawings_were_fitted_to_a_box():
+    model = networks.tiny(preparation={**FITTED.to_dict(), "box": 510.0})  # scale factor 20
+    assert warm_start.ratio(model, 30.0, FITTED) == pytest.approx(3)
+    assert warm_start.ratio(model, 30.0, Preparation(fit=False, simplified=False)) == 1
+    assert warm_start.ratio(networks.tiny(), 30.0, FITTED) == 1
+
+
 def test_dropout_may_be_another():
     sizes, _ = warm_start.sizes(networks.tiny(), "m", {"dropout": 0.3, "decoder_size": 24}, None)
     assert sizes.dropout == 0.3
@@ -114,7 +123,7 @@ def drawings(tmp_path_factory):
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory, drawings):
     folder = tmp_path_factory.mktemp("runs")
-    model = networks.tiny(n_words=2, words=("Star", "bee"))
+    model = networks.tiny(n_words=2, words=("Star", "bee"), preparation=FITTED.to_dict())
     checkpoint.save(folder / "m.safetensors", model, numbers="int8")
     options = ("--from", folder / "m.safetensors", "-o", folder / "run", "--batch-size", 8)
     result = train(drawings, *options, "--steps", 2)
@@ -132,7 +141,8 @@ def test_a_run_begins_with_the_weights_of_a_model_and_so_does_their_average(begu
     run = checkpoint.load(folder / "run")
     assert run.words == ("house", "star")
     first = state._read(folder / "run" / "state" / "step-000000000.safetensors")
-    wanted = warm_start.weights(model, run.config, run.words, run.scale_factor, 0)
+    ratio = run.scale_factor / model.scale_factor
+    wanted = warm_start.weights(model, run.config, run.words, ratio, 0)
     for name, array in wanted.items():
         for kind in ("model", "average"):
             np.testing.assert_array_equal(first.arrays[f"{kind}.{name}"], array)
@@ -148,6 +158,15 @@ def test_a_run_killed_before_its_first_state_still_begins_there(begun, tmp_path)
     assert result.exit_code == 0, result.stderr
     for name, array in checkpoint.load(folder / "run").weights.items():
         np.testing.assert_array_equal(checkpoint.load(old).weights[name], array)
+
+
+def test_a_run_that_is_started_from_is_not_overwritten(begun, drawings):
+    run = begun[1] / "run"
+    for base in (run, run / "model.safetensors"):
+        result = train(drawings, "--from", base, "-o", run, "--overwrite")
+        assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+        assert "is in the run that would be overwritten" in result.stderr
+    assert (run / "model.safetensors").is_file()
 
 
 @pytest.mark.parametrize(

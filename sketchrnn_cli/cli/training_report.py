@@ -63,7 +63,9 @@ class Report:
         n_points = len(corpus.moves) * len(trainer.train_indices) / max(len(corpus), 1)
         n_weights = sum(parameter.numel() for parameter in trainer.network.parameters())
         if n_weights > WEIGHTS_PER_POINT * n_points:
-            small = "" if n_weights < 500_000 else ", or a smaller model (--preset tiny)"
+            small = ", or a smaller model (--preset tiny)"
+            if n_weights < 500_000 or trainer.is_warm:
+                small = ""
             self._once(
                 f"{n_weights:,} weights for {n_points:,.0f} points of "
                 f"{len(trainer.train_indices):,} drawings: it may memorize them and draw little "

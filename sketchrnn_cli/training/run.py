@@ -213,6 +213,9 @@ def begin(run: Path, request: Request, group: ProcessGroup, check: Check) -> tup
     group.check_batch(training.batch_size)
     if run.exists():
         refuse(run, overwrite=request.overwrite)
+    base = Path(warm_start.source(request.warm or warm_start.BUILT_IN))
+    if run.resolve() in (base, *base.parents):
+        raise BadConfig(f"--from {request.warm}: is in the run that would be overwritten")
     check(model, training)
     fresh, old = run.parent / f".{run.name}.new", run.parent / f".{run.name}.old"
     try:
@@ -392,6 +395,7 @@ def start(
     from sketchrnn_cli.training.trainer import Trainer  # torch loads here
 
     trainer = Trainer(plan.run, corpus, plan.model, plan.training, device=device, group=group)
+    trainer.is_warm = "from" in plan.data
     if not group.is_first:
         return trainer
     write_config(plan.run, plan)
@@ -407,10 +411,10 @@ def start(
             f"{plan.run / state.FOLDER}: no saved state, but {log.FILE_NAME} tells of steps done; "
             "put it back, or --overwrite begins anew"
         )
-    elif "from" in plan.data:
+    elif trainer.is_warm:
         model, seed = warm_start.opened(plan.data["from"]), plan.training.seed
-        begun = (plan.model, corpus.words, corpus.scale_factor)
-        trainer.begin_with(warm_start.weights(model, *begun, seed))
+        ratio = warm_start.ratio(model, corpus.scale_factor, corpus.preparation)
+        trainer.begin_with(warm_start.weights(model, plan.model, corpus.words, ratio, seed))
     if plan.new_rate and trainer.progress.step:
         trainer.progress.rate_scale, trainer.progress.rollbacks = 1.0, 0
         trainer.save()  # or a crash would bring the lowered rate back

@@ -84,6 +84,7 @@ class Trainer:
         )
         self.average = [parameter.detach().clone() for parameter in self.network.parameters()]
         self.progress = Progress()
+        self.is_warm = False  # whether the run began with the weights of a model
         self._fitted: tuple[int, checkpoint.Weights] | None = None  # of a step
         self.last_step = config.last_step(len(self.train_indices))
         about = (corpus.words, len(self.train_indices), corpus.n_max, corpus.scale_factor)

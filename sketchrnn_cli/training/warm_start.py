@@ -18,6 +18,7 @@ from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.model.checkpoint import Checkpoint, Weights, shapes
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.load import open_model
+from sketchrnn_cli.sketches.preparation import Preparation
 from sketchrnn_cli.sketches.words import fold
 
 BUILT_IN = "built-in"
@@ -83,8 +84,20 @@ def new_words(model: Checkpoint, words: Sequence[str]) -> list[str]:
     return [word for word in words if fold(word) not in known]
 
 
+def ratio(model: Checkpoint, scale_factor: float, preparation: Preparation) -> float:
+    """The model unit of a run, in those of the model that it starts from.
+
+    Drawings that were fitted to a box are as large in either. Others have no common unit, and so
+    a model unit of one stands for one of the other.
+    """
+    made = Preparation.from_dict(model.preparation) if model.preparation else None
+    if made is None or not (made.fit and preparation.fit):
+        return 1.0
+    return scale_factor / preparation.box / (model.scale_factor / made.box)
+
+
 def weights(
-    model: Checkpoint, config: ModelConfig, words: Sequence[str], scale_factor: float, seed: int
+    model: Checkpoint, config: ModelConfig, words: Sequence[str], ratio: float, seed: int
 ) -> Weights:
     """Weights with which the run starts: the same function of the same drawings, for known words.
 
@@ -92,13 +105,13 @@ def weights(
         model: the one to start from.
         config: sizes of the run, see ``sizes``.
         words: V of them, those of the run.
-        scale_factor: of the run, data units per model unit.
+        ratio: its model unit, in those of the model.
         seed: of where new words begin.
 
     Raises:
         BadConfig: the model does not fit.
     """
-    wanted, ratio = shapes(config), np.float32(scale_factor / model.scale_factor)
+    wanted = shapes(config)
     result = {name: np.array(model.weights[name]) for name in wanted.keys() & model.weights.keys()}
     if config.n_words:
         result["decoder.words"] = _rows(model, words, seed)
