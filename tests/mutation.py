@@ -58,7 +58,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "svg": ((f"{FORMATS}svg/*.py",), ("test_formats_svg.py",)),
     "state": (("training/state.py",), ("test_state.py",)),
     "prompt": (
-        ("inference/prompt.py", "inference/prompt_words.py"),
+        ("inference/prompt.py", "inference/prompt_tokens.py"),
         ("test_prompt.py", "test_words.py"),
     ),
     "score": (("inference/score.py",), ("test_score.py",)),

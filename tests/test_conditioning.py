@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 from networks import draw
 
+from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference import mixture
 from sketchrnn_cli.inference.conditioning import (
     TEMPERING,
     Conditioning,
     PrefixPosterior,
+    check_latents,
     condition,
     label_rows,
     prefix_posterior,
+    random_numbers,
 )
 from sketchrnn_cli.inference.engine import Engine, to_model
 from sketchrnn_cli.inference.settings import Settings
@@ -182,3 +185,142 @@ def test_labels_are_sampled_where_nothing_is_given():
     assert [sampled.word(k) for k in range(4)] == [("ant", "bee")[k] for k in labels[:4]]
     for given in ({"mu": np.zeros((1, 8), "f4")}, {"prefixes": [0]}, {"labels": np.zeros((1, 3))}):
         assert not Conditioning(network=network, settings=settings, **given).samples_labels
+
+
+WORDS = ("ant", "bee", "cow")
+
+
+def conditional(**kept):
+    return networks.tiny(n_words=3, words=WORDS, **kept)
+
+
+def test_latents_and_the_embedding_of_labels_stand_side_by_side():
+    model, z = conditional(), np.random.default_rng(0).normal(size=(2, 8)).astype("f4")
+    table = model.weights["decoder.words"]
+    labels = np.array([[0, 1, 0, 0], [0.5, 0, 0.25, 0.25]], "f4")
+    wanted = np.concatenate([z, labels @ table], axis=1)
+    np.testing.assert_array_equal(condition(model, 2, z=z, labels=labels), wanted)
+    wanted = np.concatenate([z, table[[3, 3]]], axis=1)  # the null label
+    np.testing.assert_allclose(condition(model, 2, z=z), wanted, rtol=1e-6)
+    without = conditional(encoder=False)
+    table = without.weights["decoder.words"]
+    np.testing.assert_allclose(condition(without, 3), table[[3, 3, 3]], rtol=1e-6)
+    assert condition(networks.tiny(encoder=False), 3) is None
+    np.testing.assert_array_equal(condition(networks.tiny(), 2, z=z), z)
+
+
+@pytest.mark.parametrize(
+    ("z", "error", "says"),
+    [
+        (None, BadConfig, "^this model draws from latents, and none were given$"),
+        (np.zeros((2, 7)), BadConfig, "^the latents are 7 numbers wide, and this model's 8$"),
+        (np.zeros(8), BadConfig, r"^the latents are of shape \(8,\) numbers wide, and this"),
+        (np.zeros((2, 2, 8)), BadConfig, r"^the latents are of shape \(2, 2, 8\) numbers"),
+    ],
+)
+def test_latents_that_do_not_fit_the_model_are_one_line(z, error, says):
+    with pytest.raises(error, match=says):
+        condition(networks.tiny(), 2, z=z)
+
+
+def test_latents_of_a_decoder_alone_are_one_line_and_old_browser_models_want_their_tanh():
+    with pytest.raises(BadCheckpoint, match="^the model is decoder-only"):
+        condition(networks.tiny(encoder=False), 1, z=np.zeros((1, 8), "f4"))
+    z = np.linspace(-2, 2, 8, dtype="f4")[None]
+    np.testing.assert_array_equal(check_latents(networks.tiny(), z), z)
+    old = networks.tiny(training={"tanh_z": True})
+    np.testing.assert_allclose(check_latents(old, z), np.tanh(z), rtol=1e-6)
+    assert label_rows(networks.tiny(), ["blob"]) is None
+
+
+@pytest.mark.parametrize("best_of", [1, 3])
+def test_what_is_given_is_given_to_every_candidate_of_its_sketch(best_of):
+    rng, network = np.random.default_rng(1), Engine(conditional())
+    mu, sigma = rng.normal(size=(2, 2, 8)).astype("f4")
+    labels = np.array([[1, 0, 0, 0], [0, 0.75, 0.25, 0]], "f4")
+    prefixes = [networks.random_moves(rng, n) for n in (3, 5)]
+    settings = Settings(best_of=best_of, seed=4, guidance=3.0)
+    given = Conditioning(
+        network=network, settings=settings, mu=mu, sigma=sigma, labels=labels,
+        words=("ant", None), numbers=(7, 5),
+    )  # fmt: skip
+    indices = range(1, 2 * best_of)
+    of = [index // best_of for index in indices]
+    assert [given.word(index) for index in indices] == [("ant", None)[k] for k in of]
+    assert [given.number(index) for index in indices] == [(7, 5)[k] for k in of]
+    for index, k in zip(indices, of, strict=True):
+        np.testing.assert_array_equal(given.word_shares(index), labels[k, :3])
+    generators = [given.random(index) for index in indices]
+    noise = np.array(
+        [
+            random_numbers(4, (7, 5)[k], index % best_of).standard_normal(8, np.float32)
+            for index, k in zip(indices, of, strict=True)
+        ]
+    )
+    guided = 3 * labels
+    guided[:, 3] -= 2
+    wanted = condition(network.checkpoint, len(of), z=mu[of] + sigma[of] * noise, labels=guided[of])
+    np.testing.assert_allclose(given.cond(indices, generators), wanted, rtol=1e-5)
+    exact = dataclasses.replace(
+        given, sigma=None, settings=dataclasses.replace(settings, guidance=1)
+    )
+    wanted = condition(network.checkpoint, len(of), z=mu[of], labels=labels[of])
+    generators = [given.random(index) for index in indices]
+    np.testing.assert_array_equal(exact.cond(indices, generators), wanted)
+    begun = Conditioning(network=network, settings=settings, prefixes=prefixes)
+    for rows, k in zip(begun.prefix_rows(indices), of, strict=True):
+        np.testing.assert_allclose(rows[:, :2], prefixes[k][:, :2] / 20, rtol=1e-6)
+        assert rows[:, 2:].argmax(1).tolist() == prefixes[k][:, 2].astype(int).tolist()
+    assert given.prefix_rows(indices) == []
+
+
+def test_without_a_latent_prior_and_where_it_is_asked_for_latents_are_plain_normal():
+    model, _ = two_heaps()
+    asked = [
+        Conditioning(network=Engine(networks.tiny()), settings=Settings(seed=2)),
+        Conditioning(network=Engine(model), settings=Settings(seed=2, prior=True)),
+    ]
+    wanted = [random_numbers(2, k).standard_normal(8, np.float32) for k in range(3)]
+    for each in asked:
+        generators = [each.random(k) for k in range(3)]
+        np.testing.assert_array_equal(each.latents(range(3), generators, None), wanted)
+    alone = Conditioning(network=Engine(networks.tiny(encoder=False)), settings=Settings())
+    assert alone.latents(range(1), [alone.random(0)], None) is None
+
+
+def test_guidance_is_for_what_is_sampled_unless_it_is_given():
+    network, labels = Engine(conditional()), np.array([[0, 1, 0, 0], [0, 0, 0, 1]], "f4")
+    twice = [[0, 2, 0, -1], [0, 0, 0, 1]]
+    free = Conditioning(network=network, settings=Settings())
+    assert free.guided(None) is None
+    assert free.guided(labels).tolist() == twice
+    mu, prefix = np.zeros((2, 8), "f4"), np.ones((2, 3), "f4")
+    for given in ({"mu": mu}, {"prefixes": [prefix]}):
+        bound = dataclasses.replace(free, **given)
+        assert bound.guided(labels).tolist() == labels.tolist()
+        asked = dataclasses.replace(bound, settings=Settings(guidance=2.0))
+        assert asked.guided(labels).tolist() == twice
+    assert labels.tolist() == [[0, 1, 0, 0], [0, 0, 0, 1]]
+
+
+def test_the_word_of_a_drawing_is_the_only_one_or_none():
+    one = Conditioning(network=Engine(networks.tiny()), settings=Settings())
+    assert one.word(0) == "blob"
+    assert one.word_shares(0) is None
+    assert dataclasses.replace(one, labels=np.ones((1, 2), "f4")).word(0) is None
+    several = Conditioning(network=Engine(networks.tiny(words=WORDS)), settings=Settings())
+    assert several.word(0) is None
+    free = Conditioning(network=Engine(conditional()), settings=Settings(seed=3, best_of=2))
+    for index in range(6):
+        shares = free.word_shares(index)
+        assert (shares.sum(), WORDS[shares.argmax()]) == (1, free.word(index))
+
+
+def test_a_latent_that_leads_to_no_numbers_explains_nothing():
+    z = np.zeros((3, 8), "f4")
+    z[0] = np.nan
+    found = prefix_posterior(Engine(conditional()), np.ones((2, 3), "f4"), z, None)
+    assert np.isfinite(found.nats).tolist() == [False, True, True]
+    assert found.best().tolist() == z[1].tolist()
+    for u in (0.0, 0.4, 0.999):
+        assert found.choose(u).tolist() == z[1].tolist()

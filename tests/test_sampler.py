@@ -14,7 +14,7 @@ from networks import draw
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference import conditioning as plan
-from sketchrnn_cli.inference import ranking, sampler
+from sketchrnn_cli.inference import ranking, request, sampler
 from sketchrnn_cli.inference.conditioning import random_numbers
 from sketchrnn_cli.inference.engine import Engine, to_model
 from sketchrnn_cli.inference.sampler import Chooser
@@ -97,6 +97,23 @@ def test_a_drawing_is_cut_at_max_points_and_says_so(engine):
         assert bool(a.extras["finished"]) == (bool(b.extras["finished"]) and b.n_points <= 5)
 
 
+@pytest.mark.parametrize("best_of", [1, 3])
+@pytest.mark.parametrize("batch_size", [0, 1, 4, 1000])
+def test_all_candidates_are_counted_as_they_end(engine, batch_size, best_of):
+    counted = []
+    settings = Settings(temperature=1.0, max_points=12, best_of=best_of, seed=6)
+    stream = request.draw(
+        engine, request.Request(n=7), settings, batch_size=batch_size, ended=counted.append
+    )
+    sketches = list(stream)
+    assert sum(counted) == 7 * best_of
+    assert min(counted) >= 1
+    assert [sketch.extras["number"] for sketch in sketches] == list(range(7))
+    assert {(s.extras["seed"], s.extras["temperature"]) for s in sketches} == {(6, 1.0)}
+    for a, b in zip(sketches, draw(engine, 7, settings=settings), strict=True):
+        assert_same(a, b)
+
+
 def test_no_drawing_is_empty():
     checkpoint = networks.tiny(encoder=False)
     checkpoint.weights["decoder.out_b"][2] = 20  # would rather end than begin
@@ -119,6 +136,7 @@ def test_greedy_takes_no_chance_and_cold_comes_close_to_it(engine):
     z = np.ones((3, 8), "f4") if engine.checkpoint.config.encoder else None
     greedy = list(draw(engine, 3, settings=Settings(greedy=True, max_points=20), z=z))
     assert_same(greedy[0], greedy[1])
+    assert greedy[0].extras["temperature"] == 0.0
     again = Settings(greedy=True, max_points=20, seed=9)
     other = next(draw(engine, 1, settings=again, z=None if z is None else z[:1]))
     assert_same(greedy[0], other)
