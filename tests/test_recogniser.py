@@ -95,6 +95,18 @@ def test_a_checkpoint_keeps_its_recogniser(tmp_path):
         assert header["__metadata__"]["format_version"] == version
 
 
+def test_int8_keeps_what_a_recogniser_says(tmp_path):
+    stored = model()
+    checkpoint.save(tmp_path / "a.safetensors", stored)
+    checkpoint.save(tmp_path / "b.safetensors", stored, numbers="int8")
+    size = [(tmp_path / f"{name}.safetensors").stat().st_size for name in "ab"]
+    assert size[1] < 0.6 * size[0]
+    moves = drawings(50)
+    again = Recogniser.of(checkpoint.load(tmp_path / "b.safetensors")).shares(moves)
+    wanted = Recogniser.of(stored).shares(moves)
+    assert 0 < np.abs(again - wanted).max() < 0.1 * np.ptp(wanted)
+
+
 @pytest.mark.parametrize(
     ("name", "change", "says"),
     [

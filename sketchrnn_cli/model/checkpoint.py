@@ -187,6 +187,8 @@ def file_of(
         arrays = int8.pack(checkpoint.weights)
     elif numbers == "float16":
         arrays = {key: int8.halved(key, array) for key, array in checkpoint.weights.items()}
+    else:
+        arrays |= {key: int8.halved(key, a) for key, a in recogniser.of(checkpoint.weights).items()}
     metadata = {
         "format": KIND.format,
         "format_version": str(3 if numbers == "int8" or recogniser.of(arrays) else 2),
@@ -197,7 +199,6 @@ def file_of(
         "preparation": json.dumps(checkpoint.preparation),
         "training": json.dumps(checkpoint.training),
     }
-    arrays |= {k: a.astype(np.float16) for k, a in recogniser.of(checkpoint.weights).items()}
     metadata["checksum"] = tensor_file.checksum(arrays, metadata)
     return tensor_file.to_bytes(arrays, metadata)
 

@@ -1,9 +1,10 @@
 """Weights as a file of format version 3 holds them: matrices of 8-bit integers, the rest float16.
 
 The recurrent and conditioning matrices NAME (..., columns) are int8, and ``NAME.scale`` (columns),
-float32, says what 1 stands for in each column. Output heads, start states, embeddings and biases
-lose too much that way, and are float16. Of ``latent.scale`` (V, Z, Z) only the lower triangle is
-there, row by row: (V, Z (Z + 1) / 2), with one scale for each of its places. Torch-free.
+float32, says what 1 stands for in each column; so are the larger matrices of the recogniser. Output
+heads, start states, embeddings and biases lose too much that way, and are float16. Of
+``latent.scale`` (V, Z, Z) only the lower triangle is there, row by row: (V, Z (Z + 1) / 2), with
+one scale for each of its places. Torch-free.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ import numpy.typing as npt
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.model.tensor_file import Arrays
 
-MATRICES = re.compile(r"(encoder\.[fb]w|decoder\.cell)\.(small_)?w_(h|y|const)")
+MATRICES = re.compile(
+    r"(encoder\.[fb]w|decoder\.cell)\.(small_)?w_(h|y|const)"
+    r"|recogniser\.((strokes|picture)[12]|hidden|words)_w"
+)
 TRIANGLES = "latent.scale"
 SUFFIX = ".scale"
 LARGEST = 127

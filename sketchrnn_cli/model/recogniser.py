@@ -23,7 +23,7 @@ STROKES = ((7, 8, 64), (5, 64, 128), (5, 128, 160))  # places of a window, chann
 PICTURE = ((3, 1, 32), (3, 32, 64), (3, 64, 96))
 HIDDEN = 288
 PREFIX = "recogniser."
-LARGEST = 6e4  # a weight, as float16 has it
+LARGEST = 6e4  # a weight, as float16 has it; with all of them so large no sum overflows
 
 
 def of(

@@ -54,9 +54,13 @@ WHOLE.weights.update({name: np.full(shape, 0.5, "f4") for name, shape in _LATENT
 WHOLE.weights["latent.scale"][:] = np.eye(8)
 
 
-def _int8(change: Callable[[tensor_file.Arrays], object] = lambda arrays: None) -> bytes:
+def _int8(
+    change: Callable[[tensor_file.Arrays], object] = lambda arrays: None,
+    model: checkpoint.Checkpoint = WHOLE,
+    numbers: checkpoint.Numbers = "int8",
+) -> bytes:
     """A file of int8 matrices, with something changed in it and no checksum."""
-    data = checkpoint.file_of(WHOLE, numbers="int8")
+    data = checkpoint.file_of(model, numbers=numbers)
     arrays, texts = tensor_file.from_bytes(data, checkpoint.KIND, name="x")
     change(arrays)
     del texts["checksum"]
@@ -106,94 +110,145 @@ INT8 = {
     "int8 latent": _int8(lambda a: a.update({"latent": np.ones((4, 36), "i1")})),
 }  # fmt: skip
 
-SAFETENSORS = INT8 | {
-    "header of 2^64": b"\xff" * 8 + GOOD[8:],
-    "header of 2^63": (2**63).to_bytes(8, "little") + GOOD[8:],
-    "header one too long": (len(GOOD) - 7).to_bytes(8, "little") + GOOD[8:],
-    "header of nothing": bytes(8) + GOOD[8:],
-    "header cut": (_SIZE - 1).to_bytes(8, "little") + GOOD[8:],
-    "nothing": b"",
-    "seven bytes": GOOD[:7],
-    "no tensors": _whole({"__metadata__": HEADER["__metadata__"]}, b""),
-    "body cut": GOOD[:-1],
-    "body longer": GOOD + b"\0",
-    "body of another": GOOD + GOOD,
-    "header is a list": _whole(b"[1, 2]"),
-    "header is text": _whole(b'{"__metadata__"'),
-    "header is not UTF-8": _whole(b'{"\xff":1}'),
-    "deep header": _whole(('{"a":' + DEEP + "}").encode()),
-    "deep metadata": _whole(b'{"__metadata__":' * 50_000 + b"1" + b"}" * 50_000),
-    "duplicate keys": _whole(b'{"a":1,' + json.dumps(HEADER).encode()[1:-1] + b',"a":2}'),
-    "metadata is a list": _whole(HEADER | {"__metadata__": []}),
-    "metadata is a number": _whole(HEADER | {"__metadata__": 5}),
-    "metadata is null": _whole(HEADER | {"__metadata__": None}),
-    "metadata of numbers": _meta(format_version=2),
-    "metadata of lists": _meta(words=["blob"]),
-    "no metadata": _whole({k: v for k, v in HEADER.items() if k != "__metadata__"}),
-    "format": _meta(format="other"),
-    "version superscript": _meta(format_version="\u00b2"),
-    "version of 10,000 digits": _meta(format_version="9" * 10_000),
-    "version to come": _meta(format_version="99"),
-    "overlapping": _changed(LAST, data_offsets=[A - 4, B - 4]),
-    "a hole": _changed(LAST, data_offsets=[A + 4, B + 4]),
-    "backwards": _changed(LAST, data_offsets=[B, A]),
-    "below zero": _changed(LAST, data_offsets=[-4, B]),
-    "beyond": _changed(LAST, data_offsets=[A, 2**40]),
-    "2^63": _changed(LAST, data_offsets=[2**63 - 4, 2**63]),
-    "offsets of floats": _changed(LAST, data_offsets=[float(A), float(B)]),
-    "shape of 2^62": _changed(LAST, shape=[2**62, 4]),
-    "shape that wraps": _changed(LAST, shape=[2**33, 2**31, 1]),
-    "shape of a million": _changed(LAST, shape=[1] * 1_000_000),
-    "shape below zero": _changed(LAST, shape=[-1]),
-    "shape of nothing": _changed(LAST, shape=[]),
-    "dtype unknown": _changed(LAST, dtype="F99"),
-    "dtype code": _changed(LAST, dtype="__import__('os').mkdir('was-run')"),
-    "dtype bool": _changed(LAST, dtype="BOOL"),
-    "dtype bfloat16": _changed(LAST, dtype="BF16", data_offsets=[A, B]),
-    "dtype float8": _changed(LAST, dtype="F8_E4M3"),
-    "many tensors": _whole(HEADER | {f"x{k}": EMPTY for k in range(40_000)}),
-    "a name of escape codes": _whole(HEADER | {"\x1b[2J\nerror: x": EMPTY}),
-    "a name of a megabyte": _whole(HEADER | {"x" * 1_000_000: EMPTY}),
-    "a name with a way out": _whole(HEADER | {"../../x": EMPTY}),
-    "not finite": _whole(HEADER, NAN),
-    "config deep": _meta(config=DEEP),
-    "config is a list": _meta(config="[1, 2]"),
-    "config is a number": _meta(config="5"),
-    "config huge": _config(decoder_size=16384),
-    "config beyond": _config(decoder_size=10**18),
-    "config of text": _config(decoder_size="24"),
-    "config unknown": _config(__class__=1),
-    "config escape codes": _config(**{"\x1b[2J\nerror: x": 1}),
-    "config cell": _config(cell="os.mkdir"),
-    "config infinite": _meta(config='{"decoder_size": Infinity}'),
-    "words deep": _meta(words=DEEP),
-    "words a number": _meta(words="5"),
-    "words a surrogate": _meta(words='["\\ud800"]'),
-    "words too many": _meta(words=json.dumps(["w"] * 100_000)),
-    "words objects": _meta(words='[{"a": 1}, [1]]'),
-    "n_max of text": _meta(n_max="x"),
-    "n_max of 10,000 digits": _meta(n_max="9" * 10_000),
-    "n_max of 10^18": _meta(n_max=str(10**18)),
-    "n_max below zero": _meta(n_max="-5"),
-    "n_max zero": _meta(n_max="0"),
-    "scale nan": _meta(scale_factor="nan"),
-    "scale inf": _meta(scale_factor="1e999"),
-    "scale below zero": _meta(scale_factor="-1"),
-    "scale of 1e308": _meta(scale_factor="1e308"),
-    "scale of 1e-308": _meta(scale_factor="1e-308"),
-    "preparation deep": _meta(preparation=DEEP),
-    "preparation a list": _meta(preparation="[1]"),
-    "preparation unknown": _meta(preparation='{"a": 1}'),
-    "training deep": _meta(training=DEEP),
-    "training a list": _meta(training="[1]"),
-    "training odd": _meta(training='{"counts": "x", "step": {"a": 1}, "seed": [1], "valid": 1}'),
-    "training escape codes": _meta(training='{"step": "\\u001b[2J", "\\u001b": 1}'),
-    "training numbers": _meta(training='{"step": 1e999, "counts": [1e999], "tanh_z": "x"}'),
-    "weights of 3e38": _whole(HEADER, HUGE),
-    "words of escape codes": _meta(words='["\\u001b[2J\\nerror: x\\u202e"]'),
-    "no attack": GOOD,
+KNOWING = networks.with_recogniser(networks.tiny(encoder=False, n_words=2, words=("ant", "bee")))
+HIDDEN, VOCABULARY = "recogniser.hidden_w", "recogniser.words_w"
+
+
+def _recogniser(change: Callable[[tensor_file.Arrays], object] = lambda arrays: None) -> bytes:
+    """A model with a recogniser in which something is changed."""
+    return _int8(change, KNOWING, "float16")
+
+
+def _all_of(value: float) -> bytes:
+    return _recogniser(lambda a: a.update(
+        {name: np.full_like(w, value) for name, w in a.items() if name.startswith("recogniser.")}
+    ))  # fmt: skip
+
+
+RECOGNISERS = {
+    "no attack on a recogniser": _recogniser(),
+    "recogniser of 6e4": _all_of(59_000),
+    "recogniser of 65504": _all_of(65504),
+    "recogniser NaN": _all_of(np.nan),
+    "recogniser infinite": _all_of(np.inf),
+    "recogniser of 3 words": _recogniser(lambda a: a.update({VOCABULARY: np.ones((288, 3), "f2")})),
+    "recogniser of no words": _recogniser(
+        lambda a: a.update({VOCABULARY: np.ones((288, 0), "f2")})
+    ),
+    "recogniser turned": _recogniser(lambda a: a.update({VOCABULARY: a[VOCABULARY].T})),
+    "recogniser narrow": _recogniser(lambda a: a.update({HIDDEN: a[HIDDEN][:, :7]})),
+    "recogniser of integers": _recogniser(lambda a: a.update({HIDDEN: a[HIDDEN].astype("i4")})),
+    "recogniser cut": _recogniser(lambda a: a.pop("recogniser.words_b")),
+    "recogniser of one weight": _recogniser(
+        lambda a: [a.pop(k) for k in list(a) if k.startswith("recogniser.") and k != HIDDEN]
+    ),
+    "recogniser and more": _recogniser(lambda a: a.update({"recogniser.x": np.ones(3, "f2")})),
+    "recogniser int8": _int8(model=KNOWING),
+    "recogniser int8 of 3 words": _int8(
+        lambda a: a.update({f"{VOCABULARY}.scale": np.ones(3, "f4")}), KNOWING
+    ),
+    "recogniser int8 of 6e5": _int8(
+        lambda a: np.copyto(a[f"{HIDDEN}.scale"], np.float32(5e3)), KNOWING
+    ),
 }
-FINE = {"no attack", "no attack on int8", "int8 squares"}
+
+SAFETENSORS = (
+    INT8
+    | RECOGNISERS
+    | {
+        "header of 2^64": b"\xff" * 8 + GOOD[8:],
+        "header of 2^63": (2**63).to_bytes(8, "little") + GOOD[8:],
+        "header one too long": (len(GOOD) - 7).to_bytes(8, "little") + GOOD[8:],
+        "header of nothing": bytes(8) + GOOD[8:],
+        "header cut": (_SIZE - 1).to_bytes(8, "little") + GOOD[8:],
+        "nothing": b"",
+        "seven bytes": GOOD[:7],
+        "no tensors": _whole({"__metadata__": HEADER["__metadata__"]}, b""),
+        "body cut": GOOD[:-1],
+        "body longer": GOOD + b"\0",
+        "body of another": GOOD + GOOD,
+        "header is a list": _whole(b"[1, 2]"),
+        "header is text": _whole(b'{"__metadata__"'),
+        "header is not UTF-8": _whole(b'{"\xff":1}'),
+        "deep header": _whole(('{"a":' + DEEP + "}").encode()),
+        "deep metadata": _whole(b'{"__metadata__":' * 50_000 + b"1" + b"}" * 50_000),
+        "duplicate keys": _whole(b'{"a":1,' + json.dumps(HEADER).encode()[1:-1] + b',"a":2}'),
+        "metadata is a list": _whole(HEADER | {"__metadata__": []}),
+        "metadata is a number": _whole(HEADER | {"__metadata__": 5}),
+        "metadata is null": _whole(HEADER | {"__metadata__": None}),
+        "metadata of numbers": _meta(format_version=2),
+        "metadata of lists": _meta(words=["blob"]),
+        "no metadata": _whole({k: v for k, v in HEADER.items() if k != "__metadata__"}),
+        "format": _meta(format="other"),
+        "version superscript": _meta(format_version="\u00b2"),
+        "version of 10,000 digits": _meta(format_version="9" * 10_000),
+        "version to come": _meta(format_version="99"),
+        "overlapping": _changed(LAST, data_offsets=[A - 4, B - 4]),
+        "a hole": _changed(LAST, data_offsets=[A + 4, B + 4]),
+        "backwards": _changed(LAST, data_offsets=[B, A]),
+        "below zero": _changed(LAST, data_offsets=[-4, B]),
+        "beyond": _changed(LAST, data_offsets=[A, 2**40]),
+        "2^63": _changed(LAST, data_offsets=[2**63 - 4, 2**63]),
+        "offsets of floats": _changed(LAST, data_offsets=[float(A), float(B)]),
+        "shape of 2^62": _changed(LAST, shape=[2**62, 4]),
+        "shape that wraps": _changed(LAST, shape=[2**33, 2**31, 1]),
+        "shape of a million": _changed(LAST, shape=[1] * 1_000_000),
+        "shape below zero": _changed(LAST, shape=[-1]),
+        "shape of nothing": _changed(LAST, shape=[]),
+        "dtype unknown": _changed(LAST, dtype="F99"),
+        "dtype code": _changed(LAST, dtype="__import__('os').mkdir('was-run')"),
+        "dtype bool": _changed(LAST, dtype="BOOL"),
+        "dtype bfloat16": _changed(LAST, dtype="BF16", data_offsets=[A, B]),
+        "dtype float8": _changed(LAST, dtype="F8_E4M3"),
+        "many tensors": _whole(HEADER | {f"x{k}": EMPTY for k in range(40_000)}),
+        "a name of escape codes": _whole(HEADER | {"\x1b[2J\nerror: x": EMPTY}),
+        "a name of a megabyte": _whole(HEADER | {"x" * 1_000_000: EMPTY}),
+        "a name with a way out": _whole(HEADER | {"../../x": EMPTY}),
+        "not finite": _whole(HEADER, NAN),
+        "config deep": _meta(config=DEEP),
+        "config is a list": _meta(config="[1, 2]"),
+        "config is a number": _meta(config="5"),
+        "config huge": _config(decoder_size=16384),
+        "config beyond": _config(decoder_size=10**18),
+        "config of text": _config(decoder_size="24"),
+        "config unknown": _config(__class__=1),
+        "config escape codes": _config(**{"\x1b[2J\nerror: x": 1}),
+        "config cell": _config(cell="os.mkdir"),
+        "config infinite": _meta(config='{"decoder_size": Infinity}'),
+        "words deep": _meta(words=DEEP),
+        "words a number": _meta(words="5"),
+        "words a surrogate": _meta(words='["\\ud800"]'),
+        "words too many": _meta(words=json.dumps(["w"] * 100_000)),
+        "words objects": _meta(words='[{"a": 1}, [1]]'),
+        "n_max of text": _meta(n_max="x"),
+        "n_max of 10,000 digits": _meta(n_max="9" * 10_000),
+        "n_max of 10^18": _meta(n_max=str(10**18)),
+        "n_max below zero": _meta(n_max="-5"),
+        "n_max zero": _meta(n_max="0"),
+        "scale nan": _meta(scale_factor="nan"),
+        "scale inf": _meta(scale_factor="1e999"),
+        "scale below zero": _meta(scale_factor="-1"),
+        "scale of 1e308": _meta(scale_factor="1e308"),
+        "scale of 1e-308": _meta(scale_factor="1e-308"),
+        "preparation deep": _meta(preparation=DEEP),
+        "preparation a list": _meta(preparation="[1]"),
+        "preparation unknown": _meta(preparation='{"a": 1}'),
+        "training deep": _meta(training=DEEP),
+        "training a list": _meta(training="[1]"),
+        "training odd": _meta(
+            training='{"counts": "x", "step": {"a": 1}, "seed": [1], "valid": 1}'
+        ),
+        "training escape codes": _meta(training='{"step": "\\u001b[2J", "\\u001b": 1}'),
+        "training numbers": _meta(training='{"step": 1e999, "counts": [1e999], "tanh_z": "x"}'),
+        "weights of 3e38": _whole(HEADER, HUGE),
+        "words of escape codes": _meta(words='["\\u001b[2J\\nerror: x\\u202e"]'),
+        "no attack": GOOD,
+    }
+)
+FINE = {
+    "no attack", "no attack on int8", "int8 squares", "no attack on a recogniser",
+    "recogniser of 6e4", "recogniser int8",
+}  # fmt: skip
 PERHAPS = {
     "duplicate keys", "config huge", "words too many", "words objects", "n_max of 10^18",
     "n_max below zero", "n_max zero", "scale of 1e308", "scale of 1e-308", "preparation unknown",
