@@ -372,6 +372,52 @@ def test_a_part_without_a_known_word_is_an_error(text):
     assert "--list-words shows all 33" in fault(text)
 
 
+OPERATOR = "needs a word before it and one after it, as in"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("cat" * 667, "the prompt has 2,001 characters; give 2,000 at most"),
+        (" ", "the prompt is empty: name what to draw; --list-words shows all words"),
+        ("cat " * 500 + "cat", "the prompt has 2,003 characters; give 2,000 at most"),
+        ("draw me a", '"draw me a" names nothing to draw; --list-words shows all words'),
+        ("cat:0 + pig", '"cat:0": a weight is a number from 0.000001 to 1,000,000, as in cat:0.7'),
+        ("cat: ", '"cat:": a weight is a number from 0.000001 to 1,000,000, as in cat:0.7'),
+        ("a dog, no cats", '"no": nothing can be ruled out; name only what to draw'),
+        ("two 3 cats", '"two 3": one count a word; write large ones in digits, as in 21 cats'),
+        ("10,001 cats", '"10,001": a count is a whole number from 1 to 10,000'),
+        ("900 dozen cats", '"900 dozen": a count is a whole number from 1 to 10,000'),
+        ("cat 3", '"3" counts nothing: a word comes after a count, as in "3 cats"'),
+        ("half a dozen", '"half dozen" counts nothing: a word comes after a count, as in "3 cats"'),
+        ("two dozen", '"two dozen" counts nothing: a word comes after a count, as in "3 cats"'),
+        ("cat ->", f'"->" {OPERATOR} "cat -> pig"'),
+        ("cat > -> pig", f'"->" {OPERATOR} "cat -> pig"'),
+        ("+ cat", f'"+" {OPERATOR} "cat + pig"'),
+        ("cat + -> pig", f'"+" {OPERATOR} "cat + pig"'),
+        (
+            "cat -> 3 pigs",
+            '"3 pig" after an operator: the count comes first, as in "3 cat -> pig"',
+        ),
+    ],
+)
+def test_faults_in_full(text, says):
+    assert fault(text) == says
+    assert fault(text, strict=True) == says
+
+
+def test_what_was_ignored_or_drawn_as_another_is_noted():
+    found = Prompt((item("dog"),), ("big", "red"), (("dachshund", "dog"), ("pony", "horse")))
+    assert found.notes == [
+        "dachshund: drawn as dog",
+        "pony: drawn as horse",
+        "means nothing to this model, ignored: big, red",
+    ]
+    assert Prompt((item("dog"),), ()).notes == []
+    assert not found.has_interpolation
+    assert Prompt((item("dog"), interpolation("cat", "pig")), ()).has_interpolation
+
+
 def test_an_error_names_the_closest_words():
     assert "closest: alarm clock;" in fault("alarmm clok")
     assert "closest: butterfly;" in fault("an enormous butterflie")
