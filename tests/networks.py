@@ -8,6 +8,9 @@ from sketchrnn_cli.inference import request
 from sketchrnn_cli.model import recogniser
 from sketchrnn_cli.model.checkpoint import Checkpoint, shapes
 from sketchrnn_cli.model.config import ModelConfig
+from sketchrnn_cli.sketches.preparation import Preparation
+
+FITTED = Preparation(fit=True, simplified=True).to_dict()
 
 
 def tiny(
@@ -45,6 +48,21 @@ def tiny(
     weights["decoder.out_b"][:3] = 1, 0, -1.5
     kept = {"scale_factor": 20.0, "words": ("blob",), **kept}
     return Checkpoint(config=config, weights=weights, **kept)
+
+
+def of_words(*, encoder=True, words=("cat", "ice cream", "pig")):
+    """A network conditioned on words, which knows where their latents lie."""
+    model = tiny(encoder=encoder, n_words=len(words), words=words, preparation=FITTED)
+    rng = np.random.default_rng(3)
+    n, z = len(words), model.config.latent_size
+    fitted = {
+        "latent.share": np.full(n, 1 / n, np.float32),
+        "latent.weight": np.tile(np.array([0.3, 0.7], np.float32), (n, 1)),
+        "latent.mean": rng.normal(size=(n, 2, z)).astype(np.float32),
+        "latent.scale": np.tril(rng.normal(size=(n, z, z))).astype(np.float32),
+    }
+    weights = model.weights | (fitted if encoder else {})
+    return dataclasses.replace(model, weights=weights)
 
 
 def with_recogniser(checkpoint, *, seed=0):

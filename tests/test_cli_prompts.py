@@ -17,26 +17,9 @@ from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.inference.settings import Settings
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches.formats import latents
-from sketchrnn_cli.sketches.preparation import Preparation
 
 WORDS = ("cat", "ice cream", "pig")
-FITTED = Preparation(fit=True, simplified=True).to_dict()
 SHORT = ["--max-points", "15"]
-
-
-def told(*, encoder=True, words=WORDS):
-    """A network that is told words, and knows where their latents lie."""
-    model = networks.tiny(encoder=encoder, n_words=len(words), words=words, preparation=FITTED)
-    rng = np.random.default_rng(3)
-    n, z = len(words), model.config.latent_size
-    fitted = {
-        "latent.share": np.full(n, 1 / n, np.float32),
-        "latent.weight": np.tile(np.array([0.3, 0.7], np.float32), (n, 1)),
-        "latent.mean": rng.normal(size=(n, 2, z)).astype(np.float32),
-        "latent.scale": np.tril(rng.normal(size=(n, z, z))).astype(np.float32),
-    }
-    weights = model.weights | (fitted if encoder else {})
-    return dataclasses.replace(model, weights=weights)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +28,8 @@ def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     classic = networks.tiny(words=WORDS)
     for name, model in {
-        "told": told(),
-        "bare": told(encoder=False),
+        "told": networks.of_words(),
+        "bare": networks.of_words(encoder=False),
         "one": networks.tiny(words=("owl",)),
         "classic": classic,
         "nameless": dataclasses.replace(classic, words=()),
@@ -98,7 +81,7 @@ def test_a_prompt_says_what_and_how_many(models, kind, prompt, wanted):
 def test_a_drawing_of_a_word_is_that_of_the_sampler(models):
     found = drawings("pig", "-n", 2, "--model", models.told, "--seed", 5)
     settings = Settings(seed=5, max_points=15)
-    wanted = networks.draw(Engine(told()), 2, settings=settings, words=["pig"] * 2)
+    wanted = networks.draw(Engine(networks.of_words()), 2, settings=settings, words=["pig"] * 2)
     for record, sketch in zip(found, wanted, strict=True):
         xs = [x for stroke in record["drawing"] for x in stroke[0]]
         np.testing.assert_allclose(xs, sketch.points()[:, 0], atol=0.01)

@@ -13,7 +13,6 @@ import networks
 import numpy as np
 import pytest
 from PIL import Image
-from test_cli_prompts import told
 from typer.testing import CliRunner
 
 import sketchrnn_cli as sk
@@ -24,10 +23,8 @@ from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.notebook import drawings as notebook
 from sketchrnn_cli.notebook import model as models
 from sketchrnn_cli.sketches.formats import ndjson, read_sketches
-from sketchrnn_cli.sketches.preparation import Preparation
 from sketchrnn_cli.sketches.sketch import Sketch
 
-FITTED = Preparation(fit=True, simplified=True).to_dict()
 HALF = [[(10, 20), (60, 90), (120, 30)], [(5, 200)]]
 NAMES = ("Drawing", "Drawings", "Model", "SketchError", "from_strokes", "load", "read")
 
@@ -41,7 +38,7 @@ def built_in():
 def saved(tmp_path_factory):
     """The file of a small model that is told words."""
     path = tmp_path_factory.mktemp("model") / "told.safetensors"
-    checkpoint.save(path, told())
+    checkpoint.save(path, networks.of_words())
     return path
 
 
@@ -214,7 +211,7 @@ def test_beginnings_latents_and_scores_are_those_of_the_commands(saved, model, t
 
 def test_what_is_encoded_scored_and_completed_is_prepared_like_the_models_own(tmp_path):
     path = tmp_path / "fitted.safetensors"
-    checkpoint.save(path, networks.tiny(preparation=FITTED))
+    checkpoint.save(path, networks.tiny(preparation=networks.FITTED))
     model = sk.load(path)
     near = sk.from_strokes(HALF[:1])
     far = sk.from_strokes([[(x + 999, y) for x, y in HALF[0]]])

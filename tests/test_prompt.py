@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
+import sys
 from fractions import Fraction
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sketchrnn_cli.errors import BadConfig
-from sketchrnn_cli.inference import nouns
+from sketchrnn_cli.inference import nouns, prompt
 from sketchrnn_cli.inference.prompt import (
     MAX_CHARACTERS,
     MAX_COUNT,
@@ -524,9 +524,39 @@ def test_any_label_is_itself_as_spelled(words, data):
      "thousand ", "alarm ", "zebra cat,", "\u202e", "'a", "-", "half ", "cat:1" + "1" * 1994,
      "cat:" + "1" * 1995 + "x", "\ufdfa"],
 )  # fmt: skip
-def test_a_hostile_prompt_is_quick(piece):
+def test_the_work_of_a_hostile_prompt_grows_as_its_length(piece):
     words = [*WORDS, *(f"{word}{i}" for i in range(12) for word in WORDS[:26])]
     text = (piece * MAX_CHARACTERS)[:MAX_CHARACTERS]
-    start = time.process_time()
-    outcome(text, words)
-    assert time.process_time() - start < 0.5  # 5 to 20 ms; a square of the length takes seconds
+    outcome(text, words)  # what is read once is read
+    quarter, half, whole = (n_calls(text[: MAX_CHARACTERS // k], words) for k in (4, 2, 1))
+    assert whole - half < 3 * max(half - quarter, 2000)  # twice; four times for a square
+
+
+def n_calls(text, words):
+    """How often Python calls a function to understand a prompt."""
+    n = 0
+
+    def count(frame, event, argument):
+        nonlocal n
+        n += 1
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        outcome(text, words)
+    finally:
+        sys.setprofile(before)
+    return n
+
+
+def test_the_count_of_calls_can_tell_a_square(monkeypatch):
+    plain = prompt.tokens_of
+
+    def again_for_each(text):
+        for token in plain(text):
+            assert list(plain(text))
+            yield token
+
+    monkeypatch.setattr(prompt, "tokens_of", again_for_each)
+    quarter, half, whole = (n_calls("cat " * k, WORDS) for k in (25, 50, 100))
+    assert whole - half > 3 * (half - quarter)

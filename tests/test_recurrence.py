@@ -196,6 +196,7 @@ def lstm_gradients():
     return result
 
 
+@pytest.mark.slow
 def test_fused_steps_have_the_same_gradients(monkeypatch):
     wanted, graphs = lstm_gradients(), []
 
