@@ -21,3 +21,7 @@ class BadConfig(SketchError):
 
 class BadCheckpoint(SketchError):
     """A model file of another kind, another version, or corrupt."""
+
+
+class SketchWarning(UserWarning):
+    """What a person should know although the work is done: one line on stderr."""

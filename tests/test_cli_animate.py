@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from sketchrnn_cli.cli import animate as command
 from sketchrnn_cli.cli.app import app
+from sketchrnn_cli.drawing import fonts
 from sketchrnn_cli.drawing.film import animation
 from sketchrnn_cli.drawing.film import frames as film
 from sketchrnn_cli.drawing.film import morph as morphing
@@ -196,6 +197,19 @@ def test_a_whiteboard_of_another_name_is_named(tmp_path: Path) -> None:
 def test_what_is_wrong_in_a_pipe_names_the_pipe(tmp_path: Path) -> None:
     result = run("-", "-o", tmp_path / "a.gif", stdin=OTHERS["svg"][:90].encode())
     assert result.stderr.startswith("error: standard input: damaged XML")
+
+
+@pytest.mark.parametrize("more", [[], ["--morph"]])
+def test_a_script_without_a_font_is_warned_of_once(
+    more: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fonts, "_system_font", lambda characters: None)
+    lines = LINES.replace(b'"cat"', '"猫"'.encode()).replace(b'"dog"', '"犬"'.encode())
+    result = run("-o", tmp_path / "a.gif", *QUICK, *more, stdin=lines)
+    assert result.exit_code == 0
+    assert result.stderr.count("warning: no font on this system has all characters of the") == 1
+    result = run("-o", tmp_path / "a.svg", *QUICK, *more, stdin=lines)
+    assert "warning" not in result.stderr
 
 
 def test_many_notes_are_cut_short(tmp_path: Path) -> None:

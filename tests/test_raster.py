@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from drawings import CAT, DOT, EMPTY, LINE, scribble
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
-from sketchrnn_cli.drawing import raster
+from sketchrnn_cli.drawing import fonts, raster
 from sketchrnn_cli.drawing.raster import draw, to_png
 from sketchrnn_cli.drawing.sheet import lay_out
 from sketchrnn_cli.drawing.style import Style
-from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.errors import BadConfig, SketchWarning
 from sketchrnn_cli.sketches.sketch import Sketch
 
 
@@ -114,7 +116,9 @@ def test_same_drawing_same_bytes() -> None:
 )
 def test_any_caption_draws_inside_its_cell(word: str) -> None:
     sketches = [Sketch((), None), Sketch((), word), Sketch((), None)]
-    pixels = picture(*sketches, size=96, columns=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SketchWarning)  # a system without its font
+        pixels = picture(*sketches, size=96, columns=3)
     assert (pixels[:, 96:192] < 255).any()
     assert (pixels[:, :96] == 255).all()
     assert (pixels[:, 192:] == 255).all()
@@ -125,6 +129,46 @@ def test_letters_the_first_font_lacks_come_from_the_second() -> None:
         return picture(Sketch((), word)).tobytes()
 
     assert len({caption("кот"), caption("пёс"), caption("дом")}) == 3
+
+
+def test_what_no_font_has_is_warned_of_once(monkeypatch) -> None:
+    monkeypatch.setattr(fonts, "_system_font", lambda characters: None)
+    sketches = [Sketch((), f"猫 {k}") for k in range(3)]
+    with pytest.warns(SketchWarning, match="no font on this system has all characters") as found:
+        to_png(sketches, Style())
+    assert len(found) == 1
+
+
+def test_a_font_of_the_system_is_taken_where_it_has_the_characters(monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(fonts, "_fonts", lambda size: [ImageFont.load_default(size)])
+
+    def found(characters: str) -> str:
+        asked.append(characters)
+        return fonts_path
+
+    from matplotlib import get_data_path
+
+    fonts_path = str(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
+    monkeypatch.setattr(fonts, "_system_font", found)
+    choose = fonts.fonts_for(["кот", "cat", "пёс"], 15)
+    assert choose("кот").path == choose("пёс").path == fonts_path
+    assert choose("cat").path != fonts_path
+    assert asked == ["".join(sorted({*"котпёс"}))]
+
+
+def test_fonts_of_the_system_are_searched(monkeypatch, tmp_path) -> None:
+    from matplotlib import font_manager, get_data_path
+
+    folder = Path(get_data_path()) / "fonts" / "ttf"
+    broken = tmp_path / "a.ttf"
+    broken.write_bytes(b"no font")
+    names = [str(folder / name) for name in ("DejaVuSans-Bold.ttf", "DejaVuSans.ttf")]
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [*names, str(broken)])
+    fonts._system_font.cache_clear()
+    assert fonts._system_font("кот") == names[1]
+    assert fonts._system_font("\ue000") is None
+    fonts._system_font.cache_clear()
 
 
 def test_a_picture_too_large_is_refused_before_it_is_made() -> None:

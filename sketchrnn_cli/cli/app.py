@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -25,7 +27,8 @@ from sketchrnn_cli.cli import (
 )
 from sketchrnn_cli.cli.options import COMMON, flag, option
 from sketchrnn_cli.cli.rules import BadUsage
-from sketchrnn_cli.errors import BadFile, SketchError
+from sketchrnn_cli.cli.terminal import Terminal
+from sketchrnn_cli.errors import BadFile, SketchError, SketchWarning
 from sketchrnn_cli.files import reason
 
 MAX_MESSAGE = 4000  # characters
@@ -110,7 +113,10 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen subcommand."""
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.simplefilter("once", SketchWarning)
+                warnings.showwarning = _shows(warnings.showwarning)
+                return super().invoke(ctx)
         except SketchError as error:
             if ctx.params.get("debug"):
                 raise
@@ -130,6 +136,18 @@ class Commands(TyperGroup):
             # a name that is too long, a folder that may not be looked into: asking fails then
             _tell(BadFile(f"{error.filename}: {reason(error)}"))
             raise typer.Exit(BadFile.exit_code) from error
+
+
+def _shows(other: Callable[..., None]) -> Callable[..., None]:
+    """Show our warnings as one line, and those of other libraries as before."""
+
+    def show(message: Warning | str, category: type[Warning], *more: Any, **named: Any) -> None:
+        if issubclass(category, SketchWarning):
+            Terminal().warn(str(message))
+        else:
+            other(message, category, *more, **named)
+
+    return show
 
 
 def _usage(error: Any, command: str) -> str:

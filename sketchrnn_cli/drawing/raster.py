@@ -1,4 +1,4 @@
-"""PNG: exact antialiasing by distance, captions with Pillow's own font.
+"""PNG: exact antialiasing by distance, captions in a font that has them.
 
 A pixel's coverage is its distance to the nearest ink, clipped to the edge of the line. That is
 the same whether a drawing is made at once or segment by segment, so an animation costs only its
@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from functools import lru_cache, partial
-from importlib.util import find_spec
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from sketchrnn_cli.drawing.fonts import Font, fonts_for
 from sketchrnn_cli.drawing.sheet import (
     CAPTION_INK,
     LONGEST,
@@ -170,38 +169,18 @@ def captions(sheet: Sheet) -> Canvas:
     for left, top, right, bottom in sheet.marked:
         pen.rectangle((left, top, right - 1, bottom - 1), fill=round(255 * MARK_INK))
     for label in sheet.labels:
-        font = _font_for(label.text, label.font_size)
+        font = fonts_for([label.text], label.font_size)(label.text)
         place = (label.left, round(label.baseline))
         pen.text(place, label.text, fill=255, font=font, anchor="ls")
+    font_for = fonts_for((cell.caption for cell in sheet.cells), sheet.font_size)
     for cell in sheet.cells:
         if cell.caption:
-            font = _font_for(cell.caption, sheet.font_size)
+            font = font_for(cell.caption)
             text = cell.fitted(partial(_fits, font, sheet.caption_width))
             place = (cell.center, round(cell.baseline))
             pen.text(place, text, fill=round(255 * CAPTION_INK), font=font, anchor="ms")
     return np.array(image)
 
 
-def _fits(font: ImageFont.FreeTypeFont, width: float, text: str) -> bool:
+def _fits(font: Font, width: float, text: str) -> bool:
     return len(text) <= 2 * LONGEST and font.getlength(text) <= width
-
-
-def _font_for(text: str, size: int) -> ImageFont.FreeTypeFont:
-    """Pillow's own font; where it lacks a character, DejaVu, which comes with matplotlib."""
-    fonts = _fonts(size)
-    for font in fonts:
-        blank = bytes(font.getmask("\uffff"))  # the box for what a font lacks
-        if not any(bytes(font.getmask(c)) == blank for c in set(text[:200]) if not c.isspace()):
-            return font
-    return fonts[-1]
-
-
-@lru_cache
-def _fonts(size: int) -> list[ImageFont.FreeTypeFont]:
-    fonts = [ImageFont.load_default(size)]
-    spec = find_spec("matplotlib")  # looks, does not import
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(folder) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
-        if path.is_file():
-            fonts.append(ImageFont.truetype(path, size - 1))  # DejaVu is a large face
-    return [font for font in fonts if isinstance(font, ImageFont.FreeTypeFont)]
