@@ -150,7 +150,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 # What a run is trained with that starts from the weights of a model, besides the defaults.
 WARM: dict[str, Any] = {
-    "learning_rate": 1e-3,
+    "learning_rate": 5e-4,
     "warm_up": 50,
     "kl_weight": 0.15,
     "kl_weight_start": 0.15,
