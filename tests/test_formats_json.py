@@ -118,6 +118,81 @@ def test_an_endless_object_stops(tmp_path, monkeypatch):
         read(tmp_path, LINE + '\n{"a":\n' + "[1],\n" * 3000, "read")
 
 
+@pytest.mark.parametrize(
+    ("drawing", "fits"),
+    [
+        ([[[k], [k]] for k in range(33)], True),  # 33 * 3 + 1 lists, and 4 of the object
+        ([[[k], [k]] for k in range(34)], False),
+        ([[[k, k], [k, k]] for k in range(20)], True),  # 61 lists, 59 + 20 commas... and two more
+        ([[list(range(300)), list(range(300))]], False),
+        ([[list(range(100)), list(range(100))]], True),
+    ],
+)
+def test_an_object_of_too_many_parts_is_refused(tmp_path, monkeypatch, drawing, fits):
+    for name, most in (("MAX_LISTS", 104), ("MAX_NUMBERS", 300), ("LONG_LINE", 1 << 20)):
+        monkeypatch.setattr(json_objects, name, most)
+    for joined in (json.dumps, lambda record: json.dumps(record, indent=1)):
+        text = joined({"drawing": drawing}) + "\n"
+        assert len(read(tmp_path, text, "read")) == 1  # a short one is not counted
+        long = text.replace("{", "{" + " " * (1 << 20), 1)
+        if fits:
+            assert len(read(tmp_path, long, "read")) == 1
+            continue
+        with pytest.raises(BadFile, match=r"a\.ndjson:1: a line of 1 MiB with too many parts$"):
+            read(tmp_path, long, "read")
+
+
+@pytest.mark.parametrize(
+    ("drawing", "says"),
+    [
+        ([[[1, 2], [3, -1e9]]], "stroke 0 holds -1000000000.0, which is no place on a canvas"),
+        ([[[1], [2]], [[1, True], [3, 4]]], "stroke 1 holds true where a number should be"),
+        ([[["a" * 90], [2]]], 'stroke 0 holds "aaaaaaaaaaaaaaaaaaa where a number should be'),
+        ([[[1, 2], [3, 4], [5]]], "stroke 0 has rows of different length: 2, 2, 1"),
+        ([[[1] * 7]], "stroke 0 has one row; it needs x and y"),
+        ([[[1] * 7, [1] * 7], [[1, 2], 3]], "stroke 1 is not a list of rows"),
+        (
+            {c: [] for c in "abcdefgh"},
+            "a drawing that is an object with a, b, c, d, e, f; it needs",
+        ),
+        (
+            [[{c: 1 for c in "abcdefgh"}]],
+            "a point that is an object with a, b, c, d, e, f; it needs",
+        ),
+        ({"x": [[1]], "y": [[1]], "t": []}, "x has 1 strokes, and y or t another number"),
+    ],
+)
+def test_what_a_drawing_cannot_hold_is_named(tmp_path, drawing, says):
+    for how in BOTH:
+        with pytest.raises(BadSketch) as error:
+            read(tmp_path, json.dumps({"drawing": drawing}), how)
+        assert f"a.ndjson:1: {says if how == 'read' else ''}" in str(error.value)
+
+
+def test_a_coordinate_just_within_reach_is_read(tmp_path):
+    far = 999_999_936  # as float32
+    (found,) = read(tmp_path, json.dumps({"drawing": [[[far, -far], [0, 1]]]}), "read")
+    assert rows(found) == [[[far, -far], [0, 1]]]
+
+
+@pytest.mark.parametrize(
+    ("thirds", "times"),
+    [
+        ([[0, 1], [2, 3]], True),
+        ([[0, 0], [0, 0]], False),  # it does not grow
+        ([[3, 2], [1, 0]], False),
+        ([[5]], False),  # one alone
+        ([[], []], False),
+        ([[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [8]], True),  # one step of ten goes back
+        ([[0, 1, 2, 3, 4, 3, 6, 7, 8, 9], [8]], False),
+        ([[0, 1], [2, True]], False),
+        ([[0, "1"]], False),
+    ],
+)
+def test_times_grow(thirds, times):
+    assert strokes.is_time(thirds) is times
+
+
 def test_lines_of_bare_drawings(tmp_path):
     content = f"{json.dumps(A)}\n{json.dumps(A)}\n"
     for how in BOTH:

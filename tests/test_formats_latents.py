@@ -118,6 +118,14 @@ def test_more_latents_than_fit_are_refused(tmp_path, monkeypatch, sigma):
             read(str(path))
 
 
+def test_a_line_without_an_end_is_cut(tmp_path, monkeypatch):
+    monkeypatch.setattr(latents, "MAX_LINE", 64)
+    path = tmp_path / "z"
+    path.write_text('{"z": [1, 2]}\n{"z": [1,' + " " * 100 + "2]}\n", "utf-8")
+    with pytest.raises(BadFile, match=f"^{path}: line 2: not JSON"):
+        latents.read(str(path))
+
+
 def test_large_arrays_are_read_and_bombs_refused(tmp_path):
     path = tmp_path / "z.npz"
     mu = np.random.default_rng(1).normal(size=(3, 100_000)).astype("f4")
