@@ -160,10 +160,11 @@ def test_fitting_is_the_same_for_the_same_seed(corpus):
 
 
 def test_a_short_run_has_no_recogniser_and_a_long_one_does_not_take_long():
-    assert fitting.n_seen(140_000, 4_000) == 0
-    assert fitting.n_seen(140_000, 10_000) == 10_000
-    assert fitting.n_seen(1_000, 10**9) == 25_000
-    assert fitting.n_seen(10**9, 10**9) == fitting.SEEN
+    assert fitting.n_seen(140_000, 2, 4_000) == 0
+    assert fitting.n_seen(140_000, 2, 10_000) == 10_000
+    assert fitting.n_seen(140_000, 345, 10_000) == 0
+    assert fitting.n_seen(1_000, 2, 10**9) == 25_000
+    assert fitting.n_seen(10**9, 345, 10**9) == fitting.SEEN
 
 
 def test_every_word_is_shown_as_often():

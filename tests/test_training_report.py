@@ -107,6 +107,7 @@ def test_a_run_that_saw_enough_ends_with_a_recogniser(tmp_path, corpus, monkeypa
     assert terminal.lines == []
     assert Recogniser.of(checkpoint.load(path)) is None
     monkeypatch.setattr(fitting, "FEWEST", 50)
+    monkeypatch.setattr(fitting, "FEWEST_PER_WORD", 1)
     training_fits.fit_recogniser(trainer, terminal)
     n = len(trainer.train_indices)
     assert terminal.lines == [f"fitting the recogniser: 80 looks at {n} drawings"]

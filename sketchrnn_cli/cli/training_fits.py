@@ -60,9 +60,9 @@ def fit_recogniser(trainer: Trainer, terminal: Terminal) -> None:
 
     path = trainer.run / checkpoint.FILE_NAME
     found = checkpoint.load(path)
-    indices, config = trainer.train_indices, trainer.config
-    n = fitting.n_seen(len(indices), trainer.progress.step * config.batch_size)
-    if not (found.config.n_words and n) or recogniser.of(found.weights):
+    indices, config, n_words = trainer.train_indices, trainer.config, found.config.n_words
+    n = fitting.n_seen(len(indices), n_words, trainer.progress.step * config.batch_size)
+    if not (n_words and n) or recogniser.of(found.weights):
         return
     terminal.say(f"fitting the recogniser: {n:,} looks at {len(indices):,} drawings")
     weights = fitting.fit(

@@ -28,7 +28,7 @@ BATCH = 192
 RATE = 4e-3  # highest of the run
 PASSES = 25  # over the drawings, where
 SEEN = 120_000  # drawings, with repetition, are not enough for them: about a minute
-FEWEST = 5_000  # drawings seen, below which nothing is learned
+FEWEST, FEWEST_PER_WORD = 5_000, 100  # drawings seen, below which little is learned
 
 
 class Network(nn.Module):
@@ -89,15 +89,16 @@ def _convolutions(layers: list[Any]) -> nn.Sequential:
     return body
 
 
-def n_seen(n_drawings: int, n_trained: int) -> int:
+def n_seen(n_drawings: int, n_words: int, n_trained: int) -> int:
     """Drawings, with repetition, to fit a recogniser to; 0 where a run is too short for one.
 
     Args:
         n_drawings: of the training split.
+        n_words: V.
         n_trained: that the run itself has seen: a short run does not end in a long fit.
     """
     n = min(SEEN, PASSES * n_drawings, n_trained)
-    return n if n >= FEWEST else 0
+    return n if n >= max(FEWEST, FEWEST_PER_WORD * n_words) else 0
 
 
 def fit(
