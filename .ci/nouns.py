@@ -46,6 +46,7 @@ LEXICONS = [
 SHAPED = {"animal", "artifact", "body", "food", "object", "phenomenon", "plant", "shape"}
 GROWN = ("animal", "food", "plant", "substance")
 OPEN = 0.62  # least closeness of a noun that the list leaves open
+GREEDY = {"eraser", "lighter", "megaphone", "pizza", "stethoscope", "swing set", "toilet"}
 ALIKE = 0.62  # and of two words that stand in for each other
 MOST_ALIKE = 8
 DOZEN = 12
@@ -225,7 +226,7 @@ class Baker:
         if synset.lexicon not in SHAPED or synset.instance:
             return ""
         best, word = max(self.closeness(key), default=(0.0, ""))
-        return word if best >= OPEN else ""
+        return word if best >= OPEN and word not in GREEDY else ""
 
     def _is_taxon(self, key: str, name: str) -> bool:
         """Whether this is a Latin name, or a group of species."""
@@ -247,6 +248,7 @@ class Baker:
         most = max(counts[name, key] for key in found)
         if self.wordnet.others[name] > max(3, sum(counts[name, key] for key in found)):
             return ""  # an adjective, rather
+        person = self.wordnet.synsets[found[0]].lexicon == "person"
         main = max(found[:3], key=lambda key: counts[name, key])
         living = self.wordnet.synsets[main].lexicon in GROWN and self._living(name, found)
         if living:
@@ -255,7 +257,9 @@ class Baker:
             if self._is_taxon(key, name):
                 continue
             word, count = self.word(key), counts[name, key]
-            if count >= 0.4 * most and (rank < 3 or count > 2) or (most <= 2 and rank == 1):
+            likely = count >= 0.4 * most and (rank < 3 or count > 2) or (most <= 2 and rank == 1)
+            made = rank < 3 and self.wordnet.synsets[key].lexicon in ("artifact", "animal")
+            if likely or (made and most < 20 and not person and self.choice(key) != ["?"]):
                 shaped = self.wordnet.synsets[key].lexicon in SHAPED
                 if word or (shaped and self.choice(key) == []):
                     return word
