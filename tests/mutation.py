@@ -89,12 +89,20 @@ def copy_of(folder: Path, room: str) -> Path:
     return tree
 
 
+def matching(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
+    """Files of a folder; each pattern has some."""
+    found = [sorted(folder.glob(pattern)) for pattern in patterns]
+    if not all(found):
+        sys.exit(f"{folder}: not all there: {', '.join(patterns)}")
+    return sum(found, [])
+
+
 def mutated(tree: Path, room: str) -> dict[str, Path]:
     """Change the sources of a room into all their mutants: the file of each, by its name."""
     from mutmut.mutation.file_mutation import mutate_file_contents
 
     found = {}
-    for path in sorted(p for each in ROOMS[room][0] for p in (tree / PACKAGE).glob(each)):
+    for path in matching(tree / PACKAGE, ROOMS[room][0]):
         made = mutate_file_contents(str(path), path.read_text("utf-8"))
         path.write_text(made.code, "utf-8", newline="\n")
         parts = path.relative_to(tree).with_suffix("").parts
@@ -173,7 +181,7 @@ def run(tree: Path, room: str, names: list[str], results: Path) -> None:
     sys.path[:] = [str(tree), *sys.path[1:]]
     os.environ["PYTHONPATH"] = str(tree)
     left_out = " and ".join(f"not {name}" for name in LONG)
-    files = [str(p) for each in ROOMS[room][1] for p in sorted((tree / "tests").glob(each))]
+    files = map(str, matching(tree / "tests", ROOMS[room][1]))
     options = ["-q", "--tb=native", "-p", "no:cacheprovider", "-k", left_out]
     sys.exit(pytest.main([*options, *files], plugins=[Trials(names, results)]))
 
