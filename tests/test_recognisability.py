@@ -206,7 +206,7 @@ def test_hits_and_mistakes_are_counted_by_what_was_asked():
 
 def test_a_picture_has_the_ink_where_the_drawing_has_it():
     points = one([[[0, 0], [100, 0]], [[0, 100], [0, 100]]], 192).points
-    paper = judges.picture(points, 28)[0, 0]
+    paper = judges.picture(points, 28)[0]
     assert paper.shape == (28, 28)
     assert (paper[2, 3:24] + paper[1, 3:24]).min() > 0.9  # a line along the top
     assert paper[24:27, :4].max() > 0.5  # a dot at the lower left
@@ -215,7 +215,7 @@ def test_a_picture_has_the_ink_where_the_drawing_has_it():
 
 
 def test_a_point_between_pixels_is_shared_among_them():
-    paper = judges.picture(np.array([[[0.11, -0.23]]]), 28)[0, 0]
+    paper = judges.picture(np.array([[[0.11, -0.23]]]), 28)[0]
     rows, columns = np.indices(paper.shape)
     assert paper.sum() == pytest.approx(1)
     assert (paper * columns).sum() == pytest.approx(1.5 + 24 * 0.61, abs=1e-5)

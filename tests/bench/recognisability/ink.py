@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-DOT = 0.05  # ink that every stroke has besides its length, so that a dot is seen; of the box
+from sketchrnn_cli.sketches import ink as inks
 
 
 class Ink(NamedTuple):
@@ -27,36 +27,10 @@ def along(rows, lengths, n_points):
 
     rows: (P, 3) stroke-3, one drawing after the other, any unit. lengths: (N,) rows of each.
     """
-    lengths = np.asarray(lengths, np.int64)
     if not len(lengths):
         return Ink(np.zeros((0, n_points, 2), np.float32), np.zeros((0, n_points), np.int16))
-    ends = np.cumsum(lengths)
-    firsts = ends - lengths
-    drawing = np.repeat(np.arange(len(lengths)), lengths)  # (P,)
-    begins = np.zeros(len(rows), bool)  # rows that begin a stroke
-    begins[1:] = rows[:-1, 2] >= 1
-    begins[firsts] = True
-
-    points = np.cumsum(rows[:, :2], axis=0, dtype=np.float64)
-    low, high = np.minimum.reduceat(points, firsts), np.maximum.reduceat(points, firsts)
-    extent = (high - low).max(axis=1)
-    extent[extent == 0] = 1
-    points = (points - (low + high)[drawing] / 2) / extent[drawing, None]
-
-    steps = np.hypot(*np.diff(points, axis=0, prepend=points[:1]).T)
-    walked = np.cumsum(np.where(begins, DOT, steps))  # (P,) up to each point
-    before = np.concatenate([[0.0], walked[ends[:-1] - 1]])
-    share = (np.arange(n_points) + 0.5) / n_points
-    target = before[:, None] + (walked[ends - 1] - before)[:, None] * share  # (N, K)
-    row = np.searchsorted(walked, target).clip(firsts[:, None], ends[:, None] - 1)
-    last = np.where(begins[row], row, row - 1)
-    step = np.where(begins[row], 1.0, steps[row])
-    part = np.clip((target - walked[last]) / np.where(step > 0, step, 1.0), 0, 1)[..., None]
-    stroke = np.cumsum(begins)
-    return Ink(
-        (points[last] + part * (points[row] - points[last])).astype(np.float32),
-        (stroke[row] - stroke[firsts][:, None]).astype(np.int16),
-    )
+    points, strokes = inks.along(rows, np.asarray(lengths, np.int64), n_points)
+    return Ink(points, strokes.astype(np.int16))
 
 
 def of_corpus(corpus, chosen, n_points):
@@ -73,13 +47,6 @@ def of_sketches(sketches, n_points):
     dot = np.array([[0, 0, 1]], np.float32)
     moves = [to_stroke3(sketch) if sketch.strokes else dot for sketch in sketches]
     return along(np.concatenate([dot[:0], *moves]), [len(rows) for rows in moves], n_points)
-
-
-def fitted(points):
-    """The same points with the larger extent 1 and the middle of the box at 0."""
-    low, high = points.min(axis=1, keepdims=True), points.max(axis=1, keepdims=True)
-    extent = (high - low).max(axis=2, keepdims=True)
-    return (points - (low + high) / 2) / np.where(extent > 0, extent, 1)
 
 
 def distorted(ink, n_points, rng):
@@ -107,11 +74,11 @@ def distorted(ink, n_points, rng):
     place = (np.arange(n_points) + rng.random((n, 1))) / n_points * kept.sum(axis=1)[:, None]
     picked = np.take_along_axis(order, place.astype(np.int64).clip(max=k - 1), 1)
     points = np.take_along_axis(points, picked[..., None], 1)
-    return Ink(fitted(points).astype(np.float32), np.take_along_axis(strokes, picked, 1))
+    return Ink(inks.fitted(points).astype(np.float32), np.take_along_axis(strokes, picked, 1))
 
 
 def thinned(ink, n_points):
     """K of the points, at even distances."""
     n_there = ink.strokes.shape[1]
     picked = ((np.arange(n_points) + 0.5) / n_points * n_there).astype(np.int64)
-    return Ink(fitted(ink.points[:, picked]), ink.strokes[:, picked])
+    return Ink(inks.fitted(ink.points[:, picked]), ink.strokes[:, picked])

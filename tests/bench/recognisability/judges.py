@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.sketches.ink import picture, way
 
 N_STORED = 256  # points along the ink that are kept of a drawing
 SIDE = 28  # of the picture, pixels
@@ -74,40 +75,9 @@ class Judge(nn.Module):
 
     def read(self, ink):
         """What this judge looks at, of drawings that have its number of points."""
-        return torch.from_numpy(way(ink) if self.name == "strokes" else picture(ink.points))
-
-
-def way(ink):
-    """The pen's way: (N, 8, 1, K) x, y, step x, y, direction x, y, lift, progress."""
-    points, strokes = ink
-    steps = np.diff(points, axis=1, append=points[:, -1:])
-    length = np.linalg.norm(steps, axis=2, keepdims=True)
-    lift = np.diff(strokes, axis=1, append=strokes[:, -1:] + 1) != 0
-    progress = np.broadcast_to(np.linspace(-1, 1, points.shape[1]), lift.shape)
-    channels = [
-        4 * points,
-        (10 * steps).clip(-4, 4),
-        steps / np.maximum(length, 1e-6),
-        lift[..., None],
-        progress[..., None],
-    ]
-    return np.concatenate(channels, axis=2).astype(np.float32).transpose(0, 2, 1)[:, :, None]
-
-
-def picture(points, side=SIDE):
-    """Ink on paper, (N, 1, side, side) in [0, 1]: every point spreads over four pixels."""
-    n, k, _ = points.shape
-    place = (points + 0.5) * (side - 4) + 1.5
-    corner = np.floor(place).astype(np.int64)  # (N, K, 2)
-    part = place - corner
-    first = np.arange(n)[:, None] * side * side + corner[..., 1] * side + corner[..., 0]
-    paper = np.zeros(n * side * side)
-    for down in (0, 1):
-        for right in (0, 1):
-            share = np.abs(1 - right - part[..., 0]) * np.abs(1 - down - part[..., 1])
-            pixel = (first + down * side + right).ravel()
-            paper += np.bincount(pixel, share.ravel(), minlength=len(paper))
-    return np.minimum(paper, 1).astype(np.float32).reshape(n, 1, side, side)
+        if self.name == "strokes":
+            return torch.from_numpy(way(ink).transpose(0, 2, 1)[:, :, None])  # (N, 8, 1, K)
+        return torch.from_numpy(picture(ink.points, SIDE)[:, None])
 
 
 def balanced(word_ids, n_words, rng):
