@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import struct
+import time
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,17 @@ def test_fields_are_those_of_ndjson(tmp_path):
     }
 
 
+@pytest.fixture
+def far_east(monkeypatch):
+    """A clock that is 14 hours ahead, where a process can set its own."""
+    set_clock = getattr(time, "tzset", lambda: None)
+    monkeypatch.setenv("TZ", "EAST-14")
+    set_clock()
+    yield
+    monkeypatch.undo()
+    set_clock()
+
+
 @pytest.mark.parametrize(
     ("head", "fields"),
     [
@@ -59,7 +71,7 @@ def test_fields_are_those_of_ndjson(tmp_path):
         ((7, b"\xe9X", 1, 1), ("7", "\xe9X", True, "1970-01-01 00:00:01 UTC")),
     ],
 )
-def test_every_head_is_read_where_it_is_asked_for(tmp_path, head, fields):
+def test_every_head_is_read_where_it_is_asked_for(tmp_path, far_east, head, fields):
     source = write(tmp_path / "a.bin", record([CAT[0]] * 2, *head))
     (block,) = quickdraw_bin.read_blocks(source, word="cat", extras=True)
     assert [tuple(each.values()) for each in block.extras] == [fields]
