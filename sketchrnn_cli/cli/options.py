@@ -116,7 +116,7 @@ def format(names: Iterable[str], help: str) -> Any:
 
 
 AS_SUFFIX = "Format, instead of the suffix of -o; needed where -o is a pipe."
-DRAWINGS = "Drawings in any format that `preprocess` reads; - is NDJSON on standard input."
+DRAWINGS = "Drawings in any format that `preprocess` reads; - is standard input."
 
 Drawings = Annotated[
     str, typer.Argument(help=DRAWINGS, metavar="SKETCHES", autocompletion=completion.sources)

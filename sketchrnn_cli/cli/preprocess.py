@@ -42,8 +42,8 @@ def preprocess(
         list[str],
         typer.Argument(
             metavar="SOURCE",
-            help="npz, ndjson(.gz), .bin, SVG, a packed set, a folder, a pattern, quickdraw:WORD, "
-            "or - for NDJSON on standard input.",
+            help="npz, ndjson(.gz), CSV, .bin, SVG, InkML, .excalidraw, .tldr, a packed set, "
+            "a folder, a pattern, quickdraw:WORD, or - for standard input.",
             autocompletion=completion.sources,
         ),
     ],

@@ -79,7 +79,7 @@ def _names(found: Any) -> Labels:
         return {}
     if all(key.isdecimal() and isinstance(item, str) for key, item in found.items()):
         return {key.lstrip("0") or "0": label for key, label in found.items()}
-    if all(type(item) is int for item in found.values()):
+    if all(type(item) is int and item >= 0 for item in found.values()):
         return {str(number): label for label, number in found.items()}
     return {}
 

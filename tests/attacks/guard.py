@@ -86,6 +86,7 @@ WARM = (
     "sketchrnn_cli.sketches.formats.latents", "sketchrnn_cli.sketches.formats.npz",
     "sketchrnn_cli.sketches.formats.tables", "sketchrnn_cli.sketches.formats.whiteboards",
     "sketchrnn_cli.sketches.formats.inkml", "sketchrnn_cli.sketches.formats.json_objects",
+    "sketchrnn_cli.sketches.formats.array_labels", "sketchrnn_cli.sketches.labels",
     "sketchrnn_cli.inference.devices",
     "sketchrnn_cli.model.sketch_rnn_js", "safetensors.numpy", "rich.console",
     "sketchrnn_cli.sketches.corpus", "sketchrnn_cli.drawing.film.animation",

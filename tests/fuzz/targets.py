@@ -13,6 +13,7 @@ import json
 import os
 import pickle
 import shutil
+import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -39,7 +40,7 @@ from sketchrnn_cli.model import checkpoint, sketch_rnn_js, tensor_file
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.load import open_model
 from sketchrnn_cli.sketches import build as building
-from sketchrnn_cli.sketches import corpus, formats, statistics
+from sketchrnn_cli.sketches import corpus, formats, labels, statistics
 from sketchrnn_cli.sketches.block import to_moves
 from sketchrnn_cli.sketches.formats import archive, ndjson, pickled_arrays, sketch_rnn
 from sketchrnn_cli.sketches.formats import latents as latent_files
@@ -217,6 +218,25 @@ def read_whiteboard(data: bytes) -> None:
 
 def read_inkml(data: bytes) -> None:
     _same_both_ways(file("x.inkml", data))
+
+
+def read_pipe(data: bytes) -> None:
+    """Of any format: it is known by its first bytes."""
+    before = sys.stdin
+    sys.stdin = io.TextIOWrapper(io.BytesIO(data), "utf-8")
+    try:
+        for sketch in _first(formats.read_sketches("-", on_error="skip")):
+            look(sketch)
+    finally:
+        sys.stdin = before
+
+
+def read_labels(data: bytes) -> None:
+    found = labels.read(file("x.txt", data))
+    assert found
+    for number, name in found.items():
+        assert number.isdecimal()
+        assert isinstance(name, str)
 
 
 def read_npy(data: bytes) -> None:
@@ -550,10 +570,12 @@ def _whiteboard_seeds() -> list[bytes]:
     line = {"type": "line", "x": 1, "y": 2, "width": 9, "height": 9, "points": [[0, 0], [9, 9]]}
     props = {"segments": [{"points": [{"x": 0, "y": 0}, {"x": 3, "y": 4}]}]}
     shape = {"typeName": "shape", "type": "draw", "x": 1, "y": 2, "index": "a1", "props": props}
+    said = {"drawing": 0, "word": "cat"}
     box = {**shape, "type": "geo", "props": {"geo": "ellipse", "w": 9, "h": 4}, "rotation": 1}
     return [
         json.dumps({"elements": [line, {**line, "type": "ellipse", "angle": 1.5}]}).encode(),
         json.dumps({"records": [shape, box]}).encode(),
+        json.dumps({"type": "excalidraw", "elements": [line | {"customData": said}]}).encode(),
     ]
 
 
@@ -564,6 +586,18 @@ def _inkml_seeds() -> list[bytes]:
         b"<trace>0 0 0, 9 9 16</trace><trace>1.5 2e1 40</trace></ink>",
         b"<ink><trace>0 0, 9 9, 20 3</trace></ink>",
     ]
+
+
+def _label_seeds() -> list[bytes]:
+    return [
+        b"cat\ndog\n", b"0 cat\n1 dog\n", b'["cat","dog"]', b'{"0":"cat","1":"dog"}',
+        b'{"cat":0,"dog":1}', b'{"features":{"label":{"names":["cat","dog"]}}}',
+    ]  # fmt: skip
+
+
+def _pipe_seeds() -> list[bytes]:
+    others = [*_csv_seeds(), *_whiteboard_seeds(), *_inkml_seeds(), *_npy_seeds()]
+    return [*others, *_svg_seeds(), *_ndjson_seeds()]
 
 
 def _npy_seeds() -> list[bytes]:
@@ -791,6 +825,8 @@ TARGETS: dict[str, Target] = {
     "csv": Target(read_csv, _csv_seeds, mutators.text),
     "whiteboard": Target(read_whiteboard, _whiteboard_seeds, mutators.json_text),
     "inkml": Target(read_inkml, _inkml_seeds, mutators.text),
+    "labels": Target(read_labels, _label_seeds, mutators.text),
+    "pipe": Target(read_pipe, _pipe_seeds, mutators.text),
     "npy": Target(read_npy, _npy_seeds, mutators.npy, longest=1 << 15),
     "bin": Target(read_bin, _bin_seeds, _gzip_or(mutators.quickdraw_bin), share=2),
     "svg": Target(read_svg, _svg_seeds, _gzip_or(mutators.text), SVG_TOKENS, longest=1 << 13),
