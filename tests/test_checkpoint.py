@@ -340,6 +340,18 @@ BAD_INT8 = {
         {"decoder.out_w": np.ones((24, 33), np.int16)},
         "decoder.out_w is int16, and should be float32",
     ),
+    "shares of nothing": (
+        {"latent.share": np.zeros(2, np.float16)},
+        "latent.share holds no probabilities",
+    ),
+    "a word of no weight": (
+        {"latent.weight": np.array([[1, 0, 0], [0, 0, 0]], np.float16)},
+        "latent.weight holds no probabilities",
+    ),
+    "weights below zero": (
+        {"latent.weight": np.array([[1, 0, 0], [2, 0, -1]], np.float16)},
+        "latent.weight holds no probabilities",
+    ),
     "no triangles": (
         {
             "latent.scale": np.ones((2, 35), np.int8),

@@ -55,6 +55,7 @@ MAX_LATENT_NUMBERS = 1 << 26  # of latent.scale, where one stands for every word
 LARGEST_WEIGHT = 1e6  # trained ones are below 100; products of larger ones overflow
 LARGEST_SCALE = 1e9  # data units per model unit; the smallest is one by it
 MAX_POINTS = 10**9  # of a drawing
+PROBABILITIES = ("latent.share", "latent.weight")
 
 Weights = dict[str, npt.NDArray[np.float32]]
 Numbers = Literal["float32", "float16", "int8"]  # in which a file holds the weights
@@ -323,3 +324,5 @@ def _check_weights(checkpoint: Checkpoint, name: str) -> None:
         highest = recogniser.LARGEST if key.startswith(recogniser.PREFIX) else LARGEST_WEIGHT
         if (largest := max(-ends[0], ends[1])) > highest:
             raise BadCheckpoint(f"{name}: weight {key} holds {largest:g}; damaged?")
+        if key in PROBABILITIES and (ends[0] < 0 or not found.any(-1).all()):
+            raise BadCheckpoint(f"{name}: weight {key} holds no probabilities")
