@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -64,11 +65,14 @@ def _of_json(text: str, name: str) -> Labels:
 
 def _within(found: Any) -> Iterator[Labels]:
     """Names under the keys of a data set, anywhere in a JSON value."""
-    for key, value in found.items() if isinstance(found, dict) else enumerate(found):
-        if key in KEYS and (names := _names(value)):
-            yield names
-        if isinstance(value, dict | list):
-            yield from _within(value)
+    waiting = deque([found])
+    while waiting:
+        outer = waiting.popleft()
+        for key, value in outer.items() if isinstance(outer, dict) else enumerate(outer):
+            if key in KEYS and (names := _names(value)):
+                yield names
+            if isinstance(value, dict | list):
+                waiting.append(value)
 
 
 def _names(found: Any) -> Labels:

@@ -121,4 +121,18 @@ LONE = [
     Attack("cut.npy", _saved(np.ones((9, 9, 3), np.int8))[:-40], DRAWINGS),
     Attack("a header of a power.npy", b"\x93NUMPY\x01\x00\x10\x009**9**9**9**9**9*", DRAWINGS),
 ]  # fmt: skip
-ATTACKS = with_more([*CSV, *BOARDS, *INKS, *LONE], SKETCHES)
+NAMED = (  # the file names its own labels
+    ("preprocess", "{file}", "--labels", "{file}", "-o", "{out}/x.npz", "--quiet"),
+)
+_ONE = b'{"word":"0","drawing":[[[0,255],[0,9]]],"names":["cat"]}'
+NAMES = [
+    Attack("labels: no attack.ndjson", _ONE, NAMED, RESULT),
+    Attack("labels: deep.ndjson", b'{"a":' * 1000 + b"{}" + b"}" * 1000, NAMED),
+    Attack("labels: deeper.ndjson", b'{"names":' + b"[" * 100_000, NAMED),
+    Attack("labels: a million numbers.ndjson", b"[" + b"1," * 1_000_000 + b"1]", NAMED),
+    Attack("labels: a number of a million digits.ndjson", _ONE.replace(b'"0"', b"9" * 10**6),
+           NAMED),
+    Attack("labels: a bomb.ndjson.gz", _zeros(b"cat\n", 200), NAMED),
+    Attack("labels: escape codes.ndjson", _ONE.replace(b"cat", b"\\u001b[2J"), NAMED, EITHER),
+]  # fmt: skip
+ATTACKS = NAMES + with_more([*CSV, *BOARDS, *INKS, *LONE], SKETCHES)

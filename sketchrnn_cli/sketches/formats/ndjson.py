@@ -36,7 +36,7 @@ MAX_HELD_BYTES = 1 << 20
 DEPTH = 3  # of lists in a drawing: strokes, rows, numbers
 LABELS = ("word", "label", "category", "class")  # keys that may say what is drawn
 _TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
-_TRAILING_COMMA = re.compile(rb'("(?:[^"\\]|\\.)*")|,(?=\s*[\]}])')
+_TRAILING_COMMA = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")|,(?=\s*[\]}])')
 
 Skipped = Callable[[str], None]
 Arrivals = Iterable[Iterator[Numbered]]
