@@ -13,7 +13,7 @@ import safetensors.numpy
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 from sketchrnn_cli.inference import latent_prior
 from sketchrnn_cli.inference.engine import Engine
-from sketchrnn_cli.model import checkpoint, tensor_file
+from sketchrnn_cli.model import checkpoint, int8, tensor_file
 from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.model.network import SketchRNN
@@ -373,3 +373,14 @@ def test_scales_that_no_model_has_take_one_line(what):
         checkpoint.from_bytes(tensor_file.to_bytes(arrays, texts), name="bad.safetensors")
     assert str(error.value).startswith("bad.safetensors: ")
     assert "\n" not in str(error.value)
+
+
+def test_int8_weights_are_packed_again_as_they_were():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        spread = rng.normal(size=(30, 64)) * np.exp(rng.normal(0, 3, 64))
+        once = int8.pack({"decoder.cell.w_h": spread.astype(np.float32)})
+        read = int8.unpack(once, 1e6, name="")
+        again = int8.pack(read)
+        for name, array in once.items():
+            assert np.array_equal(again[name], array), (seed, name)

@@ -5,24 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference.conditioning import TEMPERING
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.inference.request import draw, unconditional
 from sketchrnn_cli.inference.settings import GUIDANCE, Settings
-from sketchrnn_cli.model.checkpoint import Checkpoint
+from sketchrnn_cli.model import int8
+from sketchrnn_cli.model.checkpoint import LARGEST_WEIGHT, Checkpoint, Weights
+from sketchrnn_cli.model.tensor_file import Arrays
 from sketchrnn_cli.sketches.preparation import Preparation
 from sketchrnn_cli.sketches.sketch import BOX
 
 PARTS = ("decoder.", "latent.", "recogniser.")  # the encoder has only ever read whole drawings
+LARGEST_HALF = float(np.finfo(np.float16).max)
 LOOKED_AT = 32  # drawings of a model, to see how large they are
 
 
 def page_model(
     checkpoint: Checkpoint, *, name: str, notice: str = "", half: bool = False
-) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+) -> tuple[dict[str, Any], Arrays]:
     """A model as the page takes it.
 
     Args:
@@ -32,7 +34,8 @@ def page_model(
         half: weights as float16 even where that rounds them.
 
     Returns:
-        Sizes and facts, for JSON, and the arrays: float16 where this loses nothing, or ``half``.
+        Sizes and facts, for JSON, and the arrays: each as ``model.int8`` packs it where this
+        loses nothing, else float16 where that does not, or ``half``.
 
     Raises:
         BadConfig: a number is too large for float16.
@@ -40,12 +43,7 @@ def page_model(
     config = checkpoint.config
     # Sorted: safetensors hands them out in any order, and the same model is the same page.
     weights = {k: v for k, v in sorted(checkpoint.weights.items()) if k.startswith(PARTS)}
-    if half and any(np.abs(array).max() > np.finfo(np.float16).max for array in weights.values()):
-        raise BadConfig("a weight is too large for float16; leave --half out")
-    with np.errstate(over="ignore"):
-        halves = {key: array.astype(np.float16) for key, array in weights.items()}
-    if half or all((halves[key] == array).all() for key, array in weights.items()):
-        weights = halves  # type: ignore[assignment]
+    arrays = _stored(weights, half=half)
     stored = checkpoint.preparation
     made = Preparation.from_dict(stored) if stored else Preparation(fit=False, simplified=False)
     shares = checkpoint.weights.get("latent.share")
@@ -68,7 +66,24 @@ def page_model(
         # Whether the first move is a place on paper, and not the second point of the drawing.
         "absolute": made.fit and not made.from_origin,
         "extent": made.box if made.fit else _extent(checkpoint),
-    }, dict(weights)
+    }, arrays
+
+
+def _stored(weights: Weights, *, half: bool) -> Arrays:
+    """Every array in the smallest form that loses nothing; with ``half`` in one that may."""
+    if any(np.abs(array).max(initial=0) > LARGEST_HALF for array in weights.values()):
+        if half:
+            raise BadConfig("a weight is too large for float16; leave --half out")
+        return dict(weights)
+    packed = int8.pack(weights)
+    again = int8.unpack(packed, LARGEST_WEIGHT, name="")
+    for key, array in weights.items():
+        if np.array_equal(again[key], array):
+            continue
+        halves = int8.halved(key, array)
+        packed[key] = halves if half or np.array_equal(halves, array) else array
+        packed.pop(key + int8.SUFFIX, None)
+    return packed
 
 
 def _extent(checkpoint: Checkpoint) -> float:

@@ -93,12 +93,21 @@ def halved(name: str, array: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]
 def _scales(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """What 1 stands for in every column, the least with three bits behind the point.
 
-    Then every number is one of float16 too, in which the drawing page may hold it.
+    Then every number is one of float16 too. A column of whole multiples of the next or the one
+    after, as of a file that was read, keeps that: what was packed once is packed the same again.
     """
-    tallest = np.abs(array).reshape(-1, array.shape[-1]).max(0, initial=0)
-    mantissa, exponent = np.frexp(np.maximum(tallest / LARGEST, SMALLEST_SCALE))
-    scales: npt.NDArray[np.float32] = np.ldexp(np.ceil(mantissa * 16) / 16, exponent)
-    return scales.astype(np.float32)
+    columns = np.abs(array).reshape(-1, array.shape[-1])
+    least = np.maximum(columns.max(0, initial=0) / LARGEST, SMALLEST_SCALE)
+    mantissa, exponent = np.frexp(least)
+    sixteenths = np.ceil(mantissa * 16)
+    scales: npt.NDArray[np.float32] = np.ldexp(sixteenths / 16, exponent).astype(np.float32)
+    for more in (2, 1, 0):
+        steps = sixteenths + more
+        steps += np.maximum(steps - 16, 0)  # beyond 1 they are twice as long
+        tried = np.ldexp(steps / 16, exponent).astype(np.float32)
+        exact = (np.rint(columns / tried) * tried == columns).all(0)
+        scales = np.where(exact, tried, scales)
+    return scales
 
 
 def _squares(triangles: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float32]:

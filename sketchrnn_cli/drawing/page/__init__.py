@@ -28,22 +28,32 @@ def source(part: str) -> str:
     return "\n\n".join((folder / name).read_text("utf-8").strip() for name in PARTS[part])
 
 
+def listed(arrays: dict[str, npt.NDArray[Any]]) -> list[dict[str, Any]]:
+    """Name, shape and numbers of each array, as the page's script reads them."""
+    return [
+        {"name": name, "shape": list(array.shape), "dtype": array.dtype.name}
+        for name, array in arrays.items()
+    ]
+
+
+def encoded(arrays: dict[str, npt.NDArray[Any]]) -> str:
+    """The arrays one after the other, little-endian, in base64."""
+    little = [np.ascontiguousarray(a, a.dtype.newbyteorder("<")) for a in arrays.values()]
+    return base64.b64encode(b"".join(array.tobytes() for array in little)).decode()
+
+
 def to_html(model: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> str:
     """The page of a model.
 
     Args:
         model: what its scripts ask of it, see ``inference.page_model``.
-        arrays: weights by name, all float16 or all float32.
+        arrays: weights by name, float32, float16, or int8 with scales as in ``model.int8``.
     """
     values = {part: source(part) for part in PARTS}
-    dtype = next(iter(arrays.values())).dtype
-    listed = [{"name": name, "shape": list(array.shape)} for name, array in arrays.items()]
-    content = {**model, "dtype": dtype.name, "arrays": listed}
+    content = {**model, "arrays": listed(arrays)}
     # In a script element only "</" and "<!--" could end or hide anything.
     values["MODEL"] = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
-    little = dtype.newbyteorder("<")
-    data = b"".join(np.ascontiguousarray(array, little).tobytes() for array in arrays.values())
-    values["WEIGHTS"] = base64.b64encode(data).decode()
+    values["WEIGHTS"] = encoded(arrays)
     values["TITLE"] = html.escape(f"Draw together: {model['name']}")
     page = (resources.files(__name__) / "page.html").read_text("utf-8")
     head, *pieces = page.split("{{")

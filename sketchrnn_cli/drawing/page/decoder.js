@@ -15,25 +15,43 @@ const TOGETHER = 4; // sketches that one pass over the weights serves
 
 // ---- weights ------------------------------------------------------------------------------
 
-/** The arrays of a model by name, each with its shape, from base64 of float16 or float32. */
+/** The arrays of a model by name, from base64 of float16, float32, or int8 with scales. */
 function unpack(model, base64) {
   const text = atob(base64.trim());
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  const halves = model.dtype === "float16" ? new Uint16Array(bytes.buffer) : null;
-  const numbers = halves ? new Float32Array(halves.length) : new Float32Array(bytes.buffer);
-  if (halves) {
-    const table = halfTable();
-    for (let i = 0; i < halves.length; i++) numbers[i] = table[halves[i]];
+  const found = {}, table = halfTable();
+  let at = 0;
+  for (const { name, shape, dtype } of model.arrays) {
+    const kind = { float32: Float32Array, float16: Uint16Array, int8: Int8Array }[dtype];
+    const end = at + shape.reduce((a, b) => a * b, kind.BYTES_PER_ELEMENT);
+    const numbers = new kind(bytes.buffer.slice(at, end));
+    found[name] = dtype === "float16" ? Float32Array.from(numbers, (bits) => table[bits]) : numbers;
+    at = end;
   }
   const arrays = {};
-  let at = 0;
-  for (const { name, shape } of model.arrays) {
-    const size = shape.reduce((a, b) => a * b, 1);
-    arrays[name] = numbers.subarray(at, at + size);
-    at += size;
+  for (const { name, shape, dtype } of model.arrays) {
+    if (dtype !== "int8") {
+      if (!(found[name.replace(/\.scale$/, "")] instanceof Int8Array)) arrays[name] = found[name];
+      continue;
+    }
+    const scales = found[name + ".scale"], columns = scales.length;
+    const numbers = Float32Array.from(found[name], (value, i) => value * scales[i % columns]);
+    arrays[name] = name === "latent.scale" && shape.length === 2 ? squares(numbers, columns) : numbers;
   }
   return arrays;
+}
+
+/** Lower triangles of so many numbers each, row by row, as whole matrices. */
+function squares(triangles, columns) {
+  const size = Math.floor(Math.sqrt(2 * columns)), n = triangles.length / columns;
+  const result = new Float32Array(n * size * size);
+  for (let k = 0, from = 0; k < n; k++) {
+    for (let row = 0; row < size; row++) {
+      result.set(triangles.subarray(from, (from += row + 1)), (k * size + row) * size);
+    }
+  }
+  return result;
 }
 
 function halfTable() {
