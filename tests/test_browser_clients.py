@@ -144,7 +144,7 @@ def book_encode(w, rows):
 
 
 def book_decode(w, rows, z):
-    """Raw outputs (T, 123) of a decoder that starts from its latent and hears it all along."""
+    """Raw outputs (T, 123) of a decoder that starts from its latent and reads it at every step."""
     start = np.tanh(z @ w[10] + w[11])
     c, h = np.split(start, 2)
     inputs = [np.concatenate([row, z]) for row in rows]

@@ -146,11 +146,11 @@ def test_the_engine_of_a_device_is_that_of_the_processor(cell, encoder):
 def test_a_sketch_keeps_its_state_when_it_moves_to_another_row(cell):
     model = networks.tiny(cell=cell, n_words=2, words=("ant", "bee"))
     engine, rng = Engine(model), np.random.default_rng(0)
-    heard = rng.normal(size=(4, 14)).astype(np.float32)
+    constant = rng.normal(size=(4, 14)).astype(np.float32)
     moves = rng.normal(size=(4, 5)).astype(np.float32)
     stays, moved = engine.memory(4), engine.memory(4)
     for decoding in (stays, moved):
-        decoding.start(np.arange(4), heard)
+        decoding.start(np.arange(4), constant)
         decoding.step(moves)
     wanted = stays.step(moves).copy()
     moved.move(np.array([3]), np.array([1]))
@@ -203,9 +203,9 @@ def test_dropped_inputs_and_outputs_are_those_of_a_network_that_never_saw_them()
     n_rows = len(batch.inputs)
     inputs, outputs = torch.ones(n_rows, 5), torch.ones(n_rows, 6)
     inputs[:, 1], outputs[:, 2] = 0, 0
-    heard = torch.ones(2, 3)
-    heard[:, 0] = 0
-    found = network(batch, Noise(None, None, None, 1.0, inputs, heard, outputs))
+    seen = torch.ones(2, 3)
+    seen[:, 0] = 0
+    found = network(batch, Noise(None, None, None, 1.0, inputs, seen, outputs))
     with torch.no_grad():
         network.decoder.cell.w_x[1] = 0
         network.decoder.cell.w_const[0] = 0

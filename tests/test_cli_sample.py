@@ -141,7 +141,7 @@ def test_a_few_drawings_are_drawn_by_one_thread(models, monkeypatch, arguments, 
         monkeypatch.delenv(name)
     drawings(run("--model", models.run, *SHORT, *arguments))
     assert os.environ.get("OPENBLAS_NUM_THREADS") == ("1" if alone else None)
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")  # a person's own wish goes first
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")  # what the user sets goes first
     drawings(run("--model", models.run, "-n", 1, *SHORT))
     assert os.environ["OPENBLAS_NUM_THREADS"] == "2"
 

@@ -140,9 +140,9 @@ def test_a_decoder_hears_its_latent_and_then_the_shares_of_its_words():
     table = network.weights["decoder.words"]
     z = np.random.default_rng(13).normal(size=(3, 8)).astype("f4")
     labels = label_rows(network, ["_BEE", None, "dragon"])
-    heard = condition(network, 3, z=z, labels=labels)
-    np.testing.assert_array_equal(heard[:, :8], z)
-    np.testing.assert_array_equal(heard[:, 8:], table[[1, 2, 2]])
+    conditioning = condition(network, 3, z=z, labels=labels)
+    np.testing.assert_array_equal(conditioning[:, :8], z)
+    np.testing.assert_array_equal(conditioning[:, 8:], table[[1, 2, 2]])
     np.testing.assert_array_equal(condition(network, 3, z=z)[:, 8:], table[[2, 2, 2]])
     between = condition(network, 1, z=z[:1], labels=np.array([[0.25, 0.75, 0]], "f4"))
     np.testing.assert_allclose(between[0, 8:], 0.25 * table[0] + 0.75 * table[1], atol=1e-6)

@@ -85,8 +85,8 @@ def test_an_older_state_goes_on(name, tmp_path):
         TrainingConfig.from_dict({**settings["training"], "steps": 9}),
         device=torch.device("cpu"),
     )
-    saved, complaints = state.load_newest(run, trainer.error_of)
-    assert complaints == []
+    saved, passed_over = state.load_newest(run, trainer.error_of)
+    assert passed_over == []
     progress = saved.progress
     assert (progress.step, progress.best_loss) == (wanted["step"], wanted["best_loss"])
     for key, value in wanted["sums"].items():

@@ -225,9 +225,9 @@ def test_the_numbers_of_closed_pipes_go_to_nothing_else():
         "from sketchrnn_cli.cli import pipes\npipes.repair()\nimport os, sys\n"
         "sys.exit(os.open(sys.executable, os.O_RDONLY))"
     )
-    for script, mended in ((code, True), (code.replace("pipes.repair()", ""), False)):
+    for script, repaired in ((code, True), (code.replace("pipes.repair()", ""), False)):
         done = subprocess.run([*closing(0, 1, 2), sys.executable, "-c", script], check=False)
-        assert (done.returncode > 2) == mended
+        assert (done.returncode > 2) == repaired
 
 
 READERS = {

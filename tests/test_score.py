@@ -201,7 +201,7 @@ def test_golden_weights_like_their_own_drawings_best(shared_data):
 
 def test_importance_weighting_tightens_the_bound_towards_the_likelihood():
     checkpoint = networks.tiny(latent_size=2, n_words=2, words=("ant", "bee"))
-    # a decoder that hears its latent well, and posteriors that are off
+    # a decoder that depends on its latent, and posteriors that are off
     checkpoint.weights["decoder.start_w"][:2] *= 3
     drawings, network = Drawings([9, 4, 12, 6]), Engine(checkpoint)
     bounds = [score.importance_weighted(network, drawings, "test", k, seed=1) for k in (1, 16, 400)]

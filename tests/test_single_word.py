@@ -43,7 +43,7 @@ def test_it_expects_what_the_model_expects_that_is_told_the_word(encoder, start,
     plan = Conditioning(network=Engine(model), settings=Settings(guidance=guidance), mu=z)
     wanted = outputs(model, moves, z, plan.guided(label_rows(model, [word])))
     if not encoder and start == "own":
-        z = np.full((1, 1), 3, np.float32)  # of which the decoder hears nothing
+        z = np.full((1, 1), 3, np.float32)  # which the decoder never reads
     np.testing.assert_allclose(outputs(made, moves, z), wanted, atol=1e-5)
 
 

@@ -46,7 +46,7 @@ ERROR, RESULT, EITHER = "error", "result", "either"
 
 
 class Attack(NamedTuple):
-    """One file of a stranger, or one prompt."""
+    """One untrusted file, or one prompt."""
 
     name: str  # of the file, with its suffix; a slash at the end: a folder
     content: bytes | Callable[[Path], None]  # or what writes it

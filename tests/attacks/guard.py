@@ -1,4 +1,4 @@
-"""Run the program on strangers' files, and see that it does nothing else.
+"""Run the program on untrusted files, and see that it does nothing else.
 
 ``run`` starts one interpreter, which forks a child for each job. A child installs an audit hook
 before the program's ``main`` runs. The hook ends the child at once, whatever the program catches,

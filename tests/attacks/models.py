@@ -1,4 +1,4 @@
-"""Models of strangers: safetensors, browser models, and folders that look like a run."""
+"""Untrusted models: safetensors, browser models, and folders that look like a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV, whiteboards, InkML and lone arrays of strangers."""
+"""CSV, whiteboards, InkML and lone arrays, untrusted."""
 
 from __future__ import annotations
 

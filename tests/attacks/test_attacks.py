@@ -1,4 +1,4 @@
-"""Files of strangers, each given to the real command: one line or the right result, no more.
+"""Untrusted files, each given to the real command: one line or the right result, no more.
 
 Every attack runs in a child of its own under ``guard``, which ends it when it runs code, imports,
 connects, starts a program or writes elsewhere.

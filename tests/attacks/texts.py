@@ -1,4 +1,4 @@
-"""Text of strangers: NDJSON, SVG, TOML and prompts; and Quick, Draw!'s .bin, which is none."""
+"""Untrusted text: NDJSON, SVG, TOML and prompts; and Quick, Draw!'s .bin, which is none."""
 
 from __future__ import annotations
 

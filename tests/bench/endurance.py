@@ -185,7 +185,7 @@ def faults_of_metrics(run: Path) -> tuple[int, list[str]]:
 
 
 def tenths(looks: list[Look], pick) -> list[float]:
-    """The mean growth of something a step, in every tenth of the steps."""
+    """The mean growth of something per step, in every tenth of the steps."""
     steps = np.array([each.step for each in looks], float)
     values = np.array([pick(each) for each in looks], float)
     at = np.linspace(steps[0], steps[-1], 11)

@@ -5,7 +5,7 @@
 A drawing costs its reconstruction and the divergence of its posterior from where latents are drawn
 from: the negative evidence lower bound under that prior. The divergence is estimated from samples
 of every posterior, the same for all priors. The last columns are of words told to the decoder:
-how much less a drawing costs when it is told the right word, and how often the right word costs
+how much less a drawing costs when it is given the right word, and how often the right word costs
 least.
 """
 

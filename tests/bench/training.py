@@ -136,7 +136,7 @@ def rows(packed, folder):
     for precision in precisions():
         short, rate = points[usual, 100, precision], points[long, 100, precision]
         yield Row(
-            f"points a second, {mean_points(long):.0f} and {MEAN} points, {precision}",
+            f"points per second, {mean_points(long):.0f} and {MEAN} points, {precision}",
             f"{rate:,.0f} and {short:,.0f}",
             f"{rate / short:.2f}: 1 is in proportion",
         )

@@ -190,7 +190,7 @@ class Place:
         shutil.copytree(self.kept, self.work)
         self.was = _times(self.work)
 
-    def mend(self) -> list[str]:
+    def repair(self) -> list[str]:
         """Put back what was changed. Returns the names of what has been left behind."""
         now = _times(self.work)
         if now == self.was:
@@ -273,9 +273,9 @@ def run_words(place: Place, words: list[str]) -> None:
         with inside(place.work), _patience(PATIENCE):
             ended = call(words, stdin, terminal=chance // len(STDIN) % 3 == 0)
     except Impatient:
-        place.mend()
+        place.repair()
         return
-    left = place.mend()
+    left = place.repair()
     if ended.code < 128 and "--debug" not in words:
         check(ended)
     parts = [name for name in left if ".part" in name or os.path.basename(name).startswith(".")]

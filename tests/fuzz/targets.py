@@ -437,7 +437,7 @@ def read_latents(data: bytes) -> None:
 
 
 def complete(data: bytes) -> None:
-    """Drawings of the page or of anybody, to be gone on with."""
+    """Drawings of the page or of anybody, to be completed."""
     path = file("page.ndjson", data)
     model = _small()
     begun = request.from_prefixes(model, formats.read_sketches(path))

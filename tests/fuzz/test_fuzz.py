@@ -1,4 +1,4 @@
-"""What was found stays mended, each target runs a little, and the harness sees what is wrong."""
+"""What was found stays repaired, each target runs a little, and the harness sees what is wrong."""
 
 from __future__ import annotations
 

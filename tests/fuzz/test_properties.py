@@ -393,7 +393,7 @@ def test_a_name_that_is_too_long_is_told(words):
     place = targets.place()
     with commands.inside(place.work):
         ended = commands.call(words)
-    place.mend()
+    place.repair()
     assert ended.code == 1
     commands.check(ended)
     assert LONG in ended.stderr

@@ -6,7 +6,7 @@
 
 DATA.npz is a packed set with a training and a test split. Every arm (see arms.py) is trained for
 so many seconds of the processor, of its steps alone, in one thread or as many as --threads says,
-and judged at each of the times (or of the steps) given by numpy's engine: nats a sketch, the end
+and judged at each of the times (or of the steps) given by numpy's engine: nats per sketch, the end
 scored once, z sampled, beside the nats of KL. Training drawings that are held out as well are
 left out. Prints a table; nothing is a test here. With --record the figures are added to a file,
 and what is there already is not done again.
@@ -194,7 +194,7 @@ def _table(records, options):
         ):
             place = (record["at"], record["at_step"], record["arm"], record["kl_weight"])
             rows.setdefault(place, []).append(record)
-    print("| CPU s | arm | KL weight | seeds | steps | nats a sketch | KL | sum | L_R | L_KL |")
+    print("| CPU s | arm | KL weight | seeds | steps | nats per sketch | KL | sum | L_R | L_KL |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for (_, _, arm, weight), found in sorted(rows.items(), key=str):
         seconds, steps = (statistics.mean(r[name] for r in found) for name in ("seconds", "step"))

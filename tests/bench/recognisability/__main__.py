@@ -120,7 +120,7 @@ def _plain(value):
 def _network(model):
     found = open_model(model or pretrained.FILE)
     if not found.config.n_words:
-        print("the model is told no words: a word is no more than where its latents come from")
+        print("the model is unconditional: a word is no more than where its latents come from")
     return devices.open_engine(found)
 
 

@@ -1,6 +1,6 @@
 """How well a model foresees the rest of a drawing from its beginning.
 
-    python tests/bench/beginnings.py PACKED.npz [--model RUN] [--drawings 200] [--share 0.4]
+    python tests/bench/partial.py PACKED.npz [--model RUN] [--drawings 200] [--share 0.4]
 
 Takes drawings of the test split, shows the model the first part of each, and prints the exact nats
 a point of what follows (more is better), by where the latent comes from. Nothing is judged.
@@ -89,7 +89,7 @@ def main():
             break
     print(f"{len(results[way])} drawings, {options.share:.0%} of each given")
     for way, totals in results.items():
-        print(f"  {way:50} {sum(totals) / n_points:7.3f} nats a point")
+        print(f"  {way:50} {sum(totals) / n_points:7.3f} nats per point")
 
 
 if __name__ == "__main__":
