@@ -291,3 +291,23 @@ def test_a_large_pipe_of_another_format_stops(monkeypatch):
     with pytest.raises(BadFile, match=says):
         sniff._whole(io.BytesIO(bytes((1 << 20) + 1)), "standard input")
     assert len(sniff._whole(io.BytesIO(bytes(1 << 20)), "x")) == 1 << 20
+
+
+def test_a_folder_says_which_files_it_left_out(tmp_path):
+    folder = tmp_path / "animals"
+    (folder / "deep").mkdir(parents=True)
+    line = '{"word":"cat","drawing":[[[0,9],[0,9]]]}\n'
+    (folder / "deep" / "cat.ndjson").write_text(line, "utf-8")
+    (folder / "one.json").write_text(line, "utf-8")
+    for name in ("settings.json", "a.png", "b.PNG", "deep/c.png", "README", ".hidden.png"):
+        (folder / name).write_text("{}", "utf-8")
+    notes = []
+    found = formats.expand([str(folder)], notes.append)
+    assert [Path(file.path).name for file in found] == ["cat.ndjson", "one.json"]
+    left = ".png 3, .json 1, without a suffix 1"
+    assert notes == [f"{folder}: files that hold no drawings are left out: {left}"]
+    assert [sketch.word for sketch in formats.read_sketches(str(folder), note=notes.append)] == [
+        "cat",
+        "cat",
+    ]
+    assert len(notes) == 2

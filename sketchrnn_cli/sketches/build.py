@@ -230,7 +230,8 @@ class _Job:
         """
         if not sources:
             raise BadFile("no drawings: name a file, a folder, or - for standard input")
-        files = tuple(formats.expand(sources))
+        report = Report(sources, options.join_spellings, options.labels)
+        files = tuple(formats.expand(sources, report.note))
         kinds = {_on_canvas(file.path): file for file in reversed(files)}
         if len(kinds) > 1 and options.fit is None:
             raise BadConfig(
@@ -240,7 +241,6 @@ class _Job:
         fit = options.fit if options.fit is not None else True in kinds
         simplified = options.simplify if options.simplify is not None else True in kinds
         preparation = options.preparation(fit=fit, simplified=simplified)
-        report = Report(sources, options.join_spellings, options.labels)
         return cls(files, options, preparation, report)
 
     def finish(self, made: _Made) -> Block:

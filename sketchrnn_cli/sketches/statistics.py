@@ -295,7 +295,7 @@ def read_blocks(
     Raises:
         BadFile: something else.
     """
-    for files in formats.together(formats.expand([thing])):
+    for files in formats.together(formats.expand([thing], note)):
         yield from formats.read_blocks(files, skipped=skipped, note=note)
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("npz", "npy", "ndjson", "json", "csv", "svg", "bin", "excalidraw", "tldr", "inkml")
 MIXED = ("json",)  # formats of many things, taken from a folder where they begin as drawings do
+SUFFIXES_NAMED = 5  # of files that are left out of a folder
 PIXELS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic")
 WAYS = {  # of files that are not read
     ".parquet": "a Parquet file; write it as NDJSON: pandas.read_parquet(FILE).to_json("
@@ -114,11 +116,15 @@ def _folder_of(source: str) -> str:
     return Path(os.path.abspath(source)).parent.name
 
 
-def expand(sources: Iterable[str]) -> list[File]:
+def expand(sources: Iterable[str], note: Note | None = None) -> list[File]:
     """Files behind files, folders and patterns that the shell did not expand.
 
     A folder gives the files in it and in all folders below; an SVG has the name of the folder it
     lies in for a word. Hidden ones are passed over.
+
+    Args:
+        sources: files, folders, patterns, and ``-``.
+        note: called with what is left out of a folder.
 
     Raises:
         BadFile: nothing there, or nothing in a format that is known.
@@ -126,7 +132,7 @@ def expand(sources: Iterable[str]) -> list[File]:
     found: list[File] = []
     for source in sources:
         if source != STDIO and os.path.isdir(source):
-            inside = _inside(source)
+            inside = _inside(source, note)
             if not inside:
                 raise BadFile(f"{source}: no drawings in this folder ({', '.join(FORMATS)})")
             found += inside
@@ -137,7 +143,7 @@ def expand(sources: Iterable[str]) -> list[File]:
             matches: list[File] = []
             for match in sorted(glob.glob(source, recursive=True)):
                 if os.path.isdir(match):
-                    matches += _inside(match)
+                    matches += _inside(match, note)
                 elif is_known(match):
                     matches.append(File(match, word_of(match)))
             if not matches and not set(source) & {"*", "?"}:  # [x].npz may be a name
@@ -167,9 +173,10 @@ def _named_for_characters(files: list[File]) -> list[File]:
     ]
 
 
-def _inside(folder: str) -> list[File]:
+def _inside(folder: str, note: Note | None) -> list[File]:
     """The files of a folder and of those below; of JSON, which may hold anything, drawings."""
     found: list[File] = []
+    left: Counter[str] = Counter()  # files that are not read, by their suffix
     seen: set[str] = set()
     for place, folders, inside in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
@@ -181,11 +188,16 @@ def _inside(folder: str) -> list[File]:
         word = text(Path(os.path.abspath(place)).name)
         for name in inside:
             path = os.path.join(place, name)
-            if name.startswith(".") or not is_known(name):
+            if name.startswith("."):
                 continue
-            kind = format_of(path)
-            if kind not in MIXED or _holds_drawings(path):
+            kind = format_of(path) if is_known(name) else ""
+            if kind and (kind not in MIXED or _holds_drawings(path)):
                 found.append(File(path, word if kind == "svg" and word else word_of(path)))
+            else:
+                left[Path(name).suffix.lower() or "without a suffix"] += 1
+    if left and note is not None and found:
+        listed = ", ".join(f"{suffix} {n:,}" for suffix, n in left.most_common(SUFFIXES_NAMED))
+        note(f"{folder}: files that hold no drawings are left out: {text(listed)}")
     return sorted(found)
 
 
@@ -342,7 +354,7 @@ def read_sketches(
     """
     label = None if label is None else text(label)
     report = None if on_error == "fail" else skipped or _ignore
-    for files in together([source] if isinstance(source, File) else expand([source])):
+    for files in together([source] if isinstance(source, File) else expand([source], note)):
         path, word = files[0]
         kind = format_of(path)
         if kind in ("svg", "bin", "npz", "npy"):
