@@ -311,3 +311,26 @@ def test_a_folder_says_which_files_it_left_out(tmp_path):
         "cat",
     ]
     assert len(notes) == 2
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("columns", [3, 5])
+def test_a_lone_array_of_points_is_a_drawing(columns, order, tmp_path):
+    moves = np.array([[1, 2, 0], [3, 0, 1], [0, 4, 0], [5, 5, 1]], np.float32)
+    if columns == 5:
+        pen = moves[:, 2]
+        moves = np.column_stack([moves[:, :2], 1 - pen, pen, np.zeros(4)]).astype(np.float32)
+    np.save(tmp_path / "cat.npy", np.asarray(moves, order=order))
+    (sketch,) = read_sketches(str(tmp_path / "cat.npy"))
+    assert sketch.word == "cat"
+    assert [len(line) for line in sketch.strokes] == [2, 2]
+    assert np.array_equal(sketch.strokes[1] - sketch.strokes[0][0], [[3, 4], [8, 9]])
+
+
+def test_an_array_of_bare_drawings_is_as_many_drawings(tmp_path):
+    drawing = [[[0, 9, 9], [0, 0, 9]], [[3, 4], [5, 6]]]
+    path = tmp_path / "cat.json"
+    path.write_text(json.dumps([drawing, drawing[:1], drawing]), "utf-8")
+    assert [len(sketch.strokes) for sketch in read_sketches(str(path))] == [2, 1, 2]
+    path.write_text(json.dumps(drawing), "utf-8")
+    assert [len(sketch.strokes) for sketch in read_sketches(str(path))] == [2]

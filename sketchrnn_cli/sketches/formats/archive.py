@@ -100,7 +100,7 @@ Archive = zipfile.ZipFile | Lone
 
 @contextlib.contextmanager
 def open_arrays(source: str) -> Iterator[tuple[Archive, list[Member]]]:
-    """The arrays of an npz, or the one of a ``.npy``.
+    """The arrays of an npz, or the one of a ``.npy``, where (points, 3) or (points, 5) is a drawing.
 
     Raises:
         BadFile: it is neither.
@@ -114,6 +114,8 @@ def open_arrays(source: str) -> Iterator[tuple[Archive, list[Member]]]:
         say_what_it_is(head, source)
         stream.seek(0)
         descr, fortran, shape = read_header(stream, source)
+    if shape[1:] in ((3,), (5,)):
+        shape = (1, *shape)
     yield Lone(source), [Member("drawings", descr, fortran, shape, zipfile.ZipInfo("drawings"))]
 
 

@@ -139,9 +139,20 @@ class _Objects:
 
     def _between(self, text: bytes, number: int) -> Iterator[Numbered]:
         if text.strip(_BETWEEN):
-            self.n += 1
             _check_parts(text, f"{self.name}:{number}")
-            yield number, text.strip()
+            parts = _bare_drawings(text.strip()) or [text.strip()]
+            self.n += len(parts)
+            yield from ((number, part) for part in parts)
+
+
+def _bare_drawings(text: bytes) -> list[bytes]:
+    """The drawings of an array of such as have no names for anything: lists four deep."""
+    if not re.match(rb"(?:\[\s*){4}", text):
+        return []
+    try:
+        return [orjson.dumps(drawing) for drawing in orjson.loads(text)]
+    except orjson.JSONDecodeError:
+        return []
 
 
 def is_drawing(line: bytes) -> bool:
