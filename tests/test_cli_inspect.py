@@ -744,7 +744,7 @@ def test_a_comparison_fits_a_narrow_window(half, tmp_path, width):
     [
         (["run", "two.npz"], "only runs and models are compared"),
         (["run", "run", "--score"], "--score does not go with several things"),
-        (["run", "run", "--grid", "x.svg"], "--grid does not go with several things"),
+        (["run", "run", "--grid", "x.svg"], "-o does not go with several things"),
         (["run", "run", "--map", "x.svg"], "--map does not go with several things"),
     ],
 )

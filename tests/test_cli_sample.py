@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from sketchrnn_cli import files
 from sketchrnn_cli.cli import sample as command
+from sketchrnn_cli.cli import sample_output
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.inference import conditioning as plan
@@ -116,7 +117,7 @@ def test_npz_holds_the_drawings_rounded_to_whole_pixels(models, tmp_path):
 
 
 def test_a_terminal_shows_the_drawings(models, monkeypatch):
-    monkeypatch.setattr(command, "stdout_is_terminal", lambda: True)
+    monkeypatch.setattr(sample_output, "stdout_is_terminal", lambda: True)
     result = run("--model", models.run, "-n", 2, *SHORT)
     assert result.exit_code == 0, result.stderr
     assert any(0x2800 < ord(c) < 0x2900 for c in result.stdout)
@@ -149,7 +150,7 @@ def test_a_few_drawings_are_drawn_by_one_thread(models, monkeypatch, arguments, 
 def test_scores_are_kept_only_when_asked_for(models):
     sketches = list(networks.draw(Engine(checkpoint.load(models.run)), 3))
     for asked in (False, True):
-        tally = command._Tally(keep_scores=asked)
+        tally = sample_output.Tally(keep_scores=asked)
         assert list(tally.passing(sketches)) == sketches
         assert len(tally.scores) == 3 * asked
         assert tally.n_points == sum(sketch.n_points for sketch in sketches)
@@ -432,7 +433,7 @@ def test_a_temperature_is_a_row_with_its_label(told, tmp_path, monkeypatch):
     assert ">temp 1<" in text
     run("cat", "--model", told, "-n", 3, "--temp", "0.2", "-o", out, *SHORT)
     assert "temp" not in out.read_text()
-    monkeypatch.setattr(command, "stdout_is_terminal", lambda: True)
+    monkeypatch.setattr(sample_output, "stdout_is_terminal", lambda: True)
     shown = run("cat", "--model", told, "-n", 2, "--temp", "0.2,1", *SHORT).stdout
     assert shown.index("temp 0.2:") < shown.index("temp 1:")
     assert shown.count("seed 0 #1") == 2

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from sketchrnn_cli.cli import completion
 from sketchrnn_cli.cli.app import app
+from sketchrnn_cli.sketches.words import QUICKDRAW as WORDS
 
 
 def write_head(path, words):
@@ -53,7 +54,7 @@ def offered(*words, shell="bash"):
     [
         (["sam"], ["sample"]),
         (["sample", "--interp"], ["--interpolate"]),
-        (["sample", "ca"], ["cactus", "calculator", "campfire", "candle", "cat"]),
+        (["sample", "ca"], [word for word in WORDS if word.startswith("ca")]),
         (["sample", "ice"], ["ice-cream"]),
         (["sample", '"two ice c'], ["two ice cream"]),
         (["sample", '"cat -> ow'], ["cat -> owl"]),

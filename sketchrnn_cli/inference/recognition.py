@@ -29,6 +29,7 @@ Shares = npt.NDArray[np.float32]
 Answer = list[tuple[str, float]]  # words with their shares, the largest first
 
 SHOWN: Final = 3  # words of an answer
+MOST_POINTS: Final = 50_000  # of a drawing that is looked at
 DOUBTFUL: Final = 0.5  # of chance, 1 / V: a label with a smaller share is doubted
 
 
@@ -79,10 +80,11 @@ class Recognition:
         return DOUBTFUL / len(self.recogniser.words)
 
     def answers(self, sketches: Sequence[Sketch], n: int = SHOWN) -> list[Answer]:
-        """The n likeliest words of each drawing; none of one without strokes."""
-        drawn = [sketch for sketch in sketches if sketch.strokes]
+        """The n likeliest words of each drawing; none of one without strokes, or too long."""
+        seen = [bool(sketch.strokes) and sketch.n_points <= MOST_POINTS for sketch in sketches]
+        drawn = [sketch for sketch, is_seen in zip(sketches, seen, strict=True) if is_seen]
         found = iter(self.recogniser.top([self._moves(sketch) for sketch in drawn], n))
-        return [next(found) if sketch.strokes else [] for sketch in sketches]
+        return [next(found) if is_seen else [] for is_seen in seen]
 
     def own_shares(self, shares: Shares, words: Sequence[str | None]) -> Shares:
         """The share of each drawing's own word, (N,); NaN for a word that it does not know.

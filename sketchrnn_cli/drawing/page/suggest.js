@@ -27,7 +27,7 @@ function* suggest(decoder, ask, recogniser = null) {
     }
     advance(decoder, sketches, () => null);
   } else {
-    sketches = yield* explain(decoder, prefix, ask, random);
+    sketches = yield* explain(decoder, prefix, ask, random, recogniser);
   }
   yield { words: sketches.map((sketch) => sketch.word) };
   const nats = sketches.map(() => -Infinity), drawn = sketches.map(() => [...ask.prefix]);
@@ -64,13 +64,16 @@ function advance(decoder, sketches, move) {
 }
 
 /** Sketches of a prefix: candidates, sampled by its likelihood. */
-function* explain(decoder, prefix, ask, random) {
+function* explain(decoder, prefix, ask, random, recogniser) {
   const { model } = decoder, open = ask.word === null && model.words.length > 0;
   const known = model.latent_size > 0 || (model.n_words > 0 && open);
-  const wanted = known ? Math.max(CANDIDATES, open ? A_WORD * model.words.length : 0) : 1;
+  // of any word: those that it looks like, where the model has a recogniser
+  const seen = open && recogniser ? Array.from(recogniser.shares(ask.prefix), Math.sqrt) : null;
+  const a_word = open && !seen ? A_WORD * model.words.length : 0;
+  const wanted = known ? Math.max(seen ? SEEN : CANDIDATES, a_word) : 1;
   const many = Math.max(Math.min(wanted, 4), Math.min(wanted, Math.floor(STEPS / (prefix.length + 1))));
-  // every word as often, however many drawings of it there were: none must lack a fitting latent
-  const words = open ? random.spread(model.words.map(() => 1), many) : new Array(many).fill(ask.word);
+  // else every word as often, however many drawings of it there were: none must lack a fitting latent
+  const words = open ? random.spread(seen || model.words.map(() => 1), many) : new Array(many).fill(ask.word);
   const candidates = words.map((word) => begin(decoder, word, random, 1, 1));
   for (const move of [null, ...prefix]) {
     for (let first = 0; first < candidates.length; first += TOGETHER) {

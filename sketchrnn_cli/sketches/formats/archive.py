@@ -100,7 +100,7 @@ Archive = zipfile.ZipFile | Lone
 
 @contextlib.contextmanager
 def open_arrays(source: str) -> Iterator[tuple[Archive, list[Member]]]:
-    """The arrays of an npz, or the one of a ``.npy``, where (points, 3) or (points, 5) is a drawing.
+    """The arrays of an npz, or the one of a ``.npy``: there, (points, 3 or 5) is one drawing.
 
     Raises:
         BadFile: it is neither.
