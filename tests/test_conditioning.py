@@ -166,6 +166,26 @@ def test_candidates_of_a_prefix_come_from_the_latent_prior(latent_tau):
     assert (z - means[heap]).std() == pytest.approx(wanted, rel=0.1)
 
 
+@pytest.mark.parametrize(("bias", "shares"), [(40.0, (1, 0)), (-40.0, (0, 1)), (None, None)])
+def test_a_prefix_without_a_word_is_of_those_that_it_looks_like(bias, shares):
+    model, means = two_heaps(n_words=2)
+    model.weights["latent.mean"] = np.repeat(means[:, None], 2, axis=1)  # a heap for each word
+    if bias is not None:
+        model = networks.with_recogniser(model)
+        model.weights["recogniser.words_b"] = np.array([bias, -bias], np.float32)
+        model.weights["recogniser.words_w"] *= 0
+    prefix = np.ones((3, 3), np.float32)
+    sampled = Conditioning(network=Engine(model), settings=Settings(seed=3), prefixes=[prefix])
+    null = np.array([0, 0, 1], np.float32)
+    for given in (None, null):
+        z = sampled.posterior(prefix, given).z
+        of_ant = np.mean([np.abs(row - means).sum(1).argmin() == 0 for row in z])
+        assert 0.3 < of_ant < 0.7 if shares is None else of_ant == shares[0]
+    bee = np.array([0, 1, 0], np.float32)
+    z = sampled.posterior(prefix, bee).z
+    assert all(np.abs(row - means).sum(1).argmin() == 1 for row in z)
+
+
 def test_a_word_as_the_model_spells_it_comes_before_one_that_folds_alike():
     words = ("t shirt", "T-Shirt", "cat")
     model = networks.tiny(n_words=3, words=words)

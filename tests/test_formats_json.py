@@ -202,7 +202,6 @@ def test_lines_of_bare_drawings(tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (f"[{json.dumps(A)}]", 'not an object with a drawing; write {"drawing": ...} lines'),
         (f'{{"cats":[{LINE}]}}', "with cats; if they are in cats, write these one a line"),
         (f'{{"info":[1],"cat":[{json.dumps(A)}]}}', "with info, cat; if they are in cat"),
         ("{'word':'cat'}", "as Python prints them; write it with json.dumps"),

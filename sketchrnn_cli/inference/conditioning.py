@@ -7,7 +7,7 @@ candidates of a prefix posterior, P points of a prefix.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import latent_prior, mixture
 from sketchrnn_cli.inference.engine import Network, decoder_input, no_encoder, stroke5, to_model
+from sketchrnn_cli.inference.recogniser import Recogniser
 from sketchrnn_cli.inference.settings import GUIDANCE, Settings
 from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.sketches.words import fold
@@ -227,6 +228,14 @@ class Conditioning:
         shares = np.cumsum(checkpoint.weights.get("latent.share", checkpoint.counts), dtype="f8")
         return int(np.searchsorted(shares / shares[-1], u, side="right"))
 
+    def _label_of(self, prefix: Array) -> Callable[[float], int]:
+        """A label for u from [0, 1): of those that a prefix looks like, as far as is known."""
+        recogniser = Recogniser.of(self.network.checkpoint)
+        if recogniser is None:
+            return self.label_at
+        shares = np.cumsum(np.sqrt(recogniser.shares([prefix])[0]), dtype="f8")
+        return lambda u: int(np.searchsorted(shares / shares[-1], u, side="right"))
+
     def prefix_rows(self, indices: range) -> list[Array]:
         """Prefixes of sketches, stroke-5, model units; none where there are none."""
         if self.prefixes is None:
@@ -303,8 +312,9 @@ class Conditioning:
             size = (CANDIDATES, checkpoint.config.latent_size)
             z = generator.standard_normal(size, np.float32) * np.float32(math.sqrt(self.latent_tau))
             u, v = generator.random(CANDIDATES), generator.random(CANDIDATES)
+            label_at = self._label_of(prefix)
             for k in range(CANDIDATES):
-                z[k] = self._from_prior(z[k], shares, u=u[k], label=partial(self.label_at, v[k]))
+                z[k] = self._from_prior(z[k], shares, u=u[k], label=partial(label_at, v[k]))
             moves = to_model(prefix, checkpoint.scale_factor)
             labels = None if shares is None else self.guided(shares[None])
             self._posteriors.clear()  # sketches with the same prefix follow one another

@@ -718,7 +718,8 @@ def _seal_state(header: dict[str, Any], data: bytes) -> None:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    metadata = header.get("__metadata__")
+    if not isinstance(metadata := header.get("__metadata__"), dict):
+        return
     text = json.dumps(header).encode()
     with suppress(SafetensorError, ValueError, KeyError, TypeError):
         arrays = load(len(text).to_bytes(8, "little") + text + data)
