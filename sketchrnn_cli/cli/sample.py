@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -52,9 +52,6 @@ from sketchrnn_cli.inference.settings import (
     Settings,
     bounds,
 )
-
-if TYPE_CHECKING:
-    pass
 
 DEFAULT = Settings()
 
