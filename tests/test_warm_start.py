@@ -24,18 +24,21 @@ from sketchrnn_cli.training import state, warm_start
 from sketchrnn_cli.training.config import read_toml
 
 TOLD = {"n_words": 2, "words": ("ant", "ice cream")}
+HYPER = {"cell": "hyper"}
 FITTED = Preparation(fit=True, simplified=True)
 WORDS = ("bee", "Ice_Cream", "ant")
 
 
-def run_of(model, words, scale_factor, seed=0):
+def run_of(model, words, scale_factor, seed=0, **larger):
     """The model of a run on other drawings, before its first step."""
     sizes, conditioned = warm_start.sizes(model, "m", {}, None)
     assert sizes.n_words == 0
     given = {"n_words": len(words)} if conditioned else {}
-    sizes, _ = warm_start.sizes(model, "m", given, None)
-    begun = warm_start.weights(model, sizes, words, scale_factor / model.scale_factor, seed)
-    SketchRNN(sizes).load_weights(begun)  # each of its weights, and no other
+    sizes, _ = warm_start.sizes(model, "m", given | larger, None)
+    network = SketchRNN(sizes)
+    ratio = scale_factor / model.scale_factor
+    begun = warm_start.weights(model, network.weights(), words, ratio, seed)
+    network.load_weights(begun)  # each of its weights, and no other
     return Checkpoint(config=sizes, weights=begun, scale_factor=scale_factor, words=words)
 
 
@@ -62,6 +65,22 @@ def test_a_run_begins_as_the_same_function_in_units_of_its_own(cell, more):
     np.testing.assert_allclose(after, wanted, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("more", [TOLD, {}, {"encoder": False, **TOLD}, {"encoder": False}])
+def test_a_larger_decoder_begins_as_the_same_function_and_can_learn(more):
+    model = networks.tiny(**more)
+    run = run_of(model, TOLD["words"], model.scale_factor, decoder_size=30, word_size=9)
+    assert len(run.weights["decoder.cell.w_h"]) == 30
+    drawings = [networks.random_moves(np.random.default_rng(1), n) for n in (3, 9, 14)]
+    words = ["ant", "ice cream", "ant"] if model.config.n_words else None
+    z = Engine(model).encode(drawings)[0] if model.config.encoder else None
+    before = score.log_likelihood(Engine(model), drawings, z, words=words)
+    after = score.log_likelihood(Engine(run), drawings, z, words=words)
+    np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-3)
+    added = run.weights["decoder.cell.w_h"][:, [*range(24, 30)]]
+    assert (added != 0).any(0).all()  # each added unit reads the others
+    assert (run.weights["decoder.cell.w_h"][24:, :24] == 0).all()
+
+
 def test_known_words_keep_their_rows_and_new_ones_begin_among_them():
     model = networks.tiny(**TOLD)
     old = model.weights["decoder.words"]
@@ -79,7 +98,9 @@ def test_known_words_keep_their_rows_and_new_ones_begin_among_them():
     ("more", "asked", "words", "says"),
     [
         ({}, {"cell": "hyper"}, None, "--from m: its cell is lstm, and cannot be hyper"),
-        ({}, {"decoder_size": 512}, None, "--from m: its decoder_size is 24, and cannot be 512"),
+        ({}, {"decoder_size": 23}, None, "--from m: its decoder_size is 24, and cannot be 23"),
+        (HYPER, {"decoder_size": 25}, None, "--from m: its decoder_size is 24, and cannot be 25"),
+        ({}, {"latent_size": 9}, None, "--from m: its latent_size is 8, and cannot be 9"),
         ({}, {"encoder": False}, None, "--from m: it has an encoder"),
         ({"encoder": False}, {"encoder": True}, None, "--from m: it has no encoder"),
         ({}, {}, True, "--from m: its decoder is unconditional"),
@@ -142,7 +163,7 @@ def test_a_run_begins_with_the_weights_of_a_model_and_so_does_their_average(begu
     assert run.words == ("house", "star")
     first = state._read(folder / "run" / "state" / "step-000000000.safetensors")
     ratio = run.scale_factor / model.scale_factor
-    wanted = warm_start.weights(model, run.config, run.words, ratio, 0)
+    wanted = warm_start.weights(model, SketchRNN(run.config).weights(), run.words, ratio, 0)
     for name, array in wanted.items():
         for kind in ("model", "average"):
             np.testing.assert_array_equal(first.arrays[f"{kind}.{name}"], array)

@@ -414,7 +414,8 @@ def start(
     elif trainer.is_warm:
         model, seed = warm_start.opened(plan.data["from"]), plan.training.seed
         ratio = warm_start.ratio(model, corpus.scale_factor, corpus.preparation)
-        trainer.begin_with(warm_start.weights(model, plan.model, corpus.words, ratio, seed))
+        fresh = trainer.network.weights()
+        trainer.begin_with(warm_start.weights(model, fresh, corpus.words, ratio, seed))
     if plan.new_rate and trainer.progress.step:
         trainer.progress.rate_scale, trainer.progress.rollbacks = 1.0, 0
         trainer.save()  # or a crash would bring the lowered rate back
