@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -43,48 +42,8 @@ class Memory:
                 part[target] = part[source]
 
 
-class Cell(Protocol):
-    """What the engine asks of a cell."""
-
-    size: int  # H
-
-    def memory(self, capacity: int, *, n_out: int, shared: bool) -> Memory:
-        """Room for so many sketches, all of them before their first step, at zeros.
-
-        Args:
-            capacity: sketches.
-            n_out: numbers that the network puts out.
-            shared: no sketch has constant inputs of its own.
-        """
-        ...
-
-    def start(self, memory: Memory, rows: Rows, state: Array | None, cond: Array | None) -> None:
-        """Put sketches before their first step in these rows.
-
-        Args:
-            memory: of this cell.
-            rows: n of them.
-            state: (n, S) c, h and what else; None: zeros.
-            cond: (n, C) constant inputs, or None: none.
-        """
-        ...
-
-    def step(self, memory: Memory, n: int) -> Array:
-        """Advance the first n sketches by the move in ``memory.input``; gives 2h, (n, H)."""
-        ...
-
-
-def cell_of(kind: str, weights: Mapping[str, Array], prefix: str) -> Cell:
-    """The cell whose weights have names with this prefix; kind is one of ``config.CELLS``."""
-    start = prefix + "."
-    w = {name[len(start) :]: array for name, array in weights.items() if name.startswith(start)}
-    if kind == "hyper":
-        return HyperCell(w)
-    return LayerNormCell(w) if kind == "layer-norm" else LstmCell(w)
-
-
 class LstmCell:
-    """The plain LSTM."""
+    """The plain LSTM, and what the engine asks of any cell."""
 
     def __init__(self, w: Mapping[str, Array]) -> None:
         size = w["w_h"].shape[0]
@@ -99,7 +58,13 @@ class LstmCell:
         self.w_const = w["w_const"] * self.half if "w_const" in w else None
 
     def memory(self, capacity: int, *, n_out: int, shared: bool) -> Memory:
-        """See ``Cell``."""
+        """Room for so many sketches, all of them before their first step, at zeros.
+
+        Args:
+            capacity: sketches.
+            n_out: numbers that the network puts out.
+            shared: no sketch has constant inputs of its own.
+        """
         constant = np.empty((1 if shared else capacity, 4 * self.size), np.float32)
         constant[:] = self.b
         return Memory(
@@ -111,7 +76,14 @@ class LstmCell:
         )
 
     def start(self, memory: Memory, rows: Rows, state: Array | None, cond: Array | None) -> None:
-        """See ``Cell``."""
+        """Put sketches before their first step in these rows.
+
+        Args:
+            memory: of this cell.
+            rows: n of them.
+            state: (n, S) c, h and what else; None: zeros.
+            cond: (n, C) constant inputs, or None: none.
+        """
         size = self.size
         memory.c[rows] = 0 if state is None else state[:, :size]
         memory.input[rows, :size] = 0 if state is None else 2 * state[:, size : 2 * size]
@@ -119,7 +91,7 @@ class LstmCell:
             memory.constant[rows] = cond @ self.w_const + self.b
 
     def step(self, memory: Memory, n: int) -> Array:
-        """See ``Cell``."""
+        """Advance the first n sketches by the move in ``memory.input``; gives 2h, (n, H)."""
         size = self.size
         gates, c = memory.gates[:n], memory.c[:n]
         product(memory.input[:n], self.w, gates)
@@ -144,7 +116,7 @@ class LayerNormCell(LstmCell):
         self.w_const = w.get("w_const")
 
     def step(self, memory: Memory, n: int) -> Array:
-        """See ``Cell``."""
+        """See ``LstmCell``."""
         gates, h2 = memory.gates[:n], memory.input[:n, : self.size]
         product(memory.input[:n], self.w, gates)
         gates += memory.constant[:n]
@@ -208,7 +180,7 @@ class HyperCell:
         self.scale_w = w["scale_w"]  # (12, D, H)
 
     def memory(self, capacity: int, *, n_out: int, shared: bool) -> Memory:
-        """See ``Cell``."""
+        """See ``LstmCell``."""
         own = 1 if shared else capacity
         return Memory(
             np.zeros((capacity, self.width), np.float32),
@@ -223,7 +195,7 @@ class HyperCell:
         )
 
     def start(self, memory: Memory, rows: Rows, state: Array | None, cond: Array | None) -> None:
-        """See ``Cell``."""
+        """See ``LstmCell``."""
         size, small = self.size, self.small
         own = slice(size + MOVE, size + MOVE + small)
         if state is None:
@@ -237,7 +209,7 @@ class HyperCell:
             memory.more["constant"][rows] = cond @ self.small_w_const
 
     def step(self, memory: Memory, n: int) -> Array:
-        """See ``Cell``."""
+        """See ``LstmCell``."""
         size, small = self.size, self.small
         rows = memory.input[:n]
         h2, move = rows[:, :size], rows[:, size : size + MOVE]
@@ -263,6 +235,18 @@ class HyperCell:
         memory.gates[:n] += self.sum_b
         self.norms.step(memory.gates[:n], memory.c[:n], h2)
         return h2
+
+
+Cell = LstmCell | HyperCell
+
+
+def cell_of(kind: str, weights: Mapping[str, Array], prefix: str) -> Cell:
+    """The cell whose weights have names with this prefix; kind is one of ``config.CELLS``."""
+    start = prefix + "."
+    w = {name[len(start) :]: array for name, array in weights.items() if name.startswith(start)}
+    if kind == "hyper":
+        return HyperCell(w)
+    return LayerNormCell(w) if kind == "layer-norm" else LstmCell(w)
 
 
 def product(a: Array, w: Array, out: Array) -> None:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,8 @@ from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.inference import mixture
 from sketchrnn_cli.inference.conditioning import condition, label_rows, random_numbers
 from sketchrnn_cli.inference.engine import Network, decoder_input, to_model
-from sketchrnn_cli.sketches.preparation import Preparation, moves_like
+from sketchrnn_cli.sketches.corpus import Corpus
+from sketchrnn_cli.sketches.preparation import moves_like
 from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
 
 Array = npt.NDArray[np.float32]
@@ -29,37 +30,6 @@ EPSILON = 1e-6  # inside magenta's logarithm
 CHUNK = 128  # sketches scored at once
 LISTED = 256  # drawings listed by likelihood at once
 LISTED_POINTS = 100_000  # of them; each takes a kilobyte meanwhile
-SPLITS = ("train", "valid", "test")
-
-
-class Corpus(Protocol):
-    """What ``evaluate`` asks of a packed training set."""
-
-    @property
-    def preparation(self) -> Preparation:
-        """How its drawings were made."""
-        ...
-
-    @property
-    def n_max(self) -> int:
-        """Longest sketch of all splits, points."""
-        ...
-
-    def indices(self, split: str) -> npt.NDArray[np.int64]:
-        """Sketches of a split."""
-        ...
-
-    def moves_of(self, index: int) -> Array:
-        """(P, 3) stroke-3, data units."""
-        ...
-
-    def word_of(self, index: int) -> str:
-        """What a drawing is of."""
-        ...
-
-    def split_hash(self, split: str) -> str:
-        """Name of a split's content."""
-        ...
 
 
 def log_likelihood(
@@ -116,8 +86,6 @@ def evaluate(network: Network, corpus: Corpus, split: str, *, seed: int = 0) -> 
 
     Source: Ha & Eck 2017, equations 9 to 11; magenta sketch_rnn model.py, get_lossfunc.
     """
-    if split not in SPLITS:
-        raise BadConfig(f"no split {split!r}; there are {', '.join(SPLITS)}")
     indices = corpus.indices(split)
     if not len(indices):
         raise BadConfig(f"no drawings in the {split} split: nothing to evaluate")
@@ -176,7 +144,7 @@ def importance_weighted(
     Args:
         network: of any kind.
         corpus: a packed training set.
-        split: one of ``SPLITS``.
+        split: train, valid or test.
         n_samples: K.
         seed: of the latents; each sketch's are drawn from (seed, its index).
 
