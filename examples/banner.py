@@ -17,7 +17,7 @@ WORDS = "cat, owl, butterfly, ice cream, pig, coffee cup, pineapple, crab"
 
 sample.sample([WORDS], out="banner.ndjson", temp="0.2", seed=4, quiet=True)
 animate.animate(
-    "banner.ndjson",
+    ["banner.ndjson"],
     out="banner.gif",
     columns=8,
     size=100,

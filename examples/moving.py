@@ -16,7 +16,7 @@ from sketchrnn_cli.cli import animate, sample
 
 sample.sample(["flamingo, scorpion, swan, cactus"], out="some.ndjson", temp="0.2", quiet=True)
 animate.animate(
-    "some.ndjson",
+    ["some.ndjson"],
     out="moving.svg",
     columns=4,
     size=160,

@@ -16,5 +16,5 @@ from sketchrnn_cli.cli import animate, sample
 prompt = sys.argv[1] if len(sys.argv) > 1 else "three cats, two owls and an ice cream"
 sample.sample([prompt], out="drawings.svg", seed=1)
 sample.sample(["cat -> owl"], temp=0.2, out="frames.ndjson", quiet=True)
-animate.animate("frames.ndjson", out="morph.gif", morph=True)
+animate.animate(["frames.ndjson"], out="morph.gif", morph=True)
 Path("frames.ndjson").unlink()

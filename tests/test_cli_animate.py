@@ -247,7 +247,7 @@ def test_a_morph_tells_its_facts_and_is_the_same_twice(tmp_path: Path) -> None:
         (["-o", "a.gif"], b"", 1, "standard input: no drawings came in"),
         (["-o", "a.gif"], b" ", 1, "standard input: no drawings"),
         (["-o", "a.gif"], b"\n\n", 1, "standard input: no drawings"),
-        (["-o", "a.png"], LINES, 1, "a.png: unknown format 'png'; known are gif, apng, webp, mp4"),
+        (["-o", "a.png"], LINES, 1, "a PNG does not move"),
         (["-o", "a.bmp"], b"", 1, "unknown format 'bmp'; known are gif, apng, webp, mp4, svg"),
         (["-o", "a.gif", "--color-by", "mood"], b"", 2, "must be one of stroke, time"),
         (["-o", "a"], LINES, 1, "a: no format"),
@@ -343,3 +343,40 @@ def test_real_drawings(shared_data: Path, tmp_path: Path) -> None:
     assert out.stat().st_size < 500_000
     with Image.open(out) as image:
         assert image.n_frames > 50
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Path:
+    """A folder of two files of a drawing each, and one of two."""
+    for name, lines in (("a/one", ONE), ("a/other", ONE), ("two", LINES)):
+        path = tmp_path / f"{name}.ndjson"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(lines)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("sources", "n"),
+    [(["two.ndjson", "a"], 4), (["a/o*.ndjson", "-"], 4), (["a/one.ndjson", "a/other.ndjson"], 2)],
+)
+def test_several_inputs_are_one_animation(sources, n, three, monkeypatch) -> None:  # noqa: ANN001
+    monkeypatch.chdir(three)
+    result = run(*sources, "-o", "x.svg", *QUICK, "--json")
+    assert json.loads(result.stdout)["n_drawings"] == n
+
+
+def test_standard_input_is_read_once() -> None:
+    result = run("-", "-", "-o", "x.svg", *QUICK)
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "- stands twice" in result.stderr
+
+
+@pytest.mark.parametrize("typed", [["-o", "still.png"], ["-o", "still", "--format", "png"]])
+def test_a_still_picture_is_made_by_inspect(typed, three, monkeypatch) -> None:  # noqa: ANN001
+    monkeypatch.chdir(three)
+    result = run("two.ndjson", *typed)
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    command = result.stderr.partition("for a still picture: sketchrnn ")[2].split()
+    assert command[:2] == ["inspect", "two.ndjson"]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert Path("still.png").read_bytes().startswith(b"\x89PNG")

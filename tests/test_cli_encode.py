@@ -329,3 +329,22 @@ def test_what_cannot_be_fitted_is_one_line(models, arguments, says):
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.count("\n") == 1
     assert says in result.stderr
+
+
+def test_several_inputs_are_read_in_their_order(models, tmp_path):
+    for name, drawing in (("b/one", CAT), ("b/two", DOG), ("a", HUGE)):
+        path = tmp_path / f"{name}.ndjson"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(drawing) + "\n")
+    line = json.dumps(CAT).encode()
+    result = run(tmp_path / "b", "-", tmp_path / "a*", "--model", models.whole, stdin=line)
+    assert result.exit_code == 0, result.stderr
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [record["drawing"] for record in records] == [
+        drawing["drawing"] for drawing in (CAT, DOG, CAT, HUGE)
+    ]
+    out = tmp_path / "fit.safetensors"
+    two = [tmp_path / "b" / "one.ndjson", tmp_path / "a.ndjson"]
+    result = run(*two, "--model", models.whole, "--fit", "-o", out)
+    assert result.exit_code == 0, result.stderr
+    assert out.exists()

@@ -351,7 +351,7 @@ def test_the_loss_curve_is_drawn_for_a_run_only(place, tmp_path):
     ("arguments", "says"),
     [
         (["two.npz", "--grid", "sheet.bmp"], "bmp"),
-        (["two.npz", "--grid", "-"], "--grid -"),
+        (["two.npz", "--grid", "-"], "error: -o -: the report"),
         (["run", "--plot", "loss.bmp"], "bmp"),
         (["two.npz", "--evaluate", "two.npz"], "--evaluate"),
         (["two.npz", "--model", "run"], "--score"),

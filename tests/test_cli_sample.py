@@ -21,6 +21,7 @@ from sketchrnn_cli.cli import sample as command
 from sketchrnn_cli.cli import sample_output
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.drawing import outputs
+from sketchrnn_cli.drawing.style import ADDED, hexadecimal, rgb
 from sketchrnn_cli.inference import conditioning as plan
 from sketchrnn_cli.inference import ranking, sampler
 from sketchrnn_cli.inference.engine import Engine
@@ -227,7 +228,23 @@ def test_a_beginning_is_gone_on_from_in_its_place(models, name):
     for record in records:
         assert record["word"] == "hat"
         assert record["drawing"][:2] == HALF["drawing"]
+        assert record["given_strokes"] == 2
     assert len({json.dumps(record["drawing"]) for record in records}) == 4
+
+
+@pytest.mark.parametrize("suffix", ["svg", "gif"])
+def test_a_completion_has_two_inks(models, tmp_path, suffix):
+    line = json.dumps(HALF).encode() + b"\n"
+    out = tmp_path / f"c.{suffix}"
+    arguments = ["--model", models.run, "--complete", "-", "--pen-temp", "2", *SHORT]
+    assert run(*arguments, "-o", out, stdin=line).exit_code == 0
+    found = out.read_bytes()
+    blue = rgb(ADDED[0])
+    assert (bytes(blue) if suffix == "gif" else hexadecimal(blue).encode()) in found
+    assert run("--model", models.run, "-n", 1, *SHORT, "-o", out).exit_code == 0
+    found = out.read_bytes()
+    assert bytes(blue) not in found
+    assert hexadecimal(blue).encode() not in found
 
 
 @pytest.fixture

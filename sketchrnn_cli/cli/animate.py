@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,17 +13,9 @@ from sketchrnn_cli import files
 from sketchrnn_cli.cli import downloads, options, report
 from sketchrnn_cli.cli.options import (
     LOOK,
-    Background,
-    Captions,
-    Color,
-    Columns,
-    Dark,
     Drawings,
     Json,
-    LineWidth,
     Quiet,
-    Size,
-    Smooth,
     flag,
     option,
 )
@@ -31,7 +25,7 @@ from sketchrnn_cli.drawing.style import MAX_DRAWINGS
 from sketchrnn_cli.errors import BadFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sketchrnn_cli.drawing.film.frames import Film, Timing
     from sketchrnn_cli.drawing.film.pen import Pen
@@ -45,8 +39,9 @@ KNOWN = outputs.ANIMATIONS
 TIME = "Time"  # a panel of --help
 
 
+@partial(options.with_look, pages=False)
 def animate(
-    sketches: Drawings = files.STDIO,
+    sketches: Drawings = None,
     out: Annotated[
         str,
         options.out("FILE.gif, .apng, .webp, .svg, .mp4 (the extra `video`); - is a pipe.", KNOWN),
@@ -96,12 +91,7 @@ def animate(
             "changes.",
         ),
     ] = False,
-    size: Size = None,
-    columns: Columns = None,
-    line_width: LineWidth = None,
-    color: Color = None,
-    background: Background = None,
-    dark: Dark = False,
+    look: options.Look = options.USUAL,
     color_by: Annotated[
         Literal["stroke", "time"] | None,
         option(
@@ -114,26 +104,25 @@ def animate(
     pen_tip: Annotated[
         bool, flag("--pen-tip", help="Show the pen, on the paper and lifted.", panel=LOOK)
     ] = False,
-    captions: Captions = True,
-    smooth: Smooth = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Show the pen drawing, stroke by stroke, or with --morph the drawings turning into others."""
-    kind = files.format_of(out, format, KNOWN).name
-    files.check_output(out, binary=outputs.is_binary(kind), inputs=[sketches])
+    sources = sketches or [files.STDIO]
+    kind = _kind(out, format, sources)
+    files.check_output(out, binary=outputs.is_binary(kind), inputs=[*sources])
     terminal = Terminal(quiet=quiet)
 
     from sketchrnn_cli.drawing.film.frames import Timing
     from sketchrnn_cli.drawing.film.pen import Pen
 
-    style = options.style(locals())
+    style = options.style(look)
     tempo = _given(fps=fps, duration=duration, hold=hold)
     timing = Timing(in_turn=in_turn, real_time=real_time, **tempo)
     pen = Pen(color_by=color_by, tip=pen_tip)
     outputs.check(kind, style)
-    source = downloads.local([sketches], terminal)[0]
-    drawings = _read(source, count, terminal.note, morph=morph)
+    sources = downloads.local(sources, terminal)
+    drawings = _read(sources, count, terminal.note, morph=morph)
     film = _film(drawings, style, timing, pen, morph=morph)
     watched = terminal.track(film.frames, what="drawing", total=film.n_frames)
     with files.open_output(out, binary=outputs.is_binary(kind)) as stream:
@@ -144,8 +133,24 @@ def animate(
         terminal.answer({**facts, "bytes": Path(out).stat().st_size})
 
 
+def _kind(out: str, format: str | None, sources: Sequence[str]) -> str:
+    """The format to write.
+
+    Raises:
+        BadFile: none of an animation; of a still picture, says what makes one.
+    """
+    try:
+        return files.format_of(out, format, KNOWN).name
+    except BadFile:
+        if (format or out).lower().endswith("png"):
+            name = out if out.lower().endswith("png") else f"{out}.png"
+            command = shlex.join(["sketchrnn", "inspect", *sources[:1], "-o", name])
+            raise BadFile(f"{out}: a PNG does not move; for a still picture: {command}") from None
+        raise
+
+
 def _read(
-    source: str, count: int | None, note: Callable[[str], None], *, morph: bool
+    sources: Sequence[str], count: int | None, note: Callable[[str], None], *, morph: bool
 ) -> list[Sketch]:
     """The drawings to animate.
 
@@ -154,10 +159,10 @@ def _read(
     """
     from sketchrnn_cli.sketches.formats import read_sketches
 
-    name = files.name_of(source)
+    name = ", ".join(map(files.name_of, sources))
     drawings: list[Sketch] = []
     room = MAX_ROOM
-    for sketch in islice(read_sketches(source, note=note), count or MAX_DRAWINGS + 1):
+    for sketch in islice(read_sketches(sources, note=note), count or MAX_DRAWINGS + 1):
         room -= sketch.n_points + PER_STROKE * len(sketch.strokes)
         if room < 0:
             raise BadFile(

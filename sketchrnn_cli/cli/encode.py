@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -56,7 +56,7 @@ class _Skipped:
 
 
 def encode(
-    sketches: Drawings = files.STDIO,
+    sketches: Drawings = None,
     model: Model = None,
     out: Annotated[str, options.out("FILE.ndjson or FILE.npz; - is a pipe.", KNOWN)] = files.STDIO,
     fit: Annotated[
@@ -76,22 +76,23 @@ def encode(
     json: Json = False,
 ) -> None:
     """Find the latents of drawings: mean z and its sigma, beside each drawing or as arrays."""
+    sources = sketches or [files.STDIO]
     kind = _kind(out, format, fit=fit)
     target = _target_of_fit(model, out) if fit else out
     if target == out:
-        inputs: list[str | Path] = [sketches, *options.model_file(model)]
+        inputs: list[str | Path] = [*sources, *options.model_file(model)]
         binary = fit or outputs.is_binary(kind)
         files.check_output(out, binary=binary, inputs=inputs, is_data=True, overwrite=overwrite)
     limit_threads(threads)
     terminal = Terminal(quiet=quiet)
-    source = downloads.local([sketches], terminal)[0]
-    if not fit and (source == files.STDIO or _is_small(source)):
+    sources = downloads.local(sources, terminal)
+    if not fit and all(source == files.STDIO or _is_small(source) for source in sources):
         work_alone()
     network, skipped = _open(model, device), _Skipped(terminal.note)
     if fit:
-        facts = _fit(network, source, target, on_error, skipped, terminal)
+        facts = _fit(network, sources, target, on_error, skipped, terminal)
     else:
-        facts = _write(network, source, target, kind, format, on_error, skipped, terminal)
+        facts = _write(network, sources, target, kind, format, on_error, skipped, terminal)
     if skipped.n:
         terminal.warn(f"{skipped.n:,} skipped; the first: {skipped.first}")
     if json:
@@ -109,7 +110,7 @@ def _kind(out: str, format: str | None, *, fit: bool) -> str:
 
 def _write(
     network: Network,
-    source: str,
+    sources: Sequence[str],
     out: str,
     kind: str,
     format: str | None,
@@ -120,11 +121,9 @@ def _write(
     """Encode drawings, those of a pipe one by one."""
     from sketchrnn_cli.cli import report
     from sketchrnn_cli.inference.recognition import Recognition
-    from sketchrnn_cli.sketches.formats import read_sketches
 
-    found = read_sketches(source, on_error=on_error, skipped=skipped.add, note=skipped.note)
-    size = 1 if source == files.STDIO else BATCH
-    taken = _of_some_length(found, network.checkpoint, source, on_error, skipped)
+    size = 1 if files.STDIO in sources else BATCH
+    taken = _of_some_length(sources, network.checkpoint, on_error, skipped)
     recognition = Recognition.of(network.checkpoint) if kind == "ndjson" else None
     encoded = terminal.track(_encode(network, taken, size, recognition), what="encoding")
     compressed = files.format_of(out, format or kind, KNOWN).compressed
@@ -132,7 +131,7 @@ def _write(
     with files.open_output(out, binary=binary, compressed=compressed) as stream:
         n = outputs.write_latents(stream, encoded, kind, out)
         if not n:
-            raise BadFile(f"{files.name_of(source)}: no drawings to encode")
+            raise BadFile(f"{_named(sources)}: no drawings to encode")
     if out != files.STDIO:
         terminal.say(f"{out}: latents of {report.number(n, 'drawing')}")
     latent_size = network.checkpoint.config.latent_size
@@ -153,7 +152,7 @@ def _open(model: str | None, device: str) -> Network:
 
 def _fit(
     network: Network,
-    source: str,
+    sources: Sequence[str],
     target: str,
     on_error: str,
     skipped: _Skipped,
@@ -170,7 +169,7 @@ def _fit(
 
     def of_known_words() -> Iterator[tuple[int, Array]]:
         place = {word: k for k, word in enumerate(words)}
-        for word, moves in _training_drawings(source, network.checkpoint, on_error, skipped):
+        for word, moves in _training_drawings(sources, network.checkpoint, on_error, skipped):
             if word in place or len(words) < 2:
                 yield place.get(word, 0), moves
             else:
@@ -181,7 +180,7 @@ def _fit(
         fitted = latent_prior.fit_model(network, terminal.track(of_known_words(), what="fitting"))
     except BadFile:
         raise BadFile(
-            f"{files.name_of(source)}: no drawings of the model's words in it: "
+            f"{_named(sources)}: no drawings of the model's words in it: "
             f"{', '.join(map(visible, words[:5]))}"
         ) from None
     checkpoint.save(Path(target), fitted)
@@ -210,26 +209,29 @@ def _target_of_fit(model: str | None, out: str) -> str:
     return str(path)
 
 
+def _named(sources: Sequence[str]) -> str:
+    return ", ".join(map(files.name_of, sources))
+
+
 def _training_drawings(
-    source: str, model: Checkpoint, on_error: str, skipped: _Skipped
+    sources: Sequence[str], model: Checkpoint, on_error: str, skipped: _Skipped
 ) -> Iterator[tuple[str, Array]]:
     """Word and moves of drawings, data units: of a packed set its training split, or all.
 
     What is skipped is counted.
     """
     from sketchrnn_cli.sketches.corpus import Corpus, is_packed
-    from sketchrnn_cli.sketches.formats import read_sketches
     from sketchrnn_cli.sketches.preparation import moves_like
 
-    if source != files.STDIO and Path(source).is_file() and is_packed(source):
-        corpus = Corpus.open(source)
-        made, wanted = corpus.preparation, model.preparation
-        for i in corpus.indices("train"):
-            yield corpus.word_of(i), moves_like(corpus.moves_of(i), made, wanted)
-        return
-    found = read_sketches(source, on_error=on_error, skipped=skipped.add, note=skipped.note)
-    for sketch, moves in _of_some_length(found, model, source, on_error, skipped):
-        yield sketch.word or "", moves
+    for source in sources:
+        if source != files.STDIO and Path(source).is_file() and is_packed(source):
+            corpus = Corpus.open(source)
+            made, wanted = corpus.preparation, model.preparation
+            for i in corpus.indices("train"):
+                yield corpus.word_of(i), moves_like(corpus.moves_of(i), made, wanted)
+            continue
+        for sketch, moves in _of_some_length([source], model, on_error, skipped):
+            yield sketch.word or "", moves
 
 
 def _is_small(source: str) -> bool:
@@ -238,7 +240,7 @@ def _is_small(source: str) -> bool:
 
 
 def _of_some_length(
-    sketches: Iterable[Sketch], model: Checkpoint, source: str, on_error: str, skipped: _Skipped
+    sources: Sequence[str], model: Checkpoint, on_error: str, skipped: _Skipped
 ) -> Iterator[tuple[Sketch, Array]]:
     """Drawings and their moves, (P, 3), data units, prepared as those of the model were.
 
@@ -246,19 +248,23 @@ def _of_some_length(
         BadSketch: one that would take the model minutes, unless these are skipped.
     """
     from sketchrnn_cli.inference.settings import MAX_POINTS
+    from sketchrnn_cli.sketches.formats import read_sketches
     from sketchrnn_cli.sketches.preparation import prepare_like
     from sketchrnn_cli.sketches.sketch import to_stroke3
 
-    for number, sketch in enumerate(sketches, start=1):
+    found = read_sketches(sources, on_error=on_error, skipped=skipped.add, note=skipped.note)
+    for number, sketch in enumerate(found, start=1):
         moves = to_stroke3(prepare_like(sketch, model.preparation))
         if len(moves) <= MAX_POINTS:
             yield sketch, moves
             continue
-        name = files.name_of(source)
-        message = f"{name}: drawing {number} has {len(moves):,} points; at most {MAX_POINTS:,} are"
+        message = (
+            f"{_named(sources)}: drawing {number:,} has {len(moves):,} points; at most "
+            f"{MAX_POINTS:,} are encoded"
+        )
         if on_error == "fail":
-            raise BadSketch(f"{message} encoded; leave it out, or use --on-error skip")
-        skipped.add(f"{message} encoded")
+            raise BadSketch(f"{message}; leave it out, or use --on-error skip")
+        skipped.add(message)
 
 
 def _encode(

@@ -47,7 +47,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "inspect": (
         Example("sketchrnn inspect", "the built-in model"),
-        Example("sketchrnn inspect cats.ndjson --grid sheet.png", "what is in a file, on a sheet"),
+        Example("sketchrnn inspect cats.ndjson -o sheet.png", "what is in a file, on a sheet"),
         Example("sketchrnn inspect cats.ndjson --score", "how likely each is, the worst first"),
     ),
     "preprocess": (

@@ -17,20 +17,10 @@ from sketchrnn_cli.cli.display import show_drawings
 from sketchrnn_cli.cli.inspect_request import Facts, Result, Wanted
 from sketchrnn_cli.cli.options import (
     LARGEST,
-    Background,
-    Captions,
-    Color,
-    Columns,
-    Dark,
     Device,
     Json,
-    LineWidth,
-    Margin,
-    Page,
     Quiet,
     Seed,
-    Size,
-    Smooth,
     Threads,
     between,
     flag,
@@ -41,6 +31,7 @@ from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_termin
 PICTURES, LIKELIHOOD, RECOGNISER = "Pictures", "Likelihood", "Recogniser"  # panels of --help
 
 
+@options.with_look
 def inspect(
     things: Annotated[
         list[str] | None,
@@ -141,7 +132,7 @@ def inspect(
         bool,
         flag(
             "--score",
-            help="Likelihood of every drawing, worst first; --grid shows the worst and the best.",
+            help="Likelihood of every drawing, worst first; -o shows the worst and the best.",
             panel=LIKELIHOOD,
         ),
     ] = False,
@@ -150,7 +141,7 @@ def inspect(
         flag(
             "--doubtful",
             help="The drawings whose labels the recogniser doubts most: mislabelled ones and "
-            "scribbles; --grid shows them.",
+            "scribbles; -o shows them.",
             panel=RECOGNISER,
         ),
     ] = False,
@@ -168,16 +159,7 @@ def inspect(
     count: Annotated[
         int | None, options.count("Drawings to list, to show, or on the sheet.")
     ] = None,
-    size: Size = None,
-    columns: Columns = None,
-    line_width: LineWidth = None,
-    color: Color = None,
-    background: Background = None,
-    dark: Dark = False,
-    captions: Captions = True,
-    smooth: Smooth = False,
-    page: Page = None,
-    margin: Margin = None,
+    look: options.Look = options.USUAL,
     seed: Seed = 0,
     device: Device = "auto",
     threads: Threads = None,
@@ -202,7 +184,7 @@ def inspect(
         count=count,
         seed=seed,
         device=device,
-        style=options.style(locals()),
+        style=options.style(look),
         shows=stdout_is_terminal() and not json,
     )
     result = _inspect(wanted, terminal)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sketchrnn_cli import files
 from sketchrnn_cli.cli import options
+from sketchrnn_cli.cli.rules import called
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 
@@ -34,7 +35,7 @@ def check_files(targets: dict[str, str], inputs: Sequence[str]) -> None:
     """
     for name, path in targets.items():
         if path == files.STDIO:
-            raise BadConfig(f"--{name} -: the report goes to standard output; name a file")
+            raise BadConfig(f"{called(name)} -: the report goes to standard output; name a file")
         format = files.format_of(path, None, FORMATS).name
         if name == "grid":
             options.check_numbered(path, inputs)
@@ -213,13 +214,7 @@ def draw_grid(path: str, examples: Iterable[Sketch], style: Style) -> Facts:
         for n, sketch in enumerate(examples, start=1):  # noqa: B007
             yield sketch
 
-    format = _format(path)
-    if outputs.is_numbered(path):
-        for _ in outputs.write_each(path, counted(), format, style):
-            pass
-        return {"file": path, "n": n}
-    with files.open_output(path, binary=outputs.is_binary(format)) as stream:
-        outputs.write(stream, counted(), format, style)
+    outputs.write_file(path, counted(), _format(path), style)
     return {"file": path, "n": n}
 
 

@@ -5,9 +5,12 @@ An option of one command is declared in that command, with the same few function
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import typer
@@ -62,17 +65,48 @@ def model_file(model: str | None) -> list[Path]:
     return [path / "model.safetensors" if path.is_dir() else path]
 
 
-def style(values: Mapping[str, Any], **more: Any) -> Style:
-    """How a picture looks, by the options among these that a person gave.
+def with_look(command: Callable[..., None], *, pages: bool = True) -> Callable[..., None]:
+    """A command whose parameter ``look`` stands for the options of how a picture looks.
+
+    They are declared here alone. The command has those that were given in ``look``, by name.
 
     Args:
-        values: parameters of the command, by name.
+        command: has a parameter ``look``.
+        pages: its pictures may be pages for plotters.
+    """
+    names = [name for name in LOOKS if pages or name not in ("page", "margin")]
+    signature = inspect.signature(command, eval_str=True)
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        if parameter.name == "look":
+            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+            parameters += [
+                inspect.Parameter(name, kind, annotation=LOOKS[name][0], default=LOOKS[name][1])
+                for name in names
+            ]
+        else:
+            parameters.append(parameter)
+
+    @functools.wraps(command)
+    def expanded(*arguments: Any, **values: Any) -> None:
+        look = {name: values.pop(name) for name in names if name in values}
+        command(*arguments, **values, look=look)
+
+    vars(expanded)["__signature__"] = signature.replace(parameters=parameters)
+    return expanded
+
+
+def style(look: Mapping[str, Any], **more: Any) -> Style:
+    """How a picture looks, by the options that a person gave.
+
+    Args:
+        look: of a command ``with_look``.
         more: what follows from other options.
 
     Raises:
         BadConfig: a value out of its range.
     """
-    given = {name: values[name] for name in LOOKS if values.get(name) is not None}
+    given = {name: value for name, value in look.items() if value is not None}
     if (margin := given.get("margin")) is not None:
         given["margin"] = _millimetres(margin)
     return Style(**given, **more)
@@ -116,10 +150,14 @@ def format(names: Iterable[str], help: str) -> Any:
 
 
 AS_SUFFIX = "Format, instead of the suffix of -o; needed where -o is a pipe."
-DRAWINGS = "Drawings in any format that `preprocess` reads; - is standard input."
-
 Drawings = Annotated[
-    str, typer.Argument(help=DRAWINGS, metavar="SKETCHES", autocompletion=completion.sources)
+    list[str] | None,
+    typer.Argument(
+        help="Drawings in any format that `preprocess` reads: files, folders, patterns; - is "
+        "standard input. \\[default: -]",
+        metavar="SKETCHES",
+        autocompletion=completion.sources,
+    ),
 ]
 Model = Annotated[
     str | None,
@@ -227,10 +265,14 @@ Margin = Annotated[
     str | None,
     option("--margin", help="Of the --page. \\[default: 10mm]", metavar="LENGTH", panel=LOOK),
 ]
-LOOKS = (  # names of parameters: how every picture looks
-    *("size", "columns", "line_width", "color", "background", "dark", "captions", "smooth"),
-    *("page", "margin"),
-)
+LOOKS: dict[str, tuple[Any, Any]] = {  # how every picture looks: declaration and default
+    **{"size": (Size, None), "columns": (Columns, None), "line_width": (LineWidth, None)},
+    **{"color": (Color, None), "background": (Background, None), "dark": (Dark, False)},
+    **{"captions": (Captions, True), "smooth": (Smooth, False)},
+    **{"page": (Page, None), "margin": (Margin, None)},
+}
+Look = Mapping[str, Any]  # those that were given, by name; see ``with_look``
+USUAL: Look = MappingProxyType({})
 
 Seed = Annotated[
     int,

@@ -12,22 +12,12 @@ from sketchrnn_cli.cli import completion, downloads, options, sample_output, sam
 from sketchrnn_cli.cli.options import (
     LARGEST,
     MOST,
-    Background,
-    Captions,
-    Color,
-    Columns,
-    Dark,
     Device,
     Json,
-    LineWidth,
-    Margin,
     Model,
     Overwrite,
-    Page,
     Quiet,
     Seed,
-    Size,
-    Smooth,
     Threads,
     between,
     flag,
@@ -58,6 +48,7 @@ DEFAULT = Settings()
 WHAT, SAMPLING = "What to draw", "Sampling"  # panels of --help
 
 
+@options.with_look
 def sample(
     prompt: Annotated[
         list[str] | None,
@@ -230,16 +221,7 @@ def sample(
         ),
     ] = None,
     format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
-    size: Size = None,
-    columns: Columns = None,
-    line_width: LineWidth = None,
-    color: Color = None,
-    background: Background = None,
-    dark: Dark = False,
-    captions: Captions = True,
-    smooth: Smooth = False,
-    page: Page = None,
-    margin: Margin = None,
+    look: options.Look = options.USUAL,
     overwrite: Overwrite = False,
     seed: Seed = 0,
     device: Device = "auto",
@@ -252,7 +234,7 @@ def sample(
         _list_words(model, json=json)
         return
     temps, shape = _temperatures(temp), _shape(interpolate)
-    style = options.style(locals(), **_rows(temps, shape))
+    style = options.style(look, **_rows(temps, shape))
     kind, target = sample_output.kind_of(out, format), out or files.STDIO
     sample_output.check(target, kind, [latents, complete], model, overwrite=overwrite)
     limit_threads(threads)

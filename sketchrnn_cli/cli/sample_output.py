@@ -117,16 +117,9 @@ def say(terminal: Terminal, tally: Tally, target: str, settings: Settings) -> No
 def _write(target: Target, sketches: Iterator[Sketch], n: int | None) -> None:
     """Drawings in a file, a pipe, or in characters: each temperature under its name."""
     path, kind, format, style = target
-    if kind != SHOWN and outputs.OUTPUTS[kind].kind != "data" and outputs.is_numbered(path):
-        for _ in outputs.write_each(path, sketches, kind, style):
-            pass
-        return
     if kind != SHOWN:
-        binary, compressed = outputs.is_binary(kind), False
-        if kind == "ndjson":
-            compressed = files.format_of(path, format or kind, KNOWN).compressed
-        with files.open_output(path, binary=binary, compressed=compressed) as stream:
-            outputs.write(stream, sketches, kind, style, n=n)
+        compressed = kind == "ndjson" and files.format_of(path, format or kind, KNOWN).compressed
+        outputs.write_file(path, sketches, kind, style, n=n, compressed=compressed)
         return
     labels = style.labels if n else ()
     for k, label in enumerate(labels):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -284,27 +283,39 @@ def is_numbered_as(path: str, name: str) -> bool:
     )
 
 
-def write_each(
-    path: str, sketches: Iterable[Sketch], format: str, style: Style | None = None
-) -> Iterator[str]:
-    """Write a file per drawing, and yield its name: the number takes the place of %d, from 1.
+def write_file(
+    path: str,
+    sketches: Iterable[Sketch],
+    format: str,
+    style: Style | None = None,
+    *,
+    n: int | None = None,
+    compressed: bool = False,
+) -> None:
+    """Write drawings to a file or to standard output; a picture with %d in its name is a file each.
 
     Args:
-        path: with %d in it, or %03d for numbers of three digits.
-        sketches: taken one by one.
+        path: the number of a drawing takes the place of %d, from 1; %03d has three digits.
+        sketches: taken one by one where the format allows it.
         format: one of ``FORMATS``.
-        style: how the pictures look.
+        style: how a picture looks.
+        n: drawings, where that is known.
+        compressed: with gzip.
 
     Raises:
-        BadSketch: no drawings.
+        BadSketch: no drawings for a picture.
+        BadConfig: more pixels than a picture should have.
         BadFile: a file cannot be written.
     """
-    stream = iter(sketches)
-    first = next(stream, None)
-    if first is None:
-        raise BadSketch("no drawings: nothing to draw")
-    for number, sketch in enumerate(chain([first], stream), start=1):
+    binary = is_binary(format)
+    if OUTPUTS[format].kind == "data" or not is_numbered(path):
+        with open_output(path, binary=binary, compressed=compressed) as stream:
+            write(stream, sketches, format, style, n=n)
+        return
+    number = 0
+    for number, sketch in enumerate(sketches, start=1):  # noqa: B007
         target = _NUMBER.sub(lambda found: f"{number:{found[1]}d}", path)  # noqa: B023
-        with open_output(target, binary=is_binary(format)) as sink:
-            write(sink, [sketch], format, style)
-        yield target
+        with open_output(target, binary=binary) as stream:
+            write(stream, [sketch], format, style)
+    if not number:
+        raise BadSketch("no drawings: nothing to draw")

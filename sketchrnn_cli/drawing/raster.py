@@ -71,7 +71,7 @@ def to_png(sketches: Iterable[Sketch], style: Style) -> bytes:
 
 def added_strokes(sheet: Sheet) -> npt.NDArray[np.bool_]:
     """Whether each stroke of the sheet, in order, was added by a model to what it was given."""
-    each = [np.arange(len(cell.lines)) >= cell.n_given for cell in sheet.cells]
+    each = [np.arange(len(cell.lines)) >= cell.sketch.n_given for cell in sheet.cells]
     return np.concatenate(each)
 
 

@@ -26,7 +26,6 @@ CELL_SIZES = (64, 480)  # smallest and largest cell chosen without --size, pixel
 MARGIN = 0.09  # of the cell, on each side
 LINE_WIDTH = 0.17  # times the root of the cell: 1.7 pixels on 96, 2.6 on 240, 3.7 on 480
 CAPTION_INK = 0.6  # captions are this much ink and the rest paper: small and grey
-GIVEN = "given_strokes"  # extra of a drawing: how many of its strokes a model was given
 PIXELS_PER_MM = 96 / 25.4
 LONGEST = 200  # characters of a caption; measuring costs time, and no cell shows more
 MARK_INK = 0.07  # the same of the ground of marked drawings
@@ -45,12 +44,6 @@ class Cell:
     caption: str  # whole; whoever sets it fits it into the cell
     center: float  # x of the caption's middle
     baseline: float  # y of the caption
-
-    @property
-    def n_given(self) -> int:
-        """Strokes that a model was given; it added the others. All, where it was given none."""
-        n = self.sketch.extras.get(GIVEN)
-        return n if type(n) is int and 0 <= n < len(self.lines) else len(self.lines)
 
     def fitted(self, fits: Callable[[str], bool]) -> str:
         """The caption as whole as it fits; of a long one the word is cut, not its number."""

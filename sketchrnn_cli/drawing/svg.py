@@ -39,14 +39,18 @@ def to_svg(sketches: Iterable[Sketch], style: Style) -> str:
         BadConfig: they do not fit on the page.
     """
     sheet = lay_out(sketches, style)
-    added = style.added() if any(cell.n_given < len(cell.lines) for cell in sheet.cells) else None
+    added = (
+        style.added()
+        if any(cell.sketch.n_given < len(cell.lines) for cell in sheet.cells)
+        else None
+    )
     if added is None or sheet.page is None:
         body = [part for cell in sheet.cells for part in _drawing(cell, added)]
         return document(sheet, style, body)
     layers: list[list[str]] = [[], []]
     for cell in sheet.cells:
-        layers[0] += _drawing(cell, None, slice(cell.n_given))
-        layers[1] += _drawing(cell, None, slice(cell.n_given, None))
+        layers[0] += _drawing(cell, None, slice(cell.sketch.n_given))
+        layers[1] += _drawing(cell, None, slice(cell.sketch.n_given, None))
     return document(sheet, style, layers[0], after=[_ink(sheet, added, 2), *layers[1], "</g>"])
 
 
@@ -142,7 +146,7 @@ def _drawing(cell: Cell, added: Color | None, strokes: slice = slice(None)) -> l
         data = path_data(cell.lines[k])
         if cell.curves is not None and len(cell.curves[k]):
             data = curve_data(cell.curves[k])
-        color = f' stroke="{hexadecimal(added)}"' if added and k >= cell.n_given else ""
+        color = f' stroke="{hexadecimal(added)}"' if added and k >= cell.sketch.n_given else ""
         paths.append(f'<path{color} d="{data}"/>')
     return [f"<g{label}>{title}", *paths, "</g>"]
 

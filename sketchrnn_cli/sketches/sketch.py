@@ -22,6 +22,7 @@ from sketchrnn_cli.errors import BadSketch
 Array = npt.NDArray[np.float32]
 
 START = (0.0, 0.0, 1.0, 0.0, 0.0)  # the decoder's first input (FORMATS: start token)
+GIVEN_STROKES = "given_strokes"  # extra of a completion: how many strokes the model was given
 BOX = 255.0  # larger extent of a fitted drawing, canvas pixels
 
 
@@ -57,6 +58,12 @@ class Sketch:
             return 0.0, 0.0, 0.0, 0.0
         low, high = points.min(0), points.max(0)
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+    @property
+    def n_given(self) -> int:
+        """Strokes that a model was given; it added the others. All, where it was given none."""
+        n = self.extras.get(GIVEN_STROKES)
+        return n if type(n) is int and 0 <= n < len(self.strokes) else len(self.strokes)
 
     def with_extras(self, **values: object) -> Sketch:
         """The same drawing with more NDJSON fields."""

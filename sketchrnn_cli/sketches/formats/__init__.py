@@ -127,10 +127,12 @@ def expand(sources: Iterable[str], note: Note | None = None) -> list[File]:
         note: called with what is left out of a folder.
 
     Raises:
-        BadFile: nothing there, or nothing in a format that is known.
+        BadFile: nothing there, or nothing in a format that is known; or ``-`` twice.
     """
     found: list[File] = []
     for source in sources:
+        if source == STDIO and any(file.path == STDIO for file in found):
+            raise BadFile("- stands twice; standard input can be read once")
         if source != STDIO and os.path.isdir(source):
             inside = _inside(source, note)
             if not inside:
@@ -331,7 +333,7 @@ def _or_other(
 
 
 def read_sketches(
-    source: str | File,
+    source: str | File | Sequence[str],
     *,
     label: str | None = None,
     on_error: str = "fail",
@@ -342,7 +344,7 @@ def read_sketches(
 
     Args:
         source: ``-`` for ndjson on standard input; a file of any format, or a packed set; a
-            folder or a pattern of these.
+            folder or a pattern of these; or several.
         label: what is drawn, for drawings that do not say; else the name of the file.
         on_error: ``fail``, or ``skip`` to leave faulty drawings out.
         skipped: called for every drawing left out.
@@ -354,7 +356,11 @@ def read_sketches(
     """
     label = None if label is None else text(label)
     report = None if on_error == "fail" else skipped or _ignore
-    for files in together([source] if isinstance(source, File) else expand([source], note)):
+    if isinstance(source, File):
+        found = [source]
+    else:
+        found = expand([source] if isinstance(source, str) else source, note)
+    for files in together(found):
         path, word = files[0]
         kind = format_of(path)
         if kind in ("svg", "bin", "npz", "npy"):
