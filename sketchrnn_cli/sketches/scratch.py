@@ -35,7 +35,7 @@ from sketchrnn_cli.sketches.block import (
 from sketchrnn_cli.sketches.corpus import SPLITS
 from sketchrnn_cli.sketches.statistics import UNNAMED, Deviation, equal_drawings
 
-BUCKET = 250_000  # drawings to compare in one file, or more:
+BUCKET = 1_000_000  # drawings to compare at once, or more:
 MOST_BUCKETS = 64
 BATCH = 4096  # drawings whose moves are looked at together
 PIECE = 1 << 15  # drawings of another column looked at together
@@ -44,7 +44,6 @@ SMALL = 200_000  # drawings of a set whose splits are filled if they come out em
 Shares = tuple[float, float, float]
 Splits = npt.NDArray[np.uint8]
 Hashes = npt.NDArray[np.uint64]
-_RECORD = np.dtype([("number", "<u8"), ("hash", "<u8"), ("origin", "u1")])
 
 
 class Columns:
@@ -54,15 +53,13 @@ class Columns:
 
     def __init__(self, folder: Path, out: str | Path) -> None:
         self.closing = contextlib.ExitStack()
-        self.folder, self.out = folder, out
-        self.files = {name: self._file() for name in self.KINDS}
+        self.files: dict[str, BinaryIO] = {}
+        for name in self.KINDS:
+            self.files[name] = self.closing.enter_context(scratch_file(folder, out))
         self.words: dict[str, int] = {}
         self.n = 0
         self.n_points = 0
         self.whole = True  # every number is, and fits int16
-
-    def _file(self) -> BinaryIO:
-        return self.closing.enter_context(scratch_file(self.folder, self.out))
 
     def add(self, block: Block) -> None:
         """Append drawings."""
@@ -81,23 +78,25 @@ class Columns:
         self.n += len(block)
         self.n_points += len(moves)
 
-    def buckets(self) -> list[BinaryIO]:
-        """Files of records, those of equal fingerprints in the same one."""
-        files = [self._file() for _ in range(min(1 + self.n // BUCKET, MOST_BUCKETS))]
-        done = 0
-        for hashes, origins in zip(self.pieces("hashes"), self.pieces("origins"), strict=True):
-            records = np.empty(len(hashes), _RECORD)
-            records["number"] = np.arange(done, done + len(hashes))
-            records["hash"], records["origin"] = hashes, origins
-            bucket = hashes % np.uint64(len(files))
-            for i, file in enumerate(files):
-                file.write(records[bucket == i].tobytes())
-            done += len(hashes)
-        return files
+    def buckets(self) -> Iterator[tuple[Ints, Hashes, Splits]]:
+        """Numbers, fingerprints and origins of all drawings, equal fingerprints together."""
+        n = min(1 + self.n // BUCKET, MOST_BUCKETS)
+        for bucket in range(n):
+            done, found = 0, []
+            for hashes, origins in zip(self.pieces("hashes"), self.pieces("origins"), strict=True):
+                mine = np.flatnonzero(hashes % np.uint64(n) == bucket)
+                found.append((mine + done, hashes[mine], origins[mine]))
+                done += len(hashes)
+            numbers, hashes, origins = map(np.concatenate, zip(*found, strict=True))
+            yield numbers, hashes, origins
 
     def pieces(self, name: str, size: int = PIECE) -> Iterator[npt.NDArray[Any]]:
         """A column, so many drawings at a time."""
-        return _pieces(self.files[name], np.dtype(self.KINDS[name]), size)
+        kind, place = np.dtype(self.KINDS[name]), 0
+        file = self.files[name]
+        while file.seek(place) == place and (data := file.read(size * kind.itemsize)):
+            place += len(data)
+            yield np.frombuffer(data, kind)
 
     def offsets(self) -> Iterator[Ints]:
         """Where each drawing begins in the moves, and where the last one ends, in pieces."""
@@ -126,48 +125,32 @@ class Columns:
             yield rows
 
 
-def _pieces(file: BinaryIO, kind: np.dtype[Any], size: int) -> Iterator[npt.NDArray[Any]]:
-    place = 0
-    while True:
-        file.seek(place)
-        data = file.read(size * kind.itemsize)
-        if not data:
-            return
-        place += len(data)
-        yield np.frombuffer(data, kind)
-
-
 def split(columns: Columns, shares: Shares) -> tuple[Splits, dict[str, Any]]:
     """Decide the split of every drawing, which takes a byte of memory each.
 
-    Equals are found bucket by bucket: drawings whose fingerprints have the same remainder lie
-    together in a file.
+    Equals are found bucket by bucket: drawings whose fingerprints have the same remainder are
+    looked at together.
 
     Returns:
         0 train, 1 valid, 2 test of every drawing, (N,); and sizes of the splits, duplicates in
         each and leakage between them.
     """
-    splits, buckets = np.empty(columns.n, np.uint8), columns.buckets()
-    for bucket in buckets:
-        distinct, came = _distinct(bucket)
+    splits = np.empty(columns.n, np.uint8)
+    for numbers, hashes, origins in columns.buckets():
+        distinct, which = np.unique(hashes, return_inverse=True)
+        came = np.zeros((len(distinct), NO_TEST + 1), bool)
+        came[which, origins] = True
         group, made_of_train = _groups(distinct, came, shares)
-        for records in _pieces(bucket, _RECORD, PIECE):
-            which, origin = np.searchsorted(distinct, records["hash"]), records["origin"]
-            found = np.where(origin < UNSPLIT, origin, group[which])
-            found[(origin > UNSPLIT) & made_of_train[which]] = TRAIN
-            splits[records["number"]] = found
+        found = np.where(origins < UNSPLIT, origins, group[which])
+        found[(origins > UNSPLIT) & made_of_train[which]] = TRAIN
+        splits[numbers] = found
     if columns.n <= SMALL:
         _fill(splits, columns, shares)
     sizes, same = np.zeros((2, len(SPLITS)), np.int64)
     leaks = Counter[str]()
-    for bucket in buckets:
-        distinct, _ = _distinct(bucket)
-        table = np.zeros(len(SPLITS) * len(distinct), np.int64)
-        for records in _pieces(bucket, _RECORD, PIECE):
-            which = len(SPLITS) * np.searchsorted(distinct, records["hash"])
-            table += np.bincount(which + splits[records["number"]], minlength=len(table))
-        more, leaked = equal_drawings(table.reshape(-1, len(SPLITS)))
-        sizes += table.reshape(-1, len(SPLITS)).sum(axis=0)
+    for numbers, hashes, _ in columns.buckets():
+        more, leaked = equal_drawings(hashes, splits[numbers], len(SPLITS))
+        sizes += np.bincount(splits[numbers], minlength=len(SPLITS))
         same += more
         leaks.update(leaked)
     return splits, {
@@ -175,18 +158,6 @@ def split(columns: Columns, shares: Shares) -> tuple[Splits, dict[str, Any]]:
         "duplicates": dict(zip(SPLITS, same.tolist(), strict=True)),
         "leakage": dict(leaks),
     }
-
-
-def _distinct(bucket: BinaryIO) -> tuple[Hashes, Bools]:
-    """The fingerprints of a bucket, sorted, (D,), and which origins each came from, (D, 6)."""
-    hashes, came = np.zeros(0, np.uint64), np.zeros((0, NO_TEST + 1), bool)
-    for records in _pieces(bucket, _RECORD, PIECE):
-        merged, place = np.unique(np.concatenate([hashes, records["hash"]]), return_inverse=True)
-        both = np.zeros((len(merged), NO_TEST + 1), bool)
-        both[place[: len(hashes)]] = came
-        both[place[len(hashes) :], records["origin"]] = True
-        hashes, came = merged, both
-    return hashes, came
 
 
 def _groups(hashes: Hashes, came: Bools, shares: Shares) -> tuple[Splits, Bools]:

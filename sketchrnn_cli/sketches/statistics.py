@@ -121,15 +121,22 @@ class Deviation:
         return float(np.sqrt(max(squares / n - (total / n) ** 2, 0.0))) if n else 0.0
 
 
-def equal_drawings(table: Ints) -> tuple[Ints, dict[str, int]]:
+def equal_drawings(
+    hashes: npt.NDArray[np.uint64], splits: npt.NDArray[Any], n_splits: int
+) -> tuple[Ints, dict[str, int]]:
     """Equal drawings within a split and between splits.
 
     Args:
-        table: how many of each distinct drawing are in train, valid, test and so on, (D, 3 or 4).
+        hashes: fingerprints of N drawings.
+        splits: (N,) in [0, n_splits): train, valid, test and perhaps others.
+        n_splits: how many there are.
 
     Returns:
         How many more than one of each there are in every split; and the leakage between splits.
     """
+    distinct, which = np.unique(hashes, return_inverse=True)
+    cells = np.bincount(n_splits * which + splits, minlength=n_splits * len(distinct))
+    table = cells.reshape(-1, n_splits)
     train, valid, test = table[:, :3].T
     return np.maximum(table - 1, 0).sum(axis=0), {
         "valid_in_train": int(valid[train > 0].sum()),
@@ -342,23 +349,11 @@ def of_blocks(
     result.scale_factor = deviation.value()
     if seen:
         result.extent = (float(side[0] / seen), float(side[1]))
-    if seen <= MOST_COMPARED:
-        result.duplicates, result.leakage = _equal_drawings(hashes, splits)
+    if 0 < seen <= MOST_COMPARED:
+        each = np.concatenate(splits)
+        same, result.leakage = equal_drawings(np.concatenate(hashes), each, len(_NAMES))
+        result.duplicates = {_NAMES[i]: int(same[i]) for i in np.unique(each).tolist()}
     return result, [sketch for _, _, sketch in sorted(kept, key=lambda entry: entry[1])]
-
-
-def _equal_drawings(
-    hashes: list[npt.NDArray[np.uint64]], splits: list[Ints]
-) -> tuple[dict[str, int], dict[str, int]]:
-    each = np.concatenate([*splits, np.zeros(0, np.int64)])
-    distinct, which = np.unique(
-        np.concatenate([*hashes, np.zeros(0, np.uint64)]), return_inverse=True
-    )
-    n = len(_NAMES)
-    table = np.bincount(n * which + each, minlength=n * len(distinct)).reshape(-1, n)
-    same, leakage = equal_drawings(table)
-    there = table.any(axis=0)
-    return {_NAMES[i]: int(same[i]) for i in np.flatnonzero(there).tolist()}, leakage
 
 
 def of_corpus(
