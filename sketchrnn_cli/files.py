@@ -26,6 +26,7 @@ from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.locks import new_part, remove_stale, stale
 
 STDIO = "-"
+CACHE_VARIABLE = "SKETCHRNN_CACHE"
 SUFFIXES = {  # of formats that have others than their name
     "ndjson": (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz"),
     "svg": (".svg", ".svgz", ".svg.gz"),
@@ -170,6 +171,14 @@ def open_input(path: str | Path) -> Iterator[BinaryIO]:
 
 
 # outputs
+
+
+def cache_folder() -> Path:
+    """What can be made or downloaded again: SKETCHRNN_CACHE, or where a user's caches are."""
+    import platformdirs
+
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return Path(chosen or platformdirs.user_cache_dir("sketchrnn", appauthor=False))
 
 
 @contextlib.contextmanager

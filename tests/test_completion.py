@@ -69,6 +69,7 @@ def offered(*words, shell="bash"):
         (["encode", "-o", "z."], ["z.ndjson", "z.npz"]),
         (["export", "-o", "bird.g"], ["bird.gen.json"]),
         (["export", "--word", "ow"], ["owl"]),
+        (["demo", "--model", "runs/c"], ["runs/cats"]),
         (["train", "--preset", ""], ["tiny", "base", "paper", "magenta"]),
         (["train", "--cell", "l"], ["lstm", "layer-norm"]),
         (["train", "--resume", "-o", "runs/c"], ["runs/cats"]),

@@ -71,7 +71,7 @@ def told(tmp_path_factory):
     """What became of every example, run in their order in one folder."""
     folder = tmp_path_factory.mktemp("examples")
     with shell_lines.server(("ice cream",)) as environment:
-        story = ("sample", "animate", "encode", "inspect", "preprocess", "train", "export")
+        story = ("sample", "animate", "encode", "inspect", "preprocess", "train", "export", "demo")
         assert sorted(story) == sorted(EXAMPLES)
         lines = [example.line for name in story for example in EXAMPLES[name]]
         lines += [example.line for example in FIRST]

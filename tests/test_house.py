@@ -41,7 +41,7 @@ sys.exit(77 if sys.modules.keys() & {{{rooms}}} else 0)"""
 def test_help_lists_the_commands_and_version_is_the_packages():
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0
-    for command in ("preprocess", "train", "sample", "encode", "animate", "inspect"):
+    for command in ("preprocess", "train", "sample", "encode", "animate", "inspect", "demo"):
         assert command in result.stdout
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
     version = CliRunner().invoke(app, ["--version"])

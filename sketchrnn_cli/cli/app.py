@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from sketchrnn_cli import __version__
 from sketchrnn_cli.cli import (
     animate,
+    demo,
     encode,
     examples,
     export,
@@ -40,6 +41,8 @@ OTHER_NAMES = {  # of commands, in other programs
     "generate": "sample",
     "decode": "sample",
     "complete": "sample",
+    "page": "demo",
+    "browser": "demo",
     "gif": "animate",
     "morph": "animate",
     "evaluate": "inspect",
@@ -272,6 +275,7 @@ for command in (
     animate.animate,
     inspect.inspect,
     export.export,
+    demo.demo,
 ):
     app.command(cls=Command, epilog=examples.epilog(examples.EXAMPLES[command.__name__]))(command)
 

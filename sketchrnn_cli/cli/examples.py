@@ -74,6 +74,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "sketchrnn export --model runs/cats --half -o cats.safetensors", "a model to pass on"
         ),
     ),
+    "demo": (
+        Example("sketchrnn demo", "draw together with the built-in model"),
+        Example("sketchrnn demo --model runs/cats", "with your own"),
+        Example("sketchrnn demo --json", "where the page is, for scripts"),
+    ),
 }
 
 

@@ -85,7 +85,7 @@ def export(
 
     name = model or pretrained.NAME
     found = open_model(model or pretrained.FILE)
-    _refuse_other_cells(found, name, kind)
+    refuse_other_cells(found, name, kind)
     if kind in BROWSER:
         data, cut = _browser_model(found, kind, name, word, 1.0 if guidance is None else guidance)
     else:
@@ -115,11 +115,11 @@ def _whole_model(found: Checkpoint, kind: str, model: str | None, numbers: Numbe
     if kind == "npz":
         return _npz(found)
     if kind == "html":
-        return _page(found, model, half=numbers == "float16")
+        return page_of(found, model, half=numbers == "float16")
     return checkpoint.file_of(found, numbers=numbers)
 
 
-def _refuse_other_cells(found: Checkpoint, name: str, kind: str) -> None:
+def refuse_other_cells(found: Checkpoint, name: str, kind: str) -> None:
     """What runs in a browser is a plain LSTM.
 
     Raises:
@@ -198,8 +198,8 @@ def _word(found: Checkpoint, name: str, word: str | None) -> str | None:
     return labels[0][0][0]
 
 
-def _page(found: Checkpoint, model: str | None, *, half: bool) -> bytes:
-    """The drawing page."""
+def page_of(found: Checkpoint, model: str | None, *, half: bool) -> bytes:
+    """The drawing page of a model, UTF-8."""
     from sketchrnn_cli.drawing import page
     from sketchrnn_cli.inference.page_model import page_model
 

@@ -142,6 +142,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         excludes("int8", "OTHER", why="int8 is for safetensors"),
         needs("guidance", "word", why="it says how much the word counts"),
     ),
+    "demo": (),
 }
 
 CALLED = {

@@ -19,7 +19,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 from sketchrnn_cli import __version__
 from sketchrnn_cli.errors import BadConfig, BadFile
-from sketchrnn_cli.files import open_output, reading, replacing, writing
+from sketchrnn_cli.files import (
+    CACHE_VARIABLE,
+    cache_folder,
+    open_output,
+    reading,
+    replacing,
+    writing,
+)
 from sketchrnn_cli.locks import exclusive
 from sketchrnn_cli.sketches.words import QUICKDRAW, closest, fold, visible
 
@@ -31,7 +38,6 @@ PREFIX = "quickdraw:"
 ADDRESS = "https://storage.googleapis.com/quickdraw_dataset/full/simplified"  # of Google's README
 LICENCE = "Quick, Draw! drawings by Google, CC BY 4.0"
 ADDRESS_VARIABLE = "SKETCHRNN_QUICKDRAW_URL"
-CACHE_VARIABLE = "SKETCHRNN_CACHE"
 MAX_LINE = 1 << 20  # bytes
 MAX_SIZE = 1 << 30  # bytes; a word has some 70 million on average
 PIECE = 1 << 18  # bytes
@@ -98,13 +104,8 @@ def named(sources: list[str]) -> list[str]:
 
 
 def folder() -> Path:
-    """Where downloads are kept: SKETCHRNN_CACHE, or where the system keeps a user's caches."""
-    import platformdirs
-
-    chosen = os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir(
-        "sketchrnn", appauthor=False
-    )
-    return Path(chosen) / "quickdraw"
+    """Where downloads are kept, in the cache folder."""
+    return cache_folder() / "quickdraw"
 
 
 def _ignore(*_: object) -> None:
