@@ -44,7 +44,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ndjson": ((f"{FORMATS}ndjson.py",), ("test_formats_ndjson.py", "test_formats_json.py")),
     "json": (
         (f"{FORMATS}json_objects.py", f"{FORMATS}strokes.py"),
-        ("test_formats_json.py", "test_formats_ndjson.py"),
+        ("test_formats_json.py", "test_formats_ndjson.py", "test_formats.py"),
     ),
     "npz": ((f"{FORMATS}npz.py", f"{FORMATS}archive.py"), ("test_formats_npz.py",)),
     "pickles": ((f"{FORMATS}pickled_arrays.py",), ("test_formats_npz.py",)),
@@ -62,16 +62,20 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("test_prompt.py", "test_words.py"),
     ),
     "score": (("inference/score.py",), ("test_score.py",)),
-    "sampler": (("inference/sampler.py",), ("test_sampler.py", "test_request.py")),
+    "sampler": (
+        ("inference/sampler.py",),
+        ("test_sampler.py", "test_request.py", "test_ranking.py"),
+    ),
     "conditioning": (
         ("inference/conditioning.py",),
         ("test_conditioning.py", "test_request.py", "test_sampler.py"),
     ),
     "loss": (("model/loss.py",), ("test_loss.py",)),
 }
-LONG = (  # tests that take seconds, and tell no mutant from another
+LONG = (  # tests that take seconds, or start another process, and tell no mutant from another
     *("memory_does_not_grow", "every_flipped_byte", "any_text_is_a_prompt"),
     *("importance_weighting_tightens", "random_paths_go", "sample_writes_what", "torch_draws"),
+    "a_pipe_is_known_by",
 )
 SECONDS = 5.0  # of a processor that a mutant may take beyond tenfold the time of its tests
 
@@ -133,7 +137,7 @@ class Trials:
             for function in reached:
                 tests[function].append((time.process_time() - before, item))
         for each in gc.get_objects():
-            if isinstance(each, functools._lru_cache_wrapper):
+            if type(each) is functools._lru_cache_wrapper:  # torch has some that warn when asked
                 each.cache_clear()
         with self.results.open("w", encoding="utf-8") as stream:
             for name in self.names:

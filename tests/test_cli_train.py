@@ -234,6 +234,11 @@ def test_resuming_nothing_and_resuming_otherwise_are_one_line(trained, drawings,
     one_line(run("-o", tmp_path / "none", "--resume"), "nothing to resume")
     one_line(run("-o", out, "--resume", "--no-encoder"), "was begun with encoder = True")
     one_line(run(tmp_path / "other.npz", "-o", out, "--resume"), "leave out DATA to resume")
+    settings = tmp_path / "settings.toml"
+    settings.write_text("[training]\nsteps = 9\n")
+    for more in (["--preset", "tiny"], ["--preset", "base"], ["--config", settings]):
+        wrong = f"is resumed with its own settings; leave out {more[0]}"
+        one_line(run(drawings, "-o", out, "--resume", *more), wrong)
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,8 @@ def test_candidates_of_a_prefix_come_from_the_latent_prior(latent_tau):
     assert 40 < heap.sum() < 88
     wanted = spread * (latent_tau or 1) ** 0.5
     assert (z - means[heap]).std() == pytest.approx(wanted, rel=0.1)
+    normal = random_numbers(3, 0, choice=3).standard_normal(z.shape, np.float32)
+    np.testing.assert_allclose(z - means[heap], wanted * normal, atol=1e-5)
 
 
 @pytest.mark.parametrize(("bias", "shares"), [(40.0, (1, 0)), (-40.0, (0, 1)), (None, None)])

@@ -174,6 +174,16 @@ def test_what_a_file_is_instead(head, says):
         list(read_sketches("x.ndjson"))
 
 
+@pytest.mark.parametrize(
+    ("data", "format"),
+    [('{"type": "excalidraw"}', "excalidraw"), ('{"tldrawFileFormatVersion": 1}', "tldr")],
+)
+def test_a_whiteboard_of_another_name_says_what_name_it_should_have(data, format):
+    Path("x.ndjson").write_text(data, "utf-8")
+    with pytest.raises(BadFile, match=rf"^x\.ndjson: a whiteboard; name it \.{format}$"):
+        list(read_sketches("x.ndjson"))
+
+
 def test_nothing_is_said_of_data():
     for head in (b"{", b"PK\x03\x04", b"RIFF....WAVE", b"\x1f\x8b", b"version 1"):
         sniff.say_what_it_is(head, "x")

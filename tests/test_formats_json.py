@@ -108,14 +108,19 @@ def test_what_stands_between_objects_is_a_fault(tmp_path):
     skipped = []
     found = read(tmp_path, f"{LINE} x\n{LINE}\n", "read", skipped=skipped.append)
     assert [rows(s) for s in found] == [A, A]
-    assert len(skipped) == 1
-    assert ":1: not JSON" in skipped[0]
+    found = read(tmp_path, f"{LINE}\nx {LINE}\n", "read", skipped=skipped.append)
+    assert [rows(s) for s in found] == [A, A]
+    assert [":1: not JSON" in skipped[0], ":2: not JSON" in skipped[1]] == [True] * 2
 
 
 def test_an_endless_object_stops(tmp_path, monkeypatch):
     monkeypatch.setattr(json_objects, "MAX_LINE", 10_000)
     with pytest.raises(BadFile, match=r"a\.ndjson:2: a line of over 0 MiB"):
         read(tmp_path, LINE + '\n{"a":\n' + "[1],\n" * 3000, "read")
+    monkeypatch.setattr(json_objects, "MAX_LINE", 3 << 20)
+    for endless in (" " * (5 << 20), '{"a":' + "[1],\n" * (1 << 20)):
+        with pytest.raises(BadFile, match=r"a\.ndjson:2: a line of over 3 MiB"):
+            read(tmp_path, f"{LINE}\n{endless}", "read")
 
 
 @pytest.mark.parametrize(
@@ -204,6 +209,7 @@ def test_lines_of_bare_drawings(tmp_path):
     [
         (f'{{"cats":[{LINE}]}}', "with cats; if they are in cats, write these one a line"),
         (f'{{"info":[1],"cat":[{json.dumps(A)}]}}', "with info, cat; if they are in cat"),
+        ("[{'word':'cat'}]", "as Python prints them; write it with json.dumps"),
         ("{'word':'cat'}", "as Python prints them; write it with json.dumps"),
     ],
 )
@@ -280,6 +286,8 @@ def test_a_flat_list_of_points_is_one_stroke(tmp_path):
         ([{"x": 1, "y": 2}, [3]], "a stroke of objects and of something else"),
         ([[{"x": 1, "y": 2}, 3]], "a stroke of objects and of something else"),
         ([[{"x": 1}]], "a point that is an object with x; it needs x and y"),
+        ({"strokes": [{"x": [1]}]}, "a drawing that is an object with x; it needs x and y"),
+        ([[{}, {"x": 1}]], "a point that is an object with nothing; it needs x and y"),
         ([{"points": [1, 2, 3]}], "3 numbers where x and y go by twos"),
         ("cat", "a drawing that is text, but not JSON"),
         (7, "a drawing that is no list"),
@@ -294,6 +302,33 @@ def test_what_is_no_shape_is_named(tmp_path, drawing, says):
     for how in BOTH:
         with pytest.raises(BadSketch, match=rf"a\.ndjson:1: (stroke 0 )?{says}"):
             read(tmp_path, json.dumps({"drawing": drawing}), how)
+
+
+@pytest.mark.parametrize("how", BOTH)
+def test_objects_are_no_rows_to_be_turned_round(tmp_path, how):
+    """Two points of x and y, in a file whose other strokes are lists of points."""
+    two = [[{"x": 1, "y": 2}, {"x": 3, "y": 4}]]
+    long = [[[k, 2 * k] for k in range(9)]]
+    content = "".join(json.dumps({"drawing": d}) + "\n" for d in (long, two))
+    assert rows(read(tmp_path, content, how)[1]) == [[[1, 3], [2, 4]]]
+    uneven = json.dumps({"drawing": [[[1, 2], [3, 4], [5]]]})
+    with pytest.raises(BadSketch, match=r"a\.ndjson:3: stroke 0 has points of different length"):
+        read(tmp_path, content + uneven, how)
+
+
+@pytest.mark.parametrize(
+    ("third", "fourth", "times"),
+    [
+        ([0.1, 0.9, 0.2], [5, 6, 7], [5, 6, 7]),  # pressure comes first
+        ([1, 2, 3], [5, 6, 7], [1, 2, 3]),
+        ([1, 2, 3], [0.1, 0.9, 0.2], [1, 2, 3]),
+        ([0.1, 0.9, 0.2], [3, 2, 1], None),
+    ],
+)
+def test_the_row_that_grows_is_time(tmp_path, third, fourth, times):
+    content = json.dumps({"drawing": [[[1, 2, 3], [4, 5, 6], third, fourth], [[7], [8], [9], [9]]]})
+    (found,) = read(tmp_path, content, "read")
+    assert (None if found.times is None else found.times[0].tolist()) == times
 
 
 # rows or points
@@ -332,6 +367,7 @@ def test_points_and_rows_are_told_apart(tmp_path, extra, lengths, seed):
         ([[[0, 1], [3, 4]], [[5, 6], [7, 8], [9, 9]]], True),  # as wide, not as many
         ([[[0, 1], [3, 4]], [[0, 1, 2], [3, 4, 5]]], False),  # as many, not as wide
         ([[[9, 5, 0.1], [8, 7, 0.5], [9, 9, 0.2]]], True),  # three columns, the last pressure
+        ([[[9, 5, 1], [8, 7, 3], []]], False),
         ([[[9, 5, 1], [8, 7, 3], [0.1, 0.9, 0.2]]], False),  # three rows, the last pressure
         ([[[1, 2]]], True),
         ([[[1], [2]]], False),
@@ -345,6 +381,7 @@ def test_how_strokes_lie(drawing, points):
     layout.see(drawing)
     assert layout.decide() is points
     assert layout.points is points
+    assert layout.see(drawing) is points
 
 
 def test_what_one_drawing_shows_holds_for_the_file(tmp_path):

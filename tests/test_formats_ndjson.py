@@ -101,6 +101,50 @@ def test_points_as_pairs_are_found_out_for_the_whole_file(tmp_path, how):
     assert lines_of(read(path, how)[0]) == [[[1, 3], [2, 4]]]
 
 
+EITHER = line([[1, 2], [3, 4]])  # rows or points
+ROWS, POINTS = [[[1, 3], [2, 4]]], [[[1, 2], [3, 4]]]
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"), [("MAX_HELD", 3), ("MAX_HELD_BYTES", 3 * len(EITHER) - 3)]
+)
+def test_no_more_than_so_many_drawings_wait_for_one_that_decides(
+    tmp_path, monkeypatch, limit, value
+):
+    path = tmp_path / "a.ndjson"
+    longer = line([[1, 2], [3, 4], [5, 6], [7, 8], [9, 9]])
+    path.write_bytes(EITHER * 3 + longer)
+    assert lines_of(read(path, "read")[0]) == POINTS
+    monkeypatch.setattr(ndjson, limit, value)
+    assert [lines_of(sketch) for sketch in read(path, "read")] == [ROWS] * 4
+
+
+def test_a_file_that_never_decides_is_rows_with_its_word_and_its_faults(tmp_path):
+    path, skipped = tmp_path / "tv.ndjson", []
+    bare = b'{"drawing":[[[1,2],[3,4]]]}\n'
+    path.write_bytes(bare + bare.replace(b"4", b"4e9") + bare)
+    found = read(path, "read", word="tv", skipped=skipped.append)
+    assert [(s.word, lines_of(s)) for s in found] == [("tv", ROWS)] * 2
+    assert [fault.split(": ")[0] for fault in skipped] == [f"{path}:2"]
+
+
+def test_what_comes_through_a_pipe_waits_for_nothing():
+    """Lines that arrive together make a block, but for the first while nothing is decided."""
+
+    def arrivals():
+        yield iter([])
+        yield iter(enumerate([QUICKDRAW] * 3, 1))
+        yield iter(enumerate([QUICKDRAW] * 2, 4))
+
+    blocks = ndjson.blocks_of(arrivals(), "standard input", None, None, at_once=True)
+    assert [len(block) for block in blocks] == [1, 2, 2]
+    assert [len(block) for block in ndjson.blocks_of(arrivals(), "a", None, None)] == [5]
+    taken = []
+    lines = (taken.append(k) or (k, EITHER) for k in range(1, 5))
+    first = next(ndjson.sketches_of(iter([lines]), "standard input", None, None))
+    assert (lines_of(first), taken) == (ROWS, [1])
+
+
 @pytest.mark.parametrize("how", BOTH)
 def test_a_word_is_the_field_or_the_name(tmp_path, how):
     path = tmp_path / "tv.ndjson"
@@ -134,6 +178,7 @@ def test_a_third_row_is_not_always_time(tmp_path, thirds, timed):
     path.write_bytes(line(*strokes))
     (block,) = ndjson.read_blocks(str(path))
     assert block.timed.tolist() == [timed]
+    assert (block.timed.dtype, block.recognized.dtype) == (bool, bool)
     assert len(read(path, "read")) == 1
 
 
@@ -151,6 +196,8 @@ FAULTS = [
     (b'{"drawing": [[[1, 1e300], [3, 4]]]}', "no place on a canvas"),
     (b'{"drawing": [[[1, NaN], [3, 4]]]}', "not JSON"),
     (b'{"drawing": [3]}', "stroke 0 is not a list of rows"),
+    (b'{"drawing": [[[], ""]]}', "stroke 0 is not a list of rows"),
+    (b'{"drawing": [[[], [], ""]]}', "stroke 0 is not a list of rows"),
     (b"\xff\xfe", "not JSON"),
 ]
 
@@ -178,7 +225,7 @@ def test_a_fault_on_line_17_is_named_or_skipped(tmp_path, how, fault, says):
         (b"\n\n", "an empty file|no drawings"),
         (b"<!DOCTYPE html>\n<html>", "a web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git-lfs pointer"),
-        (b"PK\x03\x04", "a zip file"),
+        (b"PK\x03\x04", "a zip file, not ndjson"),
         (gzip.compress(QUICKDRAW * 50)[:-20], "damaged gzip"),
         (b"\x1f\x8bnot really", "damaged gzip"),
     ],
@@ -304,5 +351,18 @@ def test_a_field_too_deep_to_write_is_a_fault_and_not_a_bug():
     for _ in range(400):
         deep = [deep]
     sketch = Sketch((np.zeros((2, 2), np.float32),), "cat", extras={"note": deep})
-    with pytest.raises(BadSketch, match="cannot be passed on with its other fields .'note'"):
+    message = "cannot be passed on with its other fields .'note'.: recursion limit reached; leave"
+    with pytest.raises(BadSketch, match=message):
         ndjson.to_line(sketch)
+
+
+def test_a_drawing_of_too_many_strokes_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(ndjson, "MAX_STROKES", 2000)
+    path = tmp_path / "a.ndjson"
+    for n in (2000, 2001):
+        path.write_bytes(line(*[[[1], [2]]] * n))
+        if n == 2000:
+            assert len(read(path, "read")[0].strokes) == n
+            continue
+        with pytest.raises(BadSketch, match=r"a\.ndjson:1: 2,001 strokes, which is no drawing"):
+            read(path, "read")

@@ -189,9 +189,14 @@ def test_random_numbers_of_the_live_are_gumbel_and_normal():
 
 def test_random_numbers_depend_on_seed_number_and_candidate():
     draws = {
-        random_numbers(*key).random() for key in itertools.product((0, 1, 2**62), (0, 1), (0, 1))
+        random_numbers(*key).random()
+        for key in itertools.product((0, 1, 2**64 - 2, 2**64 - 1), (0, 1), (0, 1))
     }
-    assert len(draws) == 12
+    assert len(draws) == 16
+    draws = {random_numbers(5, 7, 2, choice=k).random() for k in range(4)}
+    assert len(draws) == 4
+    stream = np.random.Philox(key=np.array([5, 7], "u8"), counter=[0, 0, 1, 2])
+    assert random_numbers(5, 7, 2, choice=1).random() == np.random.Generator(stream).random()
 
 
 def test_a_beginning_is_kept_and_gone_on_from(engine):
@@ -204,6 +209,33 @@ def test_a_beginning_is_kept_and_gone_on_from(engine):
     again = draw(engine, 12, settings=WARM, prefixes=prefixes)
     for a, b in zip(ends, again, strict=True):
         assert_same(a, b)
+
+
+def test_small_moves_after_a_large_one_add_up_and_no_zero_is_negative():
+    engine = Engine(networks.tiny(encoder=False))
+    prefix = np.full((190, 3), [0.0102, 0.0, 0.0], "f4")
+    prefix[:10] = 1000, 0, 0
+    prefix[0, 1] = -1e-4
+    (sketch,) = draw(engine, 1, settings=Settings(max_points=190), prefixes=[prefix])
+    found = sketch.points()
+    np.testing.assert_allclose(found[9:, 0], 10000 + 0.0102 * np.arange(181), atol=0.01)
+    assert not np.signbit(found[:, 1]).any()
+
+
+@pytest.mark.parametrize("n_given", [9, 10])
+def test_what_is_cut_beside_many_others_is_scored_in_full(n_given):
+    """More predictions are kept than there is room for, at the step that cuts a few sketches."""
+    checkpoint = networks.tiny(encoder=False)
+    checkpoint.weights["decoder.out_b"][2] = 1  # half of them end after what is given
+    engine, settings = Engine(checkpoint), Settings(max_points=n_given)
+    moves = np.full((n_given, 3), [3, 1, 0], "f4")
+    prefixes = [moves[: 1 if k == 0 else n_given] for k in range(121)]
+    together = draw(engine, 121, settings=settings, prefixes=prefixes, batch_size=120)
+    alone = draw(engine, 121, settings=settings, prefixes=prefixes, batch_size=1)
+    pairs = list(zip(together, alone, strict=True))
+    for one, other in pairs:
+        assert_same(one, other)
+    assert 20 < sum(not one.extras["finished"] for one, _ in pairs) < 100
 
 
 def test_a_beginning_that_is_too_long_is_a_fault(engine):
@@ -472,10 +504,11 @@ def test_between_two_words_latents_lie_between_theirs():
 def test_the_most_likely_latent_is_the_mean_of_the_heaviest_component():
     model = worded()
     settings = Settings(seed=4, max_points=20, most_likely=True, guidance=1)
-    drawn = list(draw(Engine(model), 2, settings=settings, words=["ant", "bee"]))
-    z = model.weights["latent.mean"][[0, 1], [1, 0]]
+    words = ["ant", "bee"] * 5
+    drawn = list(draw(Engine(model), 10, settings=settings, words=words))
+    z = model.weights["latent.mean"][[0, 1] * 5, [1, 0] * 5]
     plain = dataclasses.replace(settings, most_likely=False)
-    again = list(draw(Engine(model), 2, settings=plain, words=["ant", "bee"], z=z))
+    again = list(draw(Engine(model), 10, settings=plain, words=words, z=z))
     assert lines(drawn) == lines(again)
 
 

@@ -79,14 +79,14 @@ def train(
         ),
     ] = None,
     preset: Annotated[
-        str,
+        str | None,
         option(
             "--preset",
-            help=f"Sizes and settings: {', '.join(PRESETS)}.",
+            help=f"Sizes and settings: {', '.join(PRESETS)}. \\[default: base]",
             metavar="NAME",
             autocompletion=completion.choice(PRESETS),
         ),
-    ] = "base",
+    ] = None,
     steps: Annotated[
         int | None,
         option("--steps", help="Stop after N steps.", metavar="N", panel=HOW_LONG, min=1),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CORPUS = "state/corpus.npz"  # in a run folder: the drawings, unless a packed set was given
 CONFIG = "config.toml"
+BASE = "base"  # the preset, unless another is named
 UNCONDITIONAL = "magenta"  # the preset whose decoder is not conditioned on labels
 
 Say = Callable[[str], None]
@@ -41,7 +42,7 @@ class Request:
 
     sources: list[str]  # of drawings; none: the practice drawings
     out: Path | None = None
-    preset: str = "base"
+    preset: str | None = None  # as BASE
     warm: str | None = None  # the model whose weights the run starts from
     tables: dict[str, dict[str, Any]] | None = None  # of --config: more settings; those given win
     model: dict[str, Any]
@@ -58,11 +59,12 @@ class Request:
         Raises:
             BadConfig: a setting that is not one.
         """
-        if self.preset not in PRESETS:
-            raise BadConfig(f"--preset must be one of {', '.join(PRESETS)}, not {self.preset!r}")
+        preset = BASE if self.preset is None else self.preset
+        if preset not in PRESETS:
+            raise BadConfig(f"--preset must be one of {', '.join(PRESETS)}, not {preset!r}")
         tables = self.tables or {}
         more = tables.get("model", {})
-        trained = TRAINED[self.preset] if self.warm is None else WARM
+        trained = TRAINED[preset] if self.warm is None else WARM
         training = TrainingConfig.from_dict(
             {**trained, **tables.get("training", {}), **self.training}
         )
@@ -70,9 +72,9 @@ class Request:
             found, asked = warm_start.opened(self.warm), {**more, **self.model}
             model, conditioned = warm_start.sizes(found, self.warm, asked, self.words)
             return model, training, conditioned
-        model = ModelConfig.from_dict({**PRESETS[self.preset], **more, **self.model})
+        model = ModelConfig.from_dict({**PRESETS[preset], **more, **self.model})
         words = self.words
-        if words is None and self.preset == UNCONDITIONAL:
+        if words is None and preset == UNCONDITIONAL:
             words = False
         if words is None and "n_words" in more:
             words = model.n_words > 0
@@ -260,8 +262,9 @@ def reopen(
     """
     from sketchrnn_cli.sketches.corpus import Corpus
 
-    if request.tables is not None and not restarted:
-        raise BadConfig("--resume takes its settings from the run: leave out --config")
+    for name, value in (("config", request.tables), ("preset", request.preset)):
+        if value is not None and not restarted:
+            raise BadConfig(f"{run}: is resumed with its own settings; leave out --{name}")
     stored = read_toml(run / CONFIG)
     model = ModelConfig.from_dict(stored.get("model", {}))
     for name, value in request.model.items():
