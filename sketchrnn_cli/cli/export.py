@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from sketchrnn_cli.inference.settings import GUIDANCE, RANGES, bounds
 if TYPE_CHECKING:
     from sketchrnn_cli.model.checkpoint import Checkpoint, Numbers
 
-KNOWN = ("html", "safetensors", "npz", "gen.json", "vae.json")
+KNOWN = ("html", "safetensors", "npz", "gen.json", "vae.json", "onnx")
 BROWSER = ("gen.json", "vae.json")
 
 THE_MODEL = "The model"  # a panel of --help
@@ -28,7 +29,8 @@ def export(
             "FILE.gen.json (decoder only, for sketch-rnn-js and @magenta/sketch) or "
             "FILE.vae.json (with encoder, for sketch-rnn-js): a browser model. "
             "FILE.html: a page to draw on. FILE.safetensors: any command takes it as --model. "
-            "FILE.npz: the weights as plain arrays, for `numpy.load`. - is a pipe.",
+            "FILE.npz: the weights as plain arrays, for `numpy.load`. FILE.onnx: a decoder step, "
+            "with FILE.encoder.onnx and FILE.prior.onnx (an extra). - is a pipe.",
             KNOWN,
         ),
     ],
@@ -83,23 +85,55 @@ def export(
 
     from sketchrnn_cli.model.load import open_model
 
-    name = model or pretrained.NAME
+    name, cut = model or pretrained.NAME, dict[str, int]()
     found = open_model(model or pretrained.FILE)
     refuse_other_cells(found, name, kind)
     if kind in BROWSER:
         data, cut = _browser_model(found, kind, name, word, 1.0 if guidance is None else guidance)
+        made = {out: data}
+    elif kind == "onnx":
+        made = _onnx(found, out, inputs, overwrite=overwrite)
     else:
         numbers: Numbers = "int8" if int8 else "float16" if half else "float32"
-        data, cut = _whole_model(found, kind, model, numbers), {}
-    with files.open_output(out, binary=True) as stream:
-        stream.write(data)
+        made = {out: _whole_model(found, kind, model, numbers)}
+    _write(made)
     if cut:
         terminal.warn(report.saturated(cut))
     if out != files.STDIO:
-        terminal.say(f"{out}: {len(data) / 1e6:.2f} MB")
+        for file, data in made.items():
+            terminal.say(f"{file}: {len(data) / 1e6:.2f} MB")
     if json:
-        written = {"file": out, "format": kind, "half": half, "int8": int8, "bytes": len(data)}
-        terminal.answer({**written, "saturated": cut})
+        written = {"file": out, "format": kind, "half": half, "int8": int8, "bytes": len(made[out])}
+        others = {file: len(data) for file, data in made.items() if file != out}
+        terminal.answer({**written, "others": others, "saturated": cut})
+
+
+def _write(made: dict[str, bytes]) -> None:
+    """Write files: all of them, or none."""
+    with ExitStack() as stack:
+        streams = [stack.enter_context(files.open_output(file, binary=True)) for file in made]
+        for stream, data in zip(streams, made.values(), strict=True):
+            stream.write(data)
+
+
+def _onnx(found: Checkpoint, out: str, inputs: list[Path], *, overwrite: bool) -> dict[str, bytes]:
+    """The ONNX files of a model, by their names.
+
+    Raises:
+        BadConfig: the package that writes them is missing; or several files for a pipe.
+        BadFile: one exists, or cannot be written.
+    """
+    from sketchrnn_cli.model import onnx_files
+
+    onnx_files.check()
+    parts = onnx_files.files_of(found)
+    if out == files.STDIO and len(parts) > 1:
+        raise BadConfig("-o -: this model is several ONNX files; name one, as in -o model.onnx")
+    stem = out[: -len(".onnx")] if out.lower().endswith(".onnx") else out
+    made = {f"{stem}{part}.onnx" if part else out: data for part, data in parts.items()}
+    for file in made:
+        files.check_output(file, binary=True, inputs=inputs, is_data=True, overwrite=overwrite)
+    return made
 
 
 def _check_guidance(guidance: float | None) -> None:
