@@ -118,8 +118,10 @@ def test_extra_arrays_are_noted(tmp_path):
 
 def test_stroke5(tmp_path):
     rows = np.array([[1, 2, 1, 0, 0], [3, 4, 0, 1, 0], [0, 0, 0, 0, 1], [9, 9, 0, 0, 1]], "f4")
-    source = write_npz(tmp_path / "a.npz", sketches=[rows, rows[:2]])
-    assert_same(drawings(source)[UNSPLIT], [[[1, 2, 0], [3, 4, 1]]] * 2)
+    more = np.array([[1, 2, 0, 1, 0], [5, 6, 0.5, 0.5, 0.5], [3, 4, 0, 1, 0]], "f4")
+    source = write_npz(tmp_path / "a.npz", sketches=[rows, rows[:2], more])
+    two = [[1, 2, 0], [3, 4, 1]]
+    assert_same(drawings(source)[UNSPLIT], [two, two, [[1, 2, 1], [5, 6, 0], [3, 4, 1]]])
 
 
 def test_pen_of_three_states_and_a_last_row_that_does_not_lift(tmp_path):
@@ -162,13 +164,31 @@ def test_one_array_a_stroke_is_one_drawing(tmp_path):
     (sketch,) = read_sketches(source)
     assert [s[0, 0] for s in sketch.strokes] == list(range(12))
     assert sketch.word == "tree"
+    lines = {name: lines["arr_3"] + k for k, name in enumerate(["s1", "s02", "s3", "s010"])}
+    (sketch,) = read_sketches(write_npz(tmp_path / "tree.npz", **dict(reversed(lines.items()))))
+    assert [s[0, 0] for s in sketch.strokes] == [3, 4, 5, 6]
+    (block,) = npz.read_blocks(write_npz(tmp_path / "tree.npz", s1=np.zeros((0, 2))))
+    assert (len(block), block.points.shape) == (1, (0, 2))
+    source = write_npz(tmp_path / "tree.npz", s1=np.array([[1, 2], [3, 1e9]]))
+    with pytest.raises(
+        BadSketch, match=r"tree\.npz: s1: holds a number that is no place on a canv"
+    ):
+        drawings(source)
 
 
 def test_empty_sketches_are_there_and_empty(tmp_path):
-    arrays = [np.zeros((0, 3), "i2"), *stroke3(2), np.zeros((0,), "f8")]
+    arrays = [np.zeros((0, 3), "i2"), *stroke3(2), np.zeros((0,), "f8"), np.zeros((0, 0), "i2")]
     found = drawings(write_npz(tmp_path / "a.npz", sketches=arrays))[UNSPLIT]
     assert [len(a) for a in found] == [len(a) for a in arrays]
     assert len(list(read_sketches(str(tmp_path / "a.npz")))) == 2
+    assert drawings(write_npz(tmp_path / "a.npz", a=[], b=[])) == {}
+
+
+def test_sketches_come_before_other_arrays_that_could_be_drawings(tmp_path):
+    one, other, notes = stroke3(3), stroke3(4, 1), []
+    source = write_npz(tmp_path / "a.npz", dog=other, sketches=one)
+    assert_same(drawings(source, note=notes.append)[UNSPLIT], one)
+    assert notes == [f"{source}: ignored dog"]
 
 
 def one_line(error):
@@ -285,7 +305,18 @@ def test_attacks_are_one_line_and_little_memory(tmp_path, attack):
         (b"\x80\x02T" + HUGE + b".", "a string of 2147483647 bytes"),
         (b"\x80\x04\x8e" + b"\xff" * 8 + b".", "a string of 18446744073709551615 bytes"),
         (b"\x80\x02" + b"(" * 3_000_000 + b".", "nested too deeply"),
-        (b"\x80\x02" + b"N" * 3_000_000 + b".", "nested too deeply"),
+        (b"\x80\x02" + b"N" * 3_000_000 + b".", ": not an array of drawings: nested too deeply$"),
+        (b"\x80\x02" + b"N" * 17 + b"t.", "damaged pickle: it ends early"),
+        (b"\x80\x02(" + b"N" * 17 + b"t.", ": not an array of drawings: nested too deeply$"),
+        (b"\x80\x02N\x85\x85\x85.", ": not an array of drawings: nested too deeply$"),
+        (b"\x80\x02N\x85\x85.", "not an array of drawings, but something else$"),
+        (b"\x80\x02(" + b"N" * 16 + b"t.", "not an array of drawings, but something else$"),
+        (b"\x80\x02c" + b"x" * 500, ": damaged pickle: a name without an end$"),
+        (
+            b"\x80\x02" + b"".join(b"j" + struct.pack("<I", k) for k in range(70_000)),
+            ": arrays that are shared too often$",
+        ),
+        (b"\x80\x02c" + b"x" * 100 + b"\ny\n.", f"names '{'x' * 80}', which"),
     ],
 )
 def test_limits_are_what_stops_an_attack(tmp_path, attack, says):
@@ -293,6 +324,52 @@ def test_limits_are_what_stops_an_attack(tmp_path, attack, says):
         archive.writestr("train.npy", member(attack))
     with pytest.raises(BadFile, match=says):
         drawings(str(tmp_path / "a.npz"))
+
+
+def test_an_unpickler_counts_what_it_holds():
+    made = pickled_arrays._Unpickler(io.BufferedReader(io.BytesIO(b"x" * 99)), set())
+    assert (made.held, made.read(9), made.held, made.read(8), made.held) == (
+        0, b"x" * 9, 9, b"x" * 8, 9,
+    )  # fmt: skip
+    one, shared = pickled_arrays.Array(0, 0, 0), pickled_arrays.Array(0, 0, 0)
+    one.data, shared.data, shared.shared = b"xyz", b"xy", True
+    made.outer[:] = [one, shared]
+    assert made.hand_on() == [one, shared]
+    assert (made.held, made.outer) == (6, [])
+    for marks, held in ((pickled_arrays.MAX_MARKS, 0), (0, pickled_arrays.MAX_HELD)):
+        made.metastack, made.held = [[]] * marks, held
+        made.check()
+        made.metastack, made.held = [[]] * (marks + bool(marks)), held + bool(held)
+        with pytest.raises(pickled_arrays._Refused):
+            made.check()
+
+
+def test_what_a_pickle_says_of_an_array_is_checked():
+    kind = pickled_arrays._Type("i2")
+    assert pickled_arrays._text("x" * 200) == "x" * 200
+    for state in (((2.0, 3), kind), ([2, 3], kind), (("2", 3), kind)):
+        with pytest.raises(TypeError):
+            pickled_arrays.Array(0, 0, 0).__setstate__((1, *state, False, b""))
+    for text in ("x" * 201, 3, None):
+        with pytest.raises(TypeError):
+            pickled_arrays._text(text)
+
+
+def test_strings_are_as_long_as_they_may_be(tmp_path, monkeypatch):
+    source = write_npz(tmp_path / "a.npz", 3, sketches=[np.ones((100, 3), "i2")])
+    monkeypatch.setattr(pickled_arrays, "MAX_STRING", 600)
+    assert len(drawings(source)[UNSPLIT][0]) == 100
+    monkeypatch.setattr(pickled_arrays, "MAX_STRING", 599)
+    with pytest.raises(BadFile, match="damaged pickle: a string of 600 bytes$"):
+        drawings(source)
+
+
+@pytest.mark.parametrize("size", [401, 450, 463, 500, 777])
+def test_how_a_pickle_arrives_makes_no_difference(tmp_path, monkeypatch, size):
+    arrays = stroke3(60)
+    source = write_npz(tmp_path / "a.npz", 3, sketches=[*arrays, *arrays[:3]])
+    monkeypatch.setattr(pickled_arrays, "CHUNK", size)
+    assert_same(drawings(source)[UNSPLIT], [*arrays, *arrays[:3]])
 
 
 @settings(max_examples=150, deadline=None)
@@ -326,9 +403,10 @@ def test_fewer_drawings_than_announced(tmp_path):
         drawings(str(tmp_path / "a.npz"))
 
 
-def test_a_bomb_is_not_unpacked(tmp_path):
+@pytest.mark.parametrize("size", [1_500_000, 20_000_000])
+def test_a_bomb_is_not_unpacked(tmp_path, size):
     with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("train.npy", b"\0" * 20_000_000)
+        archive.writestr("train.npy", b"\0" * size)
     with pytest.raises(BadFile, match="no drawings are packed so tightly"):
         drawings(str(tmp_path / "a.npz"))
 
@@ -348,6 +426,16 @@ def test_a_header_that_is_none(tmp_path, header):
         drawings(str(tmp_path / "a.npz"))
 
 
+@pytest.mark.parametrize("shape", ["(-1, 3)", f"({1 << 48}, 3)", "('a',)", "3", "(2.0, 3)"])
+def test_a_header_with_a_shape_that_is_none(tmp_path, shape):
+    header = f"{{'descr': '<i2', 'fortran_order': False, 'shape': {shape}}}".encode()
+    head = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    write_zip(tmp_path / "a.npz", train=head)
+    with pytest.raises(BadFile, match=r"a\.npz: train\.npy: a \.npy header with shape") as error:
+        drawings(str(tmp_path / "a.npz"))
+    assert shape in one_line(error)
+
+
 def test_too_many_members(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as zipped:
         for i in range(archive.MAX_MEMBERS + 1):
@@ -362,14 +450,19 @@ def test_a_zip_that_holds_other_things(tmp_path):
         drawings(source)
     with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
         archive.writestr("readme.txt", "hello")
-    with pytest.raises(BadFile, match=r"without arrays; it holds readme\.txt"):
+        archive.writestr("licence", "free")
+    with pytest.raises(BadFile, match=r"without arrays; it holds readme\.txt, licence$"):
         drawings(str(tmp_path / "b.npz"))
+    records = write_npz(tmp_path / "a.npz", table=np.zeros(3, [("a", "i4"), ("b", "f4")]))
+    with pytest.raises(BadFile, match=r"no drawings: it holds table record\[3\]; drawings are"):
+        drawings(records)
 
 
 def test_arrays_of_arrays_are_no_drawings(tmp_path):
     inner = objects([np.ones((2, 2)), np.ones((3, 2))])
     source = write_npz(tmp_path / "a.npz", x=[inner, inner], y=np.zeros(2))
-    with pytest.raises(BadFile, match="arrays of arrays"):
+    says = r": x: holds arrays of arrays; it should hold one \(points, 3\) a drawing$"
+    with pytest.raises(BadFile, match=says):
         drawings(source)
 
 

@@ -95,6 +95,39 @@ def test_drawings_for_excalidraw_lie_side_by_side():
     assert len({part["id"] for part in board["elements"]}) == len(board["elements"])
 
 
+def test_a_stroke_has_every_field_that_excalidraw_writes():
+    """Those of its version 2, of a pen that draws by itself."""
+    (stroke,) = LINE.strokes
+    moved = np.round(stroke - stroke[0], 3)
+    width, height = np.ptp(stroke, axis=0).tolist()
+    board = json.loads(written(LINE, DOT))
+    assert board.keys() == {"type", "version", "source", "elements", "appState", "files"}
+    assert (board["appState"], board["files"]) == ({"viewBackgroundColor": "#ffffff"}, {})
+    first, dot = board["elements"]
+    usual = {
+        "type": "freedraw", "angle": 0, "strokeColor": "#1e1e1e", "strokeWidth": 2,
+        "backgroundColor": "transparent", "fillStyle": "solid", "strokeStyle": "solid",
+        "roughness": 1, "opacity": 100, "frameId": None, "roundness": None, "version": 1,
+        "isDeleted": False, "boundElements": None, "updated": 1, "link": None, "locked": False,
+        "pressures": [], "simulatePressure": True, "lastCommittedPoint": None,
+    }  # fmt: skip
+    said = {"drawing": 0} | ({"word": LINE.word} if LINE.word else {})
+    assert first == usual | {
+        "id": "stroke-0", "x": stroke[0, 0], "y": stroke[0, 1], "seed": 1, "versionNonce": 1,
+        "width": pytest.approx(width, abs=1e-3), "height": pytest.approx(height, abs=1e-3),
+        "points": moved.tolist(), "groupIds": ["drawing-0"], "customData": said,
+    }  # fmt: skip
+    assert (dot["id"], dot["seed"], dot["versionNonce"]) == ("stroke-1", 2, 2)
+    assert dot["points"] == [[0, 0], [whiteboards.POINT / 10] * 2]
+
+
+def test_a_board_of_more_than_one_piece(tmp_path):
+    board = json.dumps({"elements": [element("line", points=[[0, 0], [1, 1]])]})
+    assert lines(read(tmp_path, board.replace("{", "{" + " " * (3 << 19), 1).encode())) == [
+        [[10, 20], [11, 21]]
+    ]
+
+
 def test_a_board_that_somebody_added_to_is_one_drawing(tmp_path):
     board = json.loads(written(CAT, LINE))
     board["elements"].append(element("freedraw", points=[[0, 0], [5, 5]]))
@@ -164,6 +197,12 @@ def test_a_board_that_is_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr(whiteboards, "MAX_PARTS", 300)
     with pytest.raises(BadFile, match="over 300 points and shapes; a drawing has far fewer"):
         read(tmp_path, {"elements": [element("line", points=[[0, 0]] * 300)]})
+    points = [{"x": k, "y": k} for k in range(296)]
+    strokes = {"records": [shape("draw", {"segments": [{"points": points}]})]}
+    with pytest.raises(BadFile, match="over 300 points and shapes"):
+        read(tmp_path, strokes, "cat.tldr")
+    monkeypatch.setattr(whiteboards, "MAX_PARTS", 303)
+    assert len(read(tmp_path, strokes, "cat.tldr").strokes[0]) == 296
     monkeypatch.setattr(whiteboards, "MAX_BYTES", 1000)
     with pytest.raises(BadFile, match="over 0 MiB; a drawing has far less"):
         read(tmp_path, {"elements": [element("line", points=[[0, 0]] * 300)]})
@@ -191,6 +230,18 @@ def test_inkml_has_times_and_other_channels(tmp_path):
     found = read(tmp_path, ink("F Y X T", "1 2 3 0, 1 4 5 16", "1 6 7 40"), "a.inkml")
     assert lines(found) == [[[3, 2], [5, 4]], [[7, 6]]]
     assert [t.tolist() for t in found.times] == [[0, 16], [40]]
+    for units in ("s", "sec", "second", "seconds", "ms", ""):
+        content = ink("X Y T", "2 3 0, 4 5 0.5", "6 7 2").replace(
+            b'"T" type="decimal"', f'"T" units="{units}"'.encode()
+        )
+        times = [[0, 500], [2000]] if units.startswith("s") else [[0, 0.5], [2]]
+        found = read(tmp_path, content, "a.inkml")
+        assert [t.tolist() for t in found.times] == times, units
+
+
+def test_ink_may_begin_with_a_mark_and_have_many_traces(tmp_path):
+    many = ink(one="0 0</trace><trace>" * 150 + "1 1", head="\ufeff<?xml version='1.0'?>")
+    assert len(read(tmp_path, many, "a.inkml").strokes) == 152
 
 
 @pytest.mark.parametrize(

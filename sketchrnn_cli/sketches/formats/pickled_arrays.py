@@ -167,6 +167,12 @@ class _Unpickler(pickle._Unpickler):
         if self.held > MAX_HELD:
             raise _Refused("arrays too large to be drawings")
 
+    def check_tuple(self, made: tuple[Any, ...]) -> None:
+        """Refuse what grows when it is hashed or shown."""
+        inner = [part for part in made if type(part) is tuple] if tuple in map(type, made) else ()
+        if len(made) > MAX_TUPLE or any(tuple in map(type, part) for part in inner):
+            raise _Refused("not an array of drawings: nested too deeply")
+
     def hand_on(self) -> list[Any]:
         """What the list has held since the last time."""
         entries, self.outer[:] = list(self.outer), ()
@@ -181,10 +187,7 @@ def _flat(load: Callable[[Any], None]) -> Callable[[Any], None]:
 
     def checked(unpickler: Any) -> None:
         load(unpickler)
-        made = unpickler.stack[-1]
-        inner = [part for part in made if type(part) is tuple] if tuple in map(type, made) else ()
-        if len(made) > MAX_TUPLE or any(tuple in map(type, part) for part in inner):
-            raise _Refused("not an array of drawings: nested too deeply")
+        unpickler.check_tuple(unpickler.stack[-1])
 
     return checked
 
