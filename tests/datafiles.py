@@ -10,6 +10,9 @@ import zipfile
 
 import numpy as np
 
+from sketchrnn_cli.files import name_of
+from sketchrnn_cli.sketches.formats import json_objects, ndjson
+
 HEADER = "{'descr': '|O', 'fortran_order': False, 'shape': (%d,), }\n"
 
 
@@ -79,3 +82,25 @@ QUICKDRAW = (
     b'"recognized":true,"key_id":"5201136883597312",'
     b'"drawing":[[[0,255,130],[0,40,72]],[[10,20,30,40],[5,6,7,8]]]}\n'
 )
+
+
+def ndjson_blocks(path, *, word=None, skipped=None, **how):
+    """The drawings of a file, in blocks."""
+    arriving = json_objects.arrivals(str(path))
+    return ndjson.blocks_of(arriving, name_of(str(path)), word, skipped, **how)
+
+
+def ndjson_sketches(path, **how):
+    """The same one by one, with their times."""
+    for block in ndjson_blocks(path, extras=True, singly=True, **how):
+        yield from map(block.sketch, range(len(block)))
+
+
+def write_latents(stream, latents):
+    """Latents as an npz, as numpy writes it."""
+    arrays = {"mu": latents.mu}
+    if latents.sigma is not None:
+        arrays["sigma"] = latents.sigma
+    if latents.words is not None:
+        arrays["words"] = np.array([word or "" for word in latents.words], np.str_)
+    np.savez(stream, **arrays)

@@ -6,9 +6,12 @@ In the manner of Quick, Draw!: few strokes, a 0..255 box, whole coordinates.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
+from sketchrnn_cli.sketches import build
+from sketchrnn_cli.sketches.block import from_sketches
 from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
 
 # Strokes of each word: corners x, y in a box of 100 x 100; a stroke of one corner is a dot.
@@ -91,3 +94,19 @@ def _by_hand(corners: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         points = corners[edge] * (1 - along) + corners[edge + 1] * along
         corners = np.concatenate([points, corners[-1:]])
     return np.asarray(corners + 1.5 * rng.standard_normal(corners.shape))
+
+
+def pack(sketches, out, *, split=build.DEFAULT_SPLIT):
+    """A packed set of drawings at hand, which lie on the 0..255 canvas and are simplified."""
+    options = build.BuildOptions(split=split)
+    job = build._Job((), options, options.preparation(fit=True, simplified=True))
+    source = iter(sketches)
+
+    def blocks():
+        while batch := list(islice(source, build.BATCH)):
+            made = build._Made(from_sketches(batch), len(batch))
+            made.only(np.diff(made.block.bounds) > 0, "empty")
+            made.by_length(job.preparation)
+            yield job.finish(made)
+
+    return build._pack(blocks(), out, job)

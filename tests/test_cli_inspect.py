@@ -8,6 +8,7 @@ import sys
 import zipfile
 from dataclasses import replace
 
+import datafiles
 import numpy as np
 import pytest
 import synthetic
@@ -78,7 +79,7 @@ def place(tmp_path_factory):
 
 def test_counts_are_those_of_the_drawings(place):
     facts = found(place / "two.ndjson")
-    sketches = list(ndjson.read(str(place / "two.ndjson")))
+    sketches = list(datafiles.ndjson_sketches(place / "two.ndjson"))
     lengths = [sketch.n_points for sketch in sketches]
     offsets = np.concatenate([to_stroke3(sketch)[:, :2] for sketch in sketches])
     assert facts["kind"] == "drawings"
@@ -274,7 +275,7 @@ def test_scores_are_worst_first_and_those_of_the_model(place):
     assert each == sorted(each)
     assert sorted(entry["index"] for entry in scores) == list(range(81))
     network = Engine(checkpoint.load(place / "run"))
-    sketches = list(ndjson.read(str(place / "two.ndjson")))
+    sketches = list(datafiles.ndjson_sketches(place / "two.ndjson"))
     entry = scores[7]
     sketch = sketches[entry["index"]]
     moves = to_stroke3(sketch)
@@ -370,10 +371,10 @@ def test_what_does_not_go_together_is_one_line(place, monkeypatch, arguments, sa
 
 def test_examples_are_a_fair_choice_in_file_order(place):
     def chosen(seed, n):
-        blocks = ndjson.read_blocks(str(place / "two.ndjson"))
+        blocks = datafiles.ndjson_blocks(str(place / "two.ndjson"))
         return statistics.of_blocks(blocks, n_examples=n, seed=seed)[1]
 
-    everything = [to_stroke3(s).tobytes() for s in ndjson.read(str(place / "two.ndjson"))]
+    everything = [to_stroke3(s).tobytes() for s in datafiles.ndjson_sketches(place / "two.ndjson")]
     taken = np.zeros(len(everything))
     for seed in range(200):
         numbers = [everything.index(to_stroke3(s).tobytes()) for s in chosen(seed, 8)]

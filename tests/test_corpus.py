@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import synthetic
 from datafiles import QUICKDRAW, stroke3, write_npz
 
 from sketchrnn_cli.errors import BadConfig, BadFile, BadSketch
 from sketchrnn_cli.sketches import scratch, statistics
-from sketchrnn_cli.sketches.build import BuildOptions, build, build_sketches, open_or_build
+from sketchrnn_cli.sketches.build import BuildOptions, build, open_or_build
 from sketchrnn_cli.sketches.corpus import Corpus, is_packed, write_sketch_rnn
 from sketchrnn_cli.sketches.sketch import from_polylines, to_stroke3
 
@@ -264,7 +265,7 @@ def test_nothing_is_left_behind(tmp_path):
 
 def test_drawings_at_hand_become_a_set(tmp_path):
     sketches = [from_polylines([[[0, 0], [i, 255]], [[i, i]]], "line") for i in range(1, 60)]
-    build_sketches(sketches, tmp_path / "a.npz")
+    synthetic.pack(sketches, tmp_path / "a.npz")
     corpus = Corpus.open(tmp_path / "a.npz")
     assert len(corpus) == 59
     assert all(corpus.report["splits"].values())

@@ -17,7 +17,6 @@ from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.errors import BadCheckpoint, BadFile
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import ModelConfig
-from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus as corpora
 from sketchrnn_cli.sketches.formats import ndjson
 from sketchrnn_cli.training import loop, state
@@ -43,7 +42,7 @@ valid_every = 4
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     path = tmp_path_factory.mktemp("corpus") / "drawings.npz"
-    building.build_sketches(synthetic.generate(6, seed=1), path)
+    synthetic.pack(synthetic.generate(6, seed=1), path)
     return corpora.Corpus.open(path)
 
 
@@ -61,7 +60,7 @@ def test_the_state_of_another_run_is_passed_over_and_goes(tmp_path, corpus):
     list(loop.events(trainer))
     other_model = dataclasses.replace(SMALL, decoder_size=9)
     path = tmp_path / "other.npz"
-    building.build_sketches(synthetic.generate(7, seed=2), path)
+    synthetic.pack(synthetic.generate(7, seed=2), path)
     for other, says in (
         (trainer_of(tmp_path / "a", corpus, model=other_model), "other sizes"),
         (trainer_of(tmp_path / "b", corpora.Corpus.open(path)), "other drawings"),
@@ -135,7 +134,7 @@ def every_way(path):
 
 def test_every_cut_and_every_flip_of_a_packed_set_is_refused_or_does_no_harm(tmp_path):
     path = tmp_path / "set.npz"
-    building.build_sketches(synthetic.generate(1, seed=1), path)
+    synthetic.pack(synthetic.generate(1, seed=1), path)
     data, whole = path.read_bytes(), every_way(path)
     for cut in cuts(data):
         path.write_bytes(cut)

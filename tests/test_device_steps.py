@@ -8,7 +8,6 @@ import torch
 from packed_batches import CPU, SMALL
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus as corpora
 from sketchrnn_cli.training import loop
 from sketchrnn_cli.training.config import TrainingConfig
@@ -17,7 +16,7 @@ from sketchrnn_cli.training.config import TrainingConfig
 @pytest.fixture(scope="module")
 def small_corpus(tmp_path_factory):
     path = tmp_path_factory.mktemp("drawings") / "drawings.npz"
-    building.build_sketches(synthetic.generate(12, seed=1), path, split=(50, 50, 0))
+    synthetic.pack(synthetic.generate(12, seed=1), path, split=(50, 50, 0))
     return corpora.Corpus.open(path)
 
 

@@ -19,7 +19,6 @@ from typer.testing import CliRunner
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.errors import BadConfig, SketchError
 from sketchrnn_cli.model.config import ModelConfig
-from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus as corpora
 from sketchrnn_cli.sketches.formats import ndjson
 from sketchrnn_cli.training import batches, loop, state
@@ -40,7 +39,7 @@ PATIENCE = 300  # seconds until a test that hangs fails: cores may be busy
 @pytest.fixture(scope="module")
 def drawings(tmp_path_factory):
     path = tmp_path_factory.mktemp("drawings") / "drawings.npz"
-    building.build_sketches(synthetic.generate(12, seed=1), path, split=(50, 50, 0))
+    synthetic.pack(synthetic.generate(12, seed=1), path, split=(50, 50, 0))
     return path
 
 

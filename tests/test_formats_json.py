@@ -6,13 +6,14 @@ import gzip
 import json
 import random
 
+import datafiles
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sketchrnn_cli.errors import BadFile, BadSketch
-from sketchrnn_cli.sketches.formats import json_objects, ndjson, read_sketches, strokes
+from sketchrnn_cli.sketches.formats import json_objects, read_sketches, strokes
 from sketchrnn_cli.sketches.formats.strokes import Layout
 
 BOTH = ("read", "read_blocks")
@@ -30,8 +31,8 @@ def read(tmp_path, content, how, name="a.ndjson", **options):
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     if how == "read":
-        return list(ndjson.read(str(path), **options))
-    blocks = ndjson.read_blocks(str(path), extras=True, **options)
+        return list(datafiles.ndjson_sketches(path, **options))
+    blocks = datafiles.ndjson_blocks(str(path), extras=True, **options)
     return [block.sketch(i) for block in blocks for i in range(len(block))]
 
 
@@ -150,7 +151,7 @@ def test_an_object_of_too_many_parts_is_refused(tmp_path, monkeypatch, drawing, 
 @pytest.mark.parametrize(
     ("drawing", "says"),
     [
-        ([[[1, 2], [3, -1e9]]], "stroke 0 holds -1000000000.0, which is no place on a canvas"),
+        ([[[1, 2], [3, -1e9]]], "a coordinate that is no place on a canvas"),
         ([[[1], [2]], [[1, True], [3, 4]]], "stroke 1 holds true where a number should be"),
         ([[["a" * 90], [2]]], 'stroke 0 holds "aaaaaaaaaaaaaaaaaaa where a number should be'),
         ([[[1, 2], [3, 4], [5]]], "stroke 0 has rows of different length: 2, 2, 1"),
@@ -171,7 +172,7 @@ def test_what_a_drawing_cannot_hold_is_named(tmp_path, drawing, says):
     for how in BOTH:
         with pytest.raises(BadSketch) as error:
             read(tmp_path, json.dumps({"drawing": drawing}), how)
-        assert f"a.ndjson:1: {says if how == 'read' else ''}" in str(error.value)
+        assert f"a.ndjson:1: {says}" in str(error.value)
 
 
 def test_a_coordinate_just_within_reach_is_read(tmp_path):
@@ -435,10 +436,10 @@ def test_what_is_drawn(tmp_path, how, fields, word):
 def test_recognized_in_every_spelling(tmp_path, value, recognized):
     path = tmp_path / "a.ndjson"
     path.write_text(json.dumps({"drawing": A, "recognized": value}))
-    (block,) = ndjson.read_blocks(str(path), extras=True)
+    (block,) = datafiles.ndjson_blocks(str(path), extras=True)
     assert block.recognized.tolist() == [recognized is not False]
     assert block.extras == [{"recognized": recognized}]
-    (found,) = ndjson.read(str(path))
+    (found,) = datafiles.ndjson_sketches(path)
     assert found.extras == {"recognized": recognized}
 
 

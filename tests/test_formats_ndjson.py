@@ -8,6 +8,7 @@ import json
 import sys
 from dataclasses import replace
 
+import datafiles
 import numpy as np
 import orjson
 import pytest
@@ -30,8 +31,8 @@ def lines_of(sketch):
 def read(path, how, **options):
     """The same drawings by both ways of reading."""
     if how == "read":
-        return list(ndjson.read(str(path), **options))
-    blocks = ndjson.read_blocks(str(path), **options)
+        return list(datafiles.ndjson_sketches(path, **options))
+    blocks = datafiles.ndjson_blocks(str(path), **options)
     return [block.sketch(i) for block in blocks for i in range(len(block))]
 
 
@@ -176,7 +177,7 @@ def test_a_third_row_is_not_always_time(tmp_path, thirds, timed):
     path = tmp_path / "a.ndjson"
     strokes = [[list(range(len(t))), list(range(len(t))), t] for t in thirds]
     path.write_bytes(line(*strokes))
-    (block,) = ndjson.read_blocks(str(path))
+    (block,) = datafiles.ndjson_blocks(str(path))
     assert block.timed.tolist() == [timed]
     assert (block.timed.dtype, block.recognized.dtype) == (bool, bool)
     assert len(read(path, "read")) == 1
@@ -335,13 +336,13 @@ def test_every_real_file(shared_data):
     for folder, expected in counts.items():
         n = 0
         for path in sorted((shared_data / "quickdraw" / folder).glob("*.ndjson.gz")):
-            for block in ndjson.read_blocks(str(path)):
+            for block in datafiles.ndjson_blocks(str(path)):
                 assert (np.diff(block.bounds) > 0).all()
                 n += len(block)
         assert n == expected, folder
     for path in sorted((shared_data / "quickdraw" / "all-words").glob("*.ndjson.gz"))[::25]:
         lines = gzip.decompress(path.read_bytes()).count(b"\n")
-        assert sum(map(len, ndjson.read_blocks(str(path)))) == lines > 0
+        assert sum(map(len, datafiles.ndjson_blocks(str(path)))) == lines > 0
     tv = list(read_sketches(str(shared_data / "odd" / "tv.ndjson")))
     assert (len(tv), {s.word for s in tv}) == (100, {"television"})
 

@@ -8,6 +8,7 @@ import struct
 import time
 from pathlib import Path
 
+import datafiles
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.sketches.build import BuildOptions, build, build_ndjson
 from sketchrnn_cli.sketches.corpus import Corpus
-from sketchrnn_cli.sketches.formats import ndjson, quickdraw_bin, read_sketches
+from sketchrnn_cli.sketches.formats import quickdraw_bin, read_sketches
 
 CAT = [[[0, 0], [255, 40], [130, 72]], [[10, 5]], [[20, 6], [30, 7]]]
 
@@ -136,7 +137,7 @@ def test_a_set_of_it_is_the_same_as_of_ndjson(tmp_path):
 def test_fields_pass_through_to_ndjson(tmp_path):
     source = write(tmp_path / "cat.bin", record(CAT) + record(CAT, key=7, recognized=0))
     build_ndjson([source], tmp_path / "a.ndjson", BuildOptions(min_points=1))
-    found = list(ndjson.read(str(tmp_path / "a.ndjson")))
+    found = list(datafiles.ndjson_sketches(tmp_path / "a.ndjson"))
     assert [s.extras["key_id"] for s in found] == ["5201136883597312", "7"]
     assert [s.extras["recognized"] for s in found] == [True, False]
     assert [lines_of(s) for s in found] == [CAT, CAT]

@@ -92,12 +92,11 @@ def test_a_run_that_is_removed_while_it_trains_is_one_line(tmp_path):
     import torch
 
     from sketchrnn_cli.model.config import ModelConfig
-    from sketchrnn_cli.sketches import build as building
     from sketchrnn_cli.sketches import corpus as corpora
     from sketchrnn_cli.training import loop
     from sketchrnn_cli.training.config import TrainingConfig
 
-    building.build_sketches(synthetic.generate(6, seed=1), tmp_path / "drawings.npz")
+    synthetic.pack(synthetic.generate(6, seed=1), tmp_path / "drawings.npz")
     corpus = corpora.Corpus.open(tmp_path / "drawings.npz")
     small = ModelConfig(encoder_size=12, latent_size=6, decoder_size=24, n_mixtures=3)
     for every in ("log_every", "save_every", "valid_every"):

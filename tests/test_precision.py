@@ -11,7 +11,6 @@ from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.model import onednn as products
 from sketchrnn_cli.model.config import ModelConfig
-from sketchrnn_cli.sketches import build as building
 from sketchrnn_cli.sketches import corpus as corpora
 from sketchrnn_cli.training import device as precision
 from sketchrnn_cli.training import loop
@@ -71,7 +70,7 @@ def test_an_unknown_precision_is_one_line():
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     path = tmp_path_factory.mktemp("corpus") / "drawings.npz"
-    building.build_sketches(synthetic.generate(8, seed=1), path)
+    synthetic.pack(synthetic.generate(8, seed=1), path)
     return corpora.Corpus.open(path)
 
 

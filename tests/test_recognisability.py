@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import synthetic
 from networks import tiny
 
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.model import checkpoint
-from sketchrnn_cli.sketches.build import build_sketches
 from sketchrnn_cli.sketches.corpus import Corpus
 from sketchrnn_cli.sketches.sketch import from_polylines
 
@@ -57,7 +57,7 @@ def corpus(tmp_path_factory):
     rng = np.random.default_rng(0)
     path = tmp_path_factory.mktemp("shapes") / "shapes.npz"
     drawings = (shape(word, rng) for _ in range(40) for word in SHAPES)
-    build_sketches(drawings, path, split=(60, 10, 30))
+    synthetic.pack(drawings, path, split=(60, 10, 30))
     return Corpus.open(path)
 
 
@@ -270,7 +270,7 @@ def test_judges_are_kept_as_plain_arrays_for_the_set_that_taught_them(corpus, ju
     rng = np.random.default_rng(5)
     for words, fault in ((SHAPES, "another training split"), (SHAPES[:2], "other words")):
         other = tmp_path / f"{len(words)}.npz"
-        build_sketches((shape(word, rng) for _ in range(20) for word in words), other)
+        synthetic.pack((shape(word, rng) for _ in range(20) for word in words), other)
         with pytest.raises(BadFile, match=fault):
             judges.load(path, Corpus.open(other))
 

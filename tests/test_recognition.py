@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import datafiles
 import networks
 import numpy as np
 import pytest
@@ -88,7 +89,7 @@ def test_encode_says_what_each_drawing_looks_like(place):
     result = run("encode", "--model", place / "m.safetensors", stdin=lines)
     assert result.exit_code == 0, result.stderr
     records = [json.loads(line) for line in result.stdout.splitlines()]
-    answers = expected(ndjson.read(str(place / "few.ndjson")))
+    answers = expected(datafiles.ndjson_sketches(place / "few.ndjson"))
     assert [record["recognized"] for record in records] == answers
     assert answers[0] != answers[1]
     assert {len(record["z"]) for record in records} == {8}
@@ -114,7 +115,7 @@ def test_what_encode_says_is_no_answer_to_recognized_only(place, tmp_path):
         ).stdout
     )
     assert (report["kept"], report["dropped"]) == (3, {"not recognized": 1})
-    kept = [sketch.extras["recognized"] for sketch in ndjson.read(str(out))]
+    kept = [sketch.extras["recognized"] for sketch in datafiles.ndjson_sketches(out)]
     assert kept == [json.loads(line)["recognized"] for line in encoded.splitlines()]
 
 
@@ -127,7 +128,7 @@ def test_inspect_says_what_a_few_drawings_look_like(place, tmp_path):
     assert facts["recognized"] == [[["boat", 0.999], ["house", 0.0], ["Star", 0.0]]] * 3
     text = run(*arguments).stdout
     assert "looks like  0: 100% boat, 0% house, 0% Star\n              1: 100% boat" in text
-    sketches = list(ndjson.read(str(place / "few.ndjson")))
+    sketches = list(datafiles.ndjson_sketches(place / "few.ndjson"))
     (tmp_path / "one.ndjson").write_bytes(ndjson.to_line(sketches[1]))
     arguments = ("inspect", tmp_path / "one.ndjson", "--model", place / "m.safetensors")
     assert found(*arguments)["recognized"] == expected(sketches[1:2])
@@ -136,7 +137,7 @@ def test_inspect_says_what_a_few_drawings_look_like(place, tmp_path):
 
 
 def test_a_packed_set_and_an_svg_get_the_same_answer(place, tmp_path):
-    sketch = next(iter(ndjson.read(str(place / "few.ndjson"))))
+    sketch = next(iter(datafiles.ndjson_sketches(place / "few.ndjson")))
     (tmp_path / "one.ndjson").write_bytes(ndjson.to_line(sketch))
     assert run("preprocess", tmp_path / "one.ndjson", "-o", tmp_path / "one.npz").exit_code == 0
     path = "".join("M" + "L".join(f"{x} {y}" for x, y in line) for line in sketch.strokes)
@@ -169,7 +170,7 @@ def test_the_drawings_with_the_most_doubtful_labels_come_first(place, tmp_path):
     model = place / "m.safetensors"
     arguments = ("inspect", place / "many.ndjson", "--doubtful", "--model", model)
     facts = found(*arguments, "-n", 3, "--grid", grid)
-    sketches = list(ndjson.read(str(place / "many.ndjson")))
+    sketches = list(datafiles.ndjson_sketches(place / "many.ndjson"))
     moves = [to_stroke3(prepare_like(sketch, PREPARATION)) for sketch in sketches[:-1]]
     shares = Recogniser.of(model_of()).shares(moves)
     column = {"boat": 0, "star": 1}  # the model spells it Star
@@ -221,7 +222,7 @@ def test_preprocess_drops_doubtful_drawings_if_asked(place, tmp_path, kind):
 
 def test_the_first_drawings_of_a_word_are_those_that_are_not_doubted(place, tmp_path):
     """Drawings as they are prepared, in their own frame too, get the recogniser's own answer."""
-    sketches = list(ndjson.read(str(place / "many.ndjson")))[:-1]
+    sketches = list(datafiles.ndjson_sketches(place / "many.ndjson"))[:-1]
     shares = Recogniser.of(model_of()).shares([to_stroke3(sketch) for sketch in sketches])
     recognition = Recognition.of(model_of())
     doubts = recognition.doubts(from_sketches(sketches))
@@ -252,7 +253,7 @@ def test_a_notebook_gives_the_answers_of_the_recogniser(place):
     answers = drawings.recognize(model=model)
     assert answers == model.recognize(drawings)
     rounded = [[[word, round(share, 3)] for word, share in each] for each in answers]
-    assert rounded == expected(ndjson.read(str(place / "few.ndjson")))
+    assert rounded == expected(datafiles.ndjson_sketches(place / "few.ndjson"))
     ((word, share),) = drawings[1].recognize(1, model=model)
     assert (word, share) == (answers[1][0][0], pytest.approx(answers[1][0][1], abs=1e-5))
     assert sum(share for _, share in drawings[0].recognize(9, model=model)) == pytest.approx(1)

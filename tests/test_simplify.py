@@ -6,12 +6,12 @@ import gzip
 import json
 import math
 
+import datafiles
 import numpy as np
 import pytest
 
 from sketchrnn_cli.sketches import simplify
 from sketchrnn_cli.sketches.block import from_sketches
-from sketchrnn_cli.sketches.formats import ndjson
 from sketchrnn_cli.sketches.preparation import Preparation, moves_like, prepare_like
 from sketchrnn_cli.sketches.sketch import from_polylines, to_stroke3
 
@@ -124,7 +124,7 @@ def test_every_drawing_that_google_simplified(shared_data):
         with gzip.open(shared_data / "quickdraw" / "raw-simplified-by-google" / path.name) as file:
             for record in map(json.loads, file):
                 theirs[record["key_id"]] = record["drawing"]
-        for block in ndjson.read_blocks(str(path), extras=True):
+        for block in datafiles.ndjson_blocks(str(path), extras=True):
             simple = simplify.simplify(simplify.fit(block))
             for i in range(len(block)):
                 drawing = theirs.get(block.extras[i]["key_id"])

@@ -13,9 +13,7 @@ from sketchrnn_cli.sketches.sketch import (
     Sketch,
     from_polylines,
     from_stroke3,
-    from_stroke5,
     to_stroke3,
-    to_stroke5,
 )
 
 points = st.tuples(st.integers(-2000, 2000), st.integers(-2000, 2000))
@@ -28,16 +26,6 @@ def test_strokes_to_stroke3_and_back(lines):
     back = from_stroke3(to_stroke3(sketch), "cat", {"key_id": "7"})
     assert [s.tolist() for s in back.strokes] == [s.tolist() for s in sketch.strokes]
     assert (back.word, back.extras) == (sketch.word, sketch.extras)
-
-
-@given(drawings)
-def test_stroke3_to_stroke5_and_back(lines):
-    moves = to_stroke3(from_polylines(lines))
-    rows = to_stroke5(moves)
-    assert rows.shape == (len(moves) + 1, 5)
-    assert (rows[:, 2:].sum(axis=1) == 1).all()
-    assert rows[-1].tolist() == [0, 0, 0, 0, 1]
-    np.testing.assert_array_equal(from_stroke5(rows), moves)
 
 
 @given(drawings)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sketchrnn_cli.sketches.words import clashes, closest, fold, forms
+from sketchrnn_cli.sketches.words import closest, fold, forms
 
 
 @pytest.mark.parametrize(
@@ -46,15 +46,6 @@ def test_labels_of_any_script_survive(label):
 @example("İ")
 def test_folding_twice_changes_nothing(text):
     assert fold(fold(text)) == fold(text)
-
-
-def test_clashes_name_the_first_spelling_and_each_later_one():
-    words = ["cat", "T-Shirt", "Cat", "dog", "t shirt", "CAT", "dog"]
-    assert clashes(words) == [("cat", "Cat"), ("T-Shirt", "t shirt"), ("cat", "CAT")]
-
-
-def test_equal_labels_and_different_ones_do_not_clash():
-    assert clashes(["cat", "cat", "cats", "кот", "猫"]) == []
 
 
 def test_the_closest_come_first_as_the_model_spells_them():

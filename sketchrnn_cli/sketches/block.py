@@ -38,6 +38,7 @@ class Block:
     timed: Bools | None = None  # (D,) it has a third row that is time
     raw: Bools | None = None  # (D,) it was not simplified; None: its points and times tell
     extras: Sequence[dict[str, Any]] | None = None  # unknown NDJSON fields
+    times: Sequence[tuple[Any, ...] | None] | None = None  # of the points of each stroke, ms
     moves: Moves | None = None  # (P, 3) as the file had them, for drawings that stay as they are
 
     def __len__(self) -> int:
@@ -58,7 +59,8 @@ class Block:
         strokes = tuple(
             points[a:b] for a, b in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)
         )
-        return Sketch(strokes, self.words[i], dict(self.extras[i]) if self.extras else {})
+        extras = dict(self.extras[i]) if self.extras else {}
+        return Sketch(strokes, self.words[i], extras, self.times[i] if self.times else None)
 
 
 def ranges(starts: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> Ints:
@@ -105,6 +107,7 @@ def merge(chosen: Bools, yes: Block, no: Block) -> Block:
         timed=_joined(yes.timed, no.timed),
         raw=_joined(yes.raw, no.raw),
         extras=None if yes.extras is None else [*yes.extras, *(no.extras or ())],
+        times=None,
         moves=None,
     )
     order = np.where(chosen, np.cumsum(chosen) - 1, len(yes) + np.cumsum(~chosen) - 1)
@@ -132,6 +135,7 @@ def _in_order(block: Block, index: npt.NDArray[Any]) -> Block:
         timed=None if block.timed is None else block.timed[index],
         raw=None if block.raw is None else block.raw[index],
         extras=None if block.extras is None else [block.extras[i] for i in numbers],
+        times=None if block.times is None else [block.times[i] for i in numbers],
         moves=None if block.moves is None else block.moves[points],
     )
 

@@ -12,7 +12,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from sketchrnn_cli.sketches.block import (
     Block,
     Bools,
     boxes,
-    from_sketches,
     per_drawing,
     take,
     to_moves,
@@ -43,7 +41,7 @@ from sketchrnn_cli.sketches.labels import Labels
 from sketchrnn_cli.sketches.preparation import Preparation, prepare
 from sketchrnn_cli.sketches.scratch import Columns, Shares, Splits, split
 from sketchrnn_cli.sketches.simplify import EPSILON, LONGEST, lengths, looks_raw
-from sketchrnn_cli.sketches.sketch import BOX, Sketch
+from sketchrnn_cli.sketches.sketch import BOX
 from sketchrnn_cli.sketches.statistics import UNNAMED, Deviation, Report
 
 DEFAULT_SPLIT = (90.0, 5.0, 5.0)
@@ -117,25 +115,6 @@ def build(
     """
     job = _Job.of(sources, options)
     return _pack(_prepared(job, progress=progress), out, job)
-
-
-def build_sketches(
-    sketches: Iterable[Sketch], out: str | Path, *, split: Shares = DEFAULT_SPLIT
-) -> dict[str, Any]:
-    """Make a packed set of drawings at hand, which lie on the 0..255 canvas and are simplified."""
-    options = BuildOptions(split=split)
-    job = _Job((), options, options.preparation(fit=True, simplified=True))
-    source = iter(sketches)
-    batches = iter(lambda: list(islice(source, BATCH)), [])
-
-    def blocks() -> Iterator[Block]:
-        for batch in batches:
-            made = _Made(from_sketches(batch), len(batch))
-            made.only(np.diff(made.block.bounds) > 0, "empty")
-            made.by_length(job.preparation)
-            yield job.finish(made)
-
-    return _pack(blocks(), out, job)
 
 
 def build_sketch_rnn(

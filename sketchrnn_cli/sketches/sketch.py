@@ -116,40 +116,6 @@ def from_stroke3(
     return Sketch(strokes, word, extras or {})
 
 
-def to_stroke5(moves: Array) -> Array:
-    """Turn stroke-3 into stroke-5 with the end row.
-
-    Args:
-        moves: (P, 3).
-
-    Returns:
-        (P + 1, 5) float32: dx, dy, then one-hot pen: down, up, end. The last row is 0, 0, 0, 0, 1.
-
-    Source: Ha & Eck 2017, section 3.1.
-    """
-    rows = np.zeros((len(moves) + 1, 5), np.float32)
-    rows[:-1, :2] = moves[:, :2]
-    rows[:-1, 3] = moves[:, 2] >= 1
-    rows[:-1, 2] = 1 - rows[:-1, 3]
-    rows[-1, 4] = 1
-    return rows
-
-
-def from_stroke5(rows: npt.ArrayLike) -> Array:
-    """Inverse of ``to_stroke5``: everything from the first end row on is dropped.
-
-    Raises:
-        BadSketch: other than five columns.
-    """
-    array = np.asarray(rows, np.float32)
-    if array.ndim != 2 or array.shape[1] != 5:
-        raise BadSketch(f"stroke-5 has shape (points, 5), not {array.shape}")
-    ends = np.flatnonzero(array[:, 4] > 0.5)
-    if len(ends):
-        array = array[: ends[0]]
-    return np.column_stack([array[:, :2], array[:, 3] > 0.5]).astype(np.float32)
-
-
 def from_polylines(
     lines: Sequence[npt.ArrayLike], word: str | None = None, extras: dict[str, object] | None = None
 ) -> Sketch:

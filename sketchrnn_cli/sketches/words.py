@@ -48,13 +48,6 @@ def fold(word: str) -> str:
     return _GAP.sub(" ", visible(word).lower()).strip()
 
 
-def clashes(words: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs of different labels that fold alike: the first spelling, and each later one."""
-    first: dict[str, str] = {}
-    pairs = ((first.setdefault(fold(word), word), word) for word in dict.fromkeys(words))
-    return [(one, other) for one, other in pairs if one != other]
-
-
 def closest(word: str, known: Iterable[str], n: int = 3, *, alike: float = 0.6) -> list[str]:
     """Up to n known words that are spelled like this one, the most alike first.
 

@@ -27,10 +27,12 @@ def mean_points(corpus):
 
 
 def subset(corpus, chosen, path):
-    from sketchrnn_cli.sketches.build import build_sketches
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
+    from synthetic import pack
+
     from sketchrnn_cli.sketches.corpus import Corpus
 
-    build_sketches((corpus.sketch(int(i)) for i in chosen), path, split=(98, 1, 1))
+    pack((corpus.sketch(int(i)) for i in chosen), path, split=(98, 1, 1))
     return Corpus.open(path)
 
 

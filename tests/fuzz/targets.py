@@ -47,7 +47,7 @@ from sketchrnn_cli.sketches.formats import latents as latent_files
 from sketchrnn_cli.sketches.formats.svg import path as svg_path
 from sketchrnn_cli.sketches.preparation import prepare_like
 from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
-from sketchrnn_cli.sketches.words import clashes, closest, fold, forms, visible
+from sketchrnn_cli.sketches.words import closest, fold, forms, visible
 from sketchrnn_cli.training import config as training_config
 from sketchrnn_cli.training import metrics as log
 from sketchrnn_cli.training import state
@@ -420,7 +420,6 @@ def read_words(data: bytes) -> None:
         assert fold(folded) == folded, "folding twice changes something"
         assert forms(line)[0] == folded
         visible(line)
-    clashes(lines)
     closest(lines[0], lines)
 
 
@@ -429,7 +428,7 @@ def read_latents(data: bytes) -> None:
     found = latent_files.read(path)
     assert np.isfinite(found.mu).all(), "a latent that is not finite"
     stream = io.BytesIO()
-    latent_files.write_npz(stream, found)
+    datafiles.write_latents(stream, found)
     again = latent_files.read(file("z2.npz", stream.getvalue()))
     assert np.array_equal(again.mu, found.mu)
     with suppress(SketchError):

@@ -229,6 +229,7 @@ def read_blocks(
     note: Note | None = None,
     extras: bool = False,
     at_once: bool = False,
+    singly: bool = False,
 ) -> Iterator[Block]:
     """Read files that go together, in blocks.
 
@@ -239,6 +240,7 @@ def read_blocks(
         note: called for what is in the files and is no drawing.
         extras: keep the other fields of NDJSON and .bin.
         at_once: hand on the drawings of a pipe as they come in.
+        singly: drawings are wanted one by one, with their times.
 
     Raises:
         BadFile: a file that cannot be read, or holds something else.
@@ -265,15 +267,9 @@ def read_blocks(
     from sketchrnn_cli.sketches.formats import ndjson
 
     arriving = _arrivals(source, kind, note, skipped)
-    blocks = ndjson.blocks_of(
-        arriving, names.name_of(source), word, skipped, extras=extras, at_once=at_once
-    )
-    return _or_other(
-        blocks,
-        lambda file, said: read_blocks(
-            [file], label=label, skipped=said(skipped), note=said(note), extras=extras
-        ),
-    )
+    how = {"extras": extras, "at_once": at_once, "singly": singly}
+    blocks = ndjson.blocks_of(arriving, names.name_of(source), word, skipped, **how)
+    return _or_other(blocks, label, skipped, note, how)
 
 
 def _arrivals(
@@ -308,13 +304,13 @@ def _or_skipped(found: Iterator[T], skipped: Skipped | None) -> Iterator[T]:
 
 
 def _or_other(
-    found: Iterator[T], read: Callable[[File, Callable[[Said], Said]], Iterator[T]]
-) -> Iterator[T]:
+    blocks: Iterator[Block], label: str | None, skipped: Said, note: Said, how: dict[str, bool]
+) -> Iterator[Block]:
     """What is read of a pipe; of another format than NDJSON through a file of that."""
     from sketchrnn_cli.sketches.formats.sniff import OtherFormat
 
     try:
-        yield from found
+        yield from blocks
     except OtherFormat as other:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             path = Path(folder) / f"standard input.{other.format}"
@@ -327,7 +323,10 @@ def _or_other(
                 return call and (lambda text: call(named(text)))
 
             try:
-                yield from read(File(str(path), None), said)
+                file = File(str(path), None)
+                yield from read_blocks(
+                    [file], label=label, skipped=said(skipped), note=said(note), **how
+                )
             except SketchError as error:
                 raise type(error)(named(str(error))) from None
 
@@ -354,39 +353,23 @@ def read_sketches(
         BadFile: a file that cannot be read, or holds something else.
         BadSketch: a faulty drawing, unless these are skipped.
     """
-    label = None if label is None else text(label)
-    report = None if on_error == "fail" else skipped or _ignore
+    report = None if on_error == "fail" else skipped or (lambda message: None)
     if isinstance(source, File):
         found = [source]
     else:
         found = expand([source] if isinstance(source, str) else source, note)
     for files in together(found):
-        path, word = files[0]
-        kind = format_of(path)
-        if kind in ("svg", "bin", "npz", "npy"):
-            yield from _sketches(files, label, report, note)
-            continue
-        from sketchrnn_cli.sketches.formats import ndjson
-
-        yield from _or_other(
-            ndjson.sketches_of(
-                _arrivals(path, kind, note, report), names.name_of(path), label or word, report
-            ),
-            lambda file, said: read_sketches(
-                file, label=label, on_error=on_error, skipped=said(skipped), note=said(note)
-            ),
-        )
-
-
-def _sketches(
-    files: Sequence[File], label: str | None, skipped: Skipped | None, note: Note | None
-) -> Iterator[Sketch]:
-    """Drawings of files that are read in blocks; empty ones are left out."""
-    for block in read_blocks(files, label=label, skipped=skipped, note=note, extras=True):
-        for i in range(len(block)):
-            if (sketch := block.sketch(i)).strokes:
-                yield sketch
-
-
-def _ignore(message: str) -> None:
-    """Pass a fault over in silence."""
+        in_frames = format_of(files[0].path) in ("svg", "bin", "npz", "npy")  # some of them empty
+        at_once = files[0].path == STDIO
+        for block in read_blocks(
+            files,
+            label=label,
+            skipped=report,
+            note=note,
+            extras=True,
+            at_once=at_once,
+            singly=True,
+        ):
+            for i in range(len(block)):
+                if (sketch := block.sketch(i)).strokes or not in_frames:
+                    yield sketch

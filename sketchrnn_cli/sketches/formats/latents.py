@@ -86,20 +86,10 @@ def _whole(head: bytes, stream: BinaryIO, name: str) -> bytes:
     return data
 
 
-def write_npz(stream: BinaryIO, latents: Latents) -> None:
-    """Write mu, sigma, and words ("" where there is none), as plain arrays."""
-    words = latents.words
-    with Writer(stream) as writer:
-        writer.add("mu", "<f4", latents.mu.shape, iter([latents.mu]))
-        if latents.sigma is not None:
-            writer.add("sigma", "<f4", latents.sigma.shape, iter([latents.sigma]))
-        if words is not None:
-            texts = np.array([word or "" for word in words], np.str_)
-            writer.add("words", f"<U{max(texts.itemsize // 4, 1)}", texts.shape, iter([texts]))
-
-
 def write_npz_of(stream: BinaryIO, encoded: Encoded, folder: Path) -> int:
-    """The same of latents that come one by one, and are never all in memory.
+    """Write mu, sigma and words ("" where there is none) of latents that come one by one.
+
+    They are never all in memory.
 
     Args:
         stream: written to.

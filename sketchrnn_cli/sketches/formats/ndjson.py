@@ -12,27 +12,25 @@ import re
 import unicodedata
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, pairwise
-from typing import Any, NamedTuple, cast
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
 from sketchrnn_cli.errors import BadSketch
-from sketchrnn_cli.files import STDIO, name_of
 from sketchrnn_cli.sketches.block import Block, offsets, per_drawing, take
 from sketchrnn_cli.sketches.formats import strokes
-from sketchrnn_cli.sketches.formats.json_objects import KEYS, Numbered, arrivals
-from sketchrnn_cli.sketches.formats.strokes import FAR, Layout, Rows, is_time
+from sketchrnn_cli.sketches.formats.json_objects import KEYS, Numbered
+from sketchrnn_cli.sketches.formats.strokes import FAR, Layout, is_time
 from sketchrnn_cli.sketches.sketch import Sketch
 
 BLOCK_LINES = 2048
 BLOCK_BYTES = 1 << 22
 EXACT = 1 << 24  # whole numbers below are the same in float32
 MAX_STROKES = 100_000  # of a drawing that is handed on by itself; each takes 500 bytes meanwhile
-MAX_HELD = 1024  # lines of a file kept back while their strokes read both ways
-MAX_HELD_BYTES = 1 << 20
+MAX_HELD = 1024  # lines of a pipe after which strokes that read both ways are decided
 DEPTH = 3  # of lists in a drawing: strokes, rows, numbers
 LABELS = ("word", "label", "category", "class")  # keys that may say what is drawn
 _TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
@@ -42,89 +40,12 @@ Skipped = Callable[[str], None]
 Arrivals = Iterable[Iterator[Numbered]]
 
 
-def read(
-    source: str, *, word: str | None = None, skipped: Skipped | None = None
-) -> Iterator[Sketch]:
-    """Read drawings as they come in, with all their fields.
-
-    Args:
-        source: a file, gzipped or not, or ``-``.
-        word: what is drawn in lines that do not say.
-        skipped: called for every line that is left out for a fault; None: a fault is an error.
-
-    Raises:
-        BadFile: no such file, an empty one, or another kind of file.
-        BadSketch: a line that is no drawing; the message names it.
-    """
-    yield from sketches_of(arrivals(source), name_of(source), word, skipped)
-
-
-def sketches_of(
-    arriving: Arrivals, name: str, word: str | None, skipped: Skipped | None
-) -> Iterator[Sketch]:
-    """Drawings of JSON objects that come in; see ``read``."""
-    wait = name != name_of(STDIO)
-    held: list[tuple[str, _Record]] = []
-    n_bytes = 0
-    layout = Layout()
-    for number, line in chain.from_iterable(arriving):
-        where = f"{name}:{number}"
-        record = None
-        with _passing_over(skipped):
-            record = _record(line, where)
-        if record is None:
-            continue
-        held.append((where, record))
-        n_bytes += len(line)
-        decided = layout.see([] if record.rows else record.strokes) is not None
-        if not decided and wait:
-            if len(held) < MAX_HELD and n_bytes < MAX_HELD_BYTES:
-                continue
-            layout.decide()
-        yield from _released(held, word, skipped, points=bool(layout.points))
-        held, n_bytes = [], 0
-    yield from _released(held, word, skipped, points=layout.decide())
-
-
-def _released(
-    held: list[tuple[str, _Record]], word: str | None, skipped: Skipped | None, *, points: bool
-) -> Iterator[Sketch]:
-    for where, record in held:
-        with _passing_over(skipped):
-            yield _sketch(record, where, word, points=points)
-
-
-@contextlib.contextmanager
-def _passing_over(skipped: Skipped | None) -> Iterator[None]:
-    """Report a drawing with a fault and go on, or stop with advice."""
-    try:
-        yield
-    except BadSketch as error:
-        if skipped is None:
-            raise BadSketch(f"{error}; repair the line, or use --on-error skip") from None
-        skipped(str(error))
-
-
-def read_blocks(
-    source: str,
-    *,
-    word: str | None = None,
-    skipped: Skipped | None = None,
-    extras: bool = False,
-    at_once: bool = False,
-) -> Iterator[Block]:
-    """The same drawings in blocks of a few thousand, without their times.
-
-    Args:
-        source: a file, gzipped or not, or ``-``.
-        word: what is drawn in lines that do not say.
-        skipped: as for ``read``.
-        extras: keep unknown fields.
-        at_once: hand drawings on as they come in, and the first one alone.
-    """
-    yield from blocks_of(
-        arrivals(source), name_of(source), word, skipped, extras=extras, at_once=at_once
-    )
+def _fault(error: BadSketch, skipped: Skipped | None) -> BadSketch | None:
+    """The error to stop with, advice in it; None where the drawing is passed over."""
+    if skipped is None:
+        return BadSketch(f"{error}; repair the line, or use --on-error skip")
+    skipped(str(error))
+    return None
 
 
 def blocks_of(
@@ -135,20 +56,36 @@ def blocks_of(
     *,
     extras: bool = False,
     at_once: bool = False,
+    singly: bool = False,
 ) -> Iterator[Block]:
-    """Blocks of JSON objects that come in; see ``read_blocks``."""
+    """Read the drawings of JSON objects, in blocks of a few thousand.
+
+    Args:
+        arriving: the objects, see ``json_objects.arrivals``.
+        name: of their source.
+        word: what is drawn in lines that do not say.
+        skipped: called for every line that is left out for a fault; None: a fault is an error.
+        extras: keep unknown fields.
+        at_once: hand drawings on as they come in, and the first one alone.
+        singly: drawings are wanted one by one: with their times, and none of endless strokes.
+
+    Raises:
+        BadFile: no such file, an empty one, or another kind of file.
+        BadSketch: a line that is no drawing, after those before it; the message names it.
+    """
     layout = Layout()
     batch: list[Numbered] = []
     size = 0
 
-    def block() -> Block:
+    def block() -> Iterator[Block]:
         nonlocal batch, size
         number, _ = batch[-1]
         if not _seen(layout, batch) and (not at_once or number >= MAX_HELD):
             layout.decide()
-        made = _block(batch, name, word, skipped, points=bool(layout.points), extras=extras)
-        batch, size = [], 0
-        return made
+        lines, batch, size = batch, [], 0
+        yield from _Laid(extras=extras, singly=singly).block(
+            lines, name, word, skipped, points=bool(layout.points)
+        )
 
     for lines in arriving:
         for number, line in lines:
@@ -157,11 +94,11 @@ def blocks_of(
             # What decides for the rest does so by itself, however fast the others come.
             alone = at_once and layout.points is None
             if alone or len(batch) >= BLOCK_LINES or size >= BLOCK_BYTES:
-                yield block()
+                yield from block()
         if batch and at_once:
-            yield block()
+            yield from block()
     if batch:
-        yield block()
+        yield from block()
 
 
 def to_line(sketch: Sketch) -> bytes:
@@ -313,23 +250,6 @@ def _word(fields: dict[str, Any], word: str | None) -> str | None:
     return word
 
 
-def _others(fields: dict[str, Any], key: str = "drawing") -> dict[str, Any]:
-    return {k: v for k, v in fields.items() if k not in ("word", key)}
-
-
-def _sketch(record: _Record, where: str, word: str | None, *, points: bool) -> Sketch:
-    """The drawing of a line."""
-    if len(record.strokes) > MAX_STROKES:
-        raise BadSketch(f"{where}: {len(record.strokes):,} strokes, which is no drawing")
-    found = strokes.rows_of(record.strokes, where, points=points and not record.rows)
-    lines = tuple(np.array(rows[:2], np.float32).T.copy() for rows in found)
-    times = None
-    if found and all(len(rows) > 2 for rows in found) and is_time([rows[2] for rows in found]):
-        times = tuple(np.array(rows[2], np.float64) for rows in found)
-    extras = _others(record.fields, record.key)
-    return Sketch(lines, _word(record.fields, word), extras, cast(Any, times))
-
-
 def _has_truth(line: bytes, fields: dict[str, Any]) -> bool:
     """Whether true or false stands in a line where numbers may be: an array takes them for some."""
     n = line.count(b"true") + line.count(b"false")
@@ -339,11 +259,93 @@ def _has_truth(line: bytes, fields: dict[str, Any]) -> bool:
 class _Laid:
     """The drawings of many lines, one after the other, while a block is made."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, extras: bool, singly: bool) -> None:
+        self.extras, self.singly = extras, singly
         self.x, self.y = array("d"), array("d")
         self.n_points, self.n_strokes, self.numbers = array("q"), array("q"), array("q")
+        self.recognized, self.timed = array("b"), array("b")
+        self.words: list[str | None] = []
+        self.others: list[dict[str, Any]] = []
+        self.times: list[tuple[npt.NDArray[Any], ...] | None] = []
 
-    def add(self, drawing: list[Any]) -> list[Any]:
+    def block(
+        self,
+        batch: list[Numbered],
+        name: str,
+        word: str | None,
+        skipped: Skipped | None,
+        *,
+        points: bool,
+    ) -> Iterator[Block]:
+        """Lay the drawings of many lines one after the other; of those before an error, too."""
+        fault = None
+        for number, line in batch:
+            try:
+                self._line(line, number, name, word, points=points)
+            except BadSketch as error:
+                if fault := _fault(error, skipped):
+                    break
+        block = Block(
+            np.column_stack([np.array(self.x), np.array(self.y)]),
+            offsets(np.array(self.n_points, np.int64)),
+            offsets(np.array(self.n_strokes, np.int64)),
+            self.words,
+            recognized=np.array(self.recognized, bool),
+            timed=np.array(self.timed, bool),
+            extras=self.others if self.extras else None,
+            times=self.times if self.singly else None,
+        )
+        near = np.asarray((np.abs(block.points) < FAR).all(axis=1))
+        if not near.all():
+            good = per_drawing(np.logical_and.reduceat, near, block.bounds, empty=1)
+            for i in np.flatnonzero(~good).tolist():
+                where = f"{name}:{self.numbers[i]}"
+                why = BadSketch(f"{where}: a coordinate that is no place on a canvas")
+                if fault := _fault(why, skipped):
+                    good[i:] = False
+                    break
+            block = take(block, good)
+        yield block
+        if fault:
+            raise fault
+
+    def _line(self, line: bytes, number: int, name: str, word: str | None, *, points: bool) -> None:
+        """Lay down the drawing of a line.
+
+        Raises:
+            BadSketch: there is none.
+        """
+        n_before, strokes_before, key = len(self.x), len(self.n_points), "drawing"
+        try:
+            if points:
+                raise TypeError  # the slow way
+            fields = orjson.loads(line)
+            drawing = fields["drawing"]
+            if type(drawing) is not list or _has_truth(line, fields):
+                raise TypeError
+            thirds = self._strokes(drawing)
+        except (TypeError, KeyError, IndexError, orjson.JSONDecodeError):
+            del self.x[n_before:], self.y[n_before:], self.n_points[strokes_before:]
+            where = f"{name}:{number}"
+            fields, key, drawing, rows = _record(line, where)
+            found = strokes.rows_of(drawing, where, points=points and not rows)
+            thirds = self._strokes(found)
+        n_strokes = len(self.n_points) - strokes_before
+        if self.singly and n_strokes > MAX_STROKES:
+            raise BadSketch(f"{name}:{number}: {n_strokes:,} strokes, which is no drawing")
+        timed = bool(thirds) and is_time(thirds)
+        self.numbers.append(number)
+        self.n_strokes.append(n_strokes)
+        self.words.append(_word(fields, word))
+        self.recognized.append(_recognized(fields))
+        self.timed.append(timed)
+        if self.extras:
+            self.others.append({k: v for k, v in fields.items() if k not in ("word", key)})
+        if self.singly:
+            whole = timed and len(thirds) == n_strokes
+            self.times.append(tuple(np.array(t, np.float64) for t in thirds) if whole else None)
+
+    def _strokes(self, drawing: list[Any]) -> list[Any]:
         """Lay down strokes that are two or three rows of numbers; the third rows.
 
         Raises:
@@ -366,71 +368,6 @@ class _Laid:
                 third = stroke[2]
                 if type(third) is not list or len(third) != n or len(stroke) > 3:
                     raise TypeError
-                thirds.append(third)
+                if n:
+                    thirds.append(third)
         return thirds
-
-
-def _block(
-    batch: list[Numbered],
-    name: str,
-    word: str | None,
-    skipped: Skipped | None,
-    *,
-    points: bool,
-    extras: bool,
-) -> Block:
-    """Lay the drawings of many lines one after the other."""
-    laid = _Laid()
-    words: list[str | None] = []
-    recognized, timed = array("b"), array("b")
-    others: list[dict[str, Any]] = []
-    for number, line in batch:
-        n_before, strokes_before, key = len(laid.x), len(laid.n_points), "drawing"
-        try:
-            if points:
-                raise TypeError  # the slow way
-            fields = orjson.loads(line)
-            drawing = fields["drawing"]
-            if type(drawing) is not list or _has_truth(line, fields):
-                raise TypeError
-            thirds = laid.add(drawing)
-        except (TypeError, KeyError, IndexError, orjson.JSONDecodeError):
-            del laid.x[n_before:], laid.y[n_before:], laid.n_points[strokes_before:]
-            found: list[Rows] | None = None
-            with _passing_over(skipped):
-                where = f"{name}:{number}"
-                fields, key, drawing, rows = _record(line, where)
-                found = strokes.rows_of(drawing, where, points=points and not rows)
-            if found is None:
-                continue
-            laid.add([each[:2] for each in found])
-            thirds = [each[2] for each in found if len(each) > 2]
-        laid.numbers.append(number)
-        laid.n_strokes.append(len(laid.n_points) - strokes_before)
-        words.append(_word(fields, word))
-        recognized.append(_recognized(fields))
-        timed.append(bool(thirds) and is_time(thirds))
-        if extras:
-            others.append(_others(fields, key))
-    block = Block(
-        np.column_stack([np.array(laid.x), np.array(laid.y)]),
-        offsets(np.array(laid.n_points, np.int64)),
-        offsets(np.array(laid.n_strokes, np.int64)),
-        words,
-        recognized=np.array(recognized, bool),
-        timed=np.array(timed, bool),
-        extras=others if extras else None,
-    )
-    return _near(block, laid, name, skipped)
-
-
-def _near(block: Block, laid: _Laid, name: str, skipped: Skipped | None) -> Block:
-    """The drawings that lie somewhere near; the others are reported."""
-    near = np.asarray((np.abs(block.points) < FAR).all(axis=1))
-    if near.all():
-        return block
-    good = per_drawing(np.logical_and.reduceat, near, block.bounds, empty=1)
-    for i in np.flatnonzero(~good).tolist():
-        with _passing_over(skipped):
-            raise BadSketch(f"{name}:{laid.numbers[i]}: a coordinate that is no place on a canvas")
-    return take(block, good)
