@@ -1,9 +1,11 @@
 """`sketchrnn sample`: its exit codes, its files, and what bad input gets."""
 
 import contextlib
+import html
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -356,7 +358,7 @@ def test_every_line_is_flushed_into_a_pipe_and_none_into_a_file(models, monkeypa
     stream = SimpleNamespace(
         write=lambda data: events.append(data.count(b"\n")), flush=lambda: events.append("flush")
     )
-    monkeypatch.setattr(files, "open_output", lambda *_, **__: contextlib.nullcontext(stream))
+    monkeypatch.setattr(outputs, "open_output", lambda *_, **__: contextlib.nullcontext(stream))
     for is_file, wanted in ((False, [1, "flush"] * 3), (True, [1] * 3)):
         events.clear()
         stream.seekable = lambda is_file=is_file: is_file
@@ -452,8 +454,40 @@ def test_a_temperature_is_a_row_with_its_label(told, tmp_path, monkeypatch):
     assert "temp" not in out.read_text()
     monkeypatch.setattr(sample_output, "stdout_is_terminal", lambda: True)
     shown = run("cat", "--model", told, "-n", 2, "--temp", "0.2,1", *SHORT).stdout
-    assert shown.index("temp 0.2:") < shown.index("temp 1:")
+    assert shown.index("temp 0.2 ") < shown.index("temp 1 ")
     assert shown.count("seed 0 #1") == 2
+
+
+@pytest.mark.parametrize(
+    ("prompt", "labels", "captions"),
+    [
+        ("three cats, two owls", ["cat", "owl"], ["seed 0 #4"]),
+        ("cat -> owl", ["cat -&gt; owl"], ["0 %", "25 %", "50 %", "75 %", "100 %"]),
+        ("cat, owl", [], ["cat · seed 0 #0", "owl · seed 0 #1"]),
+        ("four cats", [], ["cat · seed 0 #3"]),
+        ("cat -> owl -> pig", ["cat -&gt; owl -&gt; pig"], ["cat", "owl to pig 25 %", "pig"]),
+    ],
+)
+def test_a_sheet_has_a_row_for_each_word(prompt, labels, captions, told, tmp_path, monkeypatch):
+    arguments = (prompt, "--model", told, *SHORT)
+    if "->" in prompt:
+        arguments += ("--frames", 4)
+    assert run(*arguments, "-o", tmp_path / "t.svg").exit_code == 0
+    texts = re.findall(r"<text[^>]*>([^<]*)<", (tmp_path / "t.svg").read_text())
+    assert [text for text in texts if text in labels] == labels
+    for caption in captions:
+        assert caption in texts
+    monkeypatch.setattr(sample_output, "stdout_is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = run(*arguments).stdout
+    for text in [*labels, *captions]:
+        assert html.unescape(text) in shown
+
+
+def test_frames_between_words_say_so(told):
+    (*_, before, last) = drawings(run("cat -> owl", "--model", told, "--frames", 4, *SHORT))
+    assert (before["morph"], last["morph"]) == (["cat", "owl", 0.75], ["cat", "owl", 1])
+    assert "morph" not in drawings(run("cat", "--model", told, "-n", 1, *SHORT))[0]
 
 
 def test_a_grid_lies_between_four_and_its_corners_are_those(told, tmp_path):

@@ -11,12 +11,14 @@ from drawings import CAT, DOT, EMPTY, LINE, scribble
 
 from sketchrnn_cli.drawing.chart import chart
 from sketchrnn_cli.drawing.terminal import (
+    ADDED,
     CAPTION,
+    GIVEN,
     NOTHING,
     braille,
-    cell_size,
     grid,
     grid_runs,
+    lay_out,
 )
 from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
 
@@ -110,16 +112,62 @@ def test_a_stream_is_taken_row_by_row() -> None:
     assert len(taken) == 3
 
 
-@pytest.mark.parametrize("height", [5, 10, 24, 60])
-@pytest.mark.parametrize("width", [8, 20, 40, 80, 200])
-@pytest.mark.parametrize("n", [1, 2, 9, None])
-def test_a_drawing_is_as_large_as_the_window_lets_it_be(width: int, height: int, n: int) -> None:
-    cell = cell_size(width, height, n)
-    assert cell <= width
-    assert cell // 2 + 1 <= height or cell == 4
-    per_row = (width + 2) // (cell + 2)
-    assert n is None or per_row >= min(n, width // 26)  # no smaller than they need to be
-    assert cell >= min(20, width, 2 * (height - 3))
+def n_lines(layout, blocks):
+    """Lines of a sheet with captions, and blank ones between its rows."""
+    n_rows = sum(-(-block // layout.columns) for block in blocks)
+    return n_rows * (layout.cell // 2 + 1) + n_rows - 1
+
+
+@pytest.mark.parametrize("height", [5, 10, 24, 40, 60])
+@pytest.mark.parametrize("width", [8, 20, 40, 80, 120, 200])
+@pytest.mark.parametrize("blocks", [[1], [2], [9], [3, 2], [36], [13], [4, 4, 4], None])
+def test_a_sheet_fits_the_window_while_it_is_legible(width, height, blocks) -> None:
+    labels = [f"word {k}" for k, _ in enumerate(blocks or ())] if len(blocks or ()) > 1 else []
+    layout = lay_out(width, height, blocks, labels=labels)
+    room = width - layout.margin + 2
+    assert layout.columns * (layout.cell + 2) <= room or layout.cell == 4
+    fits = blocks is not None and n_lines(layout, blocks) < height
+    assert fits or layout.cell == max(min(24, room - 2), 4)
+    if blocks is None or max(blocks) > room:
+        return
+    for columns in range(1, max(blocks) + 1):  # no other has larger drawings, or fits
+        for cell in range(
+            max(layout.cell + 1 if fits else 12, 12), min(room // columns - 2, 48) + 1
+        ):
+            other = layout._replace(cell=cell, columns=columns)
+            assert n_lines(other, blocks) >= height
+
+
+def test_a_row_has_its_label_at_the_left_and_no_word_below() -> None:
+    cats = [CAT] * 3
+    owls = [Sketch(CAT.strokes, "owl", {"seed": 7}) for _ in range(2)]
+    layout = lay_out(80, 24, [3, 2], labels=["cat", "owl"])
+    shown = [
+        "".join(text for text, _ in line)
+        for line in grid_runs(
+            [*cats, *owls], 80, layout=layout, blocks=[3, 2], labels=["cat", "owl"]
+        )
+    ]
+    assert len(shown) < 24
+    labelled = [line.split()[0] for line in shown if line[:1].strip()]
+    assert labelled == ["cat", "owl"]
+    captions = [line.split() for line in shown if "seed" in line]
+    assert captions == [["seed", "7"] * 3, ["seed", "7"] * 2]
+    assert max(map(width_of, shown)) <= 80
+
+
+def test_a_caption_that_is_too_long_keeps_its_number() -> None:
+    *_, caption = grid([CAT.with_extras(number=3)], 14, cell=14).split("\n")
+    assert caption.split() == ["cat", "#3"]
+    between = CAT.with_extras(morph=["ice cream", "coffee cup", 0.25])
+    assert grid([between], 14, cell=14).split("\n")[-1].strip() == "ice crea… 25 %"
+
+
+def test_what_a_model_added_is_told_apart() -> None:
+    sketch = from_polylines([[[0, 0], [0, 9]], [[5, 0], [5, 9]], [[9, 0], [9, 9]]])
+    completed = Sketch(sketch.strokes, None, {"given_strokes": 1})
+    for line in grid_runs([completed], 12, cell=12):
+        assert [owner for _, owner in line if owner != NOTHING] == [GIVEN, ADDED, ADDED]
 
 
 def test_each_stroke_is_a_run_of_its_own() -> None:

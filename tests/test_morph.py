@@ -247,6 +247,10 @@ def test_the_caption_says_how_far_it_is() -> None:
     scene = plan_morph([a, b], Style(size=80), QUICK).scene
     said = [morphing.caption_at(scene, 0, step) for step in range(11)]
     assert said == ["cat", *(f"cat to pig {k}0 %" for k in range(1, 10)), "pig"]
+    between = [b.with_extras(morph=["cat", "pig", part]) for part in (0, 0.5, 1)]
+    scene = plan_morph(between, Style(size=80), QUICK).scene
+    said = [morphing.caption_at(scene, k, step) for k in (0, 1) for step in (0, 4, 10)]
+    assert said == ["cat", *(f"cat to pig {k}0 %" for k in (2, 5, 5, 7)), "pig"]
     assert (frames[0][:80] == frames[1][:80]).all()
     assert (frames[0][80:] != frames[1][80:]).any()
     bare = from_polylines([[[0, 0], [9, 9]]])

@@ -11,7 +11,7 @@ from PIL import Image
 
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.drawing.raster import to_png
-from sketchrnn_cli.drawing.sheet import check_room, lay_out
+from sketchrnn_cli.drawing.sheet import caption_of, check_room, lay_out
 from sketchrnn_cli.drawing.style import MAX_DRAWINGS, Room, Style
 from sketchrnn_cli.drawing.svg import to_svg
 from sketchrnn_cli.errors import BadConfig, BadSketch
@@ -75,6 +75,50 @@ def test_a_label_stands_before_its_row_and_off_the_ink():
     assert 0 < inked.min() <= inked.max() < margin - 1  # all of the text, whole
     text = to_svg([CAT] * 6, style)
     assert text.index(">low<") < text.index(">high<")
+
+
+def test_blocks_of_several_sizes_have_a_row_each():
+    style = Style(labels=("cat", "dog", "owl"), shares=(3, 2, 4), captions=False)
+    sheet = lay_out([CAT] * 9, style)
+    middles = [np.concatenate(cell.lines).mean(0) for cell in sheet.cells]
+    rows = [round(y / sheet.cell_size - 0.5) for _, y in middles]
+    assert rows == [0, 0, 0, 1, 1, 2, 2, 2, 2]
+    left = sheet.width - 4 * sheet.cell_size
+    columns = [int((x - left) / sheet.cell_size) for x, _ in middles]
+    assert columns == [0, 1, 2, 0, 1, 0, 1, 2, 3]
+    assert [label.text for label in sheet.labels] == ["cat", "dog", "owl"]
+    for k, label in enumerate(sheet.labels):
+        assert k < label.baseline / sheet.cell_size < k + 1
+    other = lay_out([CAT] * 8, style)  # shares of another number of drawings mean nothing
+    assert [label.text for label in other.labels] == ["cat", "dog", "owl"]
+
+
+@pytest.mark.parametrize(
+    ("morph", "label", "caption"),
+    [
+        (["cat", "owl", 0.25], "cat -> owl", "25 %"),
+        (["cat", "owl", 0], "cat -> owl", "0 %"),
+        (["cat", "owl", 1.0], "cat -> owl", "100 %"),
+        (["cat", "owl", 0.25], "", "cat to owl 25 %"),
+        (["cat", "owl", 0.25], "cat -> owl -> pig", "cat to owl 25 %"),
+        (["cat", "owl", 0.0], "cat -> owl -> pig", "cat"),
+        (["cat", "owl", 1], "cat -> owl -> pig", "owl"),
+        (["cat", "owl", 2], "cat -> owl", "cat · seed 7"),  # nothing of ours
+        (["cat", "owl"], "", "cat · seed 7"),
+        ("cat", "cat", "seed 7"),
+    ],
+)
+def test_the_caption_of_a_morph_says_how_far_it_is(morph, label, caption):
+    assert caption_of(CAT.with_extras(morph=morph), label) == caption
+
+
+def test_labels_are_as_wide_as_their_characters_and_no_wider_than_the_longest():
+    left = [
+        lay_out([CAT] * 2, Style(labels=(label, "b"), columns=1, size=99)).width
+        for label in ("猫" * 6, "c" * 6, "c" * 400, "c" * 40)
+    ]
+    assert left[0] > left[1]
+    assert left[2] == left[3] < 99 + 450
 
 
 def test_marked_drawings_have_a_ground_and_a_caption_of_their_own():

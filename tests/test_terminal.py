@@ -13,6 +13,7 @@ import pytest
 
 from sketchrnn_cli.cli import display, terminal
 from sketchrnn_cli.cli.display import knows_braille
+from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import request
 from sketchrnn_cli.inference.engine import Engine
@@ -118,13 +119,13 @@ def test_a_grid_wider_than_the_window_is_refused_before_anything_is_drawn(
         yield
 
     with pytest.raises(BadConfig, match=f"room for {(width + 2) // 6}; write a picture"):
-        display.show_drawings(none(), 80, columns=columns)
+        display.show_drawings(none(), 80, Style(columns=columns))
 
 
 @pytest.mark.parametrize(("columns", "width"), [(13, 80), (2, 20)])
 def test_a_grid_that_fits_the_window_keeps_its_rows(columns, width, monkeypatch, capsys):
     monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((width, 24)))
-    display.show_drawings([drawings.DOT] * (2 * columns), 2 * columns, columns=columns)
+    display.show_drawings([drawings.DOT] * (2 * columns), 2 * columns, Style(columns=columns))
     lines = capsys.readouterr().out.splitlines()
     captions = [line for line in lines if "dot" in line]
     assert [line.count("dot") for line in captions] == [columns] * 2

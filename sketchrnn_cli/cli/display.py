@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.errors import BadConfig
 
 if TYPE_CHECKING:
@@ -39,14 +40,15 @@ def knows_braille(stream: IO[str]) -> bool:
 
 
 def show_drawings(
-    sketches: Iterable[Sketch], n: int | None = None, *, columns: int | None = None
+    sketches: Iterable[Sketch], n: int | None = None, style: Style | None = None, *, above: int = 0
 ) -> None:
-    """Drawings on stdout in characters, each stroke in a colour, as large as the window allows.
+    """Drawings on stdout in characters, as large as the window allows.
 
     Args:
         sketches: shown row by row as they come.
         n: how many, where that is known.
-        columns: side by side; None: as many as there is room for.
+        style: how many are side by side, and the labels of rows.
+        above: lines of the window that are taken.
 
     Raises:
         BadConfig: more columns than the window has room for.
@@ -54,17 +56,20 @@ def show_drawings(
     from sketchrnn_cli.drawing import terminal as characters
 
     width, height = shutil.get_terminal_size()
-    cell = characters.cell_size(width, height, columns or n)
-    if columns is not None:
-        cell = min(cell, (width + GAP) // columns - GAP)
-        if cell < SMALLEST:
-            raise BadConfig(
-                f"{columns} drawings side by side: this window has room for "
-                f"{(width + GAP) // (SMALLEST + GAP)}; write a picture, as with -o grid.svg"
-            )
+    columns = style.columns if style else None
+    labels = style.labels if style and n else ()
+    blocks = (style or Style()).blocks(n) if n else None
+    layout = characters.lay_out(width, height - above, blocks, columns=columns, labels=labels)
+    if columns and (width + GAP) // columns - GAP < SMALLEST:
+        raise BadConfig(
+            f"{columns} drawings side by side: this window has room for "
+            f"{(width + GAP) // (SMALLEST + GAP)}; write a picture, as with -o grid.svg"
+        )
     console = Console(width=width, highlight=False, soft_wrap=True, emoji=False)
     ascii = not knows_braille(sys.stdout)
-    for line in characters.grid_runs(sketches, width, cell=cell, ascii=ascii):
+    for line in characters.grid_runs(
+        sketches, width, ascii=ascii, layout=layout, blocks=blocks or (), labels=labels
+    ):
         console.print(inked(line))
 
 

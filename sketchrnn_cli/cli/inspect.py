@@ -198,7 +198,7 @@ def _show(wanted: Wanted, result: Result) -> None:
     """The report, and on a terminal some drawings."""
     typer.echo("\n".join(result.lines))
     if wanted.shows and "grid" not in wanted.targets:
-        show_drawings(result.examples, wanted.n_shown)
+        show_drawings(result.examples, wanted.n_shown, above=len(result.lines))
 
 
 def _inspect(wanted: Wanted, terminal: Terminal) -> Result:

@@ -250,6 +250,7 @@ def sample(
         model=model, device=device, streams=kind in ("ndjson", SHOWN), most=_most(kind),
     )  # fmt: skip
     drawn = sample_request.prepare(wanted, rows, terminal)
+    style = drawn.styled(style)
     tally = sample_output.Tally(keep_scores=score)
     sample_output.draw(drawn, tally, sample_output.Target(target, kind, format, style), terminal)
     sample_output.say(terminal, tally, target, rows[0])

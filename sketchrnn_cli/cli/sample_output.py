@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
-
-import typer
 
 from sketchrnn_cli import files
 from sketchrnn_cli.cli import options
@@ -121,10 +118,4 @@ def _write(target: Target, sketches: Iterator[Sketch], n: int | None) -> None:
         compressed = kind == "ndjson" and files.format_of(path, format or kind, KNOWN).compressed
         outputs.write_file(path, sketches, kind, style, n=n, compressed=compressed)
         return
-    labels = style.labels if n else ()
-    for k, label in enumerate(labels):
-        typer.echo(f"{label}:" if k == 0 else f"\n{label}:")
-        each = (n or 0) // len(labels)
-        show_drawings(islice(sketches, each), each)
-    if not labels:
-        show_drawings(sketches, n, columns=style.columns)
+    show_drawings(sketches, n, style)

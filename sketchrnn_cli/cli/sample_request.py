@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -13,6 +13,7 @@ from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 
 if TYPE_CHECKING:
+    from sketchrnn_cli.drawing.style import Style
     from sketchrnn_cli.inference.engine import Network
     from sketchrnn_cli.inference.prompt import Item, Prompt
     from sketchrnn_cli.inference.request import Request
@@ -60,6 +61,16 @@ class Prepared:
     n: int | None  # drawings, where that is known
     ignored: tuple[str, ...]  # words of the prompt
     best_of: int = 1  # candidates of each drawing, where n is known
+    items: Sequence[tuple[str, int]] = ()  # of the prompt, and how many drawings each has
+
+    def styled(self, style: Style) -> Style:
+        """The style with a row for each item, where some have several drawings or it is a morph."""
+        if style.labels or style.marked or not any(n > 1 for _, n in self.items):
+            return style
+        if len(self.items) == 1 and " -> " not in self.items[0][0]:
+            return style
+        labels, shares = zip(*self.items, strict=True)
+        return replace(style, labels=labels, shares=shares)
 
     @property
     def n_all(self) -> int | None:
@@ -115,7 +126,8 @@ def prepare(wanted: Wanted, rows: list[Settings], terminal: Terminal) -> Prepare
         asked, settings = request.grid(network, asked, settings, *wanted.shape)
         rows = [settings]
     best_of = settings.best_of or usual_candidates(model, asked)
-    return Prepared(network, [asked], rows, len(rows) * asked.n, ignored, best_of)
+    items = asked.rows if len(rows) == 1 else ()
+    return Prepared(network, [asked], rows, len(rows) * asked.n, ignored, best_of, items)
 
 
 def _corners(wanted: Wanted) -> int | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -312,10 +312,10 @@ def write_file(
         with open_output(path, binary=binary, compressed=compressed) as stream:
             write(stream, sketches, format, style, n=n)
         return
-    number = 0
+    number, alone = 0, replace(style or Style(), labels=(), shares=(), marked=())
     for number, sketch in enumerate(sketches, start=1):  # noqa: B007
         target = _NUMBER.sub(lambda found: f"{number:{found[1]}d}", path)  # noqa: B023
         with open_output(target, binary=binary) as stream:
-            write(stream, [sketch], format, style)
+            write(stream, [sketch], format, alone)
     if not number:
         raise BadSketch("no drawings: nothing to draw")

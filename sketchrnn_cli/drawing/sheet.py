@@ -9,7 +9,7 @@ import math
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import accumulate, islice
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +30,10 @@ PIXELS_PER_MM = 96 / 25.4
 LONGEST = 200  # characters of a caption; measuring costs time, and no cell shows more
 MARK_INK = 0.07  # the same of the ground of marked drawings
 MOST_COLUMNS = 100  # that are tried on a page
-ROW = 12  # drawings side by side at most where rows are labelled, unless columns say otherwise
+ROW = 13  # drawings side by side at most where rows are labelled, unless columns say otherwise
+ROW_CELL = 96  # smallest cell there, pixels
 LABEL_SIZE = 13  # font of labels, pixels; of a cell that is smaller, as high as it is
+LONGEST_LABEL = 30  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +48,8 @@ class Cell:
     baseline: float  # y of the caption
 
     def fitted(self, fits: Callable[[str], bool]) -> str:
-        """The caption as whole as it fits; of a long one the word is cut, not its number."""
-        if fits(self.caption):
-            return self.caption
-        text, number = self.caption, self.sketch.extras.get("number")
-        end = "…"
-        if text == caption_of(self.sketch) and type(number) is int and self.sketch.word:
-            text, end = printable(self.sketch.word), f"… #{number}"
-            if fits(f"{text} #{number}"):
-                return f"{text} #{number}"
-        low, high = 0, min(len(text), LONGEST)  # characters that fit, and that do not
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if fits(text[:middle].rstrip() + end) else (low, middle)
-        return text[:low].rstrip() + end
+        """The caption as whole as it fits."""
+        return fitted(self.caption, self.sketch, fits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +82,56 @@ class Sheet:
         return self.cell_size * (1 - MARGIN)
 
 
-def caption_of(sketch: Sketch) -> str:
-    """Word, seed and number on one line, without control and invisible characters."""
+def caption_of(sketch: Sketch, label: str = "") -> str:
+    """Word, seed and number on one line, or of a morph how far it is.
+
+    Without control and invisible characters, and without what the label of its row says.
+    """
+    if (morph := sketch.morph) is not None:
+        old, new, part = morph
+        percent = f"{100 * part:.0f} %"
+        if label == f"{old} -> {new}":
+            return percent
+        between = f"{old} to {new} {percent}"
+        return printable(old if part == 0 else new if part == 1 else between)
     parts = [printable(sketch.word or "")]
     seed, number = (sketch.extras.get(name) for name in ("seed", "number"))
     if type(seed) is int:
         parts.append(f"seed {seed}" + (f" #{number}" if type(number) is int else ""))
+    if label and parts[0] == printable(label):
+        del parts[0]
     return " · ".join(part for part in parts if part)
+
+
+def fitted(caption: str, sketch: Sketch, fits: Callable[[str], bool]) -> str:
+    """A caption as whole as it fits; of a long one the words are cut, not the number."""
+    if fits(caption):
+        return caption
+    text, number, end = caption, sketch.extras.get("number"), "…"
+    if caption.endswith(" %") and sketch.morph is not None:
+        text, _, percent = caption.rpartition(" ")[0].rpartition(" ")
+        end = f"… {percent} %"
+    elif text == caption_of(sketch) and type(number) is int and sketch.word:
+        text, end = printable(sketch.word), f"… #{number}"
+        if fits(f"{text} #{number}"):
+            return f"{text} #{number}"
+    low, high = 0, min(len(text), LONGEST)  # characters that fit, and that do not
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(text[:middle].rstrip() + end) else (low, middle)
+    return text[:low].rstrip() + end
+
+
+def ems(text: str) -> float:
+    """Width of text in font sizes, by a generous guess: which font there is, is unknown."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return 0.6 * len(text) + 0.4 * wide
+
+
+def shown_label(label: str) -> str:
+    """A label on one line, cut where it is very long."""
+    text = printable(label)
+    return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
 
 
 def printable(text: str) -> str:
@@ -117,15 +150,18 @@ def lay_out(sketches: Iterable[Sketch], style: Style) -> Sheet:
     if not drawings:
         raise BadSketch("no drawings: nothing to draw")
     check_number(len(drawings))
-    captions = [caption_of(sketch) if style.captions else "" for sketch in drawings]
+    blocks = style.blocks(len(drawings))
+    labels = [
+        label for label, n in zip(style.labels or [""], blocks, strict=False) for _ in range(n)
+    ]
+    captions = [
+        caption_of(sketch, label) if style.captions else ""
+        for sketch, label in zip(drawings, labels, strict=True)
+    ]
     if style.marked:
         captions = [""] * len(drawings)
         for place, k in enumerate(style.marked, start=1):
             captions[k] = printable(drawings[k].word or "") or str(place)
-    for k, label in enumerate(style.labels):
-        share = -(-len(drawings) // len(style.labels))
-        for i in range(k * share, min((k + 1) * share, len(drawings))):
-            captions[i] = captions[i].removeprefix(label).removeprefix(" · ")
     grid = Grid.of(len(drawings), style, captioned=any(captions))
     size, font_size = grid.size, grid.font_size
     line_width = style.line_width or LINE_WIDTH * math.sqrt(size)
@@ -156,19 +192,19 @@ def lay_out(sketches: Iterable[Sketch], style: Style) -> Sheet:
 
 
 def _labels(grid: Grid, style: Style) -> Iterator[Label]:
-    for k, text in enumerate(style.labels):
-        first, last = (grid.corner(k * grid.share + i)[1] for i in (0, grid.share - 1))
+    firsts = [0, *accumulate(grid.blocks)]
+    for text, first, after in zip(style.labels, firsts, firsts[1:], strict=False):
+        top, last = (grid.corner(k)[1] for k in (first, after - 1))
         font = min(LABEL_SIZE, grid.size)
-        middle = (first + last + grid.size) / 2 + 0.35 * font  # of a row without its captions
-        yield Label(printable(text), grid.origin[0] + 0.75 * LABEL_SIZE, middle, font)
+        middle = (top + last + grid.size) / 2 + 0.35 * font  # of a row without its captions
+        yield Label(shown_label(text), grid.origin[0] + 0.75 * LABEL_SIZE, middle, font)
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
     """Where cells lie. Lengths in pixels."""
 
-    n: int  # drawings
-    share: int  # of them for each label
+    blocks: tuple[int, ...]  # drawings of each label
     columns: int
     size: int  # of a cell
     strip: int  # under it, for its caption
@@ -187,20 +223,20 @@ class Grid:
         """
         if style.page is not None:
             return cls._on_page(n, style, captioned=captioned)
-        n_blocks = max(len(style.labels), 1)
-        share = -(-n // n_blocks)
-        most = ROW if style.labels and share <= ROW else math.ceil(math.sqrt(n))
-        columns = min(style.columns or most, share)
-        n_rows = n_blocks * -(-share // columns)
-        smallest, largest = CELL_SIZES
+        blocks = style.blocks(n)
+        longest = max(blocks)
+        most = longest if style.labels and longest <= ROW else math.ceil(math.sqrt(n))
+        columns = min(style.columns or most, longest)
+        n_rows = sum(-(-block // columns) for block in blocks)
+        smallest, largest = (ROW_CELL if style.labels else CELL_SIZES[0]), CELL_SIZES[1]
         size = style.size or min(max(SHEET_WIDTH // max(columns, n_rows), smallest), largest)
         font_size = min(max(round(size / 15), 9), 15)
         below = size * (1 - MARGIN) + 1.6 * font_size
         strip = max(math.ceil(below + 0.5 * font_size) - size, 0) if captioned else 0
-        longest = max(map(len, style.labels), default=0)
-        margin = math.ceil((0.6 * longest + 1.5) * LABEL_SIZE) if longest else 0
-        gap = size // 4 if share > columns else 0
-        return cls(n, share, columns, size, strip, below, font_size, margin, gap)
+        widest = max((ems(shown_label(label)) for label in style.labels), default=0)
+        margin = math.ceil((widest + 1.5) * LABEL_SIZE) if widest else 0
+        gap = size // 4 if longest > columns else 0
+        return cls(tuple(blocks), columns, size, strip, below, font_size, margin, gap)
 
     @classmethod
     def _on_page(cls, n: int, style: Style, *, captioned: bool) -> Grid:
@@ -228,23 +264,21 @@ class Grid:
 
     def corner(self, k: int) -> tuple[float, float]:
         """Left and top of a drawing's cell."""
-        block, place = divmod(k, self.share)
-        row = place // self.columns
-        top = (block * self.rows_per_block + row) * (self.size + self.strip) + block * self.gap
-        left = self.margin + place % self.columns * self.size
+        row = block = 0
+        for block, n in enumerate(self.blocks):  # noqa: B007
+            if k < n:
+                break
+            row, k = row + -(-n // self.columns), k - n
+        row += k // self.columns
+        top = row * (self.size + self.strip) + block * self.gap
+        left = self.margin + k % self.columns * self.size
         return self.origin[0] + left, self.origin[1] + top
-
-    @property
-    def rows_per_block(self) -> int:
-        """Rows for each label."""
-        return -(-self.share // self.columns)
 
     @property
     def extent(self) -> tuple[int, int]:
         """Width and height of all cells."""
-        n_rows = (self.n - 1) // self.share * self.rows_per_block
-        n_rows += (self.n - 1) % self.share // self.columns + 1
-        height = n_rows * (self.size + self.strip) + (self.n - 1) // self.share * self.gap
+        n_rows = sum(-(-n // self.columns) for n in self.blocks)
+        height = n_rows * (self.size + self.strip) + (len(self.blocks) - 1) * self.gap
         return self.margin + self.columns * self.size, height
 
     def paper(self, style: Style) -> tuple[int, int]:

@@ -48,6 +48,7 @@ class Style:
     page: str | None = None  # one of PAGES: an SVG for a plotter
     margin: float | None = None  # of the page, millimetres
     labels: tuple[str, ...] = ()  # of rows: each stands before its share of the drawings
+    shares: tuple[int, ...] = ()  # how many each label has; none: all the same
     marked: tuple[int, ...] = ()  # on a ground of their own, and the only ones with captions
 
     def __post_init__(self) -> None:
@@ -77,6 +78,13 @@ class Style:
         """Colour of the background; None where it is transparent."""
         background = self.background or (DARK if self.dark else LIGHT)[1]
         return None if background.lower() in NONE else rgb(background)
+
+    def blocks(self, n: int) -> list[int]:
+        """How many of n drawings each label has; without labels, one block."""
+        if sum(self.shares) == n and len(self.shares) == len(self.labels) > 0:
+            return list(self.shares)
+        share = max(-(-n // max(len(self.labels), 1)), 1)
+        return [min(share, n - first) for first in range(0, n, share)]
 
     def added(self) -> Color:
         """Colour of what a model added to a drawing that was given."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from sketchrnn_cli.drawing.curves import Beziers
@@ -16,6 +15,7 @@ from sketchrnn_cli.drawing.sheet import (
     Label,
     Line,
     Sheet,
+    ems,
     lay_out,
 )
 from sketchrnn_cli.drawing.style import Color, Style, hexadecimal, mix
@@ -170,7 +170,7 @@ def curve_data(curves: Beziers) -> str:
 def caption_line(cell: Cell, sheet: Sheet, visibility: str = "", animation: str = "") -> str:
     """A text element, with what animates it."""
     room = sheet.caption_width / sheet.font_size
-    text = escape(cell.fitted(lambda text: _ems(text) <= room))
+    text = escape(cell.fitted(lambda text: ems(text) <= room))
     place = f'x="{number(cell.center)}" y="{number(cell.baseline)}"'
     seen = f' visibility="{visibility}"' if visibility else ""
     return f"<text {place}{seen}>{text}{animation}</text>"
@@ -179,12 +179,6 @@ def caption_line(cell: Cell, sheet: Sheet, visibility: str = "", animation: str 
 def _label(label: Label) -> str:
     place = f'x="{number(label.left)}" y="{number(label.baseline)}"'
     return f'<text {place} font-size="{label.font_size}">{escape(label.text)}</text>'
-
-
-def _ems(text: str) -> float:
-    """Width of text in font sizes, by a generous guess: which font there is, is unknown."""
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    return 0.6 * len(text) + 0.4 * wide
 
 
 def number(value: float) -> str:

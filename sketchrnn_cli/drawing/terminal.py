@@ -5,14 +5,16 @@ Where braille cannot be shown, a character is a block of 1 x 2 dots, in ASCII.
 
 from __future__ import annotations
 
+import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.drawing.sheet import caption_of, fit
+from sketchrnn_cli.drawing.sheet import caption_of, fit, fitted, shown_label
 from sketchrnn_cli.sketches.sketch import Sketch
 
 # Bit of each dot of a character, by row and column (Unicode 15, section 21.1).
@@ -20,11 +22,14 @@ _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 _BLANK = 0x2800
 _ASCII = np.array([[1], [2]]), " '.:"  # the same of a block of 1 x 2, and its characters
 _GAP = 2  # characters between two drawings
-_CELLS = (20, 48)  # smallest and largest drawing by the size of the window, characters
-_EVERYDAY = 24  # what a drawing takes where there are many
+_LARGEST = 48  # drawing, characters
+_LEGIBLE = 12  # the smallest that is made so small that all fit into the window
+_EVERYDAY = 24  # what a drawing takes where there are too many for that
+_LABELS = 5  # a label takes at most a fifth of a line
 
-CAPTION = -1  # what a run of characters belongs to: a caption,
-NOTHING = -2  # or what lies between drawings; else the number of a stroke
+CAPTION = -1  # what a run of characters belongs to: a caption or a label,
+NOTHING = -2  # or what lies between drawings; else the number of a stroke,
+GIVEN, ADDED = -3, 0  # but of a completion whether it was given, or added by a model
 Run = tuple[str, int]  # characters, and what they belong to
 Marks = npt.NDArray[np.int64]  # one a dot: 0 blank, or 1 + what is drawn there
 
@@ -48,10 +53,14 @@ def _characters(sketch: Sketch, columns: int, rows: int, *, ascii: bool = False)
     ]
     lines = fit(sketch, ((width - 1) / 2, (height - 1) / 2), min(rooms, default=0.0))
     marks = np.zeros((height, width), np.int64)
+    n_given, completed = sketch.n_given, sketch.n_given < len(lines)
+    owners: list[int] = []
     for number, line in enumerate(lines, start=1):
+        owners.append((GIVEN if number <= n_given else ADDED) if completed else number - 1)
         for start, end in zip(line, line[1:] if len(line) > 1 else line, strict=False):
             mark(marks, start, end, number)
-    return runs(marks, ascii=ascii)
+    found = runs(marks, ascii=ascii)
+    return [[(text, owners[k] if k >= 0 else k) for text, k in row] for row in found]
 
 
 def mark(
@@ -86,20 +95,48 @@ def runs(marks: Marks, *, ascii: bool = False) -> list[list[Run]]:
     return lines
 
 
-def cell_size(width: int, height: int, n: int | None = None) -> int:
-    """How many characters wide a drawing is, half as many high, to fill a window.
+class Layout(NamedTuple):
+    """How drawings fill a window; all in characters."""
+
+    cell: int  # width of a drawing, half as many lines high
+    columns: int  # drawings side by side
+    margin: int = 0  # at the left, for labels
+
+
+def lay_out(
+    width: int,
+    height: int,
+    blocks: Sequence[int] | None = None,
+    *,
+    columns: int | None = None,
+    labels: Sequence[str] = (),
+) -> Layout:
+    """Drawings as large as they can be with all of them in the window, while they are legible.
 
     Args:
         width: of the window, characters.
-        height: of the window, lines; a drawing and its caption fit in.
-        n: drawings in all, where that is known.
+        height: of the window, lines; the last one is left free.
+        blocks: how many drawings each label has; one block without labels; None: unknown.
+        columns: side by side; None: as it fits best.
+        labels: before the blocks.
     """
-    high = max(2 * (height - 3), 4)
-    per_row = max((width + _GAP) // (_EVERYDAY + _GAP), 1)
-    if n is not None:
-        per_row = min(per_row, max(n, 1))
-    room = (width + _GAP) // per_row - _GAP
-    return max(min(room, high, _CELLS[1]), min(_CELLS[0], high, width), 4)
+    widest = max((sum(map(_width, shown_label(label))) for label in labels), default=0)
+    margin = min(widest, max(width // _LABELS, 4)) + _GAP if widest else 0
+    room = max(width - margin, 1) + _GAP
+    blocks = [n for n in blocks or () if n]
+    best = Layout(0, 1)
+    for n in [columns] if columns else range(1, min(max(blocks, default=0), room) + 1):
+        n_rows = sum(-(-block // n) for block in blocks) or 1
+        lines = max((height - n_rows) // n_rows, 0)  # a row has a blank line above, or the prompt
+        cell = min(room // n - _GAP, 2 * lines - 1, _LARGEST)
+        if cell > best.cell:
+            best = Layout(cell, n, margin)
+    if best.cell >= _LEGIBLE or (best.cell > 0 and columns):
+        return best
+    cell = max(min(_EVERYDAY, room - _GAP), 4)
+    if columns:
+        cell = min(cell, room // columns - _GAP)
+    return Layout(cell, columns or max(room // (cell + _GAP), 1), margin)
 
 
 def grid(sketches: Iterable[Sketch], width: int, *, cell: int = _EVERYDAY) -> str:
@@ -120,7 +157,14 @@ def grid_lines(sketches: Iterable[Sketch], width: int, *, cell: int = _EVERYDAY)
 
 
 def grid_runs(
-    sketches: Iterable[Sketch], width: int, *, cell: int = _EVERYDAY, ascii: bool = False
+    sketches: Iterable[Sketch],
+    width: int,
+    *,
+    cell: int = _EVERYDAY,
+    ascii: bool = False,
+    layout: Layout | None = None,
+    blocks: Sequence[int] = (),
+    labels: Sequence[str] = (),
 ) -> Iterator[list[Run]]:
     """The same lines in runs, which tell what each character belongs to.
 
@@ -129,39 +173,70 @@ def grid_runs(
         width: of the terminal, characters.
         cell: of a drawing, characters.
         ascii: without any character beyond, captions too.
+        layout: instead of the cell.
+        blocks: how many drawings each label has.
+        labels: each stands before its block.
     """
-    cell = max(min(cell, width), 4)
-    per_row = max((width + _GAP) // (cell + _GAP), 1)
-    stream = iter(sketches)
-    first = True
-    while row := list(islice(stream, per_row)):
-        if not first:
-            yield []
-        first = False
-        blocks = [_characters(sketch, cell, cell // 2, ascii=ascii) for sketch in row]
-        for parts in zip(*blocks, strict=True):
-            line: list[Run] = []
-            for part in parts:
-                line += [(" " * _GAP, NOTHING), *part] if line else part
-            yield line
-        captions = [caption_of(sketch) for sketch in row]
-        if any(captions):
-            shown = (" " * _GAP).join(_centered(text, cell) for text in captions).rstrip()
-            if ascii:
-                shown = shown.replace("·", "-").encode("ascii", "replace").decode()
-            yield [(shown, CAPTION)]
+    if layout is None:
+        cell = max(min(cell, width), 4)
+        layout = Layout(cell, max((width + _GAP) // (cell + _GAP), 1))
+    stream, first = iter(sketches), True
+    for label, block in zip(labels or [""], blocks or [sys.maxsize], strict=False):
+        shown = label
+        while row := list(islice(stream, min(layout.columns, block))):
+            block -= len(row)
+            if not first:
+                yield []
+            first = False
+            yield from _row(row, layout, label, shown, ascii=ascii)
+            shown = ""
+
+
+def _row(
+    row: Sequence[Sketch], layout: Layout, label: str, shown: str, *, ascii: bool
+) -> Iterator[list[Run]]:
+    """Drawings side by side, their captions, and what is shown of their label."""
+    cell, room = layout.cell, layout.margin - _GAP
+    blocks = [_characters(sketch, cell, cell // 2, ascii=ascii) for sketch in row]
+    for k, parts in enumerate(zip(*blocks, strict=True)):
+        line: list[Run] = []
+        if layout.margin:
+            text = _cut(shown_label(shown), room) if k == cell // 4 else ""
+            padding = " " * (layout.margin - sum(map(_width, text)))
+            line = [(_plain(text) if ascii else text, CAPTION), (padding, NOTHING)]
+        for part in parts:
+            line += [(" " * _GAP, NOTHING), *part] if len(line) > 2 * bool(layout.margin) else part
+        yield line
+    captions = [
+        fitted(caption_of(sketch, label), sketch, lambda text: sum(map(_width, text)) <= cell)
+        for sketch in row
+    ]
+    if any(captions):
+        text = (" " * _GAP).join(_centered(text, cell) for text in captions).rstrip()
+        yield [(" " * layout.margin + (_plain(text) if ascii else text), CAPTION)]
+
+
+def _plain(text: str) -> str:
+    """A caption in ASCII."""
+    return text.replace("·", "-").encode("ascii", "replace").decode()
 
 
 def _centered(text: str, width: int) -> str:
+    kept = _cut(text, width)
+    used = sum(map(_width, kept))
+    left = (width - used) // 2
+    return " " * left + kept + " " * (width - used - left)
+
+
+def _cut(text: str, width: int) -> str:
+    """As much of a text as fits."""
     kept, used = "", 0
     for character in text:
         wide = _width(character)
         if used + wide > width:
-            kept = kept[:-1] + "…" if kept and _width(kept[-1]) == 1 else kept
-            break
+            return kept[:-1] + "…" if kept and _width(kept[-1]) == 1 else kept
         kept, used = kept + character, used + wide
-    left = (width - used) // 2
-    return " " * left + kept + " " * (width - used - left)
+    return kept
 
 
 def _width(character: str) -> int:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,11 @@ from sketchrnn_cli.inference.engine import Network, decoder_input, no_encoder, s
 from sketchrnn_cli.inference.recogniser import Recogniser
 from sketchrnn_cli.inference.settings import GUIDANCE, Settings
 from sketchrnn_cli.model.checkpoint import Checkpoint
+from sketchrnn_cli.sketches.sketch import Morph
 from sketchrnn_cli.sketches.words import fold
+
+if TYPE_CHECKING:
+    from sketchrnn_cli.inference.prompt import Item
 
 Array = npt.NDArray[np.float32]
 
@@ -57,6 +62,24 @@ def label_rows(checkpoint: Checkpoint, words: Sequence[str | None]) -> Array | N
     rows = np.zeros((len(words), null + 1), np.float32)
     rows[np.arange(len(words)), [found[word] for word in words]] = 1
     return rows
+
+
+def label_shares(
+    checkpoint: Checkpoint, rows: Sequence[Sequence[tuple[Item | None, float]]]
+) -> Array | None:
+    """(N, V + 1) shares of labels; each row sums items times factors; None is the null label."""
+    if not checkpoint.config.n_words:
+        return None
+    place = {word: k for k, word in enumerate(checkpoint.words)}
+    labels = np.zeros((len(rows), len(place) + 1), np.float32)
+    for row, items in zip(labels, rows, strict=True):
+        for item, factor in items:
+            if item is None:
+                row[-1] += factor
+            else:
+                for word, share in item.parts:
+                    row[place[word]] += factor * share
+    return labels
 
 
 def check_latents(checkpoint: Checkpoint, z: Array | None) -> Array:
@@ -166,6 +189,7 @@ class Conditioning:
     words: Sequence[str | None] | None = None
     labels: Array | None = None  # (N, V + 1) shares; None: sampled labels, or the null label
     numbers: Sequence[int] | None = None
+    morphs: Sequence[Morph | None] | None = None
     _posteriors: dict[tuple[int, bytes], PrefixPosterior] = field(default_factory=dict)
 
     @property
@@ -206,6 +230,10 @@ class Conditioning:
         """The number of a sketch in the random streams."""
         k = index // self.best_of
         return k if self.numbers is None else self.numbers[k]
+
+    def morph(self, index: int) -> Morph | None:
+        """Between which words a sketch is, and how far."""
+        return None if self.morphs is None else self.morphs[index // self.best_of]
 
     def random(self, index: int, choice: int = 0) -> np.random.Generator:
         """The random stream of a candidate; that of the label is of its sketch."""

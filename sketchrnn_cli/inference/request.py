@@ -14,7 +14,12 @@ import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference import interpolation, latent_prior, prompt, sampler
-from sketchrnn_cli.inference.conditioning import Conditioning, check_latents, label_rows
+from sketchrnn_cli.inference.conditioning import (
+    Conditioning,
+    check_latents,
+    label_rows,
+    label_shares,
+)
 from sketchrnn_cli.inference.engine import Network, no_encoder, to_model
 from sketchrnn_cli.inference.interpolation import lerp, nearest, slerp
 from sketchrnn_cli.inference.prompt import Item, Prompt
@@ -23,7 +28,7 @@ from sketchrnn_cli.inference.settings import COUNT, FRAMES, GUIDANCE, Settings
 from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.sketches.formats.latents import Latents
 from sketchrnn_cli.sketches.preparation import prepare_like
-from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
+from sketchrnn_cli.sketches.sketch import Morph, Sketch, to_stroke3
 
 Array = npt.NDArray[np.float32]
 T = TypeVar("T")
@@ -47,11 +52,14 @@ class Request:
     words: Sequence[str | None] | None = None  # on the drawings; None: the sampled labels
     labels: Array | None = None  # (N, V + 1) label shares, the null label last; None: of the words
     numbers: Sequence[int] | None = None  # in the random streams; None: 0, 1, 2 ...
+    morphs: Sequence[Morph | None] | None = None  # between which words each is, and how far
+    rows: Sequence[tuple[str, int]] = ()  # items of a prompt, and how many drawings each has
 
     def __post_init__(self) -> None:
         if not 0 <= self.n <= MAX_NUMBER:
             raise BadConfig(f"{self.n:,} drawings: ask for fewer")
-        for given in (self.z, self.prefixes, self.words, self.labels, self.numbers):
+        each = (self.z, self.prefixes, self.words, self.labels, self.numbers, self.morphs)
+        for given in each:
             if given is not None and len(given) != self.n:
                 raise BadConfig(
                     f"{len(given)} latents, prefixes, words, labels or numbers for "
@@ -140,6 +148,7 @@ def _conditioning(network: Network, request: Request, settings: Settings) -> Con
         words=request.words,
         labels=labels,
         numbers=request.numbers,
+        morphs=request.morphs,
     )
 
 
@@ -222,22 +231,29 @@ def from_prompt(
     words: list[str | None] = []
     shares: list[list[tuple[Item | None, float]]] = []
     numbers: list[int] = []
+    morphs: list[Morph | None] = []
+    rows: list[tuple[str, int]] = []
     number = first
     for item in prompt.items:
-        single = isinstance(item, Item)
         stops = (item,) if isinstance(item, Item) else item.stops
+        single = len(stops) == 1
         n = item.count or default or (COUNT if single else 1)
         check_held(len(words) + n * ((len(stops) - 1) * (frames or FRAMES) + 1))
         between = interpolation.frames(len(stops), frames or FRAMES)
+        names = [_name(stop) for stop in stops]
+        rows += [(names[0], n)] if single else [(" -> ".join(names), len(between))] * n
         for _ in range(n):
             for a, b, t in between:
-                words.append(_name(nearest(stops[a], stops[b], t)))
+                words.append(nearest(names[a], names[b], t))
                 shares.append([(stops[a], 1 - t), (stops[b], t)])
                 numbers.append(number)
+                before, part = (a, t) if a < b else (a - 1, 1.0)
+                morphs.append(None if single else (names[before], names[b], round(part, 4)))
             number += 1
     _checked(number - first, first)
+    labels = label_shares(checkpoint, shares)
     return Request(
-        n=len(words), words=words, labels=_label_shares(checkpoint, shares), numbers=numbers
+        n=len(words), words=words, labels=labels, numbers=numbers, morphs=morphs, rows=rows
     )
 
 
@@ -322,7 +338,7 @@ def from_prefixes(
 
 def with_label(checkpoint: Checkpoint, request: Request, item: Item | None) -> Request:
     """The same drawings, all conditioned on one item, or on the null label."""
-    labels = _label_shares(checkpoint, [[(item, 1.0)]])
+    labels = label_shares(checkpoint, [[(item, 1.0)]])
     labels = None if labels is None else np.repeat(labels, request.n, axis=0)
     return replace(
         request, words=[None if item is None else _name(item)] * request.n, labels=labels
@@ -421,24 +437,6 @@ def _checked(n: int, first: int) -> int:
 
 def _each(values: Sequence[T], count: int) -> list[T]:
     return [value for value in values for _ in range(count)]
-
-
-def _label_shares(
-    checkpoint: Checkpoint, rows: Sequence[Sequence[tuple[Item | None, float]]]
-) -> Array | None:
-    """(N, V + 1) shares of labels; each row sums items times factors; None is the null label."""
-    if not checkpoint.config.n_words:
-        return None
-    place = {word: k for k, word in enumerate(checkpoint.words)}
-    labels = np.zeros((len(rows), len(place) + 1), np.float32)
-    for row, items in zip(labels, rows, strict=True):
-        for item, factor in items:
-            if item is None:
-                row[-1] += factor
-            else:
-                for word, share in item.parts:
-                    row[place[word]] += factor * share
-    return labels
 
 
 def _name(item: Item) -> str:

@@ -27,7 +27,7 @@ from sketchrnn_cli.inference.conditioning import Conditioning
 from sketchrnn_cli.inference.engine import Decoding
 from sketchrnn_cli.inference.recogniser import Recogniser
 from sketchrnn_cli.inference.settings import Settings
-from sketchrnn_cli.sketches.sketch import GIVEN_STROKES, START, Sketch
+from sketchrnn_cli.sketches.sketch import GIVEN_STROKES, MORPH, START, Sketch
 
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
@@ -290,4 +290,6 @@ def _finish(conditioning: Conditioning, live: _Live, row: int) -> Sketch:
     }
     if conditioning.prefixes is not None:  # the prefix ends with a stroke
         extras[GIVEN_STROKES] = int(moves[: live.n_given[row], 3].sum())
+    if morph := conditioning.morph(int(live.index[row])):
+        extras[MORPH] = list(morph)
     return Sketch(strokes, conditioning.word(int(live.index[row])), extras)

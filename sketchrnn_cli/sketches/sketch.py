@@ -20,9 +20,11 @@ import numpy.typing as npt
 from sketchrnn_cli.errors import BadSketch
 
 Array = npt.NDArray[np.float32]
+Morph = tuple[str, str, float]
 
 START = (0.0, 0.0, 1.0, 0.0, 0.0)  # the decoder's first input (FORMATS: start token)
 GIVEN_STROKES = "given_strokes"  # extra of a completion: how many strokes the model was given
+MORPH = "morph"  # extra of a drawing between two words: both, and how far it is, 0 to 1
 BOX = 255.0  # larger extent of a fitted drawing, canvas pixels
 
 
@@ -64,6 +66,14 @@ class Sketch:
         """Strokes that a model was given; it added the others. All, where it was given none."""
         n = self.extras.get(GIVEN_STROKES)
         return n if type(n) is int and 0 <= n < len(self.strokes) else len(self.strokes)
+
+    @property
+    def morph(self) -> Morph | None:
+        """Between which words it is, and how far on the way, 0 to 1."""
+        match self.extras.get(MORPH):
+            case [str(old), str(new), int() | float() as part] if 0 <= part <= 1:
+                return old, new, float(part)
+        return None
 
     def with_extras(self, **values: object) -> Sketch:
         """The same drawing with more NDJSON fields."""

@@ -14,10 +14,10 @@ from sketchrnn_cli.drawing.film.frames import Film, Frame, MorphScene, Screen, T
 from sketchrnn_cli.drawing.film.matching import match
 from sketchrnn_cli.drawing.film.pen import Paper
 from sketchrnn_cli.drawing.raster import captions, segments
-from sketchrnn_cli.drawing.sheet import check_pixels, lay_out
+from sketchrnn_cli.drawing.sheet import caption_of, check_pixels, lay_out
 from sketchrnn_cli.drawing.style import FILM_ROOM, Style
 from sketchrnn_cli.errors import BadSketch
-from sketchrnn_cli.sketches.sketch import Sketch
+from sketchrnn_cli.sketches.sketch import MORPH, Sketch
 
 FAR = 0.15  # ink that moves this much of a cell has become another drawing:
 SECONDS_FAR = 1.2  # a morph without --duration takes that time for it, each way,
@@ -37,12 +37,15 @@ def plan_morph(sketches: Iterable[Sketch], style: Style, timing: Timing) -> Film
         BadSketch: fewer than two drawings, or more than ``MAX_KEYFRAMES``.
         BadConfig: more pixels than an animation should have.
     """
-    drawings = [Sketch(s.strokes, s.word) for s in islice(sketches, MAX_KEYFRAMES + 1)]
+    drawings = [
+        Sketch(s.strokes, s.word, {MORPH: s.morph} if s.morph else {})
+        for s in islice(sketches, MAX_KEYFRAMES + 1)
+    ]
     if len(drawings) < 2:
         raise BadSketch(f"a morph needs at least two drawings, not {len(drawings)}")
     if len(drawings) > MAX_KEYFRAMES:
         raise BadSketch(f"more than {MAX_KEYFRAMES} drawings for one morph; take fewer with -n")
-    sheets = [lay_out([drawing], style) for drawing in drawings]  # the word alone is the caption
+    sheets = [lay_out([drawing], style) for drawing in drawings]  # no seed in the caption
     height = max(sheet.height for sheet in sheets)
     sheets = [replace(sheet, height=height) for sheet in sheets]
     check_pixels(sheets[0], FILM_ROOM)
@@ -119,7 +122,13 @@ def progress(ways: npt.NDArray[np.float64], n_steps: int) -> list[tuple[int, flo
 
 def caption_at(scene: MorphScene, k: int, step: int) -> str:
     """Caption of drawing k that is on its way to the next: how far it is, in ``CAPTION_STEPS``."""
-    old, new = (scene.sheets[k + i].cells[0].caption for i in (0, 1))
+    one, other = (scene.sheets[k + i].cells[0] for i in (0, 1))
+    old, new = one.caption, other.caption
+    if (old or new) and (before := one.sketch.morph) and (after := other.sketch.morph):
+        begin = before[2] if before[:2] == after[:2] else 0.0
+        part = begin + (after[2] - begin) * step / CAPTION_STEPS
+        part = math.floor(part * CAPTION_STEPS + 0.5) / CAPTION_STEPS
+        return caption_of(Sketch((), None, {MORPH: (*after[:2], part)}))
     if old and new and old != new and 0 < step < CAPTION_STEPS:
         return f"{old} to {new} {100 * step // CAPTION_STEPS} %"
     return new if 2 * step > CAPTION_STEPS else old
