@@ -12,6 +12,7 @@ from networks import tiny
 
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.settings import Settings
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches.corpus import Corpus
 from sketchrnn_cli.sketches.sketch import from_polylines
@@ -283,7 +284,8 @@ def test_samples_are_of_the_word_asked_for_and_the_same_again(corpus):
     known = drawn.known(corpus, network)
     assert [corpus.words[k] for k in known] == ["cross", "ring"]
     found, again, other = (
-        drawn.samples(corpus, network, known, 4, temperature=0.7, seed=seed) for seed in (1, 1, 2)
+        drawn.samples(corpus, network, known, 4, Settings(temperature=0.7, seed=seed))
+        for seed in (1, 1, 2)
     )
     assert [corpus.words[k] for k in found.word_ids] == ["cross"] * 4 + ["ring"] * 4
     np.testing.assert_array_equal(found.ink.points, again.ink.points)

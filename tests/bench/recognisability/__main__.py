@@ -29,6 +29,7 @@ from sketchrnn_cli.sketches.corpus import Corpus
 N_POINTS = 96  # along the ink, of distances
 N_COMPARED = 50  # drawings of a word, of distances
 ON_SHEET = 8  # samples of a word
+LOW = 0.7  # of the rate of a word's real drawings
 VERDICTS = (*judges.NAMES, judges.TOGETHER)
 
 
@@ -50,6 +51,7 @@ def _options():
     )
     parser.add_argument("-n", "--count", type=int, default=100, help="samples of a word")
     parser.add_argument("--temps", type=_temperatures, default=(0.2, 0.4, 0.7, 1.0))
+    parser.add_argument("--best-of", type=int, help="candidates of each sample; default: as sample")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="write every figure there")
     parser.add_argument("--sheet", type=Path, help=f"write a PNG there: {ON_SHEET} of each word")
@@ -68,7 +70,7 @@ def _temperatures(text):
 
 def _bench(options):
     for temperature in options.temps:
-        Settings(temperature=temperature)  # refused before minutes of work
+        Settings(temperature=temperature, best_of=options.best_of)  # refused before minutes of work
     corpus = Corpus.open(options.words)
     network = None if options.only_judges else _network(options.model)
     word_ids = np.arange(len(corpus.words)) if network is None else drawn.known(corpus, network)
@@ -86,8 +88,7 @@ def _bench(options):
                 network,
                 word_ids,
                 options.count,
-                temperature=temperature,
-                seed=options.seed,
+                Settings(temperature=temperature, best_of=options.best_of, seed=options.seed),
             )
             for temperature in options.temps
         ]
@@ -185,6 +186,8 @@ def _print_means(kinds, recognised):
             ratio = mean / (recognised[0][name]["mean"] or np.nan)
             lowest = f"{low} {100 * words[low]:.0f} %"
             print(f"  {kind.name:12}  {name:10} {100 * mean:5.1f} %  ({ratio:.3f})  {lowest}")
+            low = [w for w in words if words[w] < LOW * recognised[0][name]["words"][w]]
+            print(f"  {'':12}  {len(low)} words under {LOW:g} of real: {', '.join(low[:20])}")
         if "finished" in found:
             print(f"  {'':12}  ended before the point limit: {100 * found['finished']:.1f} %")
 

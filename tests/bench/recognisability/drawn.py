@@ -73,13 +73,12 @@ def rebuilt(corpus, network, word_ids, *, seed):
     return _drawn("rebuilt", sketches, corpus.word_ids[chosen].astype(np.int64))
 
 
-def samples(corpus, network, word_ids, n, *, temperature, seed):
+def samples(corpus, network, word_ids, n, settings):
     """n samples of each of these words."""
     asked = np.repeat(word_ids, n)
-    settings = Settings(temperature=temperature, seed=seed)
     words = [corpus.words[k] for k in asked]
     sketches = request.draw(network, request.Request(n=len(asked), words=words), settings)
-    return _drawn(f"{temperature:g}", sketches, asked, temperature)
+    return _drawn(f"{settings.temperature:g}", sketches, asked, settings.temperature)
 
 
 def sheet(corpus, network, word_ids, n, *, seed):
