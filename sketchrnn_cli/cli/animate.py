@@ -19,10 +19,10 @@ from sketchrnn_cli.cli.options import (
     flag,
     option,
 )
-from sketchrnn_cli.cli.terminal import Terminal
+from sketchrnn_cli.cli.terminal import Terminal, stdout_is_terminal
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.drawing.style import MAX_DRAWINGS
-from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.errors import BadConfig, BadFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 MAX_ROOM = 10_000_000  # points of all drawings; a stroke takes room too
 PER_STROKE = 20  # points
 KNOWN = outputs.ANIMATIONS
+PLAYED = "terminal"  # no file at all
+FPS_PLAYED = 20.0  # frames per second there, unless --fps says otherwise
 
 TIME = "Time"  # a panel of --help
 
@@ -43,9 +45,13 @@ TIME = "Time"  # a panel of --help
 def animate(
     sketches: Drawings = None,
     out: Annotated[
-        str,
-        options.out("FILE.gif, .apng, .webp, .svg, .mp4 (the extra `video`); - is a pipe.", KNOWN),
-    ] = files.STDIO,
+        str | None,
+        options.out(
+            "FILE.gif, .apng, .webp, .svg, .mp4 (the extra `video`); - is a pipe. "
+            "\\[default: played in a terminal]",
+            KNOWN,
+        ),
+    ] = None,
     format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
     count: Annotated[int | None, options.count("Only the first N drawings.")] = None,
     fps: Annotated[
@@ -108,29 +114,81 @@ def animate(
     json: Json = False,
 ) -> None:
     """Show the pen drawing, stroke by stroke, or with --morph the drawings turning into others."""
-    sources = sketches or [files.STDIO]
-    kind = _kind(out, format, sources)
-    files.check_output(out, binary=outputs.is_binary(kind), inputs=[*sources])
-    terminal = Terminal(quiet=quiet)
+    sources, terminal = sketches or [files.STDIO], Terminal(quiet=quiet)
+    plays = out is None and format is None and stdout_is_terminal()
+    out = out or files.STDIO
+    kind = PLAYED if plays else _kind(out, format, sources)
+    _check(out, kind, sources, look)
 
     from sketchrnn_cli.drawing.film.frames import Timing
     from sketchrnn_cli.drawing.film.pen import Pen
 
     style = options.style(look)
-    tempo = _given(fps=fps, duration=duration, hold=hold)
+    tempo = _given(fps=FPS_PLAYED if plays else None, duration=duration, hold=hold)
+    tempo |= _given(fps=fps)
     timing = Timing(in_turn=in_turn, real_time=real_time, **tempo)
     pen = Pen(color_by=color_by, tip=pen_tip)
-    outputs.check(kind, style)
-    sources = downloads.local(sources, terminal)
-    drawings = _read(sources, count, terminal.note, morph=morph)
+    if not plays:
+        outputs.check(kind, style)
+    drawings = _read(downloads.local(sources, terminal), count, terminal.note, morph=morph)
+    if plays:
+        _play(drawings, style, timing, pen, morph=morph, say=terminal.say)
+        return
     film = _film(drawings, style, timing, pen, morph=morph)
+    facts = _write(film, out, kind, terminal)
+    if json:
+        terminal.answer({**facts, "bytes": Path(out).stat().st_size})
+
+
+def _write(film: Film, out: str, kind: str, terminal: Terminal) -> dict[str, Any]:
+    """Write an animation, with a bar where a person is watching."""
     watched = terminal.track(film.frames, what="drawing", total=film.n_frames)
     with files.open_output(out, binary=outputs.is_binary(kind)) as stream:
         outputs.write_film(stream, replace(film, frames=iter(watched)), kind)
     facts = _facts(out, kind, film)
     terminal.say(report.animation(facts))
-    if json:
-        terminal.answer({**facts, "bytes": Path(out).stat().st_size})
+    return facts
+
+
+def _check(out: str, kind: str, sources: Sequence[str], look: options.Look) -> None:
+    """Refuse an output that cannot be written, or a look that a terminal does not have.
+
+    Raises:
+        BadConfig, BadFile: says so.
+    """
+    if kind != PLAYED:
+        files.check_output(out, binary=outputs.is_binary(kind), inputs=[*sources])
+        return
+    for name in set(look) - {"columns", "captions", "smooth"}:
+        if look[name] != options.LOOKS[name][1]:
+            spelled = f"--{name.replace('_', '-')}"
+            raise BadConfig(f"{spelled} needs a picture: give -o FILE.gif, .webp, .svg ...")
+
+
+def _play(
+    drawings: list[Sketch],
+    style: Style,
+    timing: Timing,
+    pen: Pen,
+    *,
+    morph: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Play in the terminal, a colour a stroke where nothing else has colours."""
+    from sketchrnn_cli.cli import playing
+
+    completed = any(sketch.n_given < len(sketch.strokes) for sketch in drawings)
+    if pen.color_by is None and not completed and not morph:
+        pen = replace(pen, color_by="stroke")
+    n = playing.play(
+        drawings,
+        lambda shown, small: _film(shown, small, timing, pen, morph=morph),
+        pen,
+        style,
+        room_for=None if morph else len(drawings),
+    )
+    if not morph and n < len(drawings):
+        say(f"{n:,} of {len(drawings):,} drawings; -o FILE.gif has room for all")
 
 
 def _kind(out: str, format: str | None, sources: Sequence[str]) -> str:
@@ -178,7 +236,9 @@ def _read(
     return drawings
 
 
-def _film(drawings: list[Sketch], style: Style, timing: Timing, pen: Pen, *, morph: bool) -> Film:
+def _film(
+    drawings: Sequence[Sketch], style: Style, timing: Timing, pen: Pen, *, morph: bool
+) -> Film:
     from sketchrnn_cli.drawing.film import animation
     from sketchrnn_cli.drawing.film import morph as morphing
 

@@ -23,6 +23,7 @@ class Live:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.widths: list[int] = []  # of the lines that are there
+        self.hidden = False  # the cursor, from just before it is
 
     def size(self) -> tuple[int, int]:
         """Columns and lines there is room for; one line less than the window, for what is typed."""
@@ -33,10 +34,11 @@ class Live:
         """Put these in the place of those that are there; the first go where there is no room."""
         columns, rows = self.size()
         shown = [self._cut(line, columns) for line in lines[-rows:]]
+        hides, self.hidden = not self.hidden, True
         try:
             with self.console:  # all at once
                 self._take_away()
-                if not self.widths:
+                if hides:
                     self.console.show_cursor(False)
                 self.console.print(Text("\n").join(shown), end="", no_wrap=True, crop=False)
         except OSError:  # nobody looks any more: the work matters more
@@ -58,7 +60,7 @@ class Live:
 
     def clear(self) -> None:
         """Leave nothing of the block, and the cursor where it began."""
-        if not self.widths:
+        if not self.hidden:
             return
         try:
             with self.console:
@@ -66,7 +68,19 @@ class Live:
                 self.console.show_cursor(True)
         except OSError:
             self.console.on_broken_pipe()
-        self.widths = []
+        self.widths, self.hidden = [], False
+
+    def leave(self) -> None:
+        """Leave the block where it is, and the cursor on the line below."""
+        if not self.hidden:
+            return
+        try:
+            with self.console:
+                self.console.show_cursor(True)
+                self.console.print()
+        except OSError:
+            self.console.on_broken_pipe()
+        self.widths, self.hidden = [], False
 
     @staticmethod
     def _cut(line: Text, columns: int) -> Text:

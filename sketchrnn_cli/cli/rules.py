@@ -203,7 +203,7 @@ FACTS: dict[str, dict[str, Callable[[Values], bool]]] = {
         "TEMPS": lambda values: "," in (values["temp"] or ""),
     },
     "encode": {"STDOUT": lambda values: values["out"] == "-" and not values["fit"]},
-    "animate": {"STDOUT": lambda values: values["out"] == "-"},
+    "animate": {"STDOUT": lambda values: values["out"] in (None, "-")},
     "export": {
         "STDOUT": lambda values: values["out"] == "-",
         "WHOLE": lambda values: not _kind(values).endswith(BROWSER),

@@ -120,7 +120,7 @@ def lay_out(
         columns: side by side; None: as it fits best.
         labels: before the blocks.
     """
-    widest = max((sum(map(_width, shown_label(label))) for label in labels), default=0)
+    widest = max((width_of(shown_label(label)) for label in labels), default=0)
     margin = min(widest, max(width // _LABELS, 4)) + _GAP if widest else 0
     room = max(width - margin, 1) + _GAP
     blocks = [n for n in blocks or () if n]
@@ -202,17 +202,17 @@ def _row(
         line: list[Run] = []
         if layout.margin:
             text = _cut(shown_label(shown), room) if k == cell // 4 else ""
-            padding = " " * (layout.margin - sum(map(_width, text)))
+            padding = " " * (layout.margin - width_of(text))
             line = [(_plain(text) if ascii else text, CAPTION), (padding, NOTHING)]
         for part in parts:
             line += [(" " * _GAP, NOTHING), *part] if len(line) > 2 * bool(layout.margin) else part
         yield line
     captions = [
-        fitted(caption_of(sketch, label), sketch, lambda text: sum(map(_width, text)) <= cell)
+        fitted(caption_of(sketch, label), sketch, lambda text: width_of(text) <= cell)
         for sketch in row
     ]
     if any(captions):
-        text = (" " * _GAP).join(_centered(text, cell) for text in captions).rstrip()
+        text = (" " * _GAP).join(centered(text, cell) for text in captions).rstrip()
         yield [(" " * layout.margin + (_plain(text) if ascii else text), CAPTION)]
 
 
@@ -221,9 +221,10 @@ def _plain(text: str) -> str:
     return text.replace("·", "-").encode("ascii", "replace").decode()
 
 
-def _centered(text: str, width: int) -> str:
+def centered(text: str, width: int) -> str:
+    """A text in the middle of so many characters, cut where it is longer."""
     kept = _cut(text, width)
-    used = sum(map(_width, kept))
+    used = width_of(kept)
     left = (width - used) // 2
     return " " * left + kept + " " * (width - used - left)
 
@@ -237,6 +238,11 @@ def _cut(text: str, width: int) -> str:
             return kept[:-1] + "…" if kept and _width(kept[-1]) == 1 else kept
         kept, used = kept + character, used + wide
     return kept
+
+
+def width_of(text: str) -> int:
+    """How many characters of a terminal a text takes."""
+    return sum(map(_width, text))
 
 
 def _width(character: str) -> int:

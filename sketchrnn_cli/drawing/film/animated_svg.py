@@ -33,7 +33,9 @@ def write(stream: BinaryIO, film: Film) -> None:
     """One loop lasts as long as the film."""
     scene = film.scene
     if isinstance(scene, MorphScene):
-        body, captions = list(_turned(film, scene)), list(_turned_captions(film, scene))
+        body, captions = list(_turned(film, scene)), []
+        if film.style.captions:
+            captions = list(_turned_captions(film, scene))
         text = document(scene.sheets[0], film.style, body, captions=captions)
     else:
         body = list(_drawn(film, scene))

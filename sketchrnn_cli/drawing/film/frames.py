@@ -49,7 +49,8 @@ class Frame:
     top: int
     pixels: Canvas  # (height, width) of the box, indices into the palette
     changed: npt.NDArray[np.bool_]  # (height, width): not as in the frame before
-    ticks: int  # hundredths of per second
+    ticks: int  # hundredths of a second
+    caption: str = ""  # of a morph, at this moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class MorphScene:
     """Drawings that turn into the next, there and back, each at rest at both ends."""
 
     sheets: tuple[Sheet, ...]
+    captions: tuple[str, ...]  # of each, shown or not
     morphs: tuple[Morph, ...]  # one less
     begins: npt.NDArray[np.float64]  # (sheets,) when each is reached, of the way there, 0 to 1
     speeds: npt.NDArray[np.float64]  # (sheets,) at each; 1 is the mean

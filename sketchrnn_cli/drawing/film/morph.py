@@ -60,8 +60,9 @@ def plan_morph(sketches: Iterable[Sketch], style: Style, timing: Timing) -> Film
     ticks = np.diff(moments)
     ticks[[0, half]] += round(100 * timing.hold)
     clock, speeds = pace(ways)
+    names = tuple(map(caption_of, drawings))
     scene = MorphScene(
-        tuple(sheets), tuple(morphs), clock / clock[-1], speeds, seconds, hold=timing.hold
+        tuple(sheets), names, tuple(morphs), clock / clock[-1], speeds, seconds, hold=timing.hold
     )
     replaces = style.paper() is None
     there = progress(ways, half)
@@ -122,9 +123,9 @@ def progress(ways: npt.NDArray[np.float64], n_steps: int) -> list[tuple[int, flo
 
 def caption_at(scene: MorphScene, k: int, step: int) -> str:
     """Caption of drawing k that is on its way to the next: how far it is, in ``CAPTION_STEPS``."""
-    one, other = (scene.sheets[k + i].cells[0] for i in (0, 1))
-    old, new = one.caption, other.caption
-    if (old or new) and (before := one.sketch.morph) and (after := other.sketch.morph):
+    old, new = scene.captions[k : k + 2]
+    one, other = (scene.sheets[k + i].cells[0].sketch for i in (0, 1))
+    if (before := one.morph) and (after := other.morph):
         begin = before[2] if before[:2] == after[:2] else 0.0
         part = begin + (after[2] - begin) * step / CAPTION_STEPS
         part = math.floor(part * CAPTION_STEPS + 0.5) / CAPTION_STEPS
@@ -144,14 +145,15 @@ def _turn(
     """Draw every frame of a morph: the whole picture, of which the changes are kept."""
     screen = Screen((scene.sheets[0].height, scene.sheets[0].width), replaces=replaces)
     blank = np.zeros((0, 0), np.uint8)
+    shows = any(sheet.cells[0].caption for sheet in scene.sheets)
     caption: str | None = None
     for (k, part), duration in zip(places, ticks.tolist(), strict=True):
         nearer = scene.sheets[k + round(part)]
         text = caption_at(scene, k, math.floor(part * CAPTION_STEPS + 0.5))
         if text != caption:
-            cell = replace(nearer.cells[0], caption=text)
+            cell = replace(nearer.cells[0], caption=text if shows else "")
             caption, blank = text, captions(replace(nearer, cells=(cell,)))
         paper = Paper(blank.copy(), 1)
         start, end = segments(nearer)[:2] if part in (0, 1) else scene.morphs[k].at(part)
         paper.add(start, end, np.zeros(len(start), np.int64), nearer.line_width)
-        yield screen.show(paper.picture(), duration)
+        yield replace(screen.show(paper.picture(), duration), caption=text)
