@@ -314,19 +314,24 @@ def _status(path: str, stream: Any) -> os.stat_result | None:
 def _contains(folder: str, path: str, there: os.stat_result | None) -> bool:
     """Whether a file lies in a folder or below, or one that it is a link to does."""
     beside = _nearest_folder(Path(path))
-    seen: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        if (real := os.path.realpath(place)) in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for place, names in below(folder):
         if os.path.samefile(place, beside):
             return True
         inside = (_status(os.path.join(place, name), None) for name in names if there)
         if any(each and there and os.path.samestat(each, there) for each in inside):
             return True
     return False
+
+
+def below(folder: str) -> Iterator[tuple[str, list[str]]]:
+    """A folder and those in it, each once, and the names in each; hidden ones are passed over."""
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        folders[:] = sorted(n for n in folders if real not in seen and not n.startswith("."))
+        if real not in seen:
+            yield place, [name for name in names if not name.startswith(".")]
+        seen.add(real)
 
 
 def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:

@@ -9,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from sketchrnn_cli.errors import BadFile
 
@@ -36,12 +35,6 @@ def is_at(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
-
-
-def open_part(path: Path) -> BinaryIO:
-    """A file to read and write, made where there is none, not emptied where there is one."""
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(path, flags, 0o666), "r+b")
 
 
 def new_part(folder: Path, name: str) -> tuple[int, Path]:
@@ -98,39 +91,34 @@ def exclusive(path: Path) -> Iterator[None]:
     Raises:
         BadFile: another process works at it.
     """
+    import filelock
+
     beside = _lock_of(path)
     made = not path.parent.exists()
-    with contextlib.suppress(OSError):
+    held = filelock.FileLock(beside, blocking=False, fallback_to_soft=False)
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        try:
-            stream = open_part(beside)
-        except OSError:
-            yield
-            return
-        if lock(stream.fileno()) is False:
-            with stream, contextlib.suppress(OSError):  # on Windows, what is locked is not read
-                found = stream.read(20).decode("ascii", "replace").strip()
-            who = f" (number {found})" if found.isdigit() else ""
-            raise BadFile(
-                f"{path}: another process{who} is at work in it; let it end, or name another"
-            )
-        if is_at(stream.fileno(), beside):
-            break
-        stream.close()  # it was removed between opening and locking
+        held.acquire()
+    except filelock.Timeout:
+        found = b""
+        with contextlib.suppress(OSError):  # on Windows, what is locked is not read
+            found = beside.read_bytes()[:20].strip()
+        who = f" (number {found.decode()})" if found.isdigit() else ""
+        raise BadFile(
+            f"{path}: another process{who} is at work in it; let it end, or name another"
+        ) from None
+    except (OSError, NotImplementedError):
+        yield
+        return
     try:
         with contextlib.suppress(OSError):
-            stream.truncate(0)
-            stream.write(f"{os.getpid()}\n".encode())
-            stream.flush()
+            beside.write_bytes(f"{os.getpid()}\n".encode())
         yield
     finally:
-        if sys.platform == "win32":
-            stream.close()  # there, an open file cannot be removed
-        with contextlib.suppress(OSError):
-            if stream.closed or is_at(stream.fileno(), beside):
+        if sys.platform != "win32":  # there, the lock takes its file away
+            with contextlib.suppress(OSError):
                 beside.unlink()
-        stream.close()
+        held.release()
         if made:  # and nothing came of it
             with contextlib.suppress(OSError):
                 path.parent.rmdir()

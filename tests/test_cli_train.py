@@ -15,14 +15,11 @@ from quickdraw_server import serving
 from typer.testing import CliRunner
 
 from sketchrnn_cli.cli.app import app
-from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.model.config import ModelConfig
 from sketchrnn_cli.sketches import practice
 from sketchrnn_cli.sketches.corpus import Corpus
 from sketchrnn_cli.sketches.formats import ndjson
-from sketchrnn_cli.training import process_group
-from sketchrnn_cli.training import run as run_folder
 from sketchrnn_cli.training.config import TrainingConfig
 
 QUICK = ["--preset", "tiny", "--batch-size", "8", "--quiet"]
@@ -106,13 +103,6 @@ def test_a_run_on_doodles_of_an_older_version_is_resumed_from_its_own_copy(tmp_p
     config.write_text(recorded.replace('"practice"', '"doodles"'), "utf-8")
     result = run("-o", out, "--resume", "--steps", 2, "--quiet")
     assert result.exit_code == 0, result.stderr
-    copy = out / "state" / "corpus.npz"
-    copy.unlink()
-    data = {"sources": ["doodles"], "packed": "state/corpus.npz"}
-    plan = run_folder.Plan(out, ModelConfig(), TrainingConfig(), data)
-    request = run_folder.Request(sources=[], model={}, training={})
-    with pytest.raises(BadFile, match="does not draw the doodles of this run again; copy"):
-        run_folder.own_corpus(process_group.ProcessGroup(), None, plan, request)
 
 
 def test_a_shell_glob_after_data_and_underscores_are_accepted(drawings, tmp_path):
@@ -477,11 +467,9 @@ class Listener:
 def trainer(drawings, tmp_path_factory):
     import torch
 
-    from sketchrnn_cli.model.config import ModelConfig
     from sketchrnn_cli.sketches.build import BuildOptions, build
     from sketchrnn_cli.sketches.corpus import Corpus
     from sketchrnn_cli.training import loop
-    from sketchrnn_cli.training.config import TrainingConfig
 
     folder = tmp_path_factory.mktemp("trainer")
     build([str(drawings)], folder / "x.npz", BuildOptions())

@@ -88,7 +88,8 @@ def test_lines_are_read_one_by_one_and_an_npz_all_together(tmp_path):
     each = latents.read_each(str(lines))
     first, second = next(each), next(each)
     assert (first.mu.tolist(), first.sigma, first.words) == ([[1, 2]], None, ("cat",))
-    assert (second.mu.tolist(), second.sigma, second.words) == ([[3, 4]], None, (None,))
+    assert (second.mu.tolist(), second.words) == ([[3, 4]], (None,))
+    assert second.sigma.tolist() == [[1, 1]]
     with pytest.raises(BadFile, match=f"^{lines}: line 3: z is not a list of numbers$"):
         next(each)
     with whole.open("wb") as stream:
@@ -97,7 +98,7 @@ def test_lines_are_read_one_by_one_and_an_npz_all_together(tmp_path):
     np.testing.assert_array_equal(read.mu, some().mu)
     assert read.words == some().words
     whole.write_bytes(whole.read_bytes()[:-9])
-    with pytest.raises(BadFile, match=f"^{whole}: damaged npz"):
+    with pytest.raises(BadFile, match=f"^{whole}: truncated or damaged zip"):
         next(latents.read_each(str(whole)))
 
 
@@ -135,7 +136,7 @@ def test_large_arrays_are_read_and_bombs_refused(tmp_path):
     np.savez_compressed(path, mu=np.zeros((32, 8191), "f4"))  # with its head a megabyte
     assert not latents.read(str(path)).mu.any()
     np.savez_compressed(path, mu=np.zeros((3, 100_000), "f4"))
-    says = f"^{path}: mu says it has 1200128 bytes; too many$"
+    says = f"^{path}: mu.npy: [0-9]+ bytes that unpack to 1200128; no drawings are packed so "
     with pytest.raises(BadFile, match=says):
         latents.read(str(path))
 
@@ -186,11 +187,11 @@ BEYOND = np.array([0x110000, 97], "<u4").view("<U1")  # no character
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"PK\x03\x04 and no zip", "damaged npz"),
+        (b"PK\x03\x04 and no zip", "damaged zip"),
         (npz_of(train=GOOD), "no latents .mu or z. in it, but train"),
         (npz_of(mu=b"hello"), "mu.npy: not a .npy array"),
-        (npz_of(mu=GOOD[:-4]), "has 20 bytes, and shape"),
-        (npz_of(mu=GOOD.replace(b"(2, 3)", b"(9, 9)")), "has 24 bytes, and shape"),
+        (npz_of(mu=GOOD[:-4]), "the array ends early"),
+        (npz_of(mu=GOOD.replace(b"(2, 3)", b"(9, 9)")), "the array ends early"),
         (npz_of(mu=npy(np.array([{}], object))), "of type '.O'"),
         (npz_of(mu=npy(np.ones((2, 3), "i4"))), "of type '<i4'"),
         (npz_of(mu=npy(np.ones(3, "f4"))), "shape .sketches, size., not .3,."),
@@ -199,11 +200,11 @@ BEYOND = np.array([0x110000, 97], "<u4").view("<U1")  # no character
         (npz_of(mu=GOOD, sigma=npy(np.ones((1, 3), "f4"))), "sigma has shape"),
         (npz_of(mu=npy(np.full((2, 3), 1e300))), "mu: a latent is not a finite number"),
         (npz_of(mu=GOOD, sigma=npy(np.full((2, 3), np.inf))), "sigma: a latent is not a finite"),
-        (npz_of(mu=GOOD, sigma=npy(np.ones((2, 3), "i4"))), "sigma.npy is of type '<i4', and"),
+        (npz_of(mu=GOOD, sigma=npy(np.ones((2, 3), "i4"))), "sigma is of type '<i4', and"),
         (npz_of(mu=GOOD, words=npy(np.array(["a"]))), "1 words for 2 latents"),
-        (npz_of(mu=GOOD, words=npy(np.ones(2, "i4"))), "words.npy is of type '<i4', and latents"),
-        (npz_of(mu=GOOD, words=npy(np.array(["\ud800", "a"]))), "words.npy holds a word that is"),
-        (npz_of(mu=GOOD, words=npy(BEYOND)), "words.npy holds a word that is no text"),
+        (npz_of(mu=GOOD, words=npy(np.ones(2, "i4"))), "words is of type '<i4', and latents"),
+        (npz_of(mu=GOOD, words=npy(np.array(["\ud800", "a"]))), "words holds a word that is"),
+        (npz_of(mu=GOOD, words=npy(BEYOND)), "words holds a word that is no text"),
     ],
 )
 def test_bad_npz_are_one_line(tmp_path, data, message):

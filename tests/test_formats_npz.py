@@ -771,10 +771,8 @@ def test_drawings_of_several_words_keep_them(tmp_path):
 
 
 def pickled(payload, n=1):
-    stream = io.BytesIO(payload)
-    used = pickled_arrays.used_memos(stream, "x")
-    stream.seek(0)
-    return [array for batch in pickled_arrays.items(stream, used, "x") for array in batch]
+    batches = pickled_arrays.items(lambda: io.BytesIO(payload), "x")
+    return [array for batch in batches for array in batch]
 
 
 KIND = b"cnumpy\ndtype\nU\x02i2\x85R"
@@ -852,7 +850,7 @@ def test_arrays_are_handed_on_in_batches(monkeypatch):
     monkeypatch.setattr(pickled_arrays, "BATCH", 10)
     monkeypatch.setattr(pickled_arrays, "CHECKED", 8)
     payload = OUTER + b"]" + (ARRAY + b"a") * 35 + b"tb."
-    sizes = [len(batch) for batch in pickled_arrays.items(io.BytesIO(payload), set(), "x")]
+    sizes = [len(batch) for batch in pickled_arrays.items(lambda: io.BytesIO(payload), "x")]
     assert sum(sizes) == 35
     assert max(sizes) <= 11
 

@@ -22,7 +22,7 @@ from sketchrnn_cli.drawing.svg import to_svg
 from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
 from sketchrnn_cli.sketches.build import BuildOptions, build, build_ndjson
 from sketchrnn_cli.sketches.corpus import Corpus
-from sketchrnn_cli.sketches.formats import expand, read_sketches, svg
+from sketchrnn_cli.sketches.formats import expand, read_sketches, sniff, svg
 from sketchrnn_cli.sketches.formats.svg import curves, document, path
 from sketchrnn_cli.sketches.formats.svg import transforms as frames
 from sketchrnn_cli.sketches.formats.svg import walk as drawn
@@ -764,11 +764,13 @@ SAYS = {
     "a letter": "path 1: 'b30' where a number should be",
     "html": "a web page, not SVG; download the raw file",
     "xhtml": "begins with <html>, not <svg>",
-    "png": "a PNG picture, not SVG",
+    "png": "a picture of pixels",
     "nothing": "an empty file",
     "blanks": "an empty file",
     "lfs": "a git-lfs pointer",
     "cut short": "damaged XML, .* in line 1",
+    "words": "not SVG, which is XML",
+    "gzip in gzip": "not SVG, which is XML",
     "cut short gzip": "damaged gzip",
     "gzip bomb": "over 32 MiB",
 }
@@ -840,8 +842,8 @@ def test_a_faulty_file_is_one_skipped_drawing(tmp_path: Path) -> None:
 
 def test_files_are_read_one_after_the_other(tmp_path: Path, monkeypatch) -> None:
     opened = []
-    content = svg._content
-    monkeypatch.setattr(svg, "_content", lambda name: opened.append(name) or content(name))
+    content = sniff.content
+    monkeypatch.setattr(sniff, "content", lambda *name: opened.append(name) or content(*name))
     monkeypatch.setattr(svg, "BLOCK_DRAWINGS", 4)
     for k in range(12):
         (tmp_path / f"{k:02}.svg").write_text(wrapped(INK), encoding="utf-8")

@@ -15,7 +15,6 @@ Symbols: N drawings, P points of all of them.
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import os
@@ -30,12 +29,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.errors import BadConfig, BadFile
-from sketchrnn_cli.files import reason
+from sketchrnn_cli.errors import BadConfig, BadFile, BadSketch
+from sketchrnn_cli.files import reading
 from sketchrnn_cli.sketches.block import Block, Ints, Moves, from_moves, offsets, ranges
 from sketchrnn_cli.sketches.formats import archive as zips
 from sketchrnn_cli.sketches.formats.npz import FAR
-from sketchrnn_cli.sketches.formats.sketch_rnn import write_objects
+from sketchrnn_cli.sketches.formats.sketch_rnn import new_member, whole_moves, write_objects
 from sketchrnn_cli.sketches.preparation import Preparation
 from sketchrnn_cli.sketches.sketch import Sketch, from_stroke3
 
@@ -113,15 +112,12 @@ class Corpus:
         if not len(chosen):
             return rows
         first = [0, *breaks.tolist()]  # of each run of neighbours
-        try:
-            with self.path.open("rb", buffering=0) as stream:
-                for a, b in zip(first, [*first[1:], len(chosen)], strict=True):
-                    part = rows[stops[a] : stops[b]]
-                    stream.seek(self.moves.offset + int(starts[a]) * size)
-                    if len(part) and stream.readinto(part.data.cast("B")) != len(part) * size:
-                        raise BadFile(f"{self.path}: damaged packed set: it ends early")
-        except OSError as error:
-            raise BadFile(f"{self.path}: cannot be read: {reason(error)}") from None
+        with reading(self.path), self.path.open("rb", buffering=0) as stream:
+            for a, b in zip(first, [*first[1:], len(chosen)], strict=True):
+                part = rows[stops[a] : stops[b]]
+                stream.seek(self.moves.offset + int(starts[a]) * size)
+                if len(part) and stream.readinto(part.data.cast("B")) != len(part) * size:
+                    raise BadFile(f"{self.path}: damaged packed set: it ends early")
         return self._sound(rows, chosen)
 
     def _sound(self, rows: npt.NDArray[Any], chosen: Ints) -> npt.NDArray[Any]:
@@ -381,14 +377,8 @@ def write_sketch_rnn(corpus: Corpus, stream: BinaryIO) -> None:
     with zips.NewZip(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for split in SPLITS:
             chosen = corpus.indices(split)
-            info = zipfile.ZipInfo(f"{split}.npy")
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.external_attr = 0o644 << 16
-            with archive.open(info, "w", force_zip64=True) as member:
-                buffered = io.BufferedWriter(member, 1 << 20)
-                write_objects(buffered, _whole(corpus, chosen), len(chosen))
-                buffered.flush()
-                buffered.detach()
+            with new_member(archive, split) as member:
+                write_objects(member, _whole(corpus, chosen), len(chosen))
 
 
 def _whole(corpus: Corpus, chosen: Ints) -> Iterator[npt.NDArray[np.int16]]:
@@ -398,11 +388,10 @@ def _whole(corpus: Corpus, chosen: Ints) -> Iterator[npt.NDArray[np.int16]]:
         rows = corpus.rows_of(part)
         stops = np.cumsum(corpus.offsets[part + 1] - corpus.offsets[part])
         for i, moves in zip(part.tolist(), np.split(rows, stops[:-1]), strict=True):
-            if rows.dtype.kind == "f":
-                moves = moves.astype(np.float64)
-                moves[:, :2] = np.diff(np.rint(np.cumsum(moves[:, :2], axis=0)), axis=0, prepend=0)
-                if np.abs(moves).max() > np.iinfo(np.int16).max:
-                    raise BadFile(
-                        f"{corpus.path}: drawing {i} has offsets too large for sketch-rnn's int16"
-                    )
-            yield moves.astype(np.int16)
+            if rows.dtype.kind != "f":
+                yield moves
+                continue
+            try:
+                yield whole_moves(np.cumsum(moves[:, :2], axis=0, dtype=np.float64), moves[:, 2])
+            except BadSketch as error:
+                raise BadFile(f"{corpus.path}: drawing {i}: {error}") from None

@@ -6,7 +6,7 @@ import math
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,44 +15,19 @@ from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.model.config import ModelConfig, refuse_unknown
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float64")  # float64: for comparisons
-CHOICES = {
-    "precision": PRECISIONS,
-    "loss": ("exact", "magenta"),
-    "schedule": ("exponential", "cosine"),
-    "kl_floor_of": ("mean", "each"),
-}
-WHOLE = {  # ranges of settings that are whole numbers
-    "seed": (0, 2**63 - 1),
-    "steps": (0, 10**12),
-    "batch_size": (1, 1_000_000),
-    "window": (1, 1_000_000),
-    "warm_up": (0, 10**9),
-    "log_every": (1, 10**9),
-    "save_every": (1, 10**9),
-    "valid_every": (1, 10**9),
-    "valid_sketches": (1, 10**9),
-    "latent_sketches": (1, 10**9),
-}
-REAL = {  # and of the others
-    "epochs": (0, 1e12),
-    "time_limit": (0, 1e12),
-    "learning_rate": (1e-12, 10),
-    "learning_rate_decay": (1e-6, 1),
-    "min_learning_rate": (0, 10),
-    "weight_decay": (0, 10),
-    "gradient_clip": (1e-9, 1e9),
-    "kl_weight": (0, 1e6),
-    "kl_weight_start": (0, 1e6),
-    "kl_weight_decay": (0, 1),
-    "kl_floor": (0, 1e6),
-    "average": (0, 0.999999),
-    "random_scale": (0, 0.99),
-    "point_dropping": (0, 0.99),
-    "word_dropout": (0, 1),
-}
 SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "": 1.0}  # of the units of a time
 SMALLER = {"d": "h", "h": "m", "m": "s"}
 DEFAULT_STEPS = 10_000  # where neither steps, epochs nor a time limit is given
+
+
+def _setting(default: float, low: float, high: float) -> Any:
+    """A number, a whole one where the default is, within bounds."""
+    return field(default=default, metadata={"known": (low, high)})
+
+
+def _choice(*known: str) -> Any:
+    """One of several words, the first by default."""
+    return field(default=known[0], metadata={"known": known})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,56 +39,56 @@ class TrainingConfig:
     held-out loss in the same time on a CPU, see docs/log.md.
     """
 
-    seed: int = 0
-    steps: int = 0  # 0: no limit
-    epochs: float = 0.0  # 0: no limit
-    time_limit: float = 0.0  # seconds of this session; 0: no limit
-    precision: str = "auto"  # arithmetic of the products, see PRECISIONS
+    seed: int = _setting(0, 0, 2**63 - 1)
+    steps: int = _setting(0, 0, 10**12)  # 0: no limit
+    epochs: float = _setting(0.0, 0, 1e12)  # 0: no limit
+    time_limit: float = _setting(0.0, 0, 1e12)  # seconds of this session; 0: no limit
+    precision: str = _choice(*PRECISIONS)  # arithmetic of the products, see PRECISIONS
     # exact: every move and one end; magenta: also all ends up to N_max, which are read as well,
     # and 1e-6 added to densities inside their logarithm
-    loss: str = "exact"
-    batch_size: int = 32
-    learning_rate: float = 4e-3
-    schedule: str = "exponential"  # or cosine, down to min_learning_rate at the last step
-    learning_rate_decay: float = 0.9999  # per step, of the exponential schedule
-    min_learning_rate: float = 1e-5
-    warm_up: int = 0  # steps over which the rate rises from near zero
-    weight_decay: float = 0.0  # of matrices, times the learning rate (AdamW)
-    gradient_clip: float = 1.0  # by value
-    kl_weight: float = 0.5
-    kl_weight_start: float = 0.01
-    kl_weight_decay: float = 0.998  # per step, of the distance to kl_weight
-    kl_floor: float = 0.2  # nats per latent dimension on the batch mean, below which KL is free
-    kl_floor_of: str = "mean"  # over all latent dimensions; or of each by itself
-    average: float = 0.998  # decay of the moving average of weights that becomes the model
-    window: int = 16  # batches that are sorted by length together; 1: any lengths in a batch
-    random_scale: float = 0.15  # x and y of a drawing are stretched by up to this share
-    point_dropping: float = 0.1  # probability that a point within a stroke is left out
-    word_dropout: float = 0.1  # probability of the null label in place of the word
-    log_every: int = 20  # steps between lines of metrics.jsonl
-    save_every: int = 100  # steps between saved states
-    valid_every: int = 200  # steps between validations
-    valid_sketches: int = 1000  # at most so many validation drawings are scored
-    latent_sketches: int = 1000  # training drawings that the latent prior is fitted to meanwhile
+    loss: str = _choice("exact", "magenta")
+    batch_size: int = _setting(32, 1, 1_000_000)
+    learning_rate: float = _setting(4e-3, 1e-12, 10)
+    schedule: str = _choice("exponential", "cosine")  # cosine: down to the minimum at the last step
+    learning_rate_decay: float = _setting(0.9999, 1e-6, 1)  # per step, of the exponential schedule
+    min_learning_rate: float = _setting(1e-5, 0, 10)
+    warm_up: int = _setting(0, 0, 10**9)  # steps over which the rate rises from near zero
+    weight_decay: float = _setting(0.0, 0, 10)  # of matrices, times the learning rate (AdamW)
+    gradient_clip: float = _setting(1.0, 1e-9, 1e9)  # by value
+    kl_weight: float = _setting(0.5, 0, 1e6)
+    kl_weight_start: float = _setting(0.01, 0, 1e6)
+    kl_weight_decay: float = _setting(0.998, 0, 1)  # per step, of the distance to kl_weight
+    kl_floor: float = _setting(0.2, 0, 1e6)  # nats per latent dimension below which KL is free
+    kl_floor_of: str = _choice("mean", "each")  # the mean over dimensions, or each by itself
+    average: float = _setting(0.998, 0, 0.999999)  # decay of the average that becomes the model
+    window: int = _setting(16, 1, 1_000_000)  # batches sorted by length together; 1: none
+    random_scale: float = _setting(0.15, 0, 0.99)  # x and y are stretched by up to this share
+    point_dropping: float = _setting(0.1, 0, 0.99)  # of the points within a stroke
+    word_dropout: float = _setting(0.1, 0, 1)  # share with the null label in place of the word
+    log_every: int = _setting(20, 1, 10**9)  # steps between lines of metrics.jsonl
+    save_every: int = _setting(100, 1, 10**9)  # steps between saved states
+    valid_every: int = _setting(200, 1, 10**9)  # steps between validations
+    valid_sketches: int = _setting(1000, 1, 10**9)  # scored at most
+    latent_sketches: int = _setting(1000, 1, 10**9)  # the latent prior is fitted to meanwhile
 
     def __post_init__(self) -> None:
-        for name, known in CHOICES.items():
-            if (value := getattr(self, name)) not in known:
-                raise BadConfig(f"{name} must be one of {', '.join(known)}, not {value!r}")
+        for each in fields(self):
+            name, value, known = each.name, getattr(self, each.name), each.metadata["known"]
+            if isinstance(each.default, str):
+                if value not in known:
+                    raise BadConfig(f"{name} must be one of {', '.join(known)}, not {value!r}")
+                continue
+            (low, high), whole = known, isinstance(each.default, int)
+            number = isinstance(value, int if whole else int | float)
+            if not number or isinstance(value, bool) or not low <= value <= high:
+                kind = "a whole number " if whole else ""
+                bounds = f"from {low} to {high}" if whole else f"from {low:g} to {high:g}"
+                raise BadConfig(f"{name} must be {kind}{bounds}, not {value!r}")
         if self.schedule == "cosine" and self.time_limit and not (self.steps or self.epochs):
             raise BadConfig(
                 "schedule = cosine ends with the last step: give steps or epochs beside the "
                 "time limit"
             )
-        for name, (low, high) in WHOLE.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise BadConfig(f"{name} must be a whole number from {low} to {high}, not {value}")
-        for name, (low_, high_) in REAL.items():
-            value = getattr(self, name)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not math.isfinite(value) or not low_ <= value <= high_:
-                raise BadConfig(f"{name} must be from {low_:g} to {high_:g}, not {value!r}")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainingConfig:
@@ -196,11 +171,8 @@ def read_toml(path: Path) -> dict[str, dict[str, Any]]:
     else:
         import tomli as tomllib
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise BadFile(files.missing(path)) from None
-    except OSError as error:
-        raise BadFile(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
+        with files.reading(path):
+            values = tomllib.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError) as error:  # also of a number of too many digits
         raise BadFile(f"{path}: not TOML: {error}") from None
     tables = ("model", "training", "data")

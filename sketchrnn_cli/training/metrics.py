@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.files import writing
 from sketchrnn_cli.model import tensor_file
 
 FILE_NAME = "metrics.jsonl"
@@ -45,16 +45,11 @@ def append(run: Path, metrics: Metrics) -> None:
     import orjson
 
     line = orjson.dumps(asdict(metrics)) + b"\n"
-    path = run / FILE_NAME
-    try:
-        with path.open("ab") as stream:
-            stream.write(line)
-        path = run / CSV_NAME
-        if path.is_file():
-            with path.open("ab") as stream:
-                stream.write(_rows([orjson.loads(line)]))
-    except OSError as error:
-        raise BadFile(f"{path}: cannot be written: {(error.strerror or '').lower()}") from None
+    rows = _rows([orjson.loads(line)])
+    for path, data in ((run / FILE_NAME, line), (run / CSV_NAME, rows)):
+        if data is line or path.is_file():
+            with writing(path), path.open("ab") as stream:
+                stream.write(data)
 
 
 def write_csv(run: Path) -> None:

@@ -371,11 +371,6 @@ def own_corpus(group: ProcessGroup, corpus: Corpus | None, plan: Plan, request: 
             corpus = Corpus.open(request.sources[0])
         elif group.local_rank == 0 and path == plan.run / CORPUS and not path.is_file():
             begun = [str(source) for source in plan.data.get("sources", [])]
-            if begun == ["doodles"]:  # of an older version, drawn by rule
-                raise BadFile(
-                    f"{path}: no such file, and this version does not draw the doodles of this "
-                    "run again; copy the file from where the run was begun"
-                )
             path.parent.mkdir(parents=True, exist_ok=True)
             sources = request.sources or ([] if begun == [practice.SOURCE] else begun)
             corpus = _pack(sources, path, request)

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.errors import BadCheckpoint, BadFile
+from sketchrnn_cli.errors import BadCheckpoint
+from sketchrnn_cli.files import writing
 from sketchrnn_cli.model import tensor_file
 
 FOLDER = "state"
@@ -92,10 +93,8 @@ def save(run: Path, progress: Progress, arrays: Arrays, run_id: str = "") -> Pat
         BadFile: it cannot be written.
     """
     folder = run / FOLDER
-    try:
+    with writing(folder):
         folder.mkdir(exist_ok=True)  # but not the run: if it was removed, it stays so
-    except OSError as error:
-        raise BadFile(f"{folder}: cannot be written: {(error.strerror or '').lower()}") from None
     path = folder / f"step-{progress.step:09d}.safetensors"
     tensor_file.write(path, to_bytes(progress, arrays, run_id))
     found = paths(run)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.files import writing
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -54,11 +55,9 @@ class Events:
     def _begin(self, step: int) -> SummaryWriter:
         from torch.utils.tensorboard import SummaryWriter
 
-        try:
+        with writing(self.folder):
             # the steps from this one on are hidden where an earlier session wrote them
             return SummaryWriter(str(self.folder), purge_step=step + 1)
-        except OSError as error:
-            raise BadFile(f"{self.folder}: cannot be written: {error.strerror}") from None
 
     def tell(self, event: Event) -> None:
         """Write what an event of the loop says; a rollback hides the steps after its target."""

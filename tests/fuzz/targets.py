@@ -152,9 +152,8 @@ def read_npz(data: bytes) -> None:
 
 
 def read_pickle(data: bytes) -> None:
-    used = pickled_arrays.used_memos(io.BytesIO(data), "x")
     n = 0
-    for batch in pickled_arrays.items(io.BytesIO(data), used, "x"):
+    for batch in pickled_arrays.items(lambda: io.BytesIO(data), "x"):
         for item in batch:
             n += 1
             assert isinstance(item.data, bytes)

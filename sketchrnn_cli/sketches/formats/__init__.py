@@ -179,19 +179,10 @@ def _inside(folder: str, note: Note | None) -> list[File]:
     """The files of a folder and of those below; of JSON, which may hold anything, drawings."""
     found: list[File] = []
     left: Counter[str] = Counter()  # files that are not read, by their suffix
-    seen: set[str] = set()
-    for place, folders, inside in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in seen:  # again, by a link
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    for place, inside in names.below(folder):
         word = text(Path(os.path.abspath(place)).name)
         for name in inside:
             path = os.path.join(place, name)
-            if name.startswith("."):
-                continue
             kind = format_of(path) if is_known(name) else ""
             if kind and (kind not in MIXED or _holds_drawings(path)):
                 found.append(File(path, word if kind == "svg" and word else word_of(path)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import math
 import os
 import re
 import sys
@@ -11,7 +12,10 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
+
+import numpy as np
+import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.files import open_input
@@ -68,20 +72,31 @@ def open_zip(source: str) -> Iterator[zipfile.ZipFile]:
         say_what_it_is(head, source)
         if not head.startswith(b"PK"):
             raise BadFile(f"{source}: not an npz: it does not begin like a zip file")
-        file.seek(0)
-        try:
-            archive = zip_of(file)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-            raise BadFile(f"{source}: truncated or damaged zip; get the file again") from None
-        try:
-            with archive:
-                yield archive
-        except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError) as error:
-            raise BadFile(f"{source}: damaged zip ({error}); get the file again") from None
-        except (NotImplementedError, RuntimeError) as error:
-            if type(error) not in (NotImplementedError, RuntimeError):
-                raise
-            raise BadFile(f"{source}: a zip that cannot be read: {error}") from None
+        with opened(file, source) as archive:
+            yield archive
+
+
+@contextlib.contextmanager
+def opened(file: BinaryIO, source: str) -> Iterator[zipfile.ZipFile]:
+    """The zip that a file is, whatever comes before it.
+
+    Raises:
+        BadFile: it is none, or damaged, also where that is found later.
+    """
+    file.seek(0)
+    try:
+        archive = zip_of(file)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        raise BadFile(f"{source}: truncated or damaged zip; get the file again") from None
+    try:
+        with archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError) as error:
+        raise BadFile(f"{source}: damaged zip ({error}); get the file again") from None
+    except (NotImplementedError, RuntimeError) as error:
+        if type(error) not in (NotImplementedError, RuntimeError):
+            raise
+        raise BadFile(f"{source}: a zip that cannot be read: {error}") from None
 
 
 class Lone:
@@ -186,7 +201,8 @@ def read_members(archive: zipfile.ZipFile, source: str) -> list[Member]:
                 f"{where}: {info.compress_size} bytes that unpack to {info.file_size}; "
                 "no drawings are packed so tightly"
             )
-        check_packing(info, where)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # as numpy does
+            raise BadFile(f"{where}: packed in a way that no npz is; save it again with numpy")
         with archive.open(info) as stream:
             descr, fortran, shape = read_header(stream, where)
         members.append(Member(info.filename[:-4], descr, fortran, shape, info))
@@ -194,16 +210,6 @@ def read_members(archive: zipfile.ZipFile, source: str) -> list[Member]:
         held = ", ".join(info.filename for info in infos[:5]) or "nothing"
         raise BadFile(f"{source}: a zip without arrays; it holds {held}")
     return members
-
-
-def check_packing(info: zipfile.ZipInfo, where: str) -> None:
-    """Refuse bzip2 and lzma, which numpy never writes.
-
-    Raises:
-        BadFile: neither stored nor deflated.
-    """
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise BadFile(f"{where}: packed in a way that no npz is; save it again with numpy")
 
 
 def read_header(stream: IO[bytes], where: str) -> tuple[str, bool, tuple[int, ...]]:
@@ -231,6 +237,14 @@ def read_header(stream: IO[bytes], where: str) -> tuple[str, bool, tuple[int, ..
     return descr, bool(fortran), shape
 
 
+@contextlib.contextmanager
+def data_of(archive: Archive, member: Member, where: str) -> Iterator[BinaryIO]:
+    """The stream of an array, behind its header."""
+    with archive.open(member.info) as stream:
+        read_header(stream, where)
+        yield cast(BinaryIO, stream)
+
+
 def read_exactly(stream: IO[bytes], size: int, where: str) -> bytes:
     """So many bytes of an array.
 
@@ -241,3 +255,18 @@ def read_exactly(stream: IO[bytes], size: int, where: str) -> bytes:
     if len(data) != size:
         raise BadFile(f"{where}: the array ends early; get the file again")
     return data
+
+
+def read_array(archive: Archive, member: Member, where: str, most: int) -> npt.NDArray[Any]:
+    """A whole array of numbers or texts, never of objects, of so many bytes at most.
+
+    Raises:
+        BadFile: it is larger than that, or than what is there.
+    """
+    kind = np.dtype(member.descr)
+    size = math.prod(member.shape) * kind.itemsize
+    if size > most:
+        raise BadFile(f"{where}: an array of {size:,} bytes; that is too large")
+    with data_of(archive, member, where) as stream:
+        flat = np.frombuffer(read_exactly(stream, size, where), kind)
+    return flat.reshape(member.shape, order="F" if member.fortran else "C")

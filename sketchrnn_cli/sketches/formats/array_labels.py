@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
-from typing import Any, BinaryIO, cast
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadFile
-from sketchrnn_cli.sketches.formats.archive import Archive, Member, read_exactly, read_header
-from sketchrnn_cli.sketches.formats.pickled_arrays import texts, used_memos
+from sketchrnn_cli.sketches.formats.archive import Archive, Member, data_of, read_array
+from sketchrnn_cli.sketches.formats.pickled_arrays import texts
 
 MAX_BYTES = 1 << 26  # of an array, which is read whole
 LABELS = {
@@ -68,27 +68,18 @@ def _of_rows(rows: npt.NDArray[Any], where: str) -> npt.NDArray[Any]:
 
 def _texts(archive: Archive, member: Member, where: str) -> list[str]:
     """What an array of labels says, numbers as texts."""
-    with archive.open(member.info) as stream:
-        read_header(stream, where)
-        if member.is_object:
-            used = used_memos(cast(BinaryIO, stream), where)
-        elif not (member.is_number or _TEXT.fullmatch(member.descr)):
-            raise BadFile(f"{where}: labels of type {member.descr[:20]!r}; give texts or numbers")
-        else:
-            kind = np.dtype(member.descr)
-            size = math.prod(member.shape) * kind.itemsize
-            if len(member.shape) > 2 or size > MAX_BYTES:
-                raise BadFile(f"{where}: too many labels")
-            values = np.frombuffer(read_exactly(stream, size, where), kind)
-            if len(member.shape) == 2:
-                values = _of_rows(values.reshape(member.shape), where)
-                kind = values.dtype
-            if kind.kind in "iuf":
-                return [f"{value:g}" if kind.kind == "f" else f"{value}" for value in values]
-            return [str(_decoded(value, where)) for value in values]
-    with archive.open(member.info) as stream:
-        read_header(stream, where)
-        return texts(cast(BinaryIO, stream), used, where)
+    if member.is_object:
+        return texts(partial(data_of, archive, member, where), where)
+    if not (member.is_number or _TEXT.fullmatch(member.descr)):
+        raise BadFile(f"{where}: labels of type {member.descr[:20]!r}; give texts or numbers")
+    values = read_array(archive, member, where, MAX_BYTES)
+    if values.ndim == 2:
+        values = _of_rows(values, where)
+    if values.dtype.kind in "iu":
+        return [f"{value}" for value in values]
+    if values.dtype.kind == "f":
+        return [f"{value:g}" for value in values]
+    return [str(_decoded(value, where)) for value in values]
 
 
 def _decoded(value: Any, where: str) -> str:

@@ -9,7 +9,7 @@ from xml.parsers import expat
 import orjson
 
 from sketchrnn_cli.errors import BadFile, BadSketch
-from sketchrnn_cli.files import name_of, open_input
+from sketchrnn_cli.files import name_of
 from sketchrnn_cli.sketches.formats import sniff
 from sketchrnn_cli.sketches.formats.json_objects import Numbered
 
@@ -28,8 +28,7 @@ def arrivals(source: str) -> Iterator[Iterator[Numbered]]:
         BadSketch: a trace that is no list of places.
     """
     name = name_of(source)
-    with open_input(source) as stream, sniff.whole_gzip(name), sniff.unpacked(stream) as reader:
-        data = reader.read(MAX_BYTES + 1)
+    data = sniff.content(source, MAX_BYTES)
     if len(data) > MAX_BYTES:
         raise BadFile(f"{name}: over {MAX_BYTES >> 20} MiB; a drawing has far less")
     if not data.removeprefix(sniff.BOM).lstrip().startswith(b"<"):

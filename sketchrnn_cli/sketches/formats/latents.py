@@ -6,10 +6,8 @@ Symbols: N latents, Z latent size.
 from __future__ import annotations
 
 import io
-import math
 import re
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,21 +20,17 @@ import numpy.typing as npt
 from sketchrnn_cli.errors import BadFile, BadSketch
 from sketchrnn_cli.files import name_of, open_input
 from sketchrnn_cli.sketches.corpus import Writer
-from sketchrnn_cli.sketches.formats.archive import check_packing, read_header, zip_of
+from sketchrnn_cli.sketches.formats.archive import Member, opened, read_array, read_members
 
 Array = npt.NDArray[np.float32]
 Encoded = Iterable[tuple[Array, Array, str | None]]
 
 MAX_BYTES = 2**27  # of an npz, of one array in it, of one line
-MAX_RATIO = 100  # unpacked to packed, of arrays above a megabyte; latents have 1 to 3
 MAX_LINE = 1 << 24  # bytes
 MAX_WORD = 256  # characters
 PIECE = 1 << 18  # bytes copied at once
 _DESCR = re.compile(r"[<>|=]?(?:f[248]|U[1-9][0-9]{0,8})")
 MAGIC = b"PK\x03\x04"  # a zip
-_DAMAGE = (
-    zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, UnicodeDecodeError,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +45,26 @@ class Latents:
 def read(source: str) -> Latents:
     """Read latents as ``encode`` writes them: npz with ``mu`` (or ``z``), or NDJSON with ``z``.
 
+    There is a sigma where every line has one.
+
     Raises:
         BadFile: it is neither, holds no latents, or latents of several sizes or not finite.
     """
-    name = name_of(source)
-    with open_input(source) as stream:
-        head = stream.read(len(MAGIC))
-        if head == MAGIC:
-            return _from_npz(_whole(head, stream, name), name)
-        return _from_lines(head, stream, name)
+    found: list[Latents] = []
+    size = 0
+    for each in read_each(source):
+        found.append(each)
+        size += each.mu.nbytes + (0 if each.sigma is None else each.sigma.nbytes)
+        if size > MAX_BYTES:
+            raise _too_many(name_of(source))
+    if len(found) == 1:
+        return found[0]
+    sigmas = [each.sigma for each in found if each.sigma is not None]
+    return Latents(
+        np.concatenate([each.mu for each in found]),
+        np.concatenate(sigmas) if len(sigmas) == len(found) else None,
+        tuple(word for each in found for word in each.words or ()),
+    )
 
 
 def read_each(source: str) -> Iterator[Latents]:
@@ -71,19 +76,17 @@ def read_each(source: str) -> Iterator[Latents]:
     name = name_of(source)
     with open_input(source) as stream:
         head = stream.read(len(MAGIC))
-        if head == MAGIC:
-            yield _from_npz(_whole(head, stream, name), name)
+        if head != MAGIC:
+            yield from _of_lines(head, stream, name)
             return
-        for mu, _, word in _each_line(head, stream, name):
-            yield Latents(mu[None], None, (word,))
+        data = head + stream.read(MAX_BYTES)
+        if len(data) > MAX_BYTES:
+            raise _too_many(name)
+        yield _of_npz(data, name)
 
 
-def _whole(head: bytes, stream: BinaryIO, name: str) -> bytes:
-    """All of an npz."""
-    data = head + stream.read(MAX_BYTES)
-    if len(data) > MAX_BYTES:
-        raise BadFile(f"{name}: over {MAX_BYTES >> 20} MiB of latents; give fewer at once")
-    return data
+def _too_many(name: str) -> BadFile:
+    return BadFile(f"{name}: over {MAX_BYTES >> 20} MiB of latents; give fewer at once")
 
 
 def write_npz_of(stream: BinaryIO, encoded: Encoded, folder: Path) -> int:
@@ -138,25 +141,21 @@ def _pieces(file: IO[bytes], kind: str) -> Iterator[npt.NDArray[Any]]:
         yield np.frombuffer(data, kind)
 
 
-def _from_npz(data: bytes, name: str) -> Latents:
-    try:
-        with zip_of(io.BytesIO(data)) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            for each, info in members.items():
-                packed = max(1 << 20, MAX_RATIO * info.compress_size)
-                if info.file_size > min(MAX_BYTES, packed):
-                    raise BadFile(f"{name}: {each} says it has {info.file_size} bytes; too many")
-            key = next((key for key in ("mu", "z") if key in members), None)
-            if key is None:
-                held = ", ".join(list(members)[:5]) or "nothing"
-                raise BadFile(f"{name}: no latents (mu or z) in it, but {held}; see `encode -o`")
-            mu = _checked(_array(archive, members[key], name), f"{name}: {key}")
-            sigma = None
-            if "sigma" in members:
-                sigma = _checked(_array(archive, members["sigma"], name), f"{name}: sigma")
-            words = _words(archive, members["words"], name) if "words" in members else None
-    except _DAMAGE as error:
-        raise BadFile(f"{name}: damaged npz: {error}; write it again with `encode`") from None
+def _of_npz(data: bytes, name: str) -> Latents:
+    with opened(io.BytesIO(data), name) as archive:
+        members = {member.name: member for member in read_members(archive, name)}
+        key = next((key for key in ("mu", "z") if key in members), None)
+        if key is None:
+            held = ", ".join(list(members)[:5])
+            raise BadFile(f"{name}: no latents (mu or z) in it, but {held}; see `encode -o`")
+        arrays = {
+            each: _array(archive, members[each], name)
+            for each in (key, "sigma", "words")
+            if each in members
+        }
+    mu = _checked(arrays[key], f"{name}: {key}")
+    sigma = _checked(arrays["sigma"], f"{name}: sigma") if "sigma" in arrays else None
+    words = _words(arrays["words"], name) if "words" in arrays else None
     if sigma is not None and sigma.shape != mu.shape:
         raise BadFile(f"{name}: sigma has shape {sigma.shape}, and {key} {mu.shape}")
     if words is not None and len(words) != len(mu):
@@ -164,54 +163,24 @@ def _from_npz(data: bytes, name: str) -> Latents:
     return Latents(mu, sigma, words)
 
 
-def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> npt.NDArray[Any]:
-    """A member as it stands there, never unpickled, once its size has been found to be true."""
-    where = f"{name}: {info.filename}"
-    check_packing(info, where)
-    with archive.open(info) as member:
-        descr, fortran, shape = read_header(member, where)
-        if not _DESCR.fullmatch(descr):
-            raise BadFile(f"{where} is of type {descr[:20]!r}, and latents are plain numbers")
-        data = member.read()
-    dtype = np.dtype(descr)
-    if math.prod(shape) * dtype.itemsize != len(data):
-        raise BadFile(f"{where} has {len(data)} bytes, and shape {shape} says otherwise")
-    flat = np.frombuffer(data, dtype)
-    return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+def _array(archive: zipfile.ZipFile, member: Member, name: str) -> npt.NDArray[Any]:
+    where = f"{name}: {member.called}"
+    if not _DESCR.fullmatch(member.descr):
+        raise BadFile(f"{where} is of type {member.descr[:20]!r}, and latents are plain numbers")
+    return read_array(archive, member, where, MAX_BYTES)
 
 
-def _words(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> tuple[str | None, ...]:
-    words = np.ascontiguousarray(_array(archive, info, name)).ravel()
+def _words(words: npt.NDArray[Any], name: str) -> tuple[str | None, ...]:
+    words = np.ascontiguousarray(words).ravel()
     try:
         if words.dtype.kind == "U" and (words.view(f"{words.dtype.byteorder}u4") > 0x10FFFF).any():
             raise ValueError
         return tuple(str(word).encode().decode() or None for word in words)
     except ValueError:  # half a surrogate pair, or no character at all
-        raise BadFile(f"{name}: {info.filename} holds a word that is no text") from None
+        raise BadFile(f"{name}: words holds a word that is no text") from None
 
 
-def _from_lines(head: bytes, stream: BinaryIO, name: str) -> Latents:
-    """Every line's z; sigma too if every line has one."""
-    rows: list[Array] = []
-    sigmas: list[Array] = []
-    words: list[str | None] = []
-    size = 0
-    for mu, sigma, word in _each_line(head, stream, name):
-        rows.append(mu)
-        words.append(word)
-        size += mu.nbytes
-        if sigma is not None:
-            sigmas.append(sigma)
-            size += sigma.nbytes
-        if size > MAX_BYTES:
-            raise BadFile(f"{name}: over {MAX_BYTES >> 20} MiB of latents; give fewer at once")
-    sigma = np.stack(sigmas) if len(sigmas) == len(rows) else None
-    return Latents(np.stack(rows), sigma, tuple(words))
-
-
-def _each_line(
-    head: bytes, stream: BinaryIO, name: str
-) -> Iterator[tuple[Array, Array | None, str | None]]:
+def _of_lines(head: bytes, stream: BinaryIO, name: str) -> Iterator[Latents]:
     """Latent, sigma and word of every line, as it comes in."""
     import orjson
 
@@ -228,9 +197,11 @@ def _each_line(
             raise BadFile(f"{where}: no latent in it; pass the drawings through `encode` first")
         mu = _vector(record["z"], f"{where}: z", first)
         first = mu if first is None else first
-        sigma = _vector(record["sigma"], f"{where}: sigma", first) if "sigma" in record else None
+        sigma = None
+        if "sigma" in record:
+            sigma = _vector(record["sigma"], f"{where}: sigma", first)[None]
         word = record.get("word")
-        yield mu, sigma, word if isinstance(word, str) else None
+        yield Latents(mu[None], sigma, (word if isinstance(word, str) else None,))
     if first is None:
         raise BadFile(f"{name}: empty: no latents")
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, NamedTuple, cast
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,11 +34,12 @@ from sketchrnn_cli.sketches.formats.archive import (
     NUMBER,
     Archive,
     Member,
+    data_of,
     open_arrays,
+    read_array,
     read_exactly,
-    read_header,
 )
-from sketchrnn_cli.sketches.formats.pickled_arrays import Array, items, used_memos
+from sketchrnn_cli.sketches.formats.pickled_arrays import Array, items
 
 MAX_DENSE = 1 << 26  # bytes of a Fortran-ordered array, which is read whole
 MAX_DRAWING = 1 << 24  # bytes of one drawing
@@ -192,22 +194,17 @@ def _rows(archive: Archive, member: Member, reader: _Reader) -> Iterator[_Rows]:
     if not member.is_object:
         yield from _dense_rows(archive, member, where)
         return
-    with archive.open(member.info) as stream:
-        read_header(stream, where)
-        used = used_memos(cast(BinaryIO, stream), where)
     seen = 0
-    with archive.open(member.info) as stream:
-        read_header(stream, where)
-        for batch in items(cast(BinaryIO, stream), used, where):
-            start = 0
-            for stop in range(1, len(batch) + 1):  # runs of one type
-                if stop < len(batch) and _same(batch[stop], batch[start]):
-                    continue
-                made = reader.join(batch[start:stop], seen + start)
-                if len(made.counts):
-                    yield made
-                start = stop
-            seen += len(batch)
+    for batch in items(partial(data_of, archive, member, where), where):
+        start = 0
+        for stop in range(1, len(batch) + 1):  # runs of one type
+            if stop < len(batch) and _same(batch[stop], batch[start]):
+                continue
+            made = reader.join(batch[start:stop], seen + start)
+            if len(made.counts):
+                yield made
+            start = stop
+        seen += len(batch)
     if seen != math.prod(member.shape):
         raise BadFile(
             f"{where}: {seen} drawings where {math.prod(member.shape)} are announced; "
@@ -229,16 +226,11 @@ def _dense_rows(archive: Archive, member: Member, where: str) -> Iterator[_Rows]
         return
     if size > MAX_DRAWING:
         raise BadFile(f"{where}: drawings of {length} rows; that is too many")
-    with archive.open(member.info) as stream:
-        read_header(stream, where)
-        if member.fortran:
-            if n * size > MAX_DENSE:
-                raise BadFile(f"{where}: a Fortran-ordered array of {n * size} bytes; save it in C")
-            data = read_exactly(stream, n * size, where)
-            whole = np.frombuffer(data, kind).reshape(member.shape, order="F")
+    whole = read_array(archive, member, where, MAX_DENSE) if member.fortran else None
+    with data_of(archive, member, where) as stream:
         for first in range(0, n, batch):
             count = min(batch, n - first)
-            if member.fortran:
+            if whole is not None:
                 part = whole[first : first + count]
             else:
                 data = read_exactly(stream, count * size, where)
@@ -382,18 +374,12 @@ def _suspect(rows: npt.NDArray[Any], where: str, note: Note) -> None:
 def _one_drawing(archive: Archive, members: list[Member], source: str, word: str | None) -> Block:
     """A file with one (points, 2) array a stroke, canvas coordinates."""
     lines = []
-    total = 0
+    room = MAX_DRAWING
     for member in sorted(members, key=lambda m: _natural(m.name)):
         where = f"{source}: {member.name}"
-        kind = np.dtype(member.descr)
-        size = math.prod(member.shape) * kind.itemsize
-        total += size
-        if total > MAX_DRAWING:
-            raise BadFile(f"{where}: a stroke of {member.shape[0]} points; that is too many")
-        with archive.open(member.info) as stream:
-            read_header(stream, where)
-            data = np.frombuffer(read_exactly(stream, size, where), kind)
-        line = data.reshape(member.shape, order="F" if member.fortran else "C").astype(float)
+        line = read_array(archive, member, where, room)
+        room -= line.nbytes
+        line = line.astype(float)
         if not (np.abs(line) < FAR).all():
             raise BadSketch(
                 f"{where}: holds a number that is no place on a canvas; repair the file"

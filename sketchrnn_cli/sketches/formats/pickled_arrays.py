@@ -262,19 +262,21 @@ def used_memos(stream: BinaryIO, where: str) -> set[int]:
                 raise _Refused("arrays that are shared too often")
 
 
-def items(stream: BinaryIO, used: set[int], where: str) -> Iterator[list[Array]]:
+Opened = Callable[[], contextlib.AbstractContextManager[BinaryIO]]  # a stream at the pickle
+
+
+def items(opened: Opened, where: str) -> Iterator[list[Array]]:
     """The arrays inside a pickled object array, in batches, in order.
 
     Args:
-        stream: begins at the pickle.
-        used: the memo entries to remember, as found by ``used_memos``.
+        opened: opens it; that is done twice.
         where: how the member is called in messages.
 
     Raises:
         BadFile: it holds something else, or is damaged.
     """
     with _told(where):
-        for entries in _entries(stream, used):
+        for entries in _entries(opened, where):
             for entry in entries:
                 if type(entry) is not Array or type(entry.data) is not bytes or not entry.descr:
                     found = _kind(entry)
@@ -282,22 +284,25 @@ def items(stream: BinaryIO, used: set[int], where: str) -> Iterator[list[Array]]
             yield entries
 
 
-def texts(stream: BinaryIO, used: set[int], where: str) -> list[str]:
+def texts(opened: Opened, where: str) -> list[str]:
     """The texts and whole numbers inside a pickled object array, as texts; see ``items``."""
     with _told(where):
-        entries = [entry for some in _entries(stream, used) for entry in some]
+        entries = [entry for some in _entries(opened, where) for entry in some]
         if not all(type(entry) in (str, bytes, int) for entry in entries):
             raise _Refused("holds something else than labels")
         return [_text(str(entry) if type(entry) is int else entry) for entry in entries]
 
 
-def _entries(stream: BinaryIO, used: set[int]) -> Iterator[list[Any]]:
+def _entries(opened: Opened, where: str) -> Iterator[list[Any]]:
     """What a pickled object array holds."""
-    buffered: Any = io.BufferedReader(cast(io.RawIOBase, stream), CHUNK)
-    try:
-        yield from _handed_on(_Unpickler(buffered, used))
-    finally:
-        buffered.detach()  # or it would close the stream, which is not ours
+    with opened() as stream:
+        used = used_memos(stream, where)
+    with opened() as stream:
+        buffered: Any = io.BufferedReader(cast(io.RawIOBase, stream), CHUNK)
+        try:
+            yield from _handed_on(_Unpickler(buffered, used))
+        finally:
+            buffered.detach()  # or it would close the stream, which is not ours
 
 
 def _handed_on(unpickler: Any) -> Iterator[list[Any]]:

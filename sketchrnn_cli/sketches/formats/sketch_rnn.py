@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import pickle  # its opcodes only: nothing is pickled or unpickled
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -96,29 +97,39 @@ def write_sketches(stream: BinaryIO, sketches: Iterable[Sketch], n: int) -> None
     def moves() -> Iterator[npt.NDArray[np.int16]]:
         for sketch in sketches:
             words.append(sketch.word or "")
-            yield _whole_moves(sketch)
+            yield whole_moves(sketch.points(), to_stroke3(sketch)[:, 2])
 
     with NewZip(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, size in (("train", n), ("valid", 0), ("test", 0)):
-            with _member(archive, name) as member:
+            with new_member(archive, name) as member:
                 write_objects(member, moves() if size else iter(()), size)
         if len(set(words)) > 1:
-            with _member(archive, "train_words") as member:
+            with new_member(archive, "train_words") as member:
                 np.lib.format.write_array(member, np.array(words, np.str_), allow_pickle=False)
 
 
 @contextlib.contextmanager
-def _member(archive: zipfile.ZipFile, name: str) -> Iterator[BinaryIO]:
-    info = zipfile.ZipInfo(f"{name}.npy")  # of 1980: the same bytes tomorrow
+def new_member(archive: zipfile.ZipFile, name: str) -> Iterator[BinaryIO]:
+    """An array to write in a zip, packed and undated: the same bytes tomorrow."""
+    info = zipfile.ZipInfo(f"{name}.npy")
     info.compress_type = zipfile.ZIP_DEFLATED
     info.external_attr = 0o644 << 16
     with archive.open(info, "w", force_zip64=True) as member:
-        yield cast(BinaryIO, member)
+        buffered = io.BufferedWriter(cast(io.RawIOBase, member), 1 << 20)
+        yield buffered
+        buffered.flush()
+        buffered.detach()
 
 
-def _whole_moves(sketch: Sketch) -> npt.NDArray[np.int16]:
-    """Moves (points, 3) between positions that are rounded, so that errors do not add up."""
-    moves = to_stroke3(Sketch(tuple(np.rint(stroke) for stroke in sketch.strokes)))
+def whole_moves(
+    points: npt.NDArray[np.floating[Any]], lifts: npt.NDArray[Any]
+) -> npt.NDArray[np.int16]:
+    """Moves (P, 3) between positions (P, 2) that are rounded, so that errors do not add up.
+
+    Raises:
+        BadSketch: an offset that int16 does not hold.
+    """
+    moves = np.diff(np.rint(points), axis=0, prepend=0)
     if np.abs(moves).max() > np.iinfo(np.int16).max:
         raise BadSketch("an offset beyond 32,767 pixels, which sketch-rnn's npz cannot hold")
-    return moves.astype(np.int16)
+    return np.column_stack([moves, lifts]).astype(np.int16)

@@ -109,6 +109,16 @@ def whole_gzip(name: str) -> Iterator[None]:
         raise BadFile(f"{name}: damaged gzip ({error}); get the file again") from None
 
 
+def content(source: str, most: int) -> bytes:
+    """All bytes of a file, gzipped or not; one more than ``most`` where there are more.
+
+    Raises:
+        BadFile: it cannot be read, or is a damaged gzip.
+    """
+    with open_input(source) as stream, whole_gzip(name_of(source)), unpacked(stream) as reader:
+        return reader.read(most + 1)
+
+
 def text_chunks(source: str, wanted: str, size: int = READ_SIZE) -> Iterator[bytes]:
     """UTF-8 text of a file as it arrives, never empty, without a byte-order mark at its beginning.
 

@@ -13,18 +13,16 @@ simplification would leave more than half.
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
-from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
-from sketchrnn_cli.files import open_input
+from sketchrnn_cli.errors import BadSketch, SketchError
 from sketchrnn_cli.sketches import simplify
 from sketchrnn_cli.sketches.block import Block, Bools, Floats, Ints, offsets, take
+from sketchrnn_cli.sketches.formats import sniff
 from sketchrnn_cli.sketches.formats.svg.curves import extent, flatten
 from sketchrnn_cli.sketches.formats.svg.document import MAX_BYTES, parse
 from sketchrnn_cli.sketches.formats.svg.walk import Drawing, Drawn, follow
@@ -96,7 +94,7 @@ def read_blocks(
 
 def _drawings(name: str, word: str | None, note: Note | None) -> list[_Lines]:
     """All drawings of one file."""
-    drawn = follow(parse(_content(name), name), name)
+    drawn = follow(parse(sniff.content(name, MAX_BYTES), name), name)
     if note is not None:
         for text in drawn.notes:
             note(f"{name}: {text}")
@@ -104,20 +102,6 @@ def _drawings(name: str, word: str | None, note: Note | None) -> list[_Lines]:
         return [_flattened(drawing, drawn, word) for drawing in drawn.drawings]
     except BadSketch as error:
         raise BadSketch(f"{name}: {error}") from None
-
-
-def _content(name: str) -> bytes:
-    """The bytes of a file, gzipped or not, and no more of them than are read."""
-    with open_input(name) as stream:
-        data = stream.read(MAX_BYTES + 1)
-        if not data.startswith(b"\x1f\x8b"):
-            return data
-        stream.seek(0)
-        try:
-            with gzip.GzipFile(fileobj=stream) as unzipped:
-                return unzipped.read(MAX_BYTES + 1)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise BadFile(f"{name}: damaged gzip ({error}); get the file again") from None
 
 
 def _flattened(drawing: Drawing, drawn: Drawn, word: str | None) -> _Lines:

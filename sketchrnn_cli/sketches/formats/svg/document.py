@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from sketchrnn_cli.errors import BadSketch
-from sketchrnn_cli.sketches.formats.sniff import say_what_it_is
+from sketchrnn_cli.sketches.formats.sniff import BOM, say_what_it_is
 
 MAX_BYTES = 1 << 25  # unpacked
 MAX_ELEMENTS = 200_000
@@ -36,11 +36,6 @@ _ATTRIBUTES = STYLING | {
 
 _ROOT = re.compile(rb"(<(?:[\w.-]+:)?svg)[\s/>][^>]*")
 _PREFIX = re.compile(rb"[\s</]([A-Za-z_][\w.-]{0,40}):[A-Za-z_]")
-_SIGNATURES = {
-    b"\x89PNG": "a PNG picture", b"\xff\xd8\xff": "a JPEG picture", b"GIF8": "a GIF picture",
-    b"RIFF": "a WebP picture", b"%PDF": "a PDF", b"%!PS": "PostScript", b"PK\x03\x04": "a zip file",
-    b"\x1f\x8b": "gzip in gzip", b"{": "JSON",
-}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -199,11 +194,9 @@ class _Builder:
 
 def _say_what_it_is(data: bytes, name: str) -> None:
     """Raise for what is often found under the name of an SVG."""
-    head = data[:512].removeprefix(b"\xef\xbb\xbf").lstrip()
-    for signature, what in _SIGNATURES.items():
-        if head.startswith(signature):
-            raise BadSketch(f"{name}: {what}, not SVG")
+    head = data[:512].removeprefix(BOM).lstrip()
     if head[:14].lower().startswith((b"<!doctype html", b"<html", b"<head")):
         raise BadSketch(f"{name}: a web page, not SVG; download the raw file")
-    if not head.startswith(b"<"):
+    if not head.startswith((b"<", b"\0<", b"\xff\xfe", b"\xfe\xff")):
         say_what_it_is(head, name)
+        raise BadSketch(f"{name}: not SVG, which is XML")
