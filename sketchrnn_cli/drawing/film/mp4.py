@@ -34,7 +34,7 @@ def write(stream: BinaryIO, film: Film) -> None:
         with av.open(str(path), "w", options=options) as container:
             video = container.add_stream("libx264", rate=rate)
             video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-            video.options = {"qp": QP, "preset": "medium", "tune": "animation", "g": str(MOST)}
+            video.options = {"qp": QP, "preset": "veryfast", "tune": "animation", "g": str(MOST)}
             video.thread_count = 1  # the same bytes on every machine
             context = video.codec_context
             context.colorspace = context.color_primaries = context.color_trc = BT709
