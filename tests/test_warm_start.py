@@ -1,6 +1,7 @@
 """``train --from``: a run that begins with the weights of a model."""
 
 import json
+import re
 import shutil
 
 import networks
@@ -168,6 +169,11 @@ def test_a_run_begins_with_the_weights_of_a_model_and_so_does_their_average(begu
         for kind in ("model", "average"):
             np.testing.assert_array_equal(first.arrays[f"{kind}.{name}"], array)
     assert not np.array_equal(run.weights["decoder.out_w"], wanted["decoder.out_w"])
+
+
+def test_a_report_of_a_run_names_the_model_that_it_began_with(begun):
+    report = CliRunner().invoke(app, ["inspect", str(begun[1] / "run")]).stdout
+    assert re.search(r"^ *from +.*m\.safetensors", report, re.MULTILINE), report
 
 
 def test_a_run_killed_before_its_first_state_still_begins_there(begun, tmp_path):

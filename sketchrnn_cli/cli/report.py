@@ -224,6 +224,9 @@ def _state(facts: Facts) -> list[str]:
     if facts["sources"]:
         named = [_named(name_of(str(source))) for source in facts["sources"][:WORDS_SHOWN]]
         lines.append(row("data", ", ".join(named)))
+    data = facts["settings"].get("data")
+    if isinstance(data, dict) and isinstance(begun := data.get("from"), str):
+        lines.append(row("from", _named(name_of(begun))))
     return lines
 
 
