@@ -1,7 +1,6 @@
 """The drawing page, in headless Chromium: the network in it, and the page under a real pointer."""
 
 import dataclasses
-import json
 import math
 import re
 from collections import Counter
@@ -10,6 +9,7 @@ import networks
 import numpy as np
 import pytest
 from PIL import Image
+from visitors import ARC, LINE, Person
 
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.drawing.page import encoded, listed, source, to_html
@@ -219,6 +219,11 @@ def asked(**changes):
     }  # fmt: skip
 
 
+def ended_of(messages):
+    """Nats, share, and whether the model ended it, of each suggestion."""
+    return {k: rest for message in messages for k, *rest in message.get("ended", [])}
+
+
 @pytest.mark.parametrize("name", sorted(MODELS.keys() - {"built in"}))
 def test_every_suggestion_ends_and_adds_something(script, name):
     facts, weights = packed(*page_model(MODELS[name](), name="it"))
@@ -230,7 +235,8 @@ def test_every_suggestion_ends_and_adds_something(script, name):
             assert pens.count(2) == 1
             assert pens[-1] == 2
             assert 2 <= len(pens) <= changes.get("maxPoints", 60) + 1
-        assert len(messages[-1]["nats"]) == 6
+        assert sorted(ended_of(messages)) == list(range(6))
+        assert messages[-1] == {"done": True}
         assert messages == script.evaluate(SUGGEST, [facts, weights, asked(**changes)])
 
 
@@ -260,10 +266,13 @@ def test_suggestions_come_with_the_share_of_their_word(script):
     for k, *move in (move for message in messages for move in message.get("moves", [])):
         drawn[k] += [move] if move[2] != 2 else []
     shares = Recogniser.of(model).shares([np.array(rows, np.float32) for rows in drawn])
-    ended = np.isfinite(np.array(messages[-1]["nats"], float))
-    np.testing.assert_allclose(messages[-1]["shares"], shares[:, 1] * ended, atol=1e-4)
+    ended = ended_of(messages)
+    whole = [math.isfinite(ended[k][0]) for k in range(6)]
+    assert any(whole)
+    np.testing.assert_allclose([ended[k][1] for k in range(6)], shares[:, 1] * whole, atol=1e-4)
     plain = script.evaluate(SUGGEST, [facts, weights, asked(prefix=start, word=1)])
-    assert [plain[-1]["shares"], *plain[:-1]] == [None, *messages[:-1]]
+    assert all(share is None for _, share, _ in ended_of(plain).values())
+    assert [m for m in plain if "ended" not in m] == [m for m in messages if "ended" not in m]
 
 
 def test_one_stroke_is_one_stroke(script):
@@ -280,9 +289,14 @@ def test_a_prefix_is_completed_as_the_word_that_it_looks_like(script):
     facts, weights = packed(*page_model(model, name="it"))
     corner = [[0, 220, 0], [125, -220, 0], [125, 220, 0], [-250, 0, 1]]
     code = SUGGEST.replace("ask))", "ask, new Recogniser(decoder.arrays)))")
-    messages = script.evaluate(code, [facts, weights, asked(prefix=corner, word=None, n=24)])
-    (words,) = [message["words"] for message in messages if "words" in message]
-    named = Counter(model.words[k] for k in words)
+    named = Counter()
+    for seed in range(4):
+        messages = script.evaluate(
+            code, [facts, weights, asked(prefix=corner, word=None, seed=seed, maxPoints=5)]
+        )
+        for message in messages:
+            named.update(model.words[word] for _, word in message.get("words", []))
+    assert named.total() == 24
     assert named.most_common(1)[0][0] == "triangle", named
     assert len(named) < 12
 
@@ -305,85 +319,6 @@ def site(tmp_path_factory):
     return folder
 
 
-class Person:
-    """Someone at the page, with a mouse or a finger."""
-
-    def __init__(self, page, address):
-        self.page = page
-        self.faults, self.asked_for = [], []
-        page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("console", lambda m: m.type == "error" and self.faults.append(m.text))
-        page.on("dialog", lambda dialog: (self.faults.append("dialog"), dialog.dismiss()))
-        page.on("request", lambda request: self.asked_for.append(request.url))
-        page.goto(address)
-        self.wait()
-
-    def wait(self):
-        """Until all suggestions are there."""
-        self.page.wait_for_selector("#offers[aria-busy=false]", timeout=60_000)
-
-    def place(self, x, y):
-        """Where a point of the paper, 0 to 1, is on the screen."""
-        box = self.page.locator("#canvas").bounding_box()
-        margin, whole = 0.09, 1.18
-        return (
-            box["x"] + box["width"] * (x + margin) / whole,
-            box["y"] + box["height"] * (y + margin) / whole,
-        )
-
-    def draw(self, points):
-        mouse = self.page.mouse
-        mouse.move(*self.place(*points[0]))
-        mouse.down()
-        for point in points[1:]:
-            mouse.move(*self.place(*point))
-        mouse.up()
-
-    def touch(self, points):
-        session = self.page.context.new_cdp_session(self.page)
-
-        def send(kind, where):
-            at = [{"x": x, "y": y} for x, y in where]
-            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
-
-        send("touchStart", [self.place(*points[0])])
-        for point in points[1:]:
-            send("touchMove", [self.place(*point)])
-        send("touchEnd", [])
-        session.detach()
-
-    def press(self, name):
-        self.page.get_by_role("button", name=name, exact=True).click()
-
-    def saved(self, name, folder):
-        with self.page.expect_download() as download:
-            self.press(name)
-        path = folder / download.value.suggested_filename
-        download.value.save_as(path)
-        return path
-
-    def strokes(self, folder):
-        """The drawing, by saving it."""
-        text = self.saved("NDJSON", folder).read_text("utf-8")
-        return [json.loads(line) for line in text.splitlines()]
-
-    def ink(self):
-        """Share of the canvas that is not blank."""
-        data = self.page.locator("#canvas").evaluate(
-            """(c) => {
-              const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
-              let n = 0;
-              for (let i = 3; i < d.length; i += 4) if (d[i]) n++;
-              return n / (d.length / 4);
-            }"""
-        )
-        return float(data)
-
-
-ARC = [(0.2 + 0.6 * t, 0.7 - 0.5 * math.sin(math.pi * t)) for t in np.linspace(0, 1, 25)]
-LINE = [(0.25, 0.8), (0.5, 0.82), (0.75, 0.8)]
-
-
 @pytest.fixture
 def person(browser, site):
     context = browser.new_context(
@@ -397,7 +332,7 @@ def person(browser, site):
 
 
 def test_draw_continue_save_and_preprocess(person, tmp_path):
-    person.page.select_option("#word", label="bee")
+    person.choose("bee")
     person.draw(ARC)
     person.draw(LINE)
     person.wait()
@@ -425,7 +360,7 @@ def test_the_page_says_what_the_drawing_looks_like(person, tmp_path):
     looks = person.page.locator("#looks")
     assert looks.is_hidden()
     person.draw(ARC)
-    person.page.wait_for_function("document.getElementById('looks').textContent")
+    person.page.locator("#looks:not(:empty)").wait_for()
     assert re.fullmatch(r"looks like: (\w+ \d+ %, ){2}\w+ \d+ %", looks.inner_text())
     assert all(word in looks.inner_text() for word in WORDS)
     person.press("Clear")
@@ -433,7 +368,7 @@ def test_the_page_says_what_the_drawing_looks_like(person, tmp_path):
 
 
 def test_svg_and_png_show_the_drawing(person, tmp_path):
-    person.page.select_option("#word", label="cow")
+    person.choose("cow")
     person.draw(ARC)
     person.draw([(0.5, 0.9)])
     svg = person.saved("SVG", tmp_path)
@@ -495,6 +430,8 @@ def test_suggestions_are_several_and_taken_by_click_or_key(person, tmp_path):
     offers.nth(2).click()
     person.wait()
     (first,) = person.strokes(tmp_path)
+    person.press("Go on with it")
+    person.wait()
     person.page.keyboard.press("4")
     person.wait()
     (second,) = person.strokes(tmp_path)
@@ -521,13 +458,20 @@ def test_everything_is_reached_by_keyboard(person, tmp_path):
     for _ in range(30):
         page.keyboard.press("Tab")
         seen.add(page.evaluate("document.activeElement.id || document.activeElement.className"))
-    wanted = {"word", "temperature", "canvas", "offer", "continue", "again", "ndjson"}
-    assert wanted <= seen | {"ndjson"}
+    wanted = {"word", "walk", "temperature", "canvas", "offer", "continue", "again", "open"}
+    assert wanted <= seen
     page.keyboard.press("c")
     person.wait()
-    for button in ("undo", "clear", "replay", "keep", "svg", "png", "ndjson"):
+    for button in ("another", "undo", "clear", "replay", "keep", "open", "save"):
         page.focus(f"#{button}")
         assert page.evaluate("document.activeElement.id") == button
+    page.keyboard.press("Enter")
+    for button in ("svg", "png", "gif", "film", "ndjson", "svg"):
+        assert page.evaluate("document.activeElement.id") == button
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.id") == "save"
+    assert page.locator("#formats").is_hidden()
     assert person.strokes(tmp_path)[0]["drawing"]
     page.keyboard.press("x")
     assert person.ink() == 0
@@ -538,19 +482,17 @@ def test_everything_is_reached_by_keyboard(person, tmp_path):
 
 
 def test_kept_drawings_are_saved_together_and_outlive_the_page(person, tmp_path):
-    person.page.select_option("#word", label="ant")
+    person.choose("ant")
     person.draw(ARC)
-    person.page.keyboard.press("k")
-    person.page.select_option("#word", label="something else…")
-    person.page.fill("#own", "räksmörgås / 1")
+    person.page.keyboard.press("n")
+    person.choose("räksmörgås / 1")
     person.draw(LINE)
     person.page.reload()
     person.wait()
-    person.page.select_option("#word", label="cow")
+    person.choose("cow")
     saved = person.strokes(tmp_path)
     assert [line["word"] for line in saved] == ["ant", "cow"]
-    person.page.select_option("#word", label="something else…")
-    person.page.fill("#own", "räksmörgås / 1")
+    person.choose("räksmörgås / 1")
     saved = person.strokes(tmp_path)
     assert [line["word"] for line in saved] == ["ant", "räksmörgås / 1"]
     assert sorted(path.name for path in tmp_path.glob("*.ndjson")) == [
@@ -603,7 +545,7 @@ def test_hostile_names_are_text(browser, site, tmp_path):
     bad = "</script><img src=x onerror=alert(1)>"
     assert bad in someone.page.inner_text("footer")
     assert someone.page.locator("img").count() == 0
-    someone.page.select_option("#word", label=bad)
+    someone.choose(bad)
     someone.draw(ARC)
     (saved,) = someone.strokes(tmp_path)
     assert saved["word"] == bad

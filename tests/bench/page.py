@@ -8,7 +8,6 @@ for six suggestions. Nothing is judged. Needs Chromium and `playwright`.
 
 from __future__ import annotations
 
-import base64
 import shutil
 import statistics
 import time
@@ -16,7 +15,7 @@ import time
 from measuring import Row
 
 from sketchrnn_cli import pretrained
-from sketchrnn_cli.drawing.page import source
+from sketchrnn_cli.drawing.page import encoded, listed, source
 from sketchrnn_cli.inference import engine
 from sketchrnn_cli.inference.page_model import page_model
 from sketchrnn_cli.model import checkpoint
@@ -37,14 +36,14 @@ MEASURE = """([model, weights, n, steps]) => {
   for (let t = 0; t < steps; t++) moves = draw(decoder.step(states, moves));
   return (performance.now() - from) / steps;
 }"""
-SUGGEST = """([n_points]) => {
+SUGGEST = """([n_points, word]) => {
   const move = (_, k) => [9 * Math.cos(k), 9 * Math.sin(k), 0];
   const prefix = Array.from({ length: n_points }, move);
   const heat = { temperature: 0.4, maxPoints: 250, oneStroke: false };
-  const ask = { prefix, word: 3, n: 6, seed: 1, ...heat };
-  const from = performance.now();
+  const ask = { prefix, word, n: 6, seed: 1, ...heat };
+  const recogniser = new Recogniser(decoder.arrays), from = performance.now();
   let first = 0;
-  for (const message of suggest(decoder, ask))
+  for (const message of suggest(decoder, ask, recogniser))
     if (!first && message && message.moves) first = performance.now() - from;
   return [first, performance.now() - from];
 }"""
@@ -71,9 +70,7 @@ def rows():
 
     model = checkpoint.load(pretrained.FILE)
     facts, arrays = page_model(model, name="it")
-    listed = [{"name": name, "shape": list(array.shape)} for name, array in arrays.items()]
-    facts = {**facts, "dtype": "float16", "arrays": listed}
-    weights = base64.b64encode(b"".join(a.tobytes() for a in arrays.values())).decode()
+    facts, weights = {**facts, "arrays": listed(arrays)}, encoded(arrays)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
@@ -88,11 +85,11 @@ def rows():
                 f"a step of {n} sketches", f"{ms:.2f} ms, {FRAME / ms:.1f} steps a frame",
                 f"{ms / n / numpy_ms:.1f} times numpy's step a sketch" if n == 1 else "",
             )  # fmt: skip
-        for n_points in (10, 40):
-            found = [page.evaluate(SUGGEST, [n_points]) for _ in range(3)]
+        for n_points, word in ((10, 3), (40, 3), (10, None), (40, None), (200, None)):
+            found = [page.evaluate(SUGGEST, [n_points, word]) for _ in range(3)]
             first, last = (statistics.median(times) for times in zip(*found, strict=True))
             yield Row(
-                f"six suggestions after {n_points} points",
+                f"six after {n_points} points, {'any word' if word is None else 'one word'}",
                 f"first move after {first / 1000:.2f} s, all after {last / 1000:.2f} s", "",
             )  # fmt: skip
         browser.close()

@@ -18,7 +18,10 @@ import numpy.typing as npt
 PARTS = {  # files that stand in its place, in this order
     "CSS": ("page.css",),
     "NETWORK": ("decoder.js", "sampling.js", "recogniser.js", "suggest.js"),
-    "PAGE": ("turns.js", "painting.js", "controls.js"),
+    "PAGE": (
+        *("turns.js", "painting.js", "words.js", "gif.js", "saving.js"),
+        *("opening.js", "controls.js"),
+    ),
 }
 
 

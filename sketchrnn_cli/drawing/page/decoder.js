@@ -9,9 +9,10 @@
 const DOWN = 0, UP = 1, END = 2;
 const CLIP = 1000; // of an offset, data units
 const CANDIDATES = 32; // latents that a prefix is tried with
-const SEEN = 128; // where a recogniser says of which words
+const SEEN = 64; // where a recogniser says of which words
 const A_WORD = 8; // as many for each, where it may be of any word
-const STEPS = 6000; // of candidates in all, so that a long prefix is tried with fewer
+const STEPS = 3000; // of candidates in all, so that a long prefix is tried with fewer
+const SOON = 240; // of those that the first suggestion waits for
 const TOGETHER = 4; // sketches that one pass over the weights serves
 
 // ---- weights ------------------------------------------------------------------------------

@@ -81,10 +81,18 @@ function move(strokes, below) {
 
 // ---- offers --------------------------------------------------------------------------------
 
+/** A key as it is shown beside what it does. */
+function keycap(key) {
+  const cap = document.createElement("kbd");
+  cap.textContent = key;
+  cap.setAttribute("aria-hidden", "true");
+  return cap;
+}
+
 for (let k = 0; k < OFFERS; k++) {
   const button = document.createElement("button");
   button.className = "offer";
-  button.append(document.createElement("canvas"), document.createElement("span"));
+  button.append(document.createElement("canvas"), document.createElement("span"), keycap(String(k + 1)));
   button.addEventListener("click", () => take(k));
   const show = (shown) => () => {
     state.shown = shown;
@@ -98,19 +106,24 @@ for (let k = 0; k < OFFERS; k++) {
   state.offers.push({ button, canvas: button.firstChild });
 }
 
-function emptyOffers() {
-  $("offers").setAttribute("aria-busy", "true");
+/** ghosts: what they show stays, faint, until there is more. */
+function emptyOffers(ghosts = false) {
+  busy(true);
   const [x, y] = penOf(drawing());
-  for (const offer of state.offers)
-    Object.assign(offer, { x, y, word: null, strokes: [{ by: MODEL, points: [] }] });
-  state.offers.forEach((_, k) => label(k));
+  for (const [k, offer] of state.offers.entries()) {
+    const inked = offer.strokes?.some((stroke) => stroke.points.length) ? offer.strokes : offer.ghost;
+    Object.assign(offer, { x, y, word: null, nats: null, share: null, whole: false, ghost: ghosts ? inked : null });
+    offer.strokes = [{ by: MODEL, points: [] }];
+    offer.button.setAttribute("aria-busy", "true");
+    label(k);
+  }
   repaintOffers();
 }
 
 function label(k) {
   const { button, word } = state.offers[k];
-  const guess = $("word").value === "" && word !== null && model.words.length > 1 ? model.words[word] : "";
-  button.lastChild.textContent = guess;
+  const guess = word !== null && model.words.length > 1 && (anything() || walking()) ? model.words[word] : "";
+  button.querySelector("span").textContent = guess;
   button.setAttribute("aria-label", `Suggestion ${k + 1}${guess ? ", " + guess : ""}`);
   button.setAttribute("aria-keyshortcuts", String(k + 1));
 }
@@ -120,11 +133,14 @@ function repaintOffers() {
   state.frame = requestAnimationFrame(() => {
     const strokes = drawing(), both = colours(), below = { ...both, [MODEL]: both[PERSON] };
     for (const offer of state.offers) {
-      const v = view([...strokes, ...offer.strokes]), context = prepare(offer.canvas);
+      const some = offer.strokes.some((stroke) => stroke.points.length);
+      offer.button.classList.toggle("blank", !some);
+      const shown = some ? offer.strokes : (offer.ghost ?? []);
+      const v = view([...strokes, ...shown]), context = prepare(offer.canvas);
       context.globalAlpha = 0.45;
       ink(context, strokes, v, below);
-      context.globalAlpha = 1;
-      ink(context, offer.strokes, v, both);
+      context.globalAlpha = some ? 1 : 0.3;
+      ink(context, shown, v, both);
     }
     if (state.shown !== null && !state.motion && !state.stroke) paint();
   });

@@ -117,11 +117,29 @@ function sharesOf(model, word, guidance) {
   return shares;
 }
 
-/** A sketch about to be drawn: its state, the word it is taken for, and its raw outputs. */
-function begin(decoder, word, random, tau, guidance) {
-  const z = latent(decoder, word === null ? 0 : word, random, tau);
-  const state = decoder.start(decoder.constant(z, sharesOf(decoder.model, word, guidance)));
-  return { state, word, nats: 0, raw: null };
+/** Between two latents around the origin, as inference/interpolation.py has it; t is 0 at a, 1 at b. */
+function slerp(a, b, t) {
+  const dot = (u, v) => u.reduce((sum, x, i) => sum + x * v[i], 0);
+  const [long_a, long_b] = [a, b].map((v) => Math.sqrt(dot(v, v)));
+  const u = a.map((x) => x / long_a), v = b.map((x) => x / long_b), cosine = dot(u, v);
+  const across = v.map((x, i) => x - cosine * u[i]), sine = Math.sqrt(dot(across, across));
+  if (!(sine > 1e-6)) return a.map((x, i) => (1 - t) * x + t * b[i]);
+  const angle = t * Math.atan2(sine, cosine), length = (1 - t) * long_a + t * long_b;
+  return u.map((x, i) => length * (Math.cos(angle) * x + (Math.sin(angle) * across[i]) / sine));
+}
+
+/** A sketch about to be drawn: its state, the word it is taken for, and its raw outputs.
+ *  walk: { other, at } where it is between two words: at 0 the first, at 1 the other. */
+function begin(decoder, word, random, tau, guidance, walk = null) {
+  const { model } = decoder;
+  let z = latent(decoder, word === null ? 0 : word, random, tau), shares = sharesOf(model, word, guidance);
+  if (walk) {
+    const there = latent(decoder, walk.other, random, tau), all = sharesOf(model, walk.other, guidance);
+    if (z) z = slerp(z, there, walk.at);
+    shares = shares.map((share, k) => (1 - walk.at) * share + walk.at * all[k]);
+    if (walk.at >= 0.5) word = walk.other;
+  }
+  return { state: decoder.start(decoder.constant(z, shares)), word, nats: 0, raw: null };
 }
 
 function anyWord(model, random) {

@@ -2,60 +2,78 @@
 
 // ---- suggestions --------------------------------------------------------------------------
 
-/** Complete a prefix, several times. Yields messages, and often, so that it can be left.
+/** Complete a prefix, several times. Yields messages, and null often, so that it can be left.
  *
  *  The latent of a whole drawing is not known from its prefix. Candidates are sampled from the latent
- *  prior, of the word or of any, and weighted by the likelihood of the prefix; those that count are
- *  completed.
+ *  prior, of the word or of any, and weighted by the likelihood of the prefix. The first suggestion is
+ *  the best of a few candidates of the word that the prefix looks like, so that it is there soon; for
+ *  each further one more candidates are tried.
  *
- *  ask: { prefix: moves in data units, word: its number or null for any, n, seed, temperature,
- *         maxPoints, oneStroke }
- *  Messages: { words: [[number, share]...] }, then { moves: [[k, dx, dy, pen]...] } in data units,
- *  k from 0 to n - 1, a pen of END without a move; at last { done: true, nats: [...], shares }: how likely
- *  each is a prediction, -Infinity for one that was cut, and how much it looks like its word, where the
- *  model has a recogniser.
+ *  ask: { prefix: moves in data units, word: its number or null for any, walk: as in `begin`, n, seed,
+ *         temperature, maxPoints, oneStroke }
+ *  Messages, k from 0 to n - 1: { words: [[k, number or null]...] } of what begins, { moves: [[k, dx, dy,
+ *  pen]...] } in data units, a pen of END without a move, { ended: [[k, nats, share, finished]...] }: how
+ *  likely each is a prediction, -Infinity for one that was cut, how much it looks like its word, null
+ *  without a recogniser, and whether the model ended the drawing there; at last { done: true }.
  */
 function* suggest(decoder, ask, recogniser = null) {
-  const { model } = decoder, random = new Random(ask.seed);
-  const prefix = toModel(ask.prefix, model.scale_factor);
-  const heat = { temperature: ask.temperature, penTemperature: 0.5 + 0.5 * ask.temperature };
-  let sketches = [];
-  if (!prefix.length) {
-    for (let k = 0; k < ask.n; k++) {
-      const word = ask.word === null ? anyWord(model, random) : ask.word;
-      sketches.push(begin(decoder, word, random, ask.temperature ** 2, model.guidance));
-    }
-    advance(decoder, sketches, () => null);
-  } else {
-    sketches = yield* explain(decoder, prefix, ask, random, recogniser);
+  const found = ask.prefix.length ? explain(decoder, ask, recogniser) : fresh(decoder, ask);
+  let n = 0;
+  for (const sketches of found) {
+    if (sketches) {
+      const numbered = sketches.map((sketch) => ({ ...sketch, k: n, random: randomOf(ask.seed, n++) }));
+      yield { words: numbered.map(({ k, word }) => [k, word]) };
+      yield* complete(decoder, numbered, ask, recogniser);
+    } else yield null;
   }
-  yield { words: sketches.map((sketch) => sketch.word) };
-  const nats = sketches.map(() => -Infinity), drawn = sketches.map(() => [...ask.prefix]);
-  let live = sketches.map((sketch, k) => ({ ...sketch, k, age: 0, strokes: 0, nats: 0 }));
+  yield { done: true };
+}
+
+/** Each suggestion has random numbers of its own, so that a walk changes it little by little. */
+function randomOf(seed, k) {
+  return new Random(seed + 2 ** 32 * (k + 1));
+}
+
+function* fresh(decoder, ask) {
+  const { model } = decoder, sketches = [];
+  for (let k = 0; k < ask.n; k++) {
+    const random = randomOf(ask.seed, ask.n + k);
+    const word = ask.word === null ? anyWord(model, random) : ask.word;
+    sketches.push(begin(decoder, word, random, ask.temperature ** 2, model.guidance, ask.walk));
+  }
+  advance(decoder, sketches, () => null);
+  yield sketches;
+}
+
+/** Draw sketches to their end. */
+function* complete(decoder, sketches, ask, recogniser) {
+  const { n_mixtures, scale_factor } = decoder.model;
+  const heat = { temperature: ask.temperature, penTemperature: 0.5 + 0.5 * ask.temperature };
+  let live = sketches.map((one) => ({ ...one, age: 0, lifted: false, nats: 0, drawn: [...ask.prefix] }));
   while (live.length) {
-    const moves = [];
+    const moves = [], ended = [];
     for (const one of live) {
-      one.move = choose(one.raw, model.n_mixtures, random, heat, one.age === 0);
-      one.nats += logLikelihood(one.raw, model.n_mixtures, one.move);
-      if (one.move[2] === END) nats[one.k] = one.nats / (one.age + 1);
-      if (++one.age > ask.maxPoints) one.move = [0, 0, END];
-      if (one.move[2] === UP) one.strokes++;
-      const [dx, dy, pen] = one.move;
-      moves.push([one.k, dx * model.scale_factor, dy * model.scale_factor, pen]);
-      if (pen !== END) drawn[one.k].push(moves.at(-1).slice(1));
-      if (ask.oneStroke && one.strokes && pen !== END) {
-        one.move = [0, 0, END];
+      const move = choose(one.raw, n_mixtures, one.random, heat, one.age === 0), finished = move[2] === END;
+      if (!one.lifted) one.nats += logLikelihood(one.raw, n_mixtures, move);
+      if (finished || one.lifted || one.age >= ask.maxPoints) {
+        const whole = finished || one.lifted;
+        const share = recogniser && (whole && one.word !== null ? recogniser.shares(one.drawn)[one.word] : 0);
+        ended.push([one.k, whole ? one.nats / (one.age + !one.lifted) : -Infinity, share, finished]);
         moves.push([one.k, 0, 0, END]);
-        nats[one.k] = one.nats / one.age;
+        one.move = null;
+        continue;
       }
+      one.age++;
+      one.lifted = ask.oneStroke && move[2] === UP; // one more step says whether the drawing ends there
+      one.move = move;
+      one.drawn.push([move[0] * scale_factor, move[1] * scale_factor, move[2]]);
+      moves.push([one.k, ...one.drawn.at(-1)]);
     }
     yield { moves };
-    live = live.filter((one) => one.move[2] !== END);
+    if (ended.length) yield { ended };
+    live = live.filter((one) => one.move);
     advance(decoder, live, (one) => one.move);
   }
-  const shares = recogniser && sketches.map(({ word }, k) =>
-    (word === null || !Number.isFinite(nats[k]) ? 0 : recogniser.shares(drawn[k])[word]));
-  yield { done: true, nats, shares };
 }
 
 function advance(decoder, sketches, move) {
@@ -63,31 +81,39 @@ function advance(decoder, sketches, move) {
   raws.forEach((raw, k) => (sketches[k].raw = raw));
 }
 
-/** Sketches of a prefix: candidates, sampled by its likelihood. */
-function* explain(decoder, prefix, ask, random, recogniser) {
-  const { model } = decoder, open = ask.word === null && model.words.length > 0;
+/** Sketches of a prefix, a few at a time: sampled from the candidates so far by its likelihood. */
+function* explain(decoder, ask, recogniser) {
+  const { model } = decoder, random = new Random(ask.seed);
+  const prefix = toModel(ask.prefix, model.scale_factor);
+  const open = ask.word === null && model.words.length > 0;
   const known = model.latent_size > 0 || (model.n_words > 0 && open);
   // of any word: those that it looks like, where the model has a recogniser
   const seen = open && recogniser ? Array.from(recogniser.shares(ask.prefix), Math.sqrt) : null;
   const a_word = open && !seen ? A_WORD * model.words.length : 0;
   const wanted = known ? Math.max(seen ? SEEN : CANDIDATES, a_word) : 1;
-  const many = Math.max(Math.min(wanted, 4), Math.min(wanted, Math.floor(STEPS / (prefix.length + 1))));
+  const within = (steps, least, most) => Math.max(least, Math.min(most, Math.floor(steps / (prefix.length + 1))));
+  const n_first = within(SOON, 1, Math.min(wanted, TOGETHER)), n_more = within(STEPS, 4, wanted) - n_first;
+  const likeliest = seen ? seen.indexOf(Math.max(...seen)) : null;
+  const first = Array.from({ length: n_first }, () => (!open ? ask.word : (likeliest ?? anyWord(model, random))));
   // else every word as often, however many drawings of it there were: none must lack a fitting latent
-  const words = open ? random.spread(seen || model.words.map(() => 1), many) : new Array(many).fill(ask.word);
-  const candidates = words.map((word) => begin(decoder, word, random, 1, 1));
-  for (const move of [null, ...prefix]) {
-    for (let first = 0; first < candidates.length; first += TOGETHER) {
-      const some = candidates.slice(first, first + TOGETHER);
-      if (move)
-        for (const one of some) one.nats += logLikelihood(one.raw, model.n_mixtures, move);
-      advance(decoder, some, () => move);
-      yield null;
+  const more = open ? random.spread(seen || model.words.map(() => 1), n_more) : new Array(n_more).fill(ask.word);
+  const pool = [];
+  for (let k = 0; k < (known ? ask.n : 1); k++) {
+    const words = k ? more.filter((_, i) => i % (ask.n - 1) === k - 1) : first;
+    const candidates = words.map((word) => begin(decoder, word, random, 1, 1, ask.walk));
+    for (const move of [null, ...prefix]) {
+      for (let from = 0; from < candidates.length; from += TOGETHER) {
+        const some = candidates.slice(from, from + TOGETHER);
+        if (move) for (const one of some) one.nats += logLikelihood(one.raw, model.n_mixtures, move);
+        advance(decoder, some, () => move);
+        yield null;
+      }
     }
+    pool.push(...candidates);
+    const top = Math.max(...pool.map((one) => one.nats));
+    const chosen = pool[random.index(pool.map((one) => Math.exp(model.trust * (one.nats - top)) || 0))];
+    yield Array.from({ length: known ? 1 : ask.n }, () => ({ ...chosen, state: decoder.copy(chosen.state) }));
   }
-  const top = Math.max(...candidates.map((one) => one.nats));
-  const weights = candidates.map((one) => Math.exp(model.trust * (one.nats - top)) || 0);
-  const chosen = random.spread(weights, ask.n).map((k) => candidates[k]);
-  return chosen.map(({ state, word, raw }) => ({ state: decoder.copy(state), word, raw }));
 }
 
 // ---- simplification -----------------------------------------------------------------------

@@ -6,26 +6,30 @@ const model = JSON.parse(document.getElementById("model").textContent);
 const $ = (id) => document.getElementById(id);
 const OFFERS = 6, WAIT = 300; // ms from the last stroke to the first suggestion
 const PERSON = "person", MODEL = "model";
+const PATIENCE = 1000; // ms after which any suggestion will do for Continue
 const LOOK = 200; // ms at least from one look at what is drawn to the next
 const MARGIN = 0.09; // of the paper, on each side
 const SPEED = 2.2; // of a drawn pen: papers per second
 const STORE = "sketchrnn " + model.name;
+const SEED = Number(new URLSearchParams(location.hash.slice(1)).get("seed")) || 0;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 const state = {
   history: [[]], // drawings, each a list of strokes { by, points }, never changed in place
   at: 0,
   stroke: null, // the one under the pen
-  offers: [], // { strokes, word, rank, canvas, button }
+  offers: [], // { strokes, word, nats, share, whole, canvas, button }; nats once it is drawn
   shown: null, // the number of an offer that is held above the drawing
-  wanted: false, // take the best offer when all are done
+  wanted: 0, // when Continue waits: the time from which any offer will do
   kept: [],
   motion: null, // { strokes, from, length }: what is being drawn for the eye
   asked: 0,
   looked: 0,
   timer: 0,
-  seed: Number(new URLSearchParams(location.hash.slice(1)).get("seed")) || 0,
+  seed: SEED, // of the next suggestions, where the address has one
+  last: 0, // seed of the last ones
 };
+const finished = new WeakSet(); // drawings that the model ended
 
 const drawing = () => state.history[state.at];
 
@@ -58,17 +62,19 @@ function openNetwork() {
   }
 }
 
-/** Ask for suggestions, a little later. */
-function ask(wait = WAIT) {
+/** Ask for suggestions, a little later; of an earlier seed on a walk, so that they change little. */
+function ask(wait = WAIT, seed = null) {
+  if (finished.has(drawing())) return conclude(true);
   clearTimeout(state.timer);
   state.asked++;
-  state.wanted = false;
+  state.wanted = 0;
   network({ stop: true });
-  emptyOffers();
+  emptyOffers(seed !== null);
   state.timer = setTimeout(() => {
-    const moves = toMoves(drawing());
+    const moves = toMoves(drawing()), walk = walking();
+    state.last = seed ?? nextSeed();
     network({
-      id: state.asked, prefix: moves, word: wordNumber(), n: OFFERS, seed: nextSeed(),
+      id: state.asked, prefix: moves, word: box.choice.number, walk, n: OFFERS, seed: state.last,
       temperature: Number($("temperature").value), oneStroke: reach() === "stroke",
       maxPoints: Math.max(250, 2 * model.n_max) - Math.min(moves.length, 150),
     });
@@ -93,26 +99,40 @@ function nextSeed() {
 
 /** A message of the network. */
 function receive(message) {
+  if (message.ready) $("thinking").textContent = "thinking";
   if (message.id !== state.asked) return;
   if (message.looks) {
     const named = message.looks.map(([word, share]) => `${model.words[word]} ${Math.round(100 * share)} %`);
     $("looks").textContent = named.length ? `looks like: ${named.join(", ")}` : "";
   }
-  if (message.words) {
-    message.words.forEach((word, k) => {
-      state.offers[k].word = word;
-      label(k);
-    });
+  for (const [k, word] of message.words || []) {
+    state.offers[k].word = word;
+    label(k);
   }
   for (const [k, dx, dy, pen] of message.moves || []) grow(state.offers[k], dx, dy, pen);
   if (message.moves) repaintOffers();
-  if (message.done) {
-    // the surest of its word, or else the likeliest
-    const ranks = message.shares?.some((share) => share > 0) ? message.shares : message.nats;
-    ranks.forEach((rank, k) => (state.offers[k].rank = rank));
-    $("offers").setAttribute("aria-busy", "false");
-    if (state.wanted) takeBest();
+  for (const [k, nats, share, whole] of message.ended || []) {
+    Object.assign(state.offers[k], { nats, share, whole });
+    state.offers[k].button.removeAttribute("aria-busy");
   }
+  if (message.done) busy(false);
+  takeWanted();
+}
+
+/** Whether the model is thinking, for everyone to see. */
+function busy(on) {
+  $("offers").setAttribute("aria-busy", String(on));
+  $("thinking").hidden = !on;
+}
+
+function isBusy() {
+  return $("offers").getAttribute("aria-busy") === "true";
+}
+
+/** Take what Continue waits for: the best of all, or after a while the best so far. */
+function takeWanted() {
+  const ready = state.offers.some((offer) => offer.nats !== null);
+  if (state.wanted && ready && (!isBusy() || performance.now() >= state.wanted)) takeBest();
 }
 
 /** Put one more move on an offer. */
@@ -172,20 +192,43 @@ function change(strokes, say) {
   settle(say);
 }
 
-function settle(say) {
+function settle(text) {
   state.shown = null;
   $("undo").disabled = state.at === 0;
   $("redo").disabled = state.at === state.history.length - 1;
-  const empty = drawing().length === 0;
-  for (const id of ["clear", "replay", "keep", "svg", "png"]) $(id).disabled = empty;
-  $("ndjson").disabled = empty && !state.kept.length;
+  const n = drawing().length, empty = n === 0;
+  for (const id of ["clear", "replay", "keep", "svg", "png", "gif", "film"]) $(id).disabled = empty;
+  $("save").disabled = $("ndjson").disabled = empty && !state.kept.length;
   $("forget").hidden = !state.kept.length;
   $("hint").hidden = !empty;
-  if (say) $("status").textContent = say;
+  canvas.setAttribute("aria-label", `Your drawing, ${n} ${n === 1 ? "stroke" : "strokes"}`);
+  if (text) say(text);
   remember();
   paint();
   look(drawing());
-  ask();
+  conclude(finished.has(drawing()));
+}
+
+/** A finished drawing says so, and offers a new one; any other gets suggestions. */
+function conclude(over) {
+  const held = document.activeElement;
+  const focus = over && (held === $("continue") || $("offers").contains(held));
+  $("offers").hidden = $("continue").disabled = over;
+  $("finished").hidden = !over;
+  if (!over) return ask();
+  clearTimeout(state.timer);
+  state.wanted = 0;
+  network({ stop: true });
+  emptyOffers();
+  busy(false);
+  const by = (one) => drawing().filter((stroke) => stroke.by === one).length;
+  const word = labelOf(), yours = by(PERSON), own = yours ? `${yours} by you and ` : "";
+  $("verdict").textContent = `Finished${word ? `: ${word}` : ""}. Strokes: ${own}${by(MODEL)} by the model.`;
+  if (focus) $("another").focus({ preventScroll: true });
+}
+
+function say(text) {
+  $("status").textContent = text;
 }
 
 function take(k) {
@@ -207,7 +250,9 @@ function take(k) {
     return { by: MODEL, points: timed };
   });
   const n = added.length;
-  change([...drawing(), ...added], `The model drew ${n} ${n === 1 ? "stroke" : "strokes"}.`);
+  const whole = [...drawing(), ...added];
+  if (offer.whole) finished.add(whole);
+  change(whole, `The model drew ${n} ${n === 1 ? "stroke" : "strokes"}.`);
   move(added, drawing().slice(0, -n));
 }
 
@@ -220,9 +265,11 @@ function fromMiddle(strokes) {
   });
 }
 
+/** The surest of its word, or else the likeliest. */
 function takeBest() {
-  const ranks = state.offers.map((offer) => offer.rank);
-  take(ranks.indexOf(Math.max(...ranks)));
+  const ready = state.offers.map((offer, k) => ({ ...offer, k })).filter((offer) => offer.nats !== null);
+  const sure = ready.some((offer) => offer.share > 0), rank = (offer) => (sure ? offer.share : offer.nats);
+  if (ready.length) take(ready.reduce((a, b) => (rank(b) > rank(a) ? b : a)).k);
 }
 
 function keep() {
@@ -230,7 +277,7 @@ function keep() {
   const n = state.kept.length;
   state.history = [[]];
   state.at = 0;
-  settle(`${n} kept: NDJSON saves them all.`);
+  settle(`${n} kept: Save as NDJSON saves them all.`);
 }
 
 // ---- pointer -------------------------------------------------------------------------------
@@ -251,7 +298,7 @@ canvas.addEventListener("pointerdown", (event) => {
   canvas.setPointerCapture(event.pointerId);
   clearTimeout(state.timer);
   state.asked++;
-  state.wanted = false;
+  state.wanted = 0;
   network({ stop: true });
   state.motion = null;
   const last = drawing().flatMap((stroke) => stroke.points).at(-1);
