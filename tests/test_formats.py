@@ -68,7 +68,7 @@ def _elsewhere(tmp_path, monkeypatch):
 )
 def test_a_name_says_format_and_word(name, kind, word):
     assert (formats.format_of(name), formats.word_of(name)) == (kind, word)
-    assert name == "-" or formats.is_known(name)
+    assert name == "-" or formats.kind_of(name)
     assert formats.on_canvas(name) == (kind not in ("npz", "npy"))
 
 

@@ -47,7 +47,7 @@ class TorchEngine:
         rows = [stroke5(m) for m in moves]
         for batch in _batches([len(m) for m in moves]):
             for k, (direction, order) in enumerate((("fw", 1), ("bw", -1))):
-                reader = _Reader(self, f"encoder.{direction}", len(batch))
+                reader = TorchCell(self, f"encoder.{direction}", len(batch))
                 x, n_alive = self._steps([rows[i][::order] for i in batch])
                 for t, n in enumerate(n_alive):
                     reader.advance(x[t, :n])
@@ -74,9 +74,9 @@ class TorchEngine:
                 result[i] = raw[: lengths[i], k]
         return result
 
-    def memory(self, capacity: int) -> TorchDecoding:
+    def memory(self, capacity: int) -> TorchCell:
         """Room for so many sketches being drawn at once."""
-        return TorchDecoding(self, capacity)
+        return TorchCell(self, "decoder.cell", capacity)
 
     def _steps(self, rows: Sequence[Array]) -> tuple[Tensor, list[int]]:
         """Rows by step, (T, N, 5), longest sketch first, and how many still have one at each."""
@@ -88,8 +88,11 @@ class TorchEngine:
         return self.tensor(steps), cast("list[int]", alive.tolist())
 
 
-class _Reader:
-    """A cell of a ``TorchEngine`` and its states: the live ones are the first rows."""
+class TorchCell:
+    """A cell of a ``TorchEngine`` and its states: the live ones are the first rows.
+
+    That of the decoder draws sketches, as ``engine.Decoding`` does.
+    """
 
     def __init__(self, engine: TorchEngine, prefix: str, capacity: int) -> None:
         config = engine.checkpoint.config
@@ -118,37 +121,24 @@ class _Reader:
             part.copy_(new)
         return before[1]
 
-    def set_cond(self, at: Tensor, constant: Tensor) -> None:
-        """Constant inputs (n, C) of the sketches in some rows."""
-        for part, name in zip(self.from_cond, ("w_const", "small_w_const"), strict=True):
-            if part is not None:
-                part[at] = constant @ self.w[name]
-
-
-class TorchDecoding:
-    """Sketches being drawn by a ``TorchEngine``: the live ones are the first rows."""
-
-    def __init__(self, engine: TorchEngine, capacity: int) -> None:
-        self.engine = engine
-        self.cell = _Reader(engine, "decoder.cell", capacity)
-
     @torch.inference_mode()
     def start(self, rows: Rows, constant: Array | None) -> None:
         """Let new sketches begin in these rows, from (n, C) or from zeros."""
         engine, w, at = self.engine, self.engine.weights, self.engine.tensor(rows)
-        state = self.cell.state
         if not engine.checkpoint.config.constant_size:
-            for part in state:
+            for part in self.state:
                 part[at] = 0
             return
         if constant is None:
             raise BadConfig("this model draws from latents or words, and none were given")
         cond = engine.tensor(constant)
         start = torch.tanh(cond @ w["decoder.start_w"] + w["decoder.start_b"])
-        parts = split_with_sizes(start, [part.shape[1] for part in state], 1)
-        for part, new in zip(state, parts, strict=True):
+        parts = split_with_sizes(start, [part.shape[1] for part in self.state], 1)
+        for part, new in zip(self.state, parts, strict=True):
             part[at] = new
-        self.cell.set_cond(at, cond)
+        for constant_part, name in zip(self.from_cond, ("w_const", "small_w_const"), strict=True):
+            if constant_part is not None:
+                constant_part[at] = cond @ self.w[name]
 
     @torch.inference_mode()
     def step(self, moves: Array) -> Array:
@@ -157,15 +147,11 @@ class TorchDecoding:
         h = self.advance(self.engine.tensor(moves))
         return cast(Array, (h @ w["decoder.out_w"] + w["decoder.out_b"]).cpu().numpy())
 
-    def advance(self, moves: Tensor) -> Tensor:
-        """The same on the device; gives h, (n, H)."""
-        return self.cell.advance(moves)
-
     @torch.inference_mode()
     def move(self, source: Rows, target: Rows) -> None:
         """Put the sketches of some rows in the place of others."""
         a, b = self.engine.tensor(source), self.engine.tensor(target)
-        for part in (*self.cell.state, *self.cell.from_cond):
+        for part in (*self.state, *self.from_cond):
             if part is not None:
                 part[b] = part[a]
 

@@ -206,11 +206,7 @@ def _open(path: Path) -> Corpus:
     try:
         corpus = Corpus(
             path=path,
-            moves=arrays["moves"],
-            offsets=arrays["offsets"],
-            word_ids=arrays["word_ids"],
-            splits=arrays["splits"],
-            hashes=arrays["hashes"],
+            **arrays,
             words=tuple(str(word) for word in about["words"]),
             scale_factor=float(about["scale_factor"]),
             n_max=int(about["n_max"]),

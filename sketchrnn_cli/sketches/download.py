@@ -8,6 +8,7 @@ about lengths, redirect or send something else: that never makes a wrong file.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -108,18 +109,14 @@ def folder() -> Path:
     return cache_folder() / "quickdraw"
 
 
-def _ignore(*_: object) -> None:
-    """Pass over what nobody wants to know."""
-
-
 def local(
     sources: list[str],
     *,
     address: str | None = None,
     offline: bool = False,
-    say: Say = _ignore,
-    note: Say = _ignore,
-    progress: Progress = _ignore,
+    say: Say = lambda text: None,
+    note: Say = lambda text: None,
+    progress: Progress = lambda *much: None,
 ) -> list[str]:
     """The same sources, with a file for every name; downloaded unless it is in the cache.
 
@@ -224,16 +221,14 @@ def _fault(path: Path, word: str) -> str | None:
 @contextlib.contextmanager
 def _alone(path: Path, note: Say) -> Iterator[None]:
     """Be the only process that downloads a file; wait while another does."""
-    waits = False
     with contextlib.ExitStack() as stack:
-        while True:
+        for attempt in itertools.count():
             try:
                 stack.enter_context(exclusive(path))
                 break
             except BadFile:
-                if not waits:
+                if attempt == 0:
                     note(f"another process is downloading {path.name}; waiting for it")
-                waits = True
                 time.sleep(POLL)
         yield
 

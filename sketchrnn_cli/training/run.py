@@ -100,14 +100,10 @@ class Plan:
     def from_bytes(cls, data: bytes) -> Plan:
         """Inverse of ``to_bytes``."""
         values = json.loads(data)
-        return cls(
-            Path(values["run"]),
-            ModelConfig.from_dict(values["model"]),
-            TrainingConfig.from_dict(values["training"]),
-            values["data"],
-            values["resuming"],
-            values["new_rate"],
-        )
+        values["run"] = Path(values["run"])
+        values["model"] = ModelConfig.from_dict(values["model"])
+        values["training"] = TrainingConfig.from_dict(values["training"])
+        return cls(**values)
 
 
 # which folders are runs

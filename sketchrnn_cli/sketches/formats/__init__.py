@@ -62,23 +62,20 @@ def format_of(source: str) -> str:
     """
     if source == STDIO:
         return "ndjson"
+    if kind := kind_of(source):
+        return kind
     if source.lower().endswith(PIXELS):
         from sketchrnn_cli.sketches.formats import sniff
 
         raise BadFile(f"{source}: {sniff.PIXELS}")
-    try:
-        return names.format_of(source, None, FORMATS).name
-    except BadFile:  # its advice is for outputs
-        way = next((way for end, way in WAYS.items() if source.lower().endswith(end)), None)
-        if way:
-            raise BadFile(f"{source}: {way}") from None
-        known = ", ".join(FORMATS)
-        raise BadFile(f"{source}: unknown format; known are {known} and - for ndjson") from None
+    way = next((way for end, way in WAYS.items() if source.lower().endswith(end)), None)
+    known = f"unknown format; known are {', '.join(FORMATS)} and - for ndjson"
+    raise BadFile(f"{source}: {way or known}")
 
 
-def is_known(name: str) -> bool:
-    """Whether a file is of a format that is known, by its name."""
-    return any(name.lower().endswith(_suffixes(kind)) for kind in FORMATS)
+def kind_of(name: str) -> str | None:
+    """The format of a file, by its name; None where that is not known."""
+    return next((kind for kind in FORMATS if name.lower().endswith(_suffixes(kind))), None)
 
 
 def _suffixes(kind: str) -> tuple[str, ...]:
@@ -146,7 +143,7 @@ def expand(sources: Iterable[str], note: Note | None = None) -> list[File]:
             for match in sorted(glob.glob(source, recursive=True)):
                 if os.path.isdir(match):
                     matches += _inside(match, note)
-                elif is_known(match):
+                elif kind_of(match):
                     matches.append(File(match, word_of(match)))
             if not matches and not set(source) & {"*", "?"}:  # [x].npz may be a name
                 raise BadFile(missing(source))
@@ -183,7 +180,7 @@ def _inside(folder: str, note: Note | None) -> list[File]:
         word = text(Path(os.path.abspath(place)).name)
         for name in inside:
             path = os.path.join(place, name)
-            kind = format_of(path) if is_known(name) else ""
+            kind = kind_of(name)
             if kind and (kind not in MIXED or _holds_drawings(path)):
                 found.append(File(path, word if kind == "svg" and word else word_of(path)))
             else:
