@@ -194,7 +194,9 @@ def writing(path: str | Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def open_output(path: str | Path, *, binary: bool, compressed: bool = False) -> Iterator[BinaryIO]:
+def open_output(
+    path: str | Path, *, binary: bool, compressed: bool | None = None
+) -> Iterator[BinaryIO]:
     """Open a file that appears whole or not at all, or standard output for ``-``.
 
     An existing file that is not a regular one (``/dev/null``, a named pipe) is written directly.
@@ -202,11 +204,13 @@ def open_output(path: str | Path, *, binary: bool, compressed: bool = False) -> 
     Args:
         path: the target; missing folders are made.
         binary: what is written is not text, so a terminal refuses it.
-        compressed: it goes through gzip.
+        compressed: it goes through gzip; None: where the name says so.
 
     Raises:
         BadFile: the target is a terminal and the data binary, or it cannot be written.
     """
+    if compressed is None:
+        compressed = str(path).lower().endswith(_GZIP)
     with contextlib.ExitStack() as stack:
         if str(path) == STDIO:
             _refuse_terminal(binary)
@@ -252,8 +256,9 @@ def check_output(
     """
     called = "standard output" if str(path) == STDIO else str(path)
     is_data = is_data or called.lower().endswith(_DATA)
+    may_be_read = is_data or called.lower().endswith(SUFFIXES["svg"])
     for source in map(str, inputs):
-        if _reads(source, str(path), may_be_read=is_data or called.lower().endswith(".svg")):
+        if _reads(source, str(path), may_be_read=may_be_read):
             raise BadFile(
                 f"{called}: is also read, as {name_of(source)}; write to a file that is not"
             )

@@ -27,7 +27,8 @@ CAT = {"word": "cat", "drawing": [[[0, 200, 255], [0, 30, 255]], [[50], [60]]], 
 DOG = {"word": "dog", "drawing": [[[9, 200], [0, 30]], [[50, 70], [60, 2]]]}
 LINES = b"".join(json.dumps(drawing).encode() + b"\n" for drawing in (CAT, DOG))
 ONE = json.dumps(DOG).encode() + b"\n"
-QUICK = ["--duration", "0.5", "--size", "40", "--fps", "10"]
+SHORT = ["--duration", "0.5", "--size", "40"]
+QUICK = [*SHORT, "--fps", "10"]  # an SVG has no frames
 
 
 def run(*arguments: object, stdin: bytes = LINES):  # noqa: ANN201
@@ -62,15 +63,15 @@ def test_every_option_makes_its_file(arguments: list[object], name: str, tmp_pat
 
 
 def test_an_animated_svg_goes_into_a_pipe_as_text() -> None:
-    result = run("--format", "svg", *QUICK)
+    result = run("--format", "svg", *SHORT)
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith("<svg")
     assert "stroke-dashoffset" in result.stdout
 
 
 def test_dark_gives_way_to_a_colour_that_is_given() -> None:
-    dark = run("--format", "svg", "--dark", *QUICK).stdout
-    red = run("--format", "svg", "--dark", "--color", "#ff0000", *QUICK).stdout
+    dark = run("--format", "svg", "--dark", *SHORT).stdout
+    red = run("--format", "svg", "--dark", "--color", "#ff0000", *SHORT).stdout
     assert f'fill="{DARK[1]}"' in dark
     assert f'fill="{DARK[1]}"' in red
     assert f'stroke="{DARK[0]}"' in dark
@@ -208,7 +209,7 @@ def test_a_script_without_a_font_is_warned_of_once(
     result = run("-o", tmp_path / "a.gif", *QUICK, *more, stdin=lines)
     assert result.exit_code == 0
     assert result.stderr.count("warning: no font on this system has all characters of the") == 1
-    result = run("-o", tmp_path / "a.svg", *QUICK, *more, stdin=lines)
+    result = run("-o", tmp_path / "a.svg", *SHORT, *more, stdin=lines)
     assert "warning" not in result.stderr
 
 
@@ -361,12 +362,12 @@ def three(tmp_path: Path) -> Path:
 )
 def test_several_inputs_are_one_animation(sources, n, three, monkeypatch) -> None:  # noqa: ANN001
     monkeypatch.chdir(three)
-    result = run(*sources, "-o", "x.svg", *QUICK, "--json")
+    result = run(*sources, "-o", "x.svg", *SHORT, "--json")
     assert json.loads(result.stdout)["n_drawings"] == n
 
 
 def test_standard_input_is_read_once() -> None:
-    result = run("-", "-", "-o", "x.svg", *QUICK)
+    result = run("-", "-", "-o", "x.svg", *SHORT)
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert "- stands twice" in result.stderr
 

@@ -77,6 +77,21 @@ def place(tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize("form", ["lines", "array", "object"])
+def test_json_of_drawings_is_no_model(tmp_path, form):
+    drawing = {"word": "cat", "drawing": [[[0, 9, 5], [0, 9, 2]]]}
+    text = {
+        "lines": f"{json.dumps(drawing)}\n" * 2,
+        "array": json.dumps([drawing, drawing]),
+        "object": json.dumps(drawing, indent=1) * 2,
+    }[form]
+    (tmp_path / "cats.json").write_text(text, "utf-8")
+    result = inspect(tmp_path / "cats.json")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (
+        0, f"{tmp_path / 'cats.json'}: 2 drawings"
+    )  # fmt: skip
+
+
 def test_counts_are_those_of_the_drawings(place):
     facts = found(place / "two.ndjson")
     sketches = list(datafiles.ndjson_sketches(place / "two.ndjson"))

@@ -165,6 +165,20 @@ def test_simplify_can_be_asked_for_and_refused(tmp_path):
         np.testing.assert_allclose(line, points, atol=1e-5)
 
 
+def test_an_option_that_these_drawings_leave_nothing_to_do_is_said(tmp_path, cats):
+    names = tmp_path / "names.txt"
+    names.write_text("cat\ndog\n", "utf-8")
+    result = good(cats, "-o", tmp_path / "o.npz", "--epsilon", 5, "--labels", names)
+    assert "--epsilon 5: none of the drawings is raw, so none was simplified" in result.stderr
+    assert "--labels: none of the labels is a number" in result.stderr
+    more = ("--overwrite", "--epsilon", 5, "--simplify")
+    assert "--epsilon" not in good(cats, "-o", tmp_path / "o.npz", *more).stderr
+    cats.write_bytes(QUICKDRAW.replace(b'"cat"', b"1"))
+    result = good(cats, "-o", tmp_path / "o.npz", "--labels", names, "--overwrite")
+    assert "--labels" not in result.stderr
+    assert Corpus.open(tmp_path / "o.npz").words == ("dog",)
+
+
 def test_json_and_data_do_not_share_standard_output(cats):
     result = run(cats, "-o", "-", "--format", "ndjson", "--json")
     assert (result.exit_code, result.stdout) == (1, "")

@@ -255,6 +255,13 @@ def test_a_write_error_is_told_of_the_output(compressed):
         stream.write(os.urandom(1 << 20))
 
 
+@pytest.mark.parametrize("name", ["a.ndjson.gz", "a.svgz", "a.SVG.GZ"])
+def test_a_name_says_that_a_file_is_compressed(tmp_path, name):
+    with files.open_output(tmp_path / name, binary=False) as stream:
+        stream.write(b"<svg/>")
+    assert gzip.decompress((tmp_path / name).read_bytes()) == b"<svg/>"
+
+
 def test_a_compressed_output_is_the_same_twice(tmp_path):
     for name in ("a", "b"):
         with files.open_output(tmp_path / name, binary=True, compressed=True) as stream:

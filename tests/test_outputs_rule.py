@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import sys
 
@@ -33,6 +34,13 @@ DATA = {  # commands that write data, and the suffix
     "export html": ("export", *MODEL, ".html"),
     "export npz": ("export", *MODEL, ".npz"),
     "export json": ("export", *MODEL, ".vae.json"),
+}
+SVGZ = {  # commands that write an SVG
+    "sample": (*SAMPLE, "-o"),
+    "sample numbered": (*SAMPLE, "-o", "%d"),
+    "animate": (*ANIMATE, "-o"),
+    "inspect": ("inspect", "data/cats.ndjson", "-o"),
+    "inspect --map": ("inspect", "data/cats.ndjson", *MODEL, "--map"),
 }
 PICTURES = {  # commands that write pictures: arguments, the option and the suffix
     "sample svg": (*SAMPLE, "-o", ".svg"),
@@ -100,6 +108,28 @@ def test_a_picture_is_replaced_without_asking(place, name):
     result = run(*arguments, option, target)
     assert result.exit_code == 0, result.output
     assert target.read_bytes() != b"a picture"
+
+
+@pytest.mark.parametrize("suffix", [".svgz", ".svg.gz"])
+@pytest.mark.parametrize("name", SVGZ)
+def test_an_svg_is_compressed_where_its_name_says_so(place, name, suffix):
+    *arguments, last = SVGZ[name]
+    target = f"out-1{suffix}"
+    given = (last, target) if last != "%d" else (f"out-%d{suffix}",)
+    result = run(*arguments, *given)
+    assert result.exit_code == 0, result.output
+    assert b"<svg" in gzip.decompress((place / target).read_bytes())
+    if not name.startswith("inspect --map"):
+        assert run("inspect", target).exit_code == 0
+
+
+def test_names_of_labels_are_not_written_over(place):
+    names = place / "names.json"
+    names.write_text('["cat", "dog"]', "utf-8")
+    arguments = ("preprocess", "data/cats.ndjson", "--labels", names, "--overwrite")
+    result = run(*arguments, "--format", "packed", "-o", names)
+    assert (result.exit_code, "is also read" in result.stderr) == (1, True)
+    assert names.read_text("utf-8") == '["cat", "dog"]'
 
 
 @pytest.mark.parametrize("name", READS)

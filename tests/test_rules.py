@@ -20,6 +20,16 @@ NEEDED = {  # what a command does not run without
 }
 TYPED = {  # options whose value is not a number, arguments, and facts
     "STDOUT": ["-o", "-", "--format", "vae.json"],
+    "PIPE": ["-o", "-"],
+    "RAW": ["--no-simplify"],
+    "LINES": ["-o", "x.ndjson"],
+    "DECODER": ["--no-encoder"],
+    "SVG": ["-o", "x.svg"],
+    "READ": ["m.safetensors", "--evaluate", "x.ndjson"],
+    "FIGURES": ["x.ndjson", "--densities", "d.svg"],
+    "ALL": ["x.ndjson", "--score"],
+    "device": ["--device", "cpu"],
+    "encoder_cell": ["--encoder-cell", "lstm"],
     "RESUMED": ["--resume"],
     "TEMPS": ["--temp", "0.2,1"],
     "WHOLE": ["-o", "x.npz"],
@@ -39,6 +49,9 @@ TYPED = {  # options whose value is not a number, arguments, and facts
 }
 
 
+OF_INSPECT = ("READ", "FIGURES", "ALL")  # what is inspected, and for what
+
+
 def typed(command, name):
     """How an option or a fact is typed."""
     if name in TYPED:
@@ -56,7 +69,7 @@ def line(command, *names):
         given = []
     if "-o" in words and given:
         given = given[: given.index("-o")]
-    if command == "inspect" and not {"MODEL", "DRAWINGS", "SEVERAL"} & {*names}:
+    if command == "inspect" and not {"MODEL", "DRAWINGS", "SEVERAL", *OF_INSPECT} & {*names}:
         given = TYPED["MODEL" if "evaluate" in names else "DRAWINGS"]
     return [command, *given, *words]
 

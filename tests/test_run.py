@@ -3,7 +3,7 @@
 import pytest
 from trainers import CPU, QUICK, SMALL, corpus_in, trainer_of
 
-from sketchrnn_cli.errors import BadFile
+from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.training import run as run_folder
 from sketchrnn_cli.training import state
 from sketchrnn_cli.training.process_group import ProcessGroup
@@ -87,6 +87,17 @@ def test_a_rate_given_on_resume_counts_in_full_and_gives_the_tries_back(tmp_path
     assert (saved.progress.rate_scale, saved.progress.rollbacks) == (scale, rollbacks)
     if given:
         assert again.learning_rate(0) == 0.002
+
+
+def test_a_weight_of_latents_without_any_is_refused(tmp_path, corpus):
+    sizes = {"decoder_size": 24, "encoder": False}
+    given = {"training": {"steps": 3, "kl_weight": 0.5}}
+    with pytest.raises(BadConfig, match="--kl-weight: the model has no encoder"):
+        opened(request_of(corpus, tmp_path / "run", model=sizes, **given))
+    assert not (tmp_path / "run").exists()
+    opened(request_of(corpus, tmp_path / "run", model=sizes))
+    with pytest.raises(BadConfig, match="--kl-weight: the model has no encoder"):
+        opened(request_of(corpus, tmp_path / "run", model={}, resume=True, **given))
 
 
 def test_a_plan_is_the_same_in_every_process(tmp_path):

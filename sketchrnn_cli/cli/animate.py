@@ -118,7 +118,8 @@ def animate(
     plays = out is None and format is None and stdout_is_terminal()
     out = out or files.STDIO
     kind = PLAYED if plays else _kind(out, format, sources)
-    _check(out, kind, sources, look)
+    compressed = not plays and files.format_of(out, format or kind, KNOWN).compressed
+    _check(out, kind, sources, look, compressed=compressed)
 
     from sketchrnn_cli.drawing.film.frames import Timing
     from sketchrnn_cli.drawing.film.pen import Pen
@@ -135,29 +136,35 @@ def animate(
         _play(drawings, style, timing, pen, morph=morph, say=terminal.say)
         return
     film = _film(drawings, style, timing, pen, morph=morph)
-    facts = _write(film, out, kind, terminal)
+    facts = _write(film, out, kind, terminal, compressed=compressed)
     if json:
         terminal.answer({**facts, "bytes": Path(out).stat().st_size})
 
 
-def _write(film: Film, out: str, kind: str, terminal: Terminal) -> dict[str, Any]:
+def _write(
+    film: Film, out: str, kind: str, terminal: Terminal, *, compressed: bool
+) -> dict[str, Any]:
     """Write an animation, with a bar where a person is watching."""
     watched = terminal.track(film.frames, what="drawing", total=film.n_frames)
-    with files.open_output(out, binary=outputs.is_binary(kind)) as stream:
+    binary = compressed or outputs.is_binary(kind)
+    with files.open_output(out, binary=binary, compressed=compressed) as stream:
         outputs.write_film(stream, replace(film, frames=iter(watched)), kind)
     facts = _facts(out, kind, film)
     terminal.say(report.animation(facts))
     return facts
 
 
-def _check(out: str, kind: str, sources: Sequence[str], look: options.Look) -> None:
+def _check(
+    out: str, kind: str, sources: Sequence[str], look: options.Look, *, compressed: bool
+) -> None:
     """Refuse an output that cannot be written, or a look that a terminal does not have.
 
     Raises:
         BadConfig, BadFile: says so.
     """
     if kind != PLAYED:
-        files.check_output(out, binary=outputs.is_binary(kind), inputs=[*sources])
+        binary = compressed or outputs.is_binary(kind)
+        files.check_output(out, binary=binary, inputs=[*sources])
         return
     for name in set(look) - {"columns", "captions", "smooth"}:
         if look[name] != options.LOOKS[name][1]:

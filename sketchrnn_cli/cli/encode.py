@@ -81,7 +81,7 @@ def encode(
     target = _target_of_fit(model, out) if fit else out
     if target == out:
         inputs: list[str | Path] = [*sources, *options.model_file(model)]
-        binary = fit or outputs.is_binary(kind)
+        binary = fit or outputs.is_binary(kind) or _is_compressed(out, kind, format)
         files.check_output(out, binary=binary, inputs=inputs, is_data=True, overwrite=overwrite)
     limit_threads(threads)
     terminal = Terminal(quiet=quiet)
@@ -108,6 +108,11 @@ def _kind(out: str, format: str | None, *, fit: bool) -> str:
     return files.format_of(out, format, KNOWN).name
 
 
+def _is_compressed(out: str, kind: str, format: str | None) -> bool:
+    """Whether latents are written through gzip."""
+    return files.format_of(out, format or kind, KNOWN).compressed
+
+
 def _write(
     network: Network,
     sources: Sequence[str],
@@ -126,7 +131,7 @@ def _write(
     taken = _of_some_length(sources, network.checkpoint, on_error, skipped)
     recognition = Recognition.of(network.checkpoint) if kind == "ndjson" else None
     encoded = terminal.track(_encode(network, taken, size, recognition), what="encoding")
-    compressed = files.format_of(out, format or kind, KNOWN).compressed
+    compressed = _is_compressed(out, kind, format)
     binary = outputs.is_binary(kind) or compressed
     with files.open_output(out, binary=binary, compressed=compressed) as stream:
         n = outputs.write_latents(stream, encoded, kind, out)
@@ -204,7 +209,7 @@ def _target_of_fit(model: str | None, out: str) -> str:
     if model is None:
         raise BadConfig("--fit does not change the built-in model: give -o FILE.safetensors")
     path = Path(model) / checkpoint.FILE_NAME if Path(model).is_dir() else Path(model)
-    if path.suffix != ".safetensors":
+    if path.suffix.lower() != ".safetensors":
         raise BadConfig(f"--fit does not change {model}: give -o FILE.safetensors")
     return str(path)
 

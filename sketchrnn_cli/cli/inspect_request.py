@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sketchrnn_cli import pretrained
+from sketchrnn_cli import files, pretrained
 from sketchrnn_cli.cli import inspect_pictures as pictures
 from sketchrnn_cli.cli import rules
 from sketchrnn_cli.errors import BadConfig
@@ -82,8 +82,10 @@ class Wanted:
         found = {"SEVERAL"} if len(kinds) > 1 else set()
         given: Facts = {**self.targets, "evaluate": self.evaluate, "score": self.score}
         given |= {"doubtful": self.doubtful, "model": self.model, "count": self.count}
+        given |= {"seed": self.seed, "device": self.device != "auto"}
         found |= {name for name, value in given.items() if value}
-        rules.check("inspect THING", found | {"MODEL" if kinds[0] else "DRAWINGS"})
+        found |= self._facts(is_model=kinds[0])
+        rules.check("inspect THING", found)
         for thing, known in zip(self.things, kinds, strict=True):
             if len(kinds) > 1 and not known:
                 raise BadConfig(f"{thing}: not a run folder, and only runs and models are compared")
@@ -92,13 +94,27 @@ class Wanted:
         self._check_number()
         return kinds[0]
 
+    def _facts(self, *, is_model: bool) -> set[str]:
+        """What the table of rules calls this."""
+        reads = self.evaluate is not None or (self.of_latents and not is_model)
+        facts = {
+            "MODEL": is_model,
+            "DRAWINGS": not is_model,
+            "READ": reads and not self.score,
+            "FIGURES": reads and not (self.score or "map" in self.targets),
+            "ALL": not is_model
+            and (self.score or self.doubtful or "densities" in self.targets)
+            and "map" not in self.targets,
+        }
+        return {name for name, holds in facts.items() if holds}
+
     def _check_number(self) -> None:
         """Refuse more drawings than a sheet, or the paper under a histogram, takes."""
         if "grid" in self.targets:
             from sketchrnn_cli.drawing import outputs
 
-            format = self.targets["grid"].rpartition(".")[2].lower()
-            outputs.check(format, self.style, self.n_shown)
+            format = files.format_of(self.targets["grid"], None, outputs.STILLS)
+            outputs.check(format.name, self.style, self.n_shown)
         if self.score and "plot" in self.targets:
             from sketchrnn_cli.drawing.plots.likelihoods import MOST
 
@@ -124,7 +140,7 @@ def is_model(thing: str) -> bool:
     path = Path(thing)
     if path.is_dir():
         return is_run(path)
-    if path.suffix.lower() in (".safetensors", ".json"):
+    if path.name.lower().endswith((".safetensors", ".gen.json", ".vae.json")):
         return True
     from sketchrnn_cli.model.sketch_rnn_js import is_browser_model
 

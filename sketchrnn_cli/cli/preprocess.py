@@ -160,7 +160,8 @@ def preprocess(
 ) -> None:
     """Read drawings of any kind, prepare them, and pack them for training."""
     limit_threads(threads)
-    kind = _target(out, format, [*sources, *options.model_file(model)], overwrite=overwrite)
+    inputs: list[str | Path] = [*sources, *([labels] if labels else []), *options.model_file(model)]
+    kind = _target(out, format, inputs, overwrite=overwrite)
     request = _request(locals())
     terminal = Terminal(quiet=quiet)
     sources = downloads.local(sources, terminal, url=quickdraw_url, offline=offline)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from itertools import chain
 from typing import Any, NamedTuple
 
+from sketchrnn_cli import files
 from sketchrnn_cli.cli.downloads import PREFIX
 from sketchrnn_cli.cli.options import LOOKS
 from sketchrnn_cli.drawing.outputs import PICTURES
@@ -60,6 +62,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "preprocess": (
         TO_A_PIPE,
         needs("model", "DROP", why="its recogniser finds the doubtful drawings"),
+        excludes("epsilon", "RAW", why="it is the tolerance of the simplification"),
+        excludes("split", "LINES", why="NDJSON keeps no splits"),
         *DOWNLOADS,
     ),
     "train": (
@@ -69,6 +73,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
             *("preset", "config", "offline", "quickdraw_url"),
             why="the run has its settings and its drawings",
         ),
+        excludes("DECODER", "kl_weight", "encoder_cell", why="it has no encoder, and no L_KL"),
         excludes("from_", "resume", why="a run goes on with its own weights"),
         excludes("from_", "preset", why="the sizes are those of the model"),
         *DOWNLOADS,
@@ -91,6 +96,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
         excludes("most_likely", "latent_temp", why="it takes the most probable z"),
         excludes("greedy", "pen_temp", "TEMPS", why="it samples nothing"),
         excludes("no_word", "prompt", why="a PROMPT is made of words"),
+        excludes("no_word", "guidance", why="it leads away from the null label"),
+        excludes("score", "quiet", why="the list goes to stderr"),
         needs("strict", "prompt", why="it is about the words of a PROMPT"),
         *(needs(name, "PICTURE", why=LOOK_OF_PICTURE) for name in LOOKS),
         excludes("interpolate", "columns", why="it says how many columns there are"),
@@ -99,11 +106,12 @@ RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "encode": (
         TO_A_PIPE,
-        excludes("fit", "format", why="it writes a model, FILE.safetensors"),
+        excludes("fit", "format", "PIPE", why="it writes a model, FILE.safetensors"),
     ),
     "animate": (
         TO_A_PIPE,
         excludes("morph", "in_turn", "real_time", "pen_tip", "color_by", why=NO_PEN),
+        excludes("fps", "SVG", why="an SVG moves as smoothly as its viewer draws it"),
         excludes("real_time", "duration", why="the times of the drawings say how long it lasts"),
         excludes("morph", "columns", why="a morph shows one drawing at a time"),
     ),
@@ -120,12 +128,15 @@ RULES: dict[str, tuple[Rule, ...]] = {
             excludes(name, "SEVERAL", why="runs are compared, and with --plot drawn in one plot")
             for name in (
                 *("evaluate", "score", "doubtful", "map", "densities"),
-                *("grid", "count", "model"),
+                *("grid", "count", "model", "seed", "device"),
             )
         ),
+        excludes("grid", "READ", why="with --score it shows the worst and the best drawings"),
+        excludes("count", "FIGURES", why="nothing is listed or shown"),
+        excludes("seed", "ALL", why="every drawing is read, and nothing is sampled"),
         excludes(
             "doubtful",
-            *("score", "evaluate", "plot", "map", "densities"),
+            *("score", "evaluate", "plot", "map", "densities", "device"),
             why="it lists drawings by their labels",
         ),
         needs("doubtful", "DRAWINGS", why="as in sketchrnn inspect DATA --doubtful"),
@@ -133,6 +144,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         needs("evaluate", "MODEL", why="as in sketchrnn inspect RUN --evaluate DATA"),
         needs("plot", "MODEL", "score", why="it draws the losses of a run, or likelihoods"),
         needs("score", "DRAWINGS", "evaluate", why="as in sketchrnn inspect DATA --score"),
+        needs("device", "MODEL", "score", "map", "densities", why="a model computes there"),
     ),
     "export": (
         TO_A_PIPE,
@@ -149,6 +161,14 @@ CALLED = {
     "prompt": "a PROMPT",
     "from_": "--from",
     "STDOUT": "-o -",
+    "PIPE": "-o -",
+    "RAW": "--no-simplify",
+    "LINES": "NDJSON",
+    "DECODER": "--no-encoder",
+    "SVG": "an SVG",
+    "READ": "--evaluate, --map or --densities of drawings",
+    "FIGURES": "--evaluate or --densities",
+    "ALL": "--score, --densities or --doubtful of drawings",
     "DROP": "--doubtful drop",
     "RESUMED": "--resume without DATA",
     "QUICKDRAW": "quickdraw:WORD",
@@ -182,28 +202,39 @@ def _by_name(values: Values) -> bool:
     return any(source.lower().startswith(PREFIX) for source in _sources(values))
 
 
-def _is_picture(out: str | None, format: str | None) -> bool:
-    name = format or (out or "").rpartition(".")[2]
-    return name.lower() in PICTURES
+def _is_written_as(values: Values, suffixes: tuple[str, ...]) -> bool:
+    """Whether ``--format``, or else the name of the output, has one of these suffixes."""
+    return f".{values['format'] or values['out']}".lower().endswith(suffixes)
+
+
+def _is_picture(values: Values) -> bool:
+    suffixes = (files.SUFFIXES.get(name, (f".{name}",)) for name in PICTURES)
+    return _is_written_as(values, tuple(chain(*suffixes)))
 
 
 FACTS: dict[str, dict[str, Callable[[Values], bool]]] = {
     "preprocess": {
         "STDOUT": lambda values: values["out"] == "-",
         "DROP": lambda values: values["doubtful"] == "drop",
+        "RAW": lambda values: values["simplify"] is False,
+        "LINES": lambda values: _is_written_as(values, files.SUFFIXES["ndjson"]),
         "QUICKDRAW": _by_name,
     },
     "train": {
+        "DECODER": lambda values: values["encoder"] is False,
         "RESUMED": lambda values: values["resume"] and not _sources(values),
         "QUICKDRAW": _by_name,
     },
     "sample": {
         "STDOUT": lambda values: values["out"] in (None, "-") and not values["list_words"],
-        "PICTURE": lambda values: _is_picture(values["out"], values["format"]),
+        "PICTURE": _is_picture,
         "TEMPS": lambda values: "," in (values["temp"] or ""),
     },
     "encode": {"STDOUT": lambda values: values["out"] == "-" and not values["fit"]},
-    "animate": {"STDOUT": lambda values: values["out"] in (None, "-")},
+    "animate": {
+        "STDOUT": lambda values: values["out"] in (None, "-"),
+        "SVG": lambda values: _is_written_as(values, files.SUFFIXES["svg"]),
+    },
     "export": {
         "STDOUT": lambda values: values["out"] == "-",
         "WHOLE": lambda values: not _kind(values).endswith(BROWSER),
@@ -221,6 +252,8 @@ def given(context: Any) -> set[str]:
         for name in values
         if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
     }
+    if "out" in found and values["out"] == "-":
+        found.add("PIPE")
     facts = FACTS.get(context.command.name, {})
     return found | {fact for fact, holds in facts.items() if holds(values)}
 

@@ -236,7 +236,7 @@ def sample(
     temps, shape = _temperatures(temp), _shape(interpolate)
     style = options.style(look, **_rows(temps, shape))
     kind, target = sample_output.kind_of(out, format), out or files.STDIO
-    sample_output.check(target, kind, [latents, complete], model, overwrite=overwrite)
+    sample_output.check(target, kind, format, [latents, complete], model, overwrite=overwrite)
     limit_threads(threads)
     _work_alone_on_few(count, best_of, [latents, complete])
     terminal = Terminal(quiet=quiet)

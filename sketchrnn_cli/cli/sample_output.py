@@ -74,7 +74,13 @@ def kind_of(out: str | None, format: str | None) -> str:
 
 
 def check(
-    target: str, kind: str, given: Iterable[str | None], model: str | None, *, overwrite: bool
+    target: str,
+    kind: str,
+    format: str | None,
+    given: Iterable[str | None],
+    model: str | None,
+    *,
+    overwrite: bool,
 ) -> None:
     """Refuse a file that cannot be written, or would cost something."""
     if kind == SHOWN:
@@ -83,11 +89,16 @@ def check(
     options.check_numbered(target, inputs)
     files.check_output(
         target,
-        binary=outputs.is_binary(kind) or target.lower().endswith(".gz"),
+        binary=outputs.is_binary(kind) or _is_compressed(target, kind, format),
         inputs=inputs,
         is_data=outputs.OUTPUTS[kind].kind == "data",
         overwrite=overwrite,
     )
+
+
+def _is_compressed(target: str, kind: str, format: str | None) -> bool:
+    """Whether drawings are written through gzip."""
+    return files.format_of(target, format or kind, KNOWN).compressed
 
 
 def draw(drawn: Prepared, tally: Tally, target: Target, terminal: Terminal) -> None:
@@ -115,7 +126,7 @@ def _write(target: Target, sketches: Iterator[Sketch], n: int | None) -> None:
     """Drawings in a file, a pipe, or in characters: each temperature under its name."""
     path, kind, format, style = target
     if kind != SHOWN:
-        compressed = kind == "ndjson" and files.format_of(path, format or kind, KNOWN).compressed
+        compressed = _is_compressed(path, kind, format)
         outputs.write_file(path, sketches, kind, style, n=n, compressed=compressed)
         return
     show_drawings(sketches, n, style)

@@ -290,7 +290,7 @@ def write_file(
     style: Style | None = None,
     *,
     n: int | None = None,
-    compressed: bool = False,
+    compressed: bool | None = None,
 ) -> None:
     """Write drawings to a file or to standard output; a picture with %d in its name is a file each.
 
@@ -300,7 +300,7 @@ def write_file(
         format: one of ``FORMATS``.
         style: how a picture looks.
         n: drawings, where that is known.
-        compressed: with gzip.
+        compressed: with gzip; None: where the name says so.
 
     Raises:
         BadSketch: no drawings for a picture.
@@ -315,7 +315,7 @@ def write_file(
     number, alone = 0, replace(style or Style(), labels=(), shares=(), marked=())
     for number, sketch in enumerate(sketches, start=1):  # noqa: B007
         target = _NUMBER.sub(lambda found: f"{number:{found[1]}d}", path)  # noqa: B023
-        with open_output(target, binary=binary) as stream:
+        with open_output(target, binary=binary, compressed=compressed) as stream:
             write(stream, [sketch], format, alone)
     if not number:
         raise BadSketch("no drawings: nothing to draw")

@@ -34,6 +34,8 @@ VERSION = 6  # decoders of earlier ones are fed tanh of the latent
 MAX_BYTES = 48 * 2**20  # the largest real ones have 30 MB
 MAX_MARKS = 1000  # brackets and commas; real ones have about 80
 MAX_NAME = 1000  # characters
+HEAD = 1 << 16  # bytes in which an array of drawings says that it is one
+DRAWN = (b'"drawing"', b'"strokes"')
 BEGINNING = re.compile(rb"(\xef\xbb\xbf)?\s*\[\s*\{")
 
 # The weights in the order of the file; decoder.cell.w_x with decoder.cell.w_const below it.
@@ -48,12 +50,13 @@ GATED = (".w_x", ".w_h", ".b")  # how the names of weights end whose columns are
 
 
 def is_browser_model(path: Path) -> bool:
-    """Whether a file begins as one, whatever it is called."""
+    """Whether a file begins as one, and not as an array of drawings, whatever it is called."""
     try:
         with path.open("rb") as stream:
-            return BEGINNING.match(stream.read(64)) is not None
+            head = stream.read(HEAD)
     except OSError:
         return False
+    return BEGINNING.match(head) is not None and not any(key in head for key in DRAWN)
 
 
 def load(path: str | Path) -> Checkpoint:

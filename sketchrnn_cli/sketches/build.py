@@ -37,7 +37,7 @@ from sketchrnn_cli.sketches.corpus import (
     write_sketch_rnn,
 )
 from sketchrnn_cli.sketches.formats.ndjson import to_lines
-from sketchrnn_cli.sketches.labels import Labels
+from sketchrnn_cli.sketches.labels import Labels, is_number
 from sketchrnn_cli.sketches.preparation import Preparation, prepare
 from sketchrnn_cli.sketches.scratch import Columns, Shares, Splits, split
 from sketchrnn_cli.sketches.simplify import EPSILON, LONGEST, lengths, looks_raw
@@ -174,6 +174,7 @@ class _Made:
     read: int
     dropped: Counter[str] = field(default_factory=Counter)
     n_flat: int = 0  # drawings that lose their details when they are fitted
+    n_raw: int = 0  # drawings that are simplified
 
     def only(self, wanted: Bools, why: str) -> None:
         """Drop what is not wanted."""
@@ -198,6 +199,7 @@ class _Job:
     report: Report = field(default_factory=Report)
     seen: Counter[tuple[str, int]] = field(default_factory=Counter)  # by word and split
     n_flat: int = 0
+    n_raw: int = 0
 
     @classmethod
     def of(cls, sources: list[str], options: BuildOptions) -> _Job:
@@ -227,6 +229,7 @@ class _Job:
         self.report.read += made.read
         self.report.dropped.update(made.dropped)
         self.n_flat += made.n_flat
+        self.n_raw += made.n_raw
         block = self.report.labelled(made.block)
         most = self.options.per_word
         if most is None:
@@ -289,11 +292,24 @@ def _prepared(
             yield finished()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+    _say_what_did_nothing(job)
     if job.n_flat > report.read // 10:
         report.note(
             f"{job.n_flat:,} drawings are so wide or high that, fitted to 255 pixels, they lose "
             "their details; --no-fit keeps their size"
         )
+
+
+def _say_what_did_nothing(job: _Job) -> None:
+    """Note options that these drawings gave nothing to do."""
+    options, report = job.options, job.report
+    if options.epsilon != EPSILON and not job.n_raw:
+        report.note(
+            f"--epsilon {options.epsilon:g}: none of the drawings is raw, so none was simplified; "
+            "--simplify does"
+        )
+    if options.labels is not None and not any(map(is_number, report.labels)):
+        report.note("--labels: none of the labels is a number, so none was given a name")
 
 
 def _make(block: Block, job: _Job, simplified: bool | None) -> _Made:
@@ -312,6 +328,7 @@ def _make(block: Block, job: _Job, simplified: bool | None) -> _Made:
         endless = raw & (ink * scale >= LONGEST)
         raw = raw[~endless]
         made.only(~endless, "endless")
+    made.n_raw = int(raw.sum())
     fit = preparation.fit
     made.block = prepare(made.block, fit=fit, raw=raw, whole=fit, preparation=preparation)
     made.by_length(preparation)

@@ -88,13 +88,18 @@ def _names(found: Any) -> Labels:
     return {}
 
 
+def is_number(word: str) -> bool:
+    """Whether a label is a whole number."""
+    return re.fullmatch(r"-?[0-9]+(?:\.0)?", word, re.ASCII) is not None
+
+
 def named(word: str, labels: Labels, where: str) -> str:
     """The name of a number label; another word is itself.
 
     Raises:
         BadFile: a number that has no name.
     """
-    if not re.fullmatch(r"-?[0-9]+(?:\.0)?", word, re.ASCII):
+    if not is_number(word):
         return word
     label = labels.get(word.removesuffix(".0"))
     if label is None:

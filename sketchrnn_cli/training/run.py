@@ -71,6 +71,7 @@ class Request:
         if self.warm is not None:
             found, asked = warm_start.opened(self.warm), {**more, **self.model}
             model, conditioned = warm_start.sizes(found, self.warm, asked, self.words)
+            self.check(model)
             return model, training, conditioned
         model = ModelConfig.from_dict({**PRESETS[preset], **more, **self.model})
         words = self.words
@@ -78,7 +79,17 @@ class Request:
             words = False
         if words is None and "n_words" in more:
             words = model.n_words > 0
+        self.check(model)
         return model, training, words
+
+    def check(self, model: ModelConfig) -> None:
+        """Refuse a setting that was given, and would be ignored.
+
+        Raises:
+            BadConfig: of the encoder, and there is none.
+        """
+        if not model.encoder and "kl_weight" in self.training:
+            raise BadConfig("--kl-weight: the model has no encoder, and no L_KL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +283,7 @@ def reopen(
     if request.words is not None and request.words != (model.n_words > 0):
         was = f"conditioned on {model.n_words} words" if model.n_words else "unconditional"
         raise BadConfig(f"{run}: its decoder is {was}; that cannot change on the way")
+    request.check(model)
     training = TrainingConfig.from_dict({**stored.get("training", {}), **request.training})
     group.check_batch(training.batch_size)
     new_rate = "learning_rate" in request.training and not restarted
