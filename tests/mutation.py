@@ -75,7 +75,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 LONG = (  # tests that take seconds, or start another process, and tell no mutant from another
     *("memory_does_not_grow", "every_flipped_byte", "any_text_is_a_prompt"),
     *("importance_weighting_tightens", "random_paths_go", "sample_writes_what", "torch_draws"),
-    *("a_pipe_is_known_by", "a_pipe_of_something_else"),
+    *("a_pipe_is_known_by", "a_pipe_of_something_else", "every_command_reads"),
     "itself",  # counts calls within one another, which mutants have more of
 )
 SECONDS = 5.0  # of a processor that a mutant may take beyond tenfold the time of its tests

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from types import SimpleNamespace
 
+import datafiles
 import networks
 import numpy as np
 import pytest
@@ -155,7 +156,7 @@ def test_a_model_of_one_word_knows_it(models):
 def test_latents_and_beginnings_are_told_the_word(models, tmp_path):
     z = np.random.default_rng(0).normal(size=(2, 8)).astype(np.float32)
     with (tmp_path / "z.npz").open("wb") as stream:
-        latents.write_npz(stream, latents.Latents(z, None, ("cat", None)))
+        datafiles.write_latents(stream, latents.Latents(z, None, ("cat", None)))
     model = ["--model", models.told]
     own = drawings("--latents", tmp_path / "z.npz", *model)
     assert [record.get("word") for record in own] == ["cat", None]

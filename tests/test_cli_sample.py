@@ -12,6 +12,7 @@ import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
+import datafiles
 import networks
 import numpy as np
 import pytest
@@ -194,7 +195,7 @@ def some_latents(tmp_path):
     z = np.random.default_rng(1).normal(size=(3, 8)).astype("f4")
     path = tmp_path / "z.npz"
     with path.open("wb") as stream:
-        latents.write_npz(stream, latents.Latents(z, None, ("a", None, "c")))
+        datafiles.write_latents(stream, latents.Latents(z, None, ("a", None, "c")))
     return path
 
 
@@ -255,7 +256,7 @@ def bad(tmp_path):
     good = json.dumps({"z": [0.0] * 8, "drawing": HALF["drawing"]})
     (tmp_path / "bad.ndjson").write_text("\n".join([*[good] * 16, '{"z": [0.0, ', good]))
     with (tmp_path / "narrow.npz").open("wb") as stream:
-        latents.write_npz(stream, latents.Latents(np.zeros((2, 5), "f4")))
+        datafiles.write_latents(stream, latents.Latents(np.zeros((2, 5), "f4")))
     (tmp_path / "other.safetensors").write_bytes(b"PK\x03\x04 something of another program")
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
@@ -514,7 +515,7 @@ def test_a_grid_between_latents_goes_around_the_origin(models, tmp_path, monkeyp
     z = np.random.default_rng(1).normal(size=(4, 8)).astype("f4")
     path = tmp_path / "z.npz"
     with path.open("wb") as stream:
-        latents.write_npz(stream, latents.Latents(z))
+        datafiles.write_latents(stream, latents.Latents(z))
     seen = []
     inner = plan.Conditioning.latents
     monkeypatch.setattr(
