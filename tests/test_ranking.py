@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from networks import draw
 
-from sketchrnn_cli.inference import request
+from sketchrnn_cli.inference import ranking, request, sampler
 from sketchrnn_cli.inference.conditioning import label_rows
 from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.inference.prompt import parse
@@ -86,13 +86,44 @@ def test_sampled_labels_are_known_and_ranked():
 
 
 @pytest.mark.parametrize(
-    ("prompt", "wanted"),
-    [("ant", BEST_OF), ("ant, 2 bees", BEST_OF), ("ant:0.7 + bee:0.3", BEST_OF), ("ant -> bee", 1)],
+    "prompt", ["ant", "ant, 2 bees", "ant:0.7 + bee:0.3", "ant -> bee", "ant -> bee -> cow"]
 )
-def test_frames_are_drawn_once_and_all_else_of_a_prompt_is_ranked(prompt, wanted):
+def test_all_of_a_prompt_is_ranked(prompt):
     asked = request.from_prompt(STORED, parse(prompt, WORDS, strict=True))
-    assert usual_candidates(STORED, asked) == wanted
+    assert usual_candidates(STORED, asked) == BEST_OF
     assert usual_candidates(PLAIN, asked) == 1
+
+
+def interpolation(**more):
+    """Three interpolations of five frames each, and their requests."""
+    asked = request.from_prompt(STORED, parse("ant -> bee", WORDS, strict=True), count=3, frames=4)
+    assert (asked.n, list(asked.numbers)) == (15, sorted([0, 1, 2] * 5))
+    return list(request.draw(ENGINE, asked, dataclasses.replace(WARM, **more))), asked
+
+
+def test_frames_keep_the_same_candidate_the_best_of_them_together():
+    candidates = 4
+    ranked, asked = interpolation(best_of=candidates)
+    each = dataclasses.replace(WARM, best_of=candidates)
+    conditioning = request._conditioning(ENGINE, asked, each)
+    every = list(sampler._draw(conditioning, 15 * candidates, 64, None))
+    logs = np.log([RECOGNISER.shares([to_stroke3(sketch)])[0] for sketch in every])
+    scores = (logs.reshape(15, candidates, 3) * asked.labels[:, None, :3]).sum(2)
+    for track in range(3):
+        frames = range(5 * track, 5 * track + 5)
+        chosen = scores[frames].sum(0).argmax()
+        for frame in frames:
+            same(ranked[frame], every[frame * candidates + chosen])
+    plain, _ = interpolation()
+    assert [s.n_points for s in ranked] != [s.n_points for s in plain]
+
+
+def test_too_many_frames_are_drawn_once(monkeypatch):
+    monkeypatch.setattr(ranking, "MOST_TOGETHER", 59)
+    _, asked = interpolation()
+    assert usual_candidates(STORED, asked) == 1
+    monkeypatch.setattr(ranking, "MOST_TOGETHER", 60)
+    assert usual_candidates(STORED, asked) == BEST_OF
 
 
 def test_only_what_has_a_word_is_ranked():

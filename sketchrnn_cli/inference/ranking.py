@@ -27,18 +27,20 @@ Array = npt.NDArray[np.float32]
 
 GRID = 32  # cells to a scale factor, about a pixel each
 TINY = 1e-30
+MOST_TOGETHER = 65_536  # candidates among which those of all frames are chosen together
 
 
 def usual_candidates(checkpoint: Checkpoint, request: Request) -> int:
     """Candidates of each drawing where nobody says how many.
 
     Several where a recogniser chooses among them. One for a given latent, which is drawn as it is,
-    and for drawings that share their random numbers: frames must not differ in their candidate.
+    and for more frames than can be chosen together.
     """
-    n, numbers = request.n, request.numbers
     if not (checkpoint.config.n_words and weights_of.of(checkpoint.weights)):
         return 1
-    if request.z is not None or (numbers is not None and len(set(numbers)) < n):
+    if request.z is not None:
+        return 1
+    if share_numbers(request.numbers) and request.n * BEST_OF > MOST_TOGETHER:
         return 1
     labels = request.labels
     if labels is None and request.words is not None:
@@ -48,26 +50,38 @@ def usual_candidates(checkpoint: Checkpoint, request: Request) -> int:
     return BEST_OF if (labels[:, -1] < 1).all() else 1
 
 
-def best(
+def share_numbers(numbers: Sequence[int] | None) -> bool:
+    """Whether drawings have the same random numbers, as the frames of an interpolation."""
+    return numbers is not None and len(set(numbers)) < len(numbers)
+
+
+def scores(
     candidates: Sequence[Sketch],
     recogniser: Recogniser | None,
     shares: Array | None,
     scale_factor: float,
-) -> Sketch:
-    """The candidate to keep: one that ended, if there is one.
+) -> npt.NDArray[np.float64]:
+    """How good each candidate is: whether it ended, and how much it looks like what it shall be.
 
     Args:
         candidates: K.
         recogniser: of their model.
         shares: (V,) of the words that are to be drawn; None: nobody knows.
         scale_factor: data units per model unit.
+
+    Returns:
+        (K, 2); the first column decides, the second where that is equal.
     """
     if recogniser is None or shares is None:
-        return max(candidates, key=lambda sketch: rank(sketch, scale_factor))
+        return np.array([rank(sketch, scale_factor) for sketch in candidates], np.float64)
     found = recogniser.shares([to_stroke3(sketch) for sketch in candidates])  # (K, V)
-    scores = np.log(np.maximum(found, TINY)) @ shares
     ended = [bool(sketch.extras["finished"]) for sketch in candidates]
-    return candidates[max(range(len(scores)), key=lambda k: (ended[k], scores[k]))]
+    return np.column_stack([ended, np.log(np.maximum(found, TINY)) @ shares])
+
+
+def best(scores: npt.NDArray[np.float64]) -> int:
+    """Which of K candidates to keep; of equal ones the first."""
+    return max(range(len(scores)), key=lambda k: (*scores[k],))
 
 
 def rank(sketch: Sketch, scale_factor: float) -> tuple[bool, float]:

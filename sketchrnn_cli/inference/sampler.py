@@ -52,12 +52,33 @@ def sample(
 
 
 def _best(sketches: Iterator[Sketch], conditioning: Conditioning) -> Iterator[Sketch]:
-    checkpoint, best_of = conditioning.network.checkpoint, conditioning.best_of
-    recogniser, index = Recogniser.of(checkpoint), 0
-    while candidates := list(islice(sketches, best_of)):
+    """Of each drawing the best candidate, of frames that share their numbers the same one."""
+    numbers, best_of = conditioning.numbers, conditioning.best_of
+    groups = _scored(sketches, conditioning)
+    together = numbers is not None and len(numbers) * best_of <= ranking.MOST_TOGETHER
+    if numbers is None or not together or not ranking.share_numbers(numbers):
+        for candidates, scores in groups:
+            yield candidates[ranking.best(scores)]
+        return
+    frames = list(groups)
+    sums = {number: np.zeros((best_of, 2)) for number in numbers}
+    for number, (_, scores) in zip(numbers, frames, strict=True):
+        sums[number] += scores
+    chosen = {number: ranking.best(each) for number, each in sums.items()}
+    for number, (candidates, _) in zip(numbers, frames, strict=True):
+        yield candidates[chosen[number]]
+
+
+def _scored(
+    sketches: Iterator[Sketch], conditioning: Conditioning
+) -> Iterator[tuple[list[Sketch], npt.NDArray[np.float64]]]:
+    """The candidates of each drawing, and (K, 2) how good they are."""
+    checkpoint, index = conditioning.network.checkpoint, 0
+    recogniser = Recogniser.of(checkpoint)
+    while candidates := list(islice(sketches, conditioning.best_of)):
         shares = conditioning.word_shares(index)
-        yield ranking.best(candidates, recogniser, shares, checkpoint.scale_factor)
-        index += best_of
+        yield candidates, ranking.scores(candidates, recogniser, shares, checkpoint.scale_factor)
+        index += conditioning.best_of
 
 
 class _Live:
