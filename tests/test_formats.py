@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 
 from sketchrnn_cli.errors import BadFile, SketchError
-from sketchrnn_cli.sketches import formats
+from sketchrnn_cli.sketches import build, formats
 from sketchrnn_cli.sketches.formats import read_sketches, sniff
 
 A = [[[0, 100, 255], [0, 50, 0]], [[20, 40], [30, 60]]]
@@ -125,6 +127,51 @@ def test_files_named_for_characters_keep_their_names():
     assert {word for _, word in formats.expand(["kanji"])} == {"kanji"}
 
 
+def test_a_folder_follows_links_once():
+    make("far/cat.ndjson", "set/owl.ndjson")
+    Path("set/more").symlink_to(Path("far").resolve())
+    Path("set/again").symlink_to(Path("far").resolve())
+    Path("far/back").symlink_to(Path("set").resolve())
+    assert [word for _, word in formats.expand(["set"])] == ["cat", "owl"]
+
+
+def test_every_format_is_read_with_what_is_asked(tmp_path):
+    """Labels, other fields, faults and notes, of formats that are read in blocks."""
+    notes, skipped = [], []
+    moves = np.array([[9, 9, 0], [5, -5, 1]], np.int16)
+    rows = np.array([moves, moves[:0], moves], object)
+    np.savez("a.npz", train=rows, other=np.zeros(2))
+    options = {"note": notes.append, "on_error": "skip", "skipped": skipped.append}
+    assert [each.word for each in read_sketches("a.npz", **options)] == ["a", "a"]
+    assert notes == ["a.npz: ignored other"]
+    make("good.svg", "empty.svg")
+    Path("bad.svg").write_text("<svg", "utf-8")
+    Path("empty.svg").write_text(SVG.replace("path", "text"), "utf-8")
+    with contextlib.suppress(SketchError):
+        assert list(read_sketches("empty.svg", on_error="skip")) == []
+    assert list(read_sketches("bad.svg", **options)) == []
+    assert [fault.split(":")[0] for fault in skipped] == ["bad.svg"]
+    (tmp_path / "b.ndjson").write_text(LINE, "utf-8")
+    build.build(["b.ndjson"], tmp_path / "packed.npz", build.BuildOptions())
+    (found,) = read_sketches("packed.npz", label="owl")
+    assert (found.word, [len(stroke) for stroke in found.strokes]) == ("b", [3, 2])
+    stroke = struct.pack("<H4B", 2, 1, 9, 2, 8)
+    head = struct.pack("<Q2sbIH", 7, b"NL", 1, 1_500_000_000, 1)
+    Path("cat.bin").write_bytes(head + stroke)
+    (found,) = read_sketches("cat.bin")
+    assert (found.word, found.extras["key_id"]) == ("cat", "7")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_text_in_utf_16(encoding):
+    text = f"{LINE}{LINE}" if encoding == "utf-16" else f"\ufeff{LINE}{LINE}"
+    Path("a.ndjson").write_bytes(text.encode(encoding))
+    assert len(list(read_sketches("a.ndjson"))) == 2
+    Path("a.ndjson").write_bytes(b"\xff\xfe" + "\ud800".encode("utf-16-le", "surrogatepass") * 3)
+    with pytest.raises(BadFile, match=r"^a\.ndjson: damaged UTF-16; save it as UTF-8$"):
+        list(read_sketches("a.ndjson"))
+
+
 def test_patterns():
     make("a/cat.ndjson", "a/b/owl.ndjson", "a/x.txt", "[x].ndjson")
     assert [f.word for f in formats.expand(["a/*"])] == ["owl", "cat"]
@@ -204,6 +251,12 @@ def _npz() -> bytes:
     return stream.getvalue()
 
 
+def _npy() -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.array([[9, 9, 0], [5, -5, 1]], np.int16))
+    return stream.getvalue()
+
+
 @pytest.mark.parametrize(
     ("data", "n"),
     [(SVG.encode(), 1), (gzip.compress(SVG.encode()), 1), (_npz(), 3), (LINE.encode() * 2, 2),
@@ -244,6 +297,9 @@ INK = '<ink xmlns="http://www.w3.org/2003/InkML"><trace>0 0, 9 5, 3 4</trace></i
         (INK.encode(), 1),
         (f'<?xml version="1.0"?>\n{INK}'.encode(), 1),
         (f'word,drawing\ncat,"{A}"\n'.encode(), 1),
+        (f'word , drawing , key\ncat,"{A}",7\n'.encode(), 1),
+        (f"<!DOCTYPE svg>{SVG}".encode(), 1),
+        (_npy(), 1),
         (f'"key";"drawing"\n1;"{A}"\n2;"{A}"\n'.encode(), 2),
         (LINE.encode() * 2, 2),
         (json.dumps(A).encode(), 1),
@@ -293,6 +349,12 @@ def test_a_pipe_of_something_else_is_one_line():
     code, out, error = _piped(b"<html>")
     assert (code, out) == (1, b"")
     assert error == "error: standard input: a web page, not drawings; download the raw file\n"
+
+
+def test_fields_of_a_table_in_a_pipe_are_kept(monkeypatch):
+    come_in(monkeypatch, f'word,drawing,key\ncat,"{A}",7\n'.encode())
+    (found,) = read_sketches("-")
+    assert (found.word, found.extras) == ("cat", {"key": "7"})
 
 
 def test_a_large_pipe_of_another_format_stops(monkeypatch):
