@@ -18,7 +18,8 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -115,15 +116,31 @@ def missing(path: str | Path, what: str = "file") -> str:
 
 # inputs
 
+_READ: ContextVar[Callable[[int], None] | None] = ContextVar("read", default=None)
+
+
+@contextlib.contextmanager
+def counting(tell: Callable[[int], None]) -> Iterator[None]:
+    """Call with the number of bytes, as they are on the disk, when some of an input are read."""
+    token = _READ.set(tell)
+    try:
+        yield
+    finally:
+        _READ.reset(token)
+
 
 class _File(io.FileIO):
     """A file whose errors name it, or the output it becomes, whatever else is open."""
 
     called: str | Path = ""
+    is_input = False
 
     def readinto(self, buffer: Any, /) -> int | None:
         with reading(self.called):
-            return super().readinto(buffer)
+            n = super().readinto(buffer)
+        if n and self.is_input and (tell := _READ.get()) is not None:
+            tell(n)
+        return n
 
     def readall(self) -> bytes:
         with reading(self.called):
@@ -165,7 +182,7 @@ def open_input(path: str | Path) -> Iterator[BinaryIO]:
     else:
         with reading(path):
             raw = _File(path)
-    raw.called = str(path)
+    raw.called, raw.is_input = str(path), True
     with io.BufferedReader(raw) as stream:
         yield cast("BinaryIO", stream)
 

@@ -18,6 +18,7 @@ from quickdraw_server import drawings, serving
 from typer.testing import CliRunner
 
 from sketchrnn_cli.cli.app import app
+from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.sketches.corpus import Corpus
 from sketchrnn_cli.sketches.formats import read_sketches
 
@@ -360,7 +361,10 @@ def test_nothing_is_downloaded_for_a_target_that_cannot_be(tmp_path, quickdraw):
     assert quickdraw.asked == []
 
 
-def test_progress_is_shown_to_a_person_and_leaves_lines_that_last(tmp_path, quickdraw, monkeypatch):
+def test_downloads_are_shown_to_a_person_and_leave_lines_that_last(
+    tmp_path, quickdraw, monkeypatch
+):
+    monkeypatch.setattr(Terminal, "is_live", True)
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes it for a terminal
     quickdraw.script = [("cut", 1000)]
     stderr = good("quickdraw:cat", "-o", tmp_path / "out.npz").stderr

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sketchrnn_cli import files
 from sketchrnn_cli.errors import BadFile, SketchError
 from sketchrnn_cli.sketches import build, formats
 from sketchrnn_cli.sketches.formats import read_sketches, sniff
@@ -406,3 +407,17 @@ def test_an_array_of_bare_drawings_is_as_many_drawings(tmp_path):
     assert [len(sketch.strokes) for sketch in read_sketches(str(path))] == [2, 1, 2]
     path.write_text(json.dumps(drawing), "utf-8")
     assert [len(sketch.strokes) for sketch in read_sketches(str(path))] == [2]
+
+
+def test_drawings_and_bytes_are_counted_beforehand(tmp_path):
+    good = b'{"word":"cat","drawing":[[[0,1],[2,3]]]}\n'
+    (tmp_path / "a.ndjson").write_bytes(3 * good + b'{"word":"cat","drawing":7}\n')
+    (tmp_path / "b.ndjson.gz").write_bytes(gzip.compress(2 * good))
+    size = sum(path.stat().st_size for path in tmp_path.iterdir())
+    read = []
+    assert formats.size_of([str(tmp_path)]) == size
+    with files.counting(read.append):
+        assert formats.count([str(tmp_path)]) == 5
+        (tmp_path / "b.ndjson.gz").read_bytes()  # not one of our inputs
+    assert sum(read) == size
+    assert formats.size_of([str(tmp_path), "-"]) is None

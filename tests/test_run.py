@@ -103,3 +103,21 @@ def test_a_weight_of_latents_without_any_is_refused(tmp_path, corpus):
 def test_a_plan_is_the_same_in_every_process(tmp_path):
     plan = run_folder.Plan(tmp_path, SMALL, QUICK, {"sources": ["a"]}, resuming=True, new_rate=True)
     assert run_folder.Plan.from_bytes(plan.to_bytes()) == plan
+
+
+@pytest.mark.parametrize(
+    ("asked", "size", "seconds"),
+    [
+        ({}, 160, 180),
+        ({"training": {"steps": 9}}, 160, 0),
+        ({"training": {"epochs": 2.0}}, 160, 0),
+        ({"training": {"time_limit": 7.0}}, 160, 7),
+        ({"preset": "base"}, 512, 180),
+        ({"tables": {"training": {"steps": 9}}}, 512, 0),
+        ({"sources": ["cat.npz"]}, 512, 0),
+    ],
+    ids=str,
+)
+def test_without_data_a_run_ends_in_minutes(asked, size, seconds):
+    model, training, _ = run_folder.Request(**{"sources": [], "out": None, **asked}).settings()
+    assert (model.decoder_size, training.time_limit) == (size, seconds)

@@ -30,6 +30,7 @@ def on_a_terminal(*arguments, columns, rows=24, **environment):
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     outside = {"NO_COLOR", "LC_ALL", "LC_CTYPE", "LANG", "COLUMNS", "LINES", "FORCE_COLOR"}
+    outside |= {"CI", "JPY_PARENT_PID"}
     settings = {name: value for name, value in os.environ.items() if name not in outside}
     settings |= {"TERM": "xterm-256color", "OMP_NUM_THREADS": "1", **environment}
     child = subprocess.Popen(
@@ -142,6 +143,85 @@ def test_a_bar_counts_the_drawings_of_a_batch_that_goes_to_a_file(source, tmp_pa
     counts = {int(n) for n in re.findall(r"(\d+)/240", CODE.sub("", text))}
     assert any(0 < n < 240 for n in counts)  # candidates, while no drawing was written yet
     assert len(out.read_bytes().splitlines()) == 60
+
+
+CATS = "".join(
+    f'{{"word": "cat", "drawing": [[[{k}, 60, 120], [20, 90, 30]]]}}\n' for k in range(9)
+)
+MOVES = re.compile(r"\x1b\[(\d*[A-HJKfs-u]|\?25)|\r[^\n]")  # the cursor, or what it stands on
+
+
+@pytest.mark.parametrize(
+    ("command", "bars"),
+    [
+        ("preprocess cats.ndjson -o out.npz", ["reading.* 0/531 bytes", "writing"]),
+        ("inspect cats.ndjson", ["reading.*/531 bytes"]),
+        ("inspect cats.ndjson --doubtful", ["reading.*/531 bytes", "recognising.* 0/9"]),
+        ("inspect cats.ndjson --score", ["reading.*/531 bytes", "scoring.* 0/9"]),
+        ("inspect cats.ndjson --map map.svg", ["encoding.*/9", "laying out"]),
+        (
+            "inspect --evaluate cats.ndjson --split train --samples 2",
+            ["evaluating.*/7", "sampl.*/14"],
+        ),
+        ("encode cats.ndjson -o z.npz", ["reading.*/531 bytes", "encoding.* 0/9"]),
+        ("encode cats.ndjson --fit -o m.safetensors", ["encoding.* 0/9", "fitting.*/345"]),
+        ("animate cats.ndjson -o cats.gif", ["reading.*/531 bytes", "drawing.* 0/120"]),
+    ],
+)
+def test_every_long_work_has_a_bar_with_a_total_from_the_first_moment(
+    command, bars, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cats.ndjson").write_text(CATS)
+    text = CODE.sub("", on_a_terminal(*command.split(), columns=100))
+    for bar in bars:
+        assert re.search(bar, text), text
+
+
+@pytest.mark.parametrize(
+    "environment", [{"CI": "true"}, {"JPY_PARENT_PID": "7"}, {"TERM": "dumb"}], ids=str
+)
+def test_where_a_log_keeps_what_was_written_the_cursor_does_not_move(tmp_path, environment):
+    source = tmp_path / "cats.ndjson"
+    source.write_text(CATS)
+    command = ["preprocess", str(source), "-o", str(tmp_path / "out.npz"), "--overwrite"]
+    assert MOVES.search(on_a_terminal(*command, columns=100))
+    assert not MOVES.search(on_a_terminal(*command, columns=100, **environment))
+
+
+def test_a_stream_that_is_no_terminal_gets_lines_whatever_colours_are_forced(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes it for a terminal
+    clock = [0.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: clock[0])
+    with terminal.Terminal().counting("encoding", total=40_000) as advance:
+        for _ in range(25):
+            clock[0] += 1
+            advance(1000)
+    assert capsys.readouterr().err.splitlines() == [
+        "encoding: 10,000 of 40,000",
+        "encoding: 20,000 of 40,000",
+    ]
+
+
+def test_latents_on_a_terminal_are_a_summary_that_says_how_to_write_them(tmp_path):
+    source = tmp_path / "my cats.ndjson"
+    source.write_text(CATS)
+    text = CODE.sub("", on_a_terminal("encode", str(source), "--quiet", columns=200))
+    assert "9 drawings, 64 numbers each" in text
+    assert re.search(r"words +cat 9\n", text)
+    assert f"sketchrnn encode '{source}' -o z.ndjson" in text
+    assert '"z"' not in text
+    asked = on_a_terminal("encode", str(source), "--format", "ndjson", "--quiet", columns=200)
+    assert [len(json.loads(line)["z"]) for line in asked.splitlines()] == [64] * 9
+
+
+def test_an_answer_to_a_signal_waits_for_the_block_that_is_being_drawn(capsys):
+    shown = terminal.Terminal()
+    shown.interject("at once")
+    with shown.drawing():
+        shown.interject("stopping")
+        assert capsys.readouterr().err == "at once\n"
+    assert capsys.readouterr().err == "stopping\n"
 
 
 def test_drawings_that_have_ended_are_told_before_the_first_comes_out():

@@ -74,7 +74,7 @@ def now(monkeypatch):
     """A clock of the test's own."""
     clock = [1000.0]
     monkeypatch.setattr(training_display.time, "monotonic", lambda: clock[0])
-    for name in ("LC_ALL", "LC_CTYPE", "LANG", "NO_COLOR"):
+    for name in ("LC_ALL", "LC_CTYPE", "LANG", "NO_COLOR", "CI", "JPY_PARENT_PID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     return clock
@@ -124,6 +124,19 @@ def test_a_block_fits_the_window_and_nothing_is_left_of_it(now, columns, rows):
         display.samples, display.curves = (0, []), {"train": [], "valid": []}
     assert screen.seen() == []
     assert not terminal.above
+
+
+def test_samples_of_five_words_stand_side_by_side_and_say_when_it_is_too_early(now):
+    screen = Screen(80, 24)
+    with TrainingDisplay(
+        terminal_of(screen), last_step=9000, time_limit=0, first_step=0, named_after=4000
+    ) as display:
+        for step in (200, 4000):
+            display.reported(metrics(step))
+            display.sampled(step, [synthetic.draw(word, step, 0) for word in synthetic.WORDS[:5]])
+            early = [line for line in screen.seen() if line.startswith(f"samples of step {step:,}")]
+            assert [" of about 4,000 for drawings that can be named" in early[0]] == [step < 4000]
+            assert all(any(word in line for line in screen.seen()) for word in synthetic.WORDS[:5])
 
 
 @pytest.mark.parametrize("widths", [(200, 120), (90, 60, 45)])

@@ -131,7 +131,9 @@ def animate(
     pen = Pen(color_by=color_by, tip=pen_tip)
     if not plays:
         outputs.check(kind, style)
-    drawings = _read(downloads.local(sources, terminal), count, terminal.note, morph=morph)
+    sources = downloads.local(sources, terminal)
+    with terminal.reading(sources):
+        drawings = _read(sources, count, terminal.note, morph=morph)
     if plays:
         _play(drawings, style, timing, pen, morph=morph, say=terminal.say)
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from sketchrnn_cli.cli.terminal import Terminal
 
 PREFIX = "quickdraw:"
@@ -18,22 +20,12 @@ def local(
     if not any(source.lower().startswith(PREFIX) for source in sources):
         return sources  # and nothing was imported for it
 
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TaskID,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from rich.progress import DownloadColumn, TaskID, TransferSpeedColumn
 
     from sketchrnn_cli.sketches import download
 
-    watched = not terminal.quiet and terminal.console.is_terminal
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    rate = (TransferSpeedColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, *rate, console=terminal.console, transient=True, disable=not watched)
+    watched = terminal.is_live
+    bar = terminal.bar(DownloadColumn(), TransferSpeedColumn())
     tasks: dict[str, TaskID] = {}
 
     def show(word: str, there: int, size: int | None) -> None:
@@ -41,7 +33,7 @@ def local(
             tasks[word] = bar.add_task(word)
         bar.update(tasks[word], completed=there, total=size)
 
-    with bar:
+    with bar if watched else nullcontext():
         return download.local(
             sources,
             address=url,

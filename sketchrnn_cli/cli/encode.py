@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 from sketchrnn_cli import files, pretrained
 from sketchrnn_cli.cli import downloads, options
@@ -21,7 +23,7 @@ from sketchrnn_cli.cli.options import (
     Threads,
     flag,
 )
-from sketchrnn_cli.cli.terminal import Terminal, limit_threads, work_alone
+from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal, work_alone
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile, BadSketch
 
@@ -58,7 +60,9 @@ class _Skipped:
 def encode(
     sketches: Drawings = None,
     model: Model = None,
-    out: Annotated[str, options.out("FILE.ndjson or FILE.npz; - is a pipe.", KNOWN)] = files.STDIO,
+    out: Annotated[
+        str, options.out("FILE.ndjson or FILE.npz; - is a pipe, in a terminal a summary.", KNOWN)
+    ] = files.STDIO,
     fit: Annotated[
         bool,
         flag(
@@ -130,7 +134,12 @@ def _write(
     size = 1 if files.STDIO in sources else BATCH
     taken = _of_some_length(sources, network.checkpoint, on_error, skipped)
     recognition = Recognition.of(network.checkpoint) if kind == "ndjson" else None
-    encoded = terminal.track(_encode(network, taken, size, recognition), what="encoding")
+    total = terminal.count(sources)
+    encoded = terminal.track(
+        _encode(network, taken, size, recognition), what="encoding", total=total
+    )
+    if out == files.STDIO and format is None and stdout_is_terminal():
+        return _summarise(encoded, sources)
     compressed = _is_compressed(out, kind, format)
     binary = outputs.is_binary(kind) or compressed
     with files.open_output(out, binary=binary, compressed=compressed) as stream:
@@ -141,6 +150,32 @@ def _write(
         terminal.say(f"{out}: latents of {report.number(n, 'drawing')}")
     latent_size = network.checkpoint.config.latent_size
     return {"file": out, "format": kind, "n_drawings": n, "latent_size": latent_size}
+
+
+def _summarise(encoded: Encoded, sources: Sequence[str]) -> dict[str, object]:
+    """What a person reads in place of thousands of numbers."""
+    import numpy as np
+    import typer
+
+    from sketchrnn_cli.cli import report
+
+    words, answers, size = Counter[str](), Counter[str](), 0
+    sums = np.zeros(3)  # over drawings, means over Z: mu, its square, sigma
+    for sketch, mu, sigma in encoded:
+        words[sketch.word or ""] += 1
+        likeliest = cast("list[tuple[str, float]]", sketch.extras.get("recognized", []))[:1]
+        answers.update(word for word, _ in likeliest)
+        sums += mu.mean(dtype="f8"), np.square(mu, dtype="f8").mean(), sigma.mean(dtype="f8")
+        size = len(mu)
+    if not (n := words.total()):
+        raise BadFile(f"{_named(sources)}: no drawings to encode")
+    mean, square, sigma_mean = (sums / n).tolist()
+    facts: dict[str, object] = {"path": _named(sources), "n_drawings": n, "latent_size": size}
+    facts |= {"mu": mean, "mu_deviation": (square - mean**2) ** 0.5, "sigma": sigma_mean}
+    facts |= {"words": words, "recognized": answers}
+    command = shlex.join(["sketchrnn", "encode", *sources, "-o", "z.ndjson"])
+    typer.echo("\n".join(report.latents(facts, command)))
+    return facts
 
 
 def _open(model: str | None, device: str) -> Network:
@@ -182,7 +217,11 @@ def _fit(
                 others[word] = others.get(word, 0) + 1
 
     try:
-        fitted = latent_prior.fit_model(network, terminal.track(of_known_words(), what="fitting"))
+        fitted = latent_prior.fit_model(
+            network,
+            terminal.track(of_known_words(), what="encoding", total=terminal.count(sources)),
+            track=lambda labels: terminal.track(labels, what="fitting", total=len(words) or 1),
+        )
     except BadFile:
         raise BadFile(
             f"{_named(sources)}: no drawings of the model's words in it: "

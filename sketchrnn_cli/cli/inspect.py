@@ -220,14 +220,14 @@ def _inspect(wanted: Wanted, terminal: Terminal) -> Result:
     elif is_model:
         result = inspect_models.find(wanted)
     else:
-        result = inspect_drawings.find(wanted)
-    for name, drawn in _draw(wanted, result):
+        result = inspect_drawings.find(wanted, terminal)
+    for name, drawn in _draw(wanted, result, terminal):
         result.facts[name] = drawn
         result.lines.append(report.picture(name, drawn))
     return result
 
 
-def _draw(wanted: Wanted, result: Result) -> Iterator[tuple[str, Facts]]:
+def _draw(wanted: Wanted, result: Result, terminal: Terminal) -> Iterator[tuple[str, Facts]]:
     """The pictures that were asked for, each with what is said of it."""
     for name, path in wanted.targets.items():
         if name == "grid":
@@ -239,7 +239,9 @@ def _draw(wanted: Wanted, result: Result) -> Iterator[tuple[str, Facts]]:
             yield name, pictures.draw_curves(path, wanted.things)
         elif result.network is not None and result.gathered is not None:
             if name == "map":
-                drawn = pictures.draw_map(result.network, path, wanted.projection, result.gathered)
+                drawn = pictures.draw_map(
+                    result.network, path, wanted.projection, result.gathered, terminal
+                )
             else:
                 drawn = pictures.draw_densities(result.network, path, result.gathered)
             yield name, drawn

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sketchrnn_cli.cli import report
 from sketchrnn_cli.cli.inspect_recognised import FEW, answers
 from sketchrnn_cli.cli.inspect_request import Facts, Result, Wanted
+from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.files import name_of
 
@@ -20,10 +21,11 @@ FAULTS = 5  # faulty drawings that are quoted
 HOPELESS = 10_000  # of them and no other, and nothing will come
 
 
-def find(wanted: Wanted) -> Result:
+def find(wanted: Wanted, terminal: Terminal) -> Result:
     """A file, a folder or a stream of drawings."""
     n_examples = wanted.n_shown if wanted.needs_examples else 0
-    facts, examples, few = _facts_of(wanted.thing, n_examples, wanted.seed)
+    with terminal.reading([wanted.thing]):
+        facts, examples, few = _facts_of(wanted.thing, n_examples, wanted.seed)
     facts |= answers(wanted, few, facts["n_sketches"])
     return Result(facts=facts, lines=report.drawings(facts), examples=examples)
 

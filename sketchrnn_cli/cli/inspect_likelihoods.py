@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.cli import report
@@ -40,12 +40,13 @@ def find(wanted: Wanted, terminal: Terminal, *, is_model: bool) -> Result:
     result = Result(facts=facts, lines=[], network=network, gathered=kept)
     with _prepared(network.checkpoint, wanted, terminal) as (corpus, drawings):
         if corpus is not None:
-            facts |= _losses(network, corpus, wanted)
+            facts |= _losses(network, corpus, wanted, terminal)
             result.lines += report.evaluation(facts)
         if not (wanted.score or wanted.of_latents):
             return result
         doing = "scoring" if wanted.score else "reading"
-        passing = terminal.track(kept.passing(_short(drawings, source)), what=doing)
+        n = terminal.count([source]) if corpus is None else len(corpus.indices(wanted.split))
+        passing = terminal.track(kept.passing(_short(drawings, source)), what=doing, total=n)
         if wanted.score:
             facts["scores"], result.examples = worst_first(network, passing, wanted.n_shown)
             result.lines += report.scores(facts["scores"], wanted.count)
@@ -54,17 +55,19 @@ def find(wanted: Wanted, terminal: Terminal, *, is_model: bool) -> Result:
     return result
 
 
-def _losses(network: Network, corpus: Corpus, wanted: Wanted) -> Facts:
+def _losses(network: Network, corpus: Corpus, wanted: Wanted, terminal: Terminal) -> Facts:
     """Of one split."""
     from sketchrnn_cli.inference import score
 
-    facts: Facts = {"split": wanted.split}
-    facts |= score.evaluate(network, corpus, wanted.split, seed=wanted.seed)
+    facts, n = dict[str, Any](split=wanted.split), len(corpus.indices(wanted.split))
+    with terminal.counting("evaluating", total=n) as advance:
+        facts |= score.evaluate(network, corpus, wanted.split, seed=wanted.seed, tell=advance)
     if wanted.samples is not None:
         facts["iw_samples"] = wanted.samples
-        facts["iw_nats_per_sketch"] = score.importance_weighted(
-            network, corpus, wanted.split, wanted.samples, seed=wanted.seed
-        )
+        with terminal.counting("sampling latents", total=n * wanted.samples) as advance:
+            facts["iw_nats_per_sketch"] = score.importance_weighted(
+                network, corpus, wanted.split, wanted.samples, seed=wanted.seed, tell=advance
+            )
     return facts
 
 
@@ -126,7 +129,8 @@ def _prepared(
                     min_points=like.min_points,
                 )
             packed = Path(folder) / "packed.npz"
-            corpora.build([evaluate], packed, options)
+            with terminal.reading([evaluate]):
+                corpora.build([evaluate], packed, options)
             corpus = corpus_file.Corpus.open(packed)
 
         def drawing(i: int) -> tuple[int, Sketch]:

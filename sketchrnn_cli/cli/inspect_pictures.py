@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sketchrnn_cli import files
 from sketchrnn_cli.cli import options
 from sketchrnn_cli.cli.rules import called
+from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 
@@ -105,7 +106,9 @@ def own_drawing(network: Network, number: int, seed: int) -> Numbered:
     return number, sketch
 
 
-def draw_map(network: Network, path: str, method: str, gathered: Gathered) -> Facts:
+def draw_map(
+    network: Network, path: str, method: str, gathered: Gathered, terminal: Terminal
+) -> Facts:
     """Latents of drawings on paper, or of the model's own where none were given."""
     import numpy as np
 
@@ -120,9 +123,14 @@ def draw_map(network: Network, path: str, method: str, gathered: Gathered) -> Fa
         sketches = [sketch for _, sketch in sorted(gathered.kept, key=lambda each: each[0])]
         scale = network.checkpoint.scale_factor
         moves = [to_model(to_stroke3(sketch), scale) for sketch in sketches]
-        parts = [network.encode(moves[k : k + CHUNK])[0] for k in range(0, len(moves), CHUNK)]
+        with terminal.counting("encoding", total=len(moves)) as advance:
+            parts = []
+            for k in range(0, len(moves), CHUNK):
+                parts.append(network.encode(moves[k : k + CHUNK])[0])
+                advance(len(parts[-1]))
         z = np.concatenate(parts)
-    laid = projection.project(z, method)
+    with terminal.counting("laying out"):
+        laid = projection.project(z, method)
     data, n_shown = latent_map.picture(laid.places, sketches, laid.axes, _format(path))
     _write(path, data)
     return {"file": path, "projection": method, "n_sketches": len(sketches), "n_shown": n_shown}

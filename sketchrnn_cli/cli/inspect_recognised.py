@@ -30,8 +30,9 @@ def find_doubtful(wanted: Wanted, terminal: Terminal) -> Result:
 
     recognition = Recognition.open(wanted.model)
     name = wanted.model or pretrained.NAME
+    n = terminal.count([wanted.thing])
     drawings = terminal.track(
-        enumerate(read_sketches(wanted.thing, note=terminal.note)), what="recognising"
+        enumerate(read_sketches(wanted.thing, note=terminal.note)), what="recognising", total=n
     )
     found, examples = recognition.most_doubtful(drawings, wanted.n_shown)
     if not found["n_judged"]:

@@ -211,10 +211,8 @@ def _build(
         "ndjson": partial(build.build_ndjson, compress=kind.compressed),
     }
     write = writers[kind.name]
-    if terminal.quiet or not terminal.console.is_terminal:
+    with terminal.reading(sources, then="writing"):
         return write(sources, out, request)
-    with terminal.console.status("reading") as status:
-        return write(sources, out, request, progress=lambda n: status.update(f"{n:,} drawings"))
 
 
 def _doubts(model: str | None) -> Callable[[Block], Bools]:

@@ -112,6 +112,23 @@ def _recognised(answers: Sequence[Sequence[tuple[str, float]]]) -> list[str]:
     ]
 
 
+def latents(facts: Facts, command: str) -> list[str]:
+    """Latents of drawings, in a summary; the command writes all of them."""
+    counts = {"words": facts["words"], "looks like": facts["recognized"]}
+    listed = {
+        name: [f"{_named(word) or '(none)'} {n:,}" for word, n in found.most_common()]
+        for name, found in counts.items()
+    }
+    return [
+        f"{facts['path']}: {number(facts['n_drawings'], 'drawing')}, {facts['latent_size']:,} "
+        "numbers each",
+        *(row(name, _listed(names, 6)) for name, names in listed.items() if names),
+        row("mu", f"{facts['mu']:.2f} on average, deviation {facts['mu_deviation']:.2f}"),
+        row("sigma", f"{facts['sigma']:.2f} on average"),
+        row("write them", command),
+    ]
+
+
 def doubtful(facts: Facts) -> list[str]:
     """One line per drawing whose label is doubted, and how many there are."""
     lines = ["label's share  drawing"]

@@ -46,11 +46,12 @@ def unwound() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def noted(*, ends: bool = True) -> Iterator[list[int]]:
+def noted(*, ends: bool = True, answer: Callable[[], None] = lambda: None) -> Iterator[list[int]]:
     """Collect signals in here instead of ending.
 
     Args:
         ends: one that comes later than soon after the first does end the program.
+        answer: called at the first one, whatever is under way.
     """
     received: list[int] = []
     since: list[float] = []
@@ -60,6 +61,8 @@ def noted(*, ends: bool = True) -> Iterator[list[int]]:
         if not received:
             received.append(number)
             since.append(now)
+            with contextlib.suppress(RuntimeError):  # it came within a write to the same stream
+                answer()
         elif ends and now - since[0] >= ONE_WISH:
             raise SystemExit(exit_code(number))
 

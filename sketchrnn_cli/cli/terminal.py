@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from sketchrnn_cli import files
 from sketchrnn_cli.cli import pipes
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
 
 T = TypeVar("T")
 
 MOST_NOTES = 5
+LOG_SECONDS = 10.0  # between lines of progress where no bar is shown
+LOGS = ("CI", "JPY_PARENT_PID")  # set where a log keeps all that was written: CI, Jupyter
 
 
 class _Console(Console):
@@ -36,11 +43,31 @@ class Terminal:
         self.console = _Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         self.n_notes = 0
         self.above: Callable[[], None] | None = None  # makes room where a block of lines is live
+        self.draws = False  # that block, right now
+        self.owed: list[str] = []  # what is said when it is there
 
     def say(self, text: str) -> None:
         """One line for a person; silent under ``--quiet``."""
         if not self.quiet:
             self._print(text)
+
+    def interject(self, text: str) -> None:
+        """One line from a signal handler, whatever is being drawn."""
+        if self.draws:
+            self.owed.append(text)
+        else:
+            self.say(text)
+
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """While a block of lines is drawn."""
+        self.draws = True
+        try:
+            yield
+        finally:
+            self.draws = False
+            while self.owed:
+                self.say(self.owed.pop(0))
 
     def warn(self, text: str) -> None:
         """One line a person should not miss; shown under ``--quiet`` too."""
@@ -85,36 +112,91 @@ class Terminal:
             text = "".join(c if c.isprintable() else _escaped(c) for c in text)
         typer.echo(text)
 
+    @property
+    def is_live(self) -> bool:
+        """Whether a person is watching, where the cursor may move."""
+        try:
+            watched = self.console.file.isatty() and not self.console.is_dumb_terminal
+        except ValueError:  # closed
+            return False
+        kept = any(os.environ.get(name, "").lower() not in ("", "0", "false") for name in LOGS)
+        return watched and not kept and not self.quiet
+
+    def bar(self, *columns: ProgressColumn) -> Progress:
+        """A bar with what is done by these columns, and the time left; for where ``is_live``."""
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        shown = (TextColumn("{task.description}"), BarColumn(), *columns, TimeRemainingColumn())
+        return Progress(*shown, console=self.console, transient=True)
+
     @contextmanager
     def counting(self, what: str, *, total: int | None = None) -> Iterator[Callable[[int], None]]:
-        """A progress bar when a person is watching; what is yielded advances it."""
-        if self.quiet or not self.console.is_terminal or self.console.is_dumb_terminal:
-            yield lambda n: None
+        """A bar when a person is watching, else a line now and then; what is yielded advances."""
+        if not self.is_live:
+            yield self._lines(what, total)
             return
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
+        from rich.progress import TextColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Progress(
-            *columns, TimeRemainingColumn(), console=self.console, transient=True
-        ) as progress:
+        count = "{task.completed:,}" + ("/{task.total:,}" if total is not None else "")
+        with self.bar(TextColumn(count)) as progress:
             task = progress.add_task(what, total=total)
             yield lambda n: progress.advance(task, n)
 
-    def track(self, items: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:
-        """Pass items on, with a progress bar when a person is watching.
+    def _lines(self, what: str, total: int | None) -> Callable[[int], None]:
+        """Progress as lines of a log."""
+        done, said_at = 0, time.monotonic()
 
-        Data that goes to the same terminal would mix with the bar, so then there is none.
-        """
+        def advance(n: int) -> None:
+            nonlocal done, said_at
+            done += n
+            if time.monotonic() - said_at >= LOG_SECONDS:
+                said_at = time.monotonic()
+                self.say(f"{what}: {done:,}" + (f" of {total:,}" if total else ""))
+
+        return advance
+
+    def track(self, items: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:
+        """Pass items on, and show how far it is as ``counting`` does."""
         with self.counting(what, total=total) as advance:
             for item in items:
                 yield item
                 advance(1)
+
+    @contextmanager
+    def reading(self, sources: Sequence[str], *, then: str = "") -> Iterator[None]:
+        """A bar of the bytes that are read in here, when a person is watching.
+
+        Args:
+            sources: files, folders, patterns and ``-``, as ``formats.expand`` takes them.
+            then: what is done with it when all is read, which takes time too.
+        """
+        if not self.is_live:
+            yield
+            return
+        from rich.progress import DownloadColumn
+
+        from sketchrnn_cli.sketches import formats
+
+        total = formats.size_of(sources)
+        with self.bar(DownloadColumn()) as progress:
+            task = progress.add_task("reading", total=total)
+
+            def tell(n: int) -> None:
+                progress.advance(task, n)
+                if then and progress.finished:
+                    progress.update(task, description=then)
+
+            with files.counting(tell):
+                yield
+
+    def count(self, sources: Sequence[str]) -> int | None:
+        """How many drawings there are, for a bar; None where nobody sees it, or of a pipe."""
+        from sketchrnn_cli.sketches import formats
+
+        if not self.is_live or formats.size_of(sources) is None:
+            return None
+        with self.reading(sources):
+            return formats.count(sources)
 
 
 def _escaped(character: str) -> str:

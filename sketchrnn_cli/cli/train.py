@@ -46,6 +46,7 @@ SETTINGS = (  # and of training
     *("steps", "epochs", "time_limit", "batch_size", "learning_rate", "kl_weight"),
     *("precision", "seed"),
 )
+STOPPING = "stopping after this step, to save it; Ctrl-C again ends at once"
 HOW_LONG, NETWORK, TRAINING, LOGS = "How long", "Network", "Training", "Logs"  # panels of --help
 
 
@@ -82,7 +83,7 @@ def train(
         str | None,
         option(
             "--preset",
-            help=f"Sizes and settings: {', '.join(PRESETS)}. \\[default: base]",
+            help=f"Sizes and settings: {', '.join(PRESETS)}. \\[default: base; tiny without DATA]",
             metavar="NAME",
             autocompletion=completion.choice(PRESETS),
         ),
@@ -99,7 +100,7 @@ def train(
         str | None,
         option(
             "--time-limit",
-            help="Stop after 90s, 10m, 1h30m of this session.",
+            help="Stop after 90s, 10m, 1h30m of this session. \\[default without DATA: 3m]",
             metavar="TIME",
             panel=HOW_LONG,
         ),
@@ -274,6 +275,7 @@ def _request(options: dict[str, Any], group: ProcessGroup, terminal: Terminal) -
             url=options["quickdraw_url"],
             offline=options["offline"],
         ),
+        reading=terminal.reading,
         say=terminal.say,
     )
 
@@ -309,7 +311,8 @@ def _train(
         try:
             # in a group no signal ends at once: torchrun passes on what the processes may have
             # received already, and ends those that take too long
-            with signals.noted(ends=group.world == 1) as stopped:
+            answer = partial(terminal.interject, STOPPING)
+            with signals.noted(ends=group.world == 1, answer=answer) as stopped:
                 finished = _follow(trainer, terminal, stopped, events)
                 group.close()
             if stopped:  # perhaps only after the last step
@@ -376,7 +379,7 @@ def _follow(
     """Follow the events of a run: show them, and draw its pictures now and then."""
     from sketchrnn_cli.cli.training_display import TrainingDisplay
     from sketchrnn_cli.cli.training_pictures import Pictures
-    from sketchrnn_cli.cli.training_report import Report
+    from sketchrnn_cli.cli.training_report import Report, named_after
     from sketchrnn_cli.training import loop
     from sketchrnn_cli.training.metrics import Lines
 
@@ -388,6 +391,7 @@ def _follow(
         time_limit=trainer.config.time_limit,
         first_step=trainer.progress.step,
         before=Lines(trainer.run),
+        named_after=named_after(trainer),
     ) as display:
         pictures = Pictures(trainer, terminal, display, events)
         for event in loop.events(trainer, should_stop=lambda: bool(stopped)):
@@ -399,6 +403,8 @@ def _follow(
                     display.stepped(step)
                 case loop.Reported(metrics):
                     display.reported(metrics)
+                    if first:
+                        pictures.after_report()
                 case loop.Validated(metrics, best):
                     display.validated(metrics, best=best)
                     if first:

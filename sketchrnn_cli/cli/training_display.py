@@ -26,6 +26,7 @@ MOST_POINTS = 4000  # of a curve that are kept; beyond, neighbours become one
 BESIDE = 100  # columns from which samples stand beside the curve, not under it
 HIGHEST = 14  # lines of a curve or of samples
 BAR = 40  # columns of the bar, at most
+AT_LEAST, SMALLEST_SAMPLE = 5, 12  # words that find room side by side, in so many columns each
 TRAIN_STYLE, VALID_STYLE = "color(33)", "bold color(208)"
 
 
@@ -50,19 +51,18 @@ class TrainingDisplay:
         time_limit: float,
         first_step: int,
         before: Iterable[Mapping[str, Any]] = (),
+        named_after: int = 0,
     ) -> None:
         self.terminal = terminal
         self.last_step, self.time_limit, self.first_step = last_step, time_limit, first_step
+        self.named_after = named_after  # steps from which on drawings can be named
         self.started = time.monotonic()
         self.train: Metrics | None = None
         self.valid: Metrics | None = None
         self.said_at = self.drawn_at = self.ticked_at = self.rest = 0.0
         self.step = first_step
-        console = terminal.console
-        self.live: Live | None = None
-        if console.is_terminal and not console.is_dumb_terminal and not terminal.quiet:
-            self.live = Live(console)
-        self.ascii = not knows_braille(console.file)
+        self.live = Live(terminal.console) if terminal.is_live else None
+        self.ascii = not knows_braille(terminal.console.file)
         self.curves: dict[str, list[tuple[int, float]]] = {"train": [], "valid": []}
         self.samples: tuple[int, list[Sketch]] = (0, [])
         self.size = (0, 0)  # of the window when the block was drawn
@@ -105,7 +105,8 @@ class TrainingDisplay:
             if not self.live.widths or self.size != self.live.size():
                 self._draw()
             else:
-                self.live.draw_last(self._bar(self.size[0]))
+                with self.terminal.drawing():
+                    self.live.draw_last(self._bar(self.size[0]))
 
     def reported(self, metrics: Metrics) -> None:
         """New training losses."""
@@ -177,7 +178,8 @@ class TrainingDisplay:
             if metrics is not None:
                 losses.append(Text(describe(metrics, columns), style))
         pictures = self._pictures(columns, rows - len(losses) - 1)
-        self.live.draw([*pictures, *losses, self._bar(columns)])
+        with self.terminal.drawing():
+            self.live.draw([*pictures, *losses, self._bar(columns)])
         self.drawn_at = time.monotonic()
         self.rest = max(REDRAW, (self.drawn_at - begun) / REDRAW_SHARE)
 
@@ -236,14 +238,20 @@ class TrainingDisplay:
         from sketchrnn_cli.drawing import terminal as characters
 
         step, sketches = self.samples
+        title = f"samples of step {step:,}"
+        if step < self.named_after:
+            title += f" of about {self.named_after:,} for drawings that can be named"
         captions = any(sketch.word for sketch in sketches)
         cell = min(2 * (rows - 1 - captions), columns, 2 * HIGHEST)
         if not sketches or cell < 8:
             return []
-        cell = min(cell, columns // 2 - 1) if columns >= 40 else cell  # two at least
+        least = len({sketch.word for sketch in sketches[:AT_LEAST]})  # of each word, or two
+        room = (columns + 2) // max(least, 2) - 2
+        cell = min(cell, max(room, SMALLEST_SAMPLE)) if columns >= 40 else cell
         n = max((columns + 2) // (cell + 2), 1)
         lines = characters.grid_runs(sketches[:n], columns, cell=cell, ascii=self.ascii)
-        return [Text(f"samples of step {step:,}", "dim"), *map(inked, lines)]
+        title = title if len(title) <= columns else title[: title.find(" of about")]
+        return [Text(title, "dim"), *map(inked, lines)]
 
 
 def _or_nothing(lines: Sequence[Text], number: int) -> Text:

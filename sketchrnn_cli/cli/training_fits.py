@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sketchrnn_cli.cli.training_report import track
-
 if TYPE_CHECKING:
     from sketchrnn_cli.cli.terminal import Terminal
     from sketchrnn_cli.training.trainer import Trainer
@@ -40,9 +38,9 @@ def fit_latents(trainer: Trainer, terminal: Terminal) -> None:
     path = trainer.run / checkpoint.FILE_NAME
     fitted = latent_prior.fit_model(
         Engine(checkpoint.load(path)),
-        track(terminal, drawings, what="encoding drawings", total=len(chosen)),
+        terminal.track(drawings, what="encoding drawings", total=len(chosen)),
         seed=seed,
-        track=lambda labels: track(terminal, labels, what="fitting labels", total=n_words),
+        track=lambda labels: terminal.track(labels, what="fitting labels", total=n_words),
     )
     checkpoint.save(path, fitted)
 
@@ -71,6 +69,6 @@ def fit_recogniser(trainer: Trainer, terminal: Terminal) -> None:
         n,
         seed=batches.seed_of(config.seed, batches.LATENTS, 2),
         bfloat16=trainer.compute is torch.bfloat16,
-        track=lambda steps: track(terminal, steps, what="steps", total=len(steps)),
+        track=lambda steps: terminal.track(steps, what="steps", total=len(steps)),
     )
     checkpoint.save(path, replace(found, weights=found.weights | weights))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sketchrnn_cli.cli.terminal import Terminal
@@ -35,13 +36,18 @@ class Pictures:
         self.events = events
         self.drawn_at = time.monotonic()
         self.sample_at = 0.0  # not before
+        self.n = 0  # of the word that is drawn next
 
     def after_validation(self) -> None:
-        """Draw what is due; samples for a person's eyes cost a small share of the time."""
-        now = time.monotonic()
-        if now - self.drawn_at > max(EVERY, SHARE * self.trainer.progress.seconds):
+        """Draw what is due."""
+        if time.monotonic() - self.drawn_at > max(EVERY, SHARE * self.trainer.progress.seconds):
             self.draw()
-        elif self.display.is_live and now >= self.sample_at:
+        else:
+            self.after_report()
+
+    def after_report(self) -> None:
+        """Samples for a person's eyes, from early on, at a small share of the time."""
+        if self.display.is_live and time.monotonic() >= self.sample_at:
             try:
                 self._samples()
             except (SketchError, OSError) as error:
@@ -72,13 +78,19 @@ class Pictures:
     def _samples(self) -> list[Sketch]:
         """Drawings by the model as it stands."""
         from sketchrnn_cli.inference import request
+        from sketchrnn_cli.inference.conditioning import label_rows
         from sketchrnn_cli.inference.engine import Engine
         from sketchrnn_cli.inference.settings import Settings
 
         begun, step = time.monotonic(), self.trainer.progress.step
         model = self.trainer.model({"step": step})
         settings = Settings(seed=self.trainer.config.seed)
-        sketches = list(request.draw(Engine(model), request.unconditional(N_SAMPLES), settings))
+        asked = request.unconditional(N_SAMPLES)
+        if model.config.n_words:  # one of each word, where they are many the next ones every time
+            words = [model.words[(self.n + k) % len(model.words)] for k in range(N_SAMPLES)]
+            asked = replace(asked, words=words, labels=label_rows(model, words))
+            self.n += N_SAMPLES if len(model.words) > N_SAMPLES else 0
+        sketches = list(request.draw(Engine(model), asked, settings))
         now = time.monotonic()
         self.sample_at = now + (now - begun) / LIVE_SHARE
         self.display.sampled(step, sketches)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import time
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from sketchrnn_cli.cli.terminal import Terminal
 
@@ -14,13 +12,11 @@ if TYPE_CHECKING:
     from sketchrnn_cli.training.metrics import Metrics
     from sketchrnn_cli.training.trainer import Trainer
 
-T = TypeVar("T")
-
 WEIGHTS_PER_POINT = 20  # from so many on, a model memorizes its drawings
 STUCK = 5  # validations in a row with the KL term at its floor
+NAMED = 128_000  # drawings seen, over all words, until those drawn can be named
 NEAR = 1.02  # times the floor is at the floor
 SETTLED = 0.9  # of its final value the KL weight has reached by then
-LOG_SECONDS = 10.0  # between lines of progress where stderr is no terminal
 
 
 def announce(terminal: Terminal, trainer: Trainer, *, resuming: bool) -> None:
@@ -44,7 +40,15 @@ def announce(terminal: Terminal, trainer: Trainer, *, resuming: bool) -> None:
         batch = trainer.config.batch_size
         terminal.say(f"{trainer.group.world} processes share a batch of {batch}")
     if resuming:
-        terminal.say(f"resuming from step {trainer.progress.step}")
+        terminal.say(f"resuming from step {trainer.progress.step:,}")
+    step, after = trainer.progress.step, named_after(trainer)
+    if step < after and not terminal.is_live:
+        terminal.say(f"step {step:,} of about {after:,} for drawings that can be named")
+
+
+def named_after(trainer: Trainer) -> int:
+    """Steps from which on drawings can be named, about; 0 for a run that began with a model."""
+    return 0 if trainer.is_warm else -(-NAMED // trainer.config.batch_size)
 
 
 class Report:
@@ -128,19 +132,6 @@ class Report:
         if topic not in self.said:
             self.said.add(topic)
             self.terminal.advise(text)
-
-
-def track(terminal: Terminal, items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
-    """Pass items on: with a bar on a terminal, with a line every ten seconds in a log."""
-    if terminal.console.is_terminal and not terminal.console.is_dumb_terminal:
-        yield from terminal.track(items, what=what, total=total)
-        return
-    said_at = time.monotonic()
-    for number, item in enumerate(items):
-        if time.monotonic() - said_at >= LOG_SECONDS:
-            said_at = time.monotonic()
-            terminal.say(f"{what}: {number:,} of {total:,}")
-        yield item
 
 
 def say_what_is_kept(terminal: Terminal, trainer: Trainer) -> None:

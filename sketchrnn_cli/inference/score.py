@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any, cast
@@ -30,6 +30,12 @@ EPSILON = 1e-6  # inside magenta's logarithm
 CHUNK = 128  # sketches scored at once
 LISTED = 256  # drawings listed by likelihood at once
 LISTED_POINTS = 100_000  # of them; each takes a kilobyte meanwhile
+
+Tell = Callable[[int], None]
+
+
+def _ignore(n: int) -> None:
+    """Pass a number over in silence."""
 
 
 def log_likelihood(
@@ -62,13 +68,16 @@ def log_likelihood(
     return result
 
 
-def evaluate(network: Network, corpus: Corpus, split: str, *, seed: int = 0) -> dict[str, object]:
+def evaluate(
+    network: Network, corpus: Corpus, split: str, *, seed: int = 0, tell: Tell = _ignore
+) -> dict[str, object]:
     """Losses on one split. Data is normalised by the model's scale factor, not its own.
 
     A fitted set is brought to the box and the origin of a model of fitted drawings.
 
     Each sketch's latent is drawn from (seed, its index); keys in ``_at_mean`` use mu instead. A
-    conditional model is given the labels of the drawings.
+    conditional model is given the labels of the drawings. ``tell`` is called with the number of
+    sketches that are done, now and then.
 
     Returns:
         ``nats_per_sketch``: exact, the end scored once; ``nats_per_point`` divides the same total
@@ -113,6 +122,7 @@ def evaluate(network: Network, corpus: Corpus, split: str, *, seed: int = 0) -> 
                 total += _losses(raw, rows, n_max)
                 if key == "":
                     dequantised += _dequantised(raw, rows, 1 / scale_factor)
+        tell(len(chunk))
     n = len(indices)
     result: dict[str, object] = {
         "split": split,
@@ -133,7 +143,13 @@ def evaluate(network: Network, corpus: Corpus, split: str, *, seed: int = 0) -> 
 
 
 def importance_weighted(
-    network: Network, corpus: Corpus, split: str, n_samples: int, *, seed: int = 0
+    network: Network,
+    corpus: Corpus,
+    split: str,
+    n_samples: int,
+    *,
+    seed: int = 0,
+    tell: Tell = _ignore,
 ) -> float:
     """An upper bound on the nats of a sketch with its latent integrated out.
 
@@ -147,6 +163,7 @@ def importance_weighted(
         split: train, valid or test.
         n_samples: K.
         seed: of the latents; each sketch's are drawn from (seed, its index).
+        tell: called with the latents that were scored, now and then.
 
     Source: Burda et al. 2016 (arXiv 1509.00519), equation 8.
     """
@@ -167,6 +184,7 @@ def importance_weighted(
             weights[k] = log_likelihood(network, moves, z.astype(np.float32), words=words)
             # log p(z) - log q(z | x): their constants cancel
             weights[k] += (0.5 * (noise**2 - z**2) + np.log(sigma.astype(np.float64))).sum(1)
+            tell(len(chunk))
         highest = weights.max(0)
         mean = np.log(np.exp(weights - highest).mean(0)) + highest
         total -= float(mean.sum())

@@ -48,8 +48,6 @@ DEFAULT_SPLIT = (90.0, 5.0, 5.0)
 BATCH = 4096  # drawings
 FLAT = 16  # pixels; what is lower, when 255 wide, and has long lines has lost its details
 
-Progress = Callable[[int], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
@@ -95,16 +93,13 @@ class BuildOptions:
         )
 
 
-def build(
-    sources: list[str], out: str | Path, options: BuildOptions, *, progress: Progress | None = None
-) -> dict[str, Any]:
+def build(sources: list[str], out: str | Path, options: BuildOptions) -> dict[str, Any]:
     """Make a packed set of any files.
 
     Args:
         sources: files, folders, patterns, ``-``.
         out: the packed set; it appears whole or not at all.
         options: what to do.
-        progress: called with the number of drawings read, now and then.
 
     Returns:
         The report: read, kept, dropped by reason, words, points, splits, duplicates, leakage.
@@ -114,16 +109,14 @@ def build(
         BadConfig: files of both kinds of frame, without a word on which to use.
     """
     job = _Job.of(sources, options)
-    return _pack(_prepared(job, progress=progress), out, job)
+    return _pack(_prepared(job), out, job)
 
 
-def build_sketch_rnn(
-    sources: list[str], out: str | Path, options: BuildOptions, *, progress: Progress | None = None
-) -> dict[str, Any]:
+def build_sketch_rnn(sources: list[str], out: str | Path, options: BuildOptions) -> dict[str, Any]:
     """The same as sketch-rnn's own ``.npz``, for the old programs."""
     with scratch_folder(out) as folder:
         packed = folder / "packed.npz"
-        report = build(sources, packed, options, progress=progress)
+        report = build(sources, packed, options)
         corpus = Corpus.open(packed)
         with open_output(out, binary=True) as stream:
             write_sketch_rnn(corpus, stream)
@@ -137,7 +130,6 @@ def build_ndjson(
     options: BuildOptions,
     *,
     compress: bool = False,
-    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """The same drawings as NDJSON, one after the other; splits are not kept.
 
@@ -146,7 +138,7 @@ def build_ndjson(
     at_once = str(out) == STDIO
     job = _Job.of(sources, options)
     with open_output(out, binary=compress, compressed=compress) as stream:
-        for block in _prepared(job, progress=progress, extras=True, at_once=at_once):
+        for block in _prepared(job, extras=True, at_once=at_once):
             job.report.keep(block)
             stream.writelines(to_lines(block))
             if at_once:
@@ -250,9 +242,7 @@ def _on_canvas(file: str) -> bool:
     return is_packed(file) and Corpus.open(Path(file)).preparation.fit
 
 
-def _prepared(
-    job: _Job, *, progress: Progress | None = None, extras: bool = False, at_once: bool = False
-) -> Iterator[Block]:
+def _prepared(job: _Job, *, extras: bool = False, at_once: bool = False) -> Iterator[Block]:
     """Drawings of all files in order, made ready on several threads while the next are read.
 
     At once: those of a pipe are not kept waiting for the next.
@@ -262,10 +252,7 @@ def _prepared(
     waiting: deque[Future[_Made]] = deque()
 
     def finished() -> Block:
-        block = job.finish(waiting.popleft().result())
-        if progress:
-            progress(report.read)
-        return block
+        return job.finish(waiting.popleft().result())
 
     pool = ThreadPoolExecutor(threads)
     try:

@@ -90,6 +90,11 @@ class TrainingConfig:
                 "time limit"
             )
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether it says how long a run is."""
+        return bool(self.steps or self.epochs or self.time_limit)
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainingConfig:
         """Inverse of ``dataclasses.asdict``; an unknown name is an error, never ignored."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 CORPUS = "state/corpus.npz"  # in a run folder: the drawings, unless a packed set was given
 CONFIG = "config.toml"
 BASE = "base"  # the preset, unless another is named
+TINY = "tiny"  # the same, to practise on the drawings that ship
+PRACTICE_SECONDS = 180.0  # where nothing says how long
 UNCONDITIONAL = "magenta"  # the preset whose decoder is not conditioned on labels
 
 Say = Callable[[str], None]
@@ -51,6 +53,7 @@ class Request:
     resume: bool = False
     overwrite: bool = False
     fetch: Callable[[list[str]], list[str]] = list  # a file for every quickdraw: name
+    reading: Callable[[list[str]], AbstractContextManager[None]] = lambda _: nullcontext()
     say: Say = lambda text: None  # one line for a person
 
     def settings(self) -> tuple[ModelConfig, TrainingConfig, bool | None]:
@@ -59,7 +62,10 @@ class Request:
         Raises:
             BadConfig: a setting that is not one.
         """
-        preset = BASE if self.preset is None else self.preset
+        practises = not self.sources and self.warm is None
+        preset = self.preset
+        if preset is None:
+            preset = TINY if practises and not self.tables else BASE
         if preset not in PRESETS:
             raise BadConfig(f"--preset must be one of {', '.join(PRESETS)}, not {preset!r}")
         tables = self.tables or {}
@@ -68,6 +74,8 @@ class Request:
         training = TrainingConfig.from_dict(
             {**trained, **tables.get("training", {}), **self.training}
         )
+        if practises and not training.is_limited:
+            training = replace(training, time_limit=PRACTICE_SECONDS)
         if self.warm is not None:
             found, asked = warm_start.opened(self.warm), {**more, **self.model}
             model, conditioned = warm_start.sizes(found, self.warm, asked, self.words)
@@ -351,7 +359,9 @@ def _pack(sources: list[str], path: Path, request: Request) -> Corpus:
     from sketchrnn_cli.sketches.corpus import Corpus
 
     if sources:
-        packed = build.open_or_build(request.fetch(sources), path)
+        sources = request.fetch(sources)
+        with request.reading(sources):
+            packed = build.open_or_build(sources, path)
         if packed.path != path:  # it was there before
             packed.check()
         return packed
@@ -360,7 +370,7 @@ def _pack(sources: list[str], path: Path, request: Request) -> Corpus:
     *words, last = packed.words
     request.say(
         f"no DATA: practising on {len(packed):,} drawings that ship, of {', '.join(words)} "
-        f"and {last}"
+        f"and {last}; for others: sketchrnn train quickdraw:cat"
     )
     return packed
 

@@ -156,6 +156,28 @@ def expand(sources: Iterable[str], note: Note | None = None) -> list[File]:
     return found
 
 
+def size_of(sources: Iterable[str]) -> int | None:
+    """Bytes of these files on the disk; None of a pipe.
+
+    Raises:
+        BadFile: as ``expand``.
+    """
+    paths = [file.path for file in expand(sources)]
+    return sum(map(os.path.getsize, paths)) if all(map(os.path.isfile, paths)) else None
+
+
+def count(sources: Iterable[str]) -> int:
+    """Drawings in files, but for those that are faulty; many times as fast as what is made of them.
+
+    Raises:
+        BadFile: as ``read_blocks``.
+    """
+    n = 0
+    for files in together(expand(sources)):
+        n += sum(map(len, read_blocks(files, skipped=lambda message: None)))
+    return n
+
+
 def _named_for_characters(files: list[File]) -> list[File]:
     """Numbers are names where another SVG beside is named for a character: 05000 as 04e00."""
     beside = {
