@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from trainers import QUICK, SMALL, corpus_in, trainer_of
 
+from sketchrnn_cli.cli import terminal as terminals
 from sketchrnn_cli.cli import training_fits, training_report
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.inference import latent_prior
@@ -63,9 +64,9 @@ def test_what_is_left_to_do_is_said(tmp_path, corpus, ending, says):
 
 def test_a_log_says_now_and_then_how_far_it_is(monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr(training_report.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(terminals.time, "monotonic", lambda: clock[0])
     terminal, passed = Lines(), []
-    for item in training_report.track(terminal, range(1000), what="fitting", total=1000):
+    for item in terminal.track(range(1000), what="fitting", total=1000):
         clock[0] += 0.125
         passed.append(item)
     assert passed == list(range(1000))
