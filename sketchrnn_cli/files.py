@@ -238,13 +238,11 @@ def open_output(
             with writing(target):
                 if target.is_dir():
                     raise BadFile(f"{target}: is a folder; name a file in it")
-                special = target.exists() and not target.is_file()
-                if special:
+                if target.exists() and not target.is_file():
                     stream = stack.enter_context(_written(target, target))
                 else:
                     target.parent.mkdir(parents=True, exist_ok=True)
-            if not special:
-                stream = stack.enter_context(replacing(target))
+                    stream = stack.enter_context(replacing(target))
         if compressed:
             stream = cast("BinaryIO", stack.enter_context(gzip.GzipFile("", "wb", 6, stream, 0)))
         yield stream

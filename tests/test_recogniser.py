@@ -39,7 +39,8 @@ def test_numpy_gives_what_torch_gives():
     network.eval()
     moves = drawings(40)
     lengths = np.array([len(m) for m in moves])
-    given = fitting._inputs(inks.along(np.concatenate(moves), lengths, sizes.N_POINTS))
+    ink = inks.along(np.concatenate(moves), lengths, sizes.N_POINTS)
+    given = map(torch.from_numpy, inks.inputs(ink, sizes.SIDE))
     with torch.no_grad():
         wanted = network(*given).softmax(1).numpy()
     found = Recogniser(WORDS, network.folded()).shares(moves)

@@ -151,8 +151,8 @@ class PrefixPosterior:
 
     def choose(self, u: float) -> Array:
         """One of them by its weight, (Z,), for a number u from [0, 1)."""
-        steps = np.cumsum(np.exp(TEMPERING * (self.nats - self.nats.max())))
-        chosen: Array = self.z[int(np.searchsorted(steps / steps[-1], u, side="right"))]
+        weights = np.exp(TEMPERING * (self.nats - self.nats.max()))
+        chosen: Array = self.z[latent_prior.chosen(weights, u)]
         return chosen
 
 
@@ -253,16 +253,16 @@ class Conditioning:
     def label_at(self, u: float) -> int:
         """A label, each as often as there are drawings of it, for u from [0, 1)."""
         checkpoint = self.network.checkpoint
-        shares = np.cumsum(checkpoint.weights.get("latent.share", checkpoint.counts), dtype="f8")
-        return int(np.searchsorted(shares / shares[-1], u, side="right"))
+        shares = checkpoint.weights.get("latent.share", checkpoint.counts)
+        return latent_prior.chosen(shares, u)
 
     def _label_of(self, prefix: Array) -> Callable[[float], int]:
         """A label for u from [0, 1): of those that a prefix looks like, as far as is known."""
         recogniser = Recogniser.of(self.network.checkpoint)
         if recogniser is None:
             return self.label_at
-        shares = np.cumsum(np.sqrt(recogniser.shares([prefix])[0]), dtype="f8")
-        return lambda u: int(np.searchsorted(shares / shares[-1], u, side="right"))
+        shares = np.sqrt(recogniser.shares([prefix])[0])
+        return lambda u: latent_prior.chosen(shares, u)
 
     def prefix_rows(self, indices: range) -> list[Array]:
         """Prefixes of sketches, stroke-5, model units; none where there are none."""

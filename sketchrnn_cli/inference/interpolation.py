@@ -6,7 +6,7 @@ a grid.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import TypeVar, cast
 
@@ -16,8 +16,8 @@ import numpy.typing as npt
 from sketchrnn_cli.errors import BadConfig
 
 Array = npt.NDArray[np.float32]
-Blend = Callable[[Array, Array, float], Array]
 T = TypeVar("T")
+Blend = Callable[[T, T, float], T]
 
 CORNERS = 4
 SIDES = (2, 100)  # fewest and most rows and columns
@@ -75,10 +75,10 @@ def nearest(start: T, end: T, t: float) -> T:
     return start if t < 0.5 else end
 
 
-def path(stops: Array, n_frames: int, blend: Blend) -> Array:
-    """Rows (N, W) and the frames between them, ((N - 1) * F + 1, W)."""
+def path(stops: Sequence[T], n_frames: int, blend: Blend[T]) -> list[T]:
+    """N stops and the frames between them, (N - 1) * F + 1 in all."""
     each = [blend(stops[a], stops[b], t) for a, b, t in frames(len(stops), n_frames)[:-1]]
-    return np.stack([*each, stops[-1]])
+    return [*each, stops[-1]]
 
 
 def check_shape(n_rows: int, n_columns: int) -> None:
@@ -94,18 +94,11 @@ def check_shape(n_rows: int, n_columns: int) -> None:
         )
 
 
-def grid(corners: Array, n_rows: int, n_columns: int, blend: Blend) -> Array:
-    """Rows (R * C, W) between four (4, W), in reading order."""
+def grid(corners: Sequence[T], n_rows: int, n_columns: int, blend: Blend[T]) -> list[T]:
+    """R * C cells between four, in reading order."""
     a, b, c, d = corners
     cells = product(np.linspace(0, 1, n_rows), np.linspace(0, 1, n_columns))
-    return np.stack([blend(blend(a, b, x), blend(c, d, x), y) for y, x in cells])
-
-
-def grid_names(corners: list[T], n_rows: int, n_columns: int) -> list[T]:
-    """What names each cell of a grid: its nearest corner."""
-    a, b, c, d = corners
-    cells = product(np.linspace(0, 1, n_rows), np.linspace(0, 1, n_columns))
-    return [nearest(nearest(a, b, x), nearest(c, d, x), y) for y, x in cells]
+    return [blend(blend(a, b, x), blend(c, d, x), y) for y, x in cells]
 
 
 def corner_places(n_rows: int, n_columns: int) -> tuple[int, int, int, int]:

@@ -132,6 +132,12 @@ def is_fitted(weights: Weights) -> bool:
     return "latent.share" in weights
 
 
+def chosen(shares: npt.ArrayLike, u: float) -> int:
+    """The number of one of several, each as often as its share says, for u from [0, 1)."""
+    steps = np.cumsum(shares, dtype=np.float64)
+    return int(np.searchsorted(steps / steps[-1], u, side="right"))
+
+
 def sample(weights: Weights, parts: dict[int, float], normal: Array, u: float | None) -> Array:
     """A latent (Z,) of a mixture of labels, from standard normal numbers (Z,).
 
@@ -147,11 +153,7 @@ def sample(weights: Weights, parts: dict[int, float], normal: Array, u: float | 
     result = np.zeros_like(normal)
     for k, share in parts.items():
         weight = weights["latent.weight"][k]
-        if u is None:
-            component = int(weight.argmax())
-        else:
-            steps = np.cumsum(weight, dtype=np.float64)
-            component = int(np.searchsorted(steps / steps[-1], u, side="right"))
+        component = int(weight.argmax()) if u is None else chosen(weight, u)
         mean = weights["latent.mean"][k, component]
         result += np.float32(share) * (mean + weights["latent.scale"][k] @ normal)
     return result

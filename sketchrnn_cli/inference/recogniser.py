@@ -65,10 +65,11 @@ class Recogniser:
 
     def _logits(self, ink: inks.Ink) -> Array:
         """(N, V) of drawings that have ``N_POINTS`` points."""
-        x = inks.way(inks.Ink(ink.points[:, ::2], ink.strokes[:, ::2]))[:, None]  # (N, 1, L, C)
+        way, picture = inks.inputs(ink, SIDE)
+        x = way[:, None]  # (N, 1, L, C)
         for k, (size, _, _) in enumerate(STROKES):
             x = self._layer(f"strokes{k}", _windows(x, 1, size))
-        y = inks.picture(ink.points, SIDE)[..., None]  # (N, side, side, 1)
+        y = picture[..., None]  # (N, side, side, 1)
         for k, (size, _, _) in enumerate(PICTURE):
             y = self._layer(f"picture{k}", _windows(y, size, size))
         found = [pool for a in (x, y) for pool in (a.mean(axis=(1, 2)), a.max(axis=(1, 2)))]

@@ -289,13 +289,12 @@ def from_latents(
     labels = None if words is None else label_rows(checkpoint, words)
     z, numbers = latents.mu, list(range(first, first + n * count))
     if frames is not None:
-        z = interpolation.path(z, frames, slerp)
+        z = np.stack(interpolation.path(list(z), frames, slerp))
         numbers = [number for _ in z for number in range(first, first + count)]
         if labels is not None:
-            labels = interpolation.path(labels, frames, lerp)
+            labels = np.stack(interpolation.path(list(labels), frames, lerp))
         if words is not None:
-            between = interpolation.frames(n_stops, frames)
-            words = [nearest(words[a], words[b], t) for a, b, t in between]
+            words = interpolation.path(words, frames, nearest)
     return Request(
         n=n * count,
         z=np.repeat(z, count, axis=0),
@@ -410,9 +409,9 @@ def grid(
     shape = n_rows, n_columns
     filled = Request(
         n=n_rows * n_columns,
-        z=None if z is None else interpolation.grid(z, *shape, blend),
-        labels=None if labels is None else interpolation.grid(labels, *shape, lerp),
-        words=None if words is None else interpolation.grid_names(list(words), *shape),
+        z=None if z is None else np.stack(interpolation.grid(list(z), *shape, blend)),
+        labels=None if labels is None else np.stack(interpolation.grid(list(labels), *shape, lerp)),
+        words=None if words is None else interpolation.grid(words, *shape, nearest),
         numbers=[(corners.numbers or [0])[0]] * (n_rows * n_columns),
     )
     return filled, settings

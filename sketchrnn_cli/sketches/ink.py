@@ -72,6 +72,11 @@ def fitted(points: Array) -> Array:
     return result
 
 
+def inputs(ink: Ink, side: int) -> tuple[Array, Array]:
+    """What the recogniser reads: the pen's way along every second point, and the picture."""
+    return way(Ink(ink.points[:, ::2], ink.strokes[:, ::2])), picture(ink.points, side)
+
+
 def way(ink: Ink) -> Array:
     """The pen's way: (N, K, 8) x, y, step x, y, direction x, y, lift, progress."""
     points, strokes = ink

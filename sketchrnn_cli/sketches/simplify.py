@@ -93,12 +93,18 @@ def _is_dense(block: Block, among: Bools) -> Bools:
     than 20 points would lose over a quarter.
     """
     n_steps = np.diff(block.bounds) - np.diff(block.drawings)
-    dense: Bools = among & (n_steps > 0) & (lengths(block) < DENSE_STEP * n_steps)
-    if dense.any():
-        some = take(block, dense)
-        left = np.diff(thinned(fit(some), epsilon=EPSILON, spaced=False).bounds)
-        dense[dense] = 2 * left <= np.diff(some.bounds)
-    return dense
+    short = among & (n_steps > 0) & (lengths(block) < DENSE_STEP * n_steps)
+    return loses_half(block, short, spaced=False)
+
+
+def loses_half(block: Block, among: Bools, *, spaced: bool) -> Bools:
+    """Which of some drawings, none of them empty, would lose half of their points, (D,)."""
+    result = among.copy()
+    if among.any():
+        some = take(block, among)
+        left = np.diff(thinned(fit(some), epsilon=EPSILON, spaced=spaced).bounds)
+        result[among] = 2 * left <= np.diff(some.bounds)
+    return result
 
 
 def simplify(block: Block, *, epsilon: float = EPSILON) -> Block:

@@ -211,14 +211,5 @@ def to_toml(model: ModelConfig, training: TrainingConfig, data: Mapping[str, Any
     try:
         return tomli_w.dumps(tables).encode()
     except UnicodeEncodeError as error:
-        around = error.object[max(error.start - 20, 0) : error.end + 20].split("\n")
-        found = next(part for part in around if not _is_text(part)).strip(' ",')
-        raise BadConfig(f"{found}: a name that is not UTF-8; give the file another") from None
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        found = error.object[max(error.start - 20, 0) : error.end + 20].strip(' "\n')
+        raise BadConfig(f"{found!a}: a name that is not UTF-8; give the file another") from None

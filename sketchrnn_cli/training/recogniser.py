@@ -137,7 +137,8 @@ def fit(
         for step in track(range(n_steps)):
             chosen = np.sort(indices[order[step * BATCH : (step + 1) * BATCH]])
             lengths = corpus.offsets[chosen + 1] - corpus.offsets[chosen]
-            given = _inputs(_distorted(corpus.rows_of(chosen), lengths, rng))
+            ink = _distorted(corpus.rows_of(chosen), lengths, rng)
+            given = map(torch.from_numpy, inks.inputs(ink, SIDE))
             words = torch.from_numpy(corpus.word_ids[chosen].astype(np.int64))
             with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
                 logits = network(*given)
@@ -148,13 +149,6 @@ def fit(
             schedule.step()
     found = network.eval().folded()  # a file has them as float16, so they are these at once
     return {name: array.astype(np.float16).astype(np.float32) for name, array in found.items()}
-
-
-def _inputs(ink: inks.Ink) -> tuple[Tensor, Tensor]:
-    """What the network reads of drawings that have ``N_POINTS`` points."""
-    every_second = inks.Ink(ink.points[:, ::2], ink.strokes[:, ::2])
-    ways, pictures = inks.way(every_second), inks.picture(ink.points, SIDE)
-    return torch.from_numpy(ways), torch.from_numpy(pictures)
 
 
 def _balanced(

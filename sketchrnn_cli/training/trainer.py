@@ -82,6 +82,12 @@ class Trainer:
             weight_decay=config.weight_decay,
             fused=device.type != "mps",
         )
+        for parameter in self.network.parameters():
+            self.optimizer.state[parameter] = {
+                "step": torch.zeros((), dtype=torch.float32, device=device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
         self.average = [parameter.detach().clone() for parameter in self.network.parameters()]
         self.progress = Progress()
         self.is_warm = False  # whether the run began with the weights of a model
@@ -92,22 +98,19 @@ class Trainer:
 
     # states
 
-    def arrays(self) -> Arrays:
+    def tensors(self) -> Iterator[tuple[str, torch.Tensor]]:
         """Weights, their average and Adam's moments, by name."""
-        result: Arrays = {}
-        for (name, parameter), average in zip(
-            self.network.named_parameters(), self.average, strict=True
-        ):
-            moments = self.optimizer.state.get(parameter, {})
-            zeros = torch.zeros_like(parameter)
-            for key, tensor in (
-                ("model", parameter),
-                ("average", average),
-                ("mean", moments.get("exp_avg", zeros)),
-                ("square", moments.get("exp_avg_sq", zeros)),
-            ):
-                result[f"{key}.{name}"] = tensor.detach().cpu().numpy()
-        return result
+        named = self.network.named_parameters()
+        for (name, parameter), average in zip(named, self.average, strict=True):
+            moments = self.optimizer.state[parameter]
+            yield f"model.{name}", parameter
+            yield f"average.{name}", average
+            yield f"mean.{name}", moments["exp_avg"]
+            yield f"square.{name}", moments["exp_avg_sq"]
+
+    def arrays(self) -> Arrays:
+        """The same as arrays, which on a CPU are the tensors themselves."""
+        return {name: tensor.detach().cpu().numpy() for name, tensor in self.tensors()}
 
     def save(self) -> None:
         """Write the state of this step."""
@@ -132,22 +135,11 @@ class Trainer:
         if error := self.error_of(saved):
             raise BadConfig(f"{saved.path}: {error}")
 
-        def tensor(name: str) -> torch.Tensor:
-            return torch.from_numpy(saved.arrays[name]).to(self.device, self.dtype)
-
         with torch.no_grad():
-            for (name, parameter), average in zip(
-                self.network.named_parameters(), self.average, strict=True
-            ):
-                parameter.copy_(tensor(f"model.{name}"))
-                average.copy_(tensor(f"average.{name}"))
-                self.optimizer.state[parameter] = {
-                    "step": torch.tensor(
-                        float(saved.progress.step), dtype=torch.float32, device=self.device
-                    ),
-                    "exp_avg": tensor(f"mean.{name}").clone(),
-                    "exp_avg_sq": tensor(f"square.{name}").clone(),
-                }
+            for name, tensor in self.tensors():
+                tensor.copy_(torch.from_numpy(saved.arrays[name]))
+        for moments in self.optimizer.state.values():
+            moments["step"].fill_(saved.progress.step)
         self.progress = saved.progress
         self._fitted = None
 
@@ -167,11 +159,9 @@ class Trainer:
 
     def is_finite(self) -> bool:
         """Whether all that would be saved is finite."""
-        kept = [*self.network.parameters(), *self.average]
-        for moments in self.optimizer.state.values():
-            kept += [moments["exp_avg"], moments["exp_avg_sq"]]
         with torch.no_grad():
-            return bool(torch.stack([tensor.isfinite().all() for tensor in kept]).all())
+            each = [tensor.isfinite().all() for _, tensor in self.tensors()]
+            return bool(torch.stack(each).all())
 
     # the model
 

@@ -100,17 +100,14 @@ def word_of(source: str) -> str | None:
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             name = name[: -len(suffix)]
     if kind == "svg" and not (_CODE_POINT.fullmatch(name) and _ANY_HEX.search(name)):
-        name = _NUMBERED.sub("", name) or _folder_of(source) or name
+        folder = Path(os.path.abspath(source)).parent.name
+        name = _NUMBERED.sub("", name) or folder or name
     return text(name)
 
 
 def text(name: str) -> str:
     """A name as UTF-8 has it, composed, ``?`` for what it cannot have; names may be any bytes."""
     return unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())
-
-
-def _folder_of(source: str) -> str:
-    return Path(os.path.abspath(source)).parent.name
 
 
 def expand(sources: Iterable[str], note: Note | None = None) -> list[File]:

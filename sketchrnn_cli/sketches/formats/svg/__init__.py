@@ -21,7 +21,7 @@ import numpy as np
 
 from sketchrnn_cli.errors import BadSketch, SketchError
 from sketchrnn_cli.sketches import simplify
-from sketchrnn_cli.sketches.block import Block, Bools, Floats, Ints, offsets, take
+from sketchrnn_cli.sketches.block import Block, Floats, Ints, offsets, take
 from sketchrnn_cli.sketches.formats import sniff
 from sketchrnn_cli.sketches.formats.svg.curves import extent, flatten
 from sketchrnn_cli.sketches.formats.svg.document import MAX_BYTES, parse
@@ -141,21 +141,12 @@ def _blocks(drawings: list[_Lines]) -> Iterator[Block]:
         [lines.word for lines in drawings],
     )
     raw = np.array([lines.curved for lines in drawings])
-    raw[~raw] = _is_dense(take(block, ~raw))
+    counts = np.diff(block.bounds)
+    raw |= counts > SPARSE
+    raw |= simplify.loses_half(block, ~raw & (counts > 0), spaced=True)
     block = replace(block, raw=raw)
     changes = [0, *(np.flatnonzero(np.diff(raw)) + 1).tolist(), len(raw)]
     for a, b in pairwise(changes):
         chosen = np.zeros(len(raw), bool)
         chosen[a:b] = True
         yield take(block, chosen)
-
-
-def _is_dense(block: Block) -> Bools:
-    """Which drawings would lose half of their points by simplification, (D,)."""
-    counts = np.diff(block.bounds)
-    dense = counts > SPARSE
-    some = take(block, ~dense & (counts > 0))
-    if len(some):
-        left = np.diff(simplify.simplify(simplify.fit(some)).bounds)
-        dense[~dense & (counts > 0)] = 2 * left <= np.diff(some.bounds)
-    return dense

@@ -113,12 +113,8 @@ def _rotate(degrees: float, x: float = 0.0, y: float = 0.0) -> Matrix:
     return after(after(shift(x, y), turn), shift(-x, -y))
 
 
-def _matrix(a: float, b: float, c: float, d: float, e: float, f: float) -> Matrix:
-    return a, b, c, d, e, f
-
-
 _FORMS: Mapping[str, Callable[..., Matrix]] = {
-    "matrix": _matrix,
+    "matrix": lambda a, b, c, d, e, f: (a, b, c, d, e, f),
     "translate": shift,
     "translateX": shift,
     "translateY": lambda y: shift(0.0, y),
