@@ -89,7 +89,7 @@ ANSWERS = [
     "encode faulty.ndjson --model plain.safetensors --on-error skip --overwrite -o z.npz",
     "encode cats.ndjson --model told.safetensors --fit -o fitted.safetensors --overwrite",
     "animate few.ndjson -o a.gif",
-    "animate few.ndjson --morph --duration 1 --fps 5 -o a.svg",
+    "animate few.ndjson --morph --duration 1 -o a.svg",
     "export --model told.safetensors -o a.html --overwrite",
     "export --model told.safetensors --int8 -o a.safetensors --overwrite",
     "export --model told.safetensors -o a.onnx --overwrite",
