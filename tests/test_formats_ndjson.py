@@ -367,3 +367,28 @@ def test_a_drawing_of_too_many_strokes_is_named(tmp_path, monkeypatch):
             continue
         with pytest.raises(BadSketch, match=r"a\.ndjson:1: 2,001 strokes, which is no drawing"):
             read(path, "read")
+
+
+def test_a_drawing_of_endless_strokes_is_left_out_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(ndjson, "MAX_STROKES", 2)
+    path = tmp_path / "a.ndjson"
+    path.write_text("".join(f'{{"drawing":{[[[k], [k]]] * k}}}\n' for k in (1, 3, 2, 3, 1)))
+    said = []
+    found = list(datafiles.ndjson_sketches(path, skipped=said.append))
+    assert [[line.tolist() for line in sketch.strokes] for sketch in found] == [
+        [[[1, 1]]], [[[2, 2]]] * 2, [[[1, 1]]],
+    ]  # fmt: skip
+    wanted = [f"{path}:{line}: 3 strokes, which is no drawing" for line in (2, 4)]
+    assert said == wanted
+    assert sum(map(len, datafiles.ndjson_blocks(path))) == 5
+
+
+def test_drawings_before_a_fault_are_read(tmp_path):
+    path = tmp_path / "a.ndjson"
+    good, far = '{"drawing":[[[1],[2]]]}\n', '{"drawing":[[[1],[2e9]]]}\n'
+    for fault, says in (("no\n", "not JSON"), (far, "no place on a canvas")):
+        path.write_text(good * 2 + fault + good + "none\n")
+        found = datafiles.ndjson_sketches(path)
+        assert [next(found).n_points for _ in range(2)] == [1, 1]
+        with pytest.raises(BadSketch, match=f"^{path}:3: .*{says}"):
+            next(found)

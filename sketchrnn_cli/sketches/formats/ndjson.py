@@ -332,6 +332,7 @@ class _Laid:
             thirds = self._strokes(found)
         n_strokes = len(self.n_points) - strokes_before
         if self.singly and n_strokes > MAX_STROKES:
+            del self.x[n_before:], self.y[n_before:], self.n_points[strokes_before:]
             raise BadSketch(f"{name}:{number}: {n_strokes:,} strokes, which is no drawing")
         timed = bool(thirds) and is_time(thirds)
         self.numbers.append(number)

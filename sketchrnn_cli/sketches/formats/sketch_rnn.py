@@ -50,28 +50,22 @@ def write_objects(stream: BinaryIO, arrays: Iterable[npt.NDArray[Any]], n: int) 
     def get(index: int) -> bytes:
         return pickle.BINGET + bytes([index])
 
-    fresh = (
-        pickle.GLOBAL + b"numpy.core.multiarray\n_reconstruct\n"
-        + pickle.GLOBAL + b"numpy\nndarray\n"
-        + number(0) + pickle.TUPLE1
-        + pickle.SHORT_BINBYTES + b"\x01b"
-        + pickle.TUPLE3
-    )  # fmt: skip
-    stream.write(pickle.PROTO + b"\x03" + fresh + pickle.REDUCE)
+    parts = (
+        pickle.GLOBAL + b"numpy.core.multiarray\n_reconstruct\n",
+        pickle.GLOBAL + b"numpy\nndarray\n",
+        number(0) + pickle.TUPLE1,
+        pickle.SHORT_BINBYTES + b"\x01b",
+    )
+    stream.write(pickle.PROTO + b"\x03" + b"".join(parts) + pickle.TUPLE3 + pickle.REDUCE)
     stream.write(pickle.MARK + number(1) + number(n) + pickle.TUPLE1 + kind("O8", "|", 63))
     stream.write(pickle.NEWFALSE + pickle.EMPTY_LIST)
-    # Remember what every item needs again: how it is made, and its type.
-    again = (
-        pickle.GLOBAL + b"numpy.core.multiarray\n_reconstruct\n" + memo(0)
-        + pickle.GLOBAL + b"numpy\nndarray\n" + memo(1)
-        + number(0) + pickle.TUPLE1 + memo(2)
-        + pickle.SHORT_BINBYTES + b"\x01b" + memo(3) + pickle.TUPLE3 + pickle.REDUCE
-    )  # fmt: skip
-    short = get(0) + get(1) + get(2) + get(3) + pickle.TUPLE3 + pickle.REDUCE
+    # The first item remembers what every other needs again: how it is made, and its type.
+    again = b"".join(part + memo(k) for k, part in enumerate(parts))
+    short = b"".join(map(get, range(len(parts))))
     for i, array in enumerate(arrays):
         data = np.ascontiguousarray(array, "<i2").tobytes()
         first = i == 0
-        stream.write(again if first else short)
+        stream.write((again if first else short) + pickle.TUPLE3 + pickle.REDUCE)
         stream.write(pickle.MARK + number(1) + number(len(array)) + number(3) + pickle.TUPLE2)
         stream.write(kind("i2", "<", 0) + memo(4) if first else get(4))
         stream.write(pickle.NEWFALSE + pickle.BINBYTES + len(data).to_bytes(4, "little") + data)
