@@ -15,6 +15,16 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_window(tmp_path_factory):  # noqa: ANN201
+    """No test opens a browser's window, or leaves a page in the cache of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSH_CONNECTION", "tests")
+        patch.delenv("BROWSER", raising=False)
+        patch.setenv("SKETCHRNN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real drawings beside the checkout; a test that wants them skips where they are not."""

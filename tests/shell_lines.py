@@ -77,5 +77,4 @@ def server(words, n=250):
 
     files = {word: quickdraw_server.drawings(word, n) for word in words}
     with quickdraw_server.serving(files) as running, tempfile.TemporaryDirectory() as cache:
-        away = {"SSH_CONNECTION": "1", "BROWSER": ""}  # no window opens
-        yield {"SKETCHRNN_QUICKDRAW_URL": running.address, "SKETCHRNN_CACHE": cache, **away}
+        yield {"SKETCHRNN_QUICKDRAW_URL": running.address, "SKETCHRNN_CACHE": cache}

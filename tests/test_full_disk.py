@@ -148,6 +148,7 @@ FULL = Path("/dev/full")
         ("export", *cut_short.MODEL, "-o", "-", "--format", "npz"),
         ("inspect", "../two.ndjson"),
         ("inspect", "../two.ndjson", "--json"),
+        ("demo", *cut_short.MODEL),
     ],
 )  # fmt: skip
 def test_standard_output_on_a_full_disk(tmp_path, arguments):

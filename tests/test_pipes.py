@@ -102,6 +102,7 @@ WRITERS = {
     "export npz": ("export", *MODEL, "-o", "-", "--format", "npz"),
     "export html": ("export", *MODEL, "-o", "-", "--format", "html"),
     "export safetensors": ("export", *MODEL, "-o", "-", "--format", "safetensors"),
+    "demo": ("demo", *MODEL),
     "preprocess packed": ("preprocess", "cats.ndjson", "-o", "-", "--format", "packed"),
     "preprocess sketch-rnn": ("preprocess", "cats.ndjson", "-o", "-", "--format", "sketch-rnn"),
     "preprocess ndjson": ("preprocess", "cats.ndjson", "-o", "-", "--format", "ndjson"),
