@@ -41,6 +41,15 @@ TEXTS = ("ndjson", "svg", "excalidraw")  # formats a terminal can show
 PICTURES = ("svg", "png", "gif", "apng", "webp", "mp4")  # formats that are made anew at any time
 _GZIP = (".gz", ".svgz")
 _DATA = (".npz", ".ndjson", ".jsonl", ".bin", ".json", ".safetensors", ".gz", ".excalidraw")
+_OTHERS = {  # suffixes that are not written, and what is in their place
+    "jpg jpeg bmp tif tiff heic": "png",
+    "pdf eps ps ai dxf hpgl gcode": "svg",
+    "avi mov mkv webm m4v mpg mpeg": "mp4",
+    "json txt": "ndjson",
+    "pt pth ckpt bin h5": "safetensors",
+    "csv zip npy pkl": "npz",
+}
+_MISSPELLED = 0.6
 _SCRATCH = "sketchrnn"  # name of scratch folders
 _COMPARED = 2_000  # names of a folder, for one that is nearly another
 _ALIKE = 0.7  # share of letters in common
@@ -87,8 +96,20 @@ def format_of(path: str | Path, explicit: str | None, known: Iterable[str]) -> F
     listed = ", ".join(suffix[1:] for first in firsts for suffix in first)
     where, suffix = "standard output" if str(path) == STDIO else path, Path(named).suffix[1:]
     if not suffix:
+        if str(path) != STDIO and Path(path).is_dir():
+            raise BadFile(f"{path}: a folder; name a file")
         raise BadFile(f"{where}: no format; give --format, one of {', '.join(names)}")
-    raise BadFile(f"{where}: unknown format {suffix.lower()!r}; known are {listed}")
+    near = _nearest(suffix.lower(), listed.split(", "))
+    meant = f"did you mean {Path(path).with_suffix(f'.{near}')}? " if near else ""
+    raise BadFile(f"{where}: unknown format {suffix.lower()!r}; {meant}known are {listed}")
+
+
+def _nearest(suffix: str, known: Sequence[str]) -> str | None:
+    """The format that may be meant by another one, or by one that is misspelled."""
+    for names, other in _OTHERS.items():
+        if suffix in names.split():
+            return other if other in known else None
+    return next(iter(difflib.get_close_matches(suffix, known, 1, _MISSPELLED)), None)
 
 
 def name_of(path: str | Path) -> str:

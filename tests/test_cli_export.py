@@ -176,7 +176,7 @@ def test_the_word_counts_as_much_as_guidance_says(models, tmp_path):
         ("cat", ("-o", "x.gen.json"), "has an encoder, and a .gen.json .*: write .vae.json"),
         ("bare", ("-o", "x.vae.json"), "has no encoder, and a .vae.json .*: write .gen.json"),
         ("bare-told", ("-o", "x.gen.json", "--word", "bee"), "states of their own.* .vae.json"),
-        ("told", ("-o", "x.vae.json"), "is told 2 words, .* give --word, as in --word 'ice cream'"),
+        ("told", ("-o", "x.vae.json"), "has 2 words, .* give --word, as in --word 'ice cream'"),
         ("told", ("-o", "x.vae.json", "--word", "bea"), '"bea" means nothing .*: bee'),
         ("told", ("-o", "x.vae.json", "--word", "bee, bee"), "name one word"),
         ("told", ("-o", "x.vae.json", "--word", "bee -> ice cream"), "name one word"),

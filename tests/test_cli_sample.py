@@ -270,7 +270,6 @@ REFUSED = [  # {run}, {bare}: models; {bad}: a folder
     ("--model {run} --temp 0", "--temp 0: must be from 0.01 to 2; nothing is sampled with greedy"),
     ("--model {run} --temp nan", "--temp nan: must be from 0.01 to 2"),
     ("--model {run} --pen-temp 3", "--pen-temp 3: must be from 0.01 to 2"),
-    ("--model {run} --max-points 0", "max_points must be from 1 to 10000, not 0"),
     ("--model {run} --threads 10000", "--threads 10000: this machine has"),
     ("--model {run} --latents {bad}/narrow.npz", "narrow.npz: the latents are 5 numbers wide"),
     ("--model {run} --latents {bad}/none.npz", "none.npz: no such file"),
@@ -319,6 +318,9 @@ def test_a_gif_to_a_terminal_is_refused_before_the_model_is_read(monkeypatch):
 def test_wrong_usage_is_exit_2(models):
     assert run("--model", models.run, "-n", 0).exit_code == 2
     assert run("--model", models.run, "--temp", "hot").exit_code == 2
+    result = run("--model", models.run, "--max-points", 0)
+    assert result.exit_code == 2
+    assert "--max-points 0: must be from 1 to 10,000" in result.stderr
 
 
 def test_help_names_the_real_defaults():

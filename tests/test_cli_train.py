@@ -188,9 +188,6 @@ def test_a_folder_that_is_no_run_is_never_overwritten(drawings, tmp_path):
     ("arguments", "says"),
     [
         (["--preset", "huge"], "--preset must be one of tiny, base"),
-        (["--cell", "gru"], "cell must be one of lstm"),
-        (["--batch-size", "0"], "batch_size must be a whole number"),
-        (["--learning-rate", "-1"], "learning_rate must be from"),
         (["--time-limit", "soon"], "a time is written like 90s, 10m or 1h30m"),
         (["--threads", "1000"], "--threads 1000: this machine has"),
         (["--config", "none.toml"], "none.toml: no such file"),
@@ -199,6 +196,22 @@ def test_a_folder_that_is_no_run_is_never_overwritten(drawings, tmp_path):
 )
 def test_bad_settings_are_one_line_and_leave_nothing(drawings, tmp_path, arguments, says):
     one_line(run(drawings, "-o", tmp_path / "run", *arguments), says)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--cell", "gru"], "--cell gru: must be one of lstm"),
+        (["--batch-size", "0"], "--batch-size 0: must be from 1 to 1,000,000"),
+        (["--learning-rate", "-1"], "--learning-rate -1: must be from 1e-12 to 10"),
+        (["--epochs", "nan"], "--epochs nan: must be from 0"),
+    ],
+)
+def test_a_number_out_of_range_is_wrong_usage(drawings, tmp_path, arguments, says):
+    result = run(drawings, "-o", tmp_path / "run", *arguments)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert says in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -93,6 +93,9 @@ def test_what_is_not_read_says_the_way_out(name, says):
 
 @pytest.mark.parametrize("name", ["cat.txt", "cat", "cat.gz", "cat.npz.bak"])
 def test_other_names_are_refused(name):
+    with pytest.raises(BadFile, match=f"{name}: no such file"):
+        formats.expand([name])
+    Path(name).touch()
     with pytest.raises(BadFile, match=f"{name}: unknown format; known are npz, npy, "):
         formats.expand([name])
 

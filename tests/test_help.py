@@ -98,18 +98,38 @@ def test_an_example_works_as_typed(line, told):
 @pytest.mark.parametrize(
     ("typed", "hint"),
     [
-        (["sampel", "cat"], "Did you mean 'sample'?"),
-        (["sample", "--tempp", "1"], "Did you mean --temp?"),
-        (["train", "--step", "1"], "Did you mean --steps?"),
+        (["sampel", "cat"], "sampel: no such command; did you mean sample?"),
+        (["sample", "--tempp", "1"], "--tempp: no such option; did you mean --temp?"),
+        (["train", "--step", "1"], "--step: no such option; did you mean --steps?"),
         (["sample", "--device", "tpu"], "--device tpu: must be one of auto, cpu, cuda, mps"),
         (["sample", "--frames", "few"], "--frames few: must be a whole number"),
         (["animate", "--fps", "few"], "--fps few: must be a number"),
-        (["train", "--steps", "0"], "--steps 0: must be a whole number of at least 1"),
+        (["train", "--steps", "0"], "--steps 0: must be from 1 to 1,000,000,000,000"),
         (["sample", "--temp"], "see sketchrnn sample --help"),
         (["--nope"], "see sketchrnn --help"),
         (["three cats"], 'sketchrnn sample "three cats"'),
         (["cat"], 'sketchrnn sample "cat"'),
-        (["evaluate", "x"], "'inspect'"),
+        (["evaluate", "x"], "evaluate: no such command; did you mean inspect?"),
+        (["versoin"], "versoin: no such command; did you mean version?"),
+        (["sample", "--tau", "1"], "--tau: no such option; did you mean --temp?"),
+        (["sample", "--num", "1"], "--num: no such option; did you mean --count?"),
+        (["train", "--lr", "1"], "--lr: no such option; did you mean --learning-rate?"),
+        (["train", "--gpu"], "--gpu: no such option; did you mean --device cuda?"),
+        (["sample", "--verbose"], "--verbose: no such option; see sketchrnn sample --help"),
+        (["-v"], "-v: no such option; did you mean --version?"),
+        (["animate", "--page", "a4"], "no such option of animate; sample and inspect have it"),
+        (["sample", "cat", "-n", "0"], "-n 0: must be from 1 to 1,000,000"),
+        (["sample", "cat", "--count=0"], "--count 0: must be from 1 to 1,000,000"),
+        (["sample", "cat", "-n"], "-n: a value is missing; see sketchrnn sample --help"),
+        (["sample", "cat", "--dark=1"], "--dark: takes no value; see sketchrnn sample --help"),
+        (["sample", "--columns", "0"], "--columns 0: must be from 1 to 10,000"),
+        (["sample", "--line-width", "0"], "--line-width 0: must be from 0.1 to 200"),
+        (["train", "--learning-rate", "-1"], "--learning-rate -1: must be from 1e-12 to 10"),
+        (["train", "--cell", "gru"], "--cell gru: must be one of lstm, layer-norm, hyper"),
+        (["preprocess", "a.ndjson"], "-o is missing, as in: sketchrnn preprocess cats.ndjson -o"),
+        (["preprocess"], "SOURCE is missing, as in: sketchrnn preprocess"),
+        (["demo", "cat"], "cat: not expected here; see sketchrnn demo --help"),
+        (["help", "sampel"], "sampel: no such command; did you mean sample?"),
     ],
 )
 def test_what_is_misspelled_gets_the_nearest(typed, hint):
@@ -154,7 +174,7 @@ def test_help_is_shown_however_it_is_asked_for():
         assert (told.exit_code, told.stdout) == (
             0, CliRunner().invoke(app, [*typed, "--help"]).stdout,
         )  # fmt: skip
-    assert "No such command 'nothing'" in CliRunner().invoke(app, ["help", "nothing"]).stderr
+    assert "nothing: no such command" in CliRunner().invoke(app, ["help", "nothing"]).stderr
 
 
 @pytest.mark.parametrize(
@@ -176,3 +196,47 @@ def test_a_file_that_is_not_there_gets_the_nearest_name(typed, hint, tmp_path, m
     told = CliRunner().invoke(app, typed)
     assert told.exit_code == 1
     assert hint in told.stderr
+
+
+@pytest.mark.parametrize("name", ["--temp", "--temperature", "-t"])
+def test_the_temperature_has_a_short_name(name):
+    told = CliRunner().invoke(app, ["sample", "cat", name, "9"])
+    assert "--temp 9: must be from 0.01 to 2" in told.stderr
+
+
+def test_one_thing_has_one_name_on_every_command():
+    names = {"count": "-n", "out": "-o", "model": "-m", "quiet": "-q"}
+    aliases: dict[str, set[tuple[str, ...]]] = {}
+    for each in COMMANDS:
+        for parameter in command(each).params:
+            if parameter.name in names:
+                assert names[parameter.name] in parameter.opts
+            if parameter.param_type_name == "option" and parameter.name not in ("fit", "grid"):
+                aliases.setdefault(parameter.name, set()).add(tuple(parameter.opts))
+    assert {name: found for name, found in aliases.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        (["sample", "cat", "-o", "x.pgn"], "x.pgn: unknown format 'pgn'; did you mean x.png?"),
+        (["sample", "cat", "-o", "x.jpg"], "x.jpg: unknown format 'jpg'; did you mean x.png?"),
+        (["sample", "cat", "-o", "x.sgv"], "did you mean x.svg?"),
+        (["sample", "cat", "-o", "."], ".: a folder; name a file"),
+        (["sample", "cat.svg"], "cat.svg: a file, where a PROMPT is expected; -o cat.svg writes"),
+        (["animate", "x.ndjson", "-o", "x.mov"], "did you mean x.mp4?"),
+        (["inspect", "x.ndjson", "-o", "x.gif"], "sketchrnn animate x.ndjson -o x.gif"),
+        (["encode", "nothing"], "nothing: no such file"),
+        (["train", "cat"], "cat: no such file; quickdraw:cat downloads drawings"),
+        (["animate", "bad.ndjson", "-o", "x.gif"], "repair the line, or use --on-error skip"),
+        (["sample", "--complete", "bad.ndjson"], "bad.ndjson:1: no drawing in an object with word"),
+    ],
+)
+def test_a_wrong_file_gets_the_way_out(typed, hint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.ndjson").write_text('{"word": "cat"}\n')
+    (tmp_path / "x.ndjson").write_text('{"word": "cat", "drawing": [[[0, 9], [0, 9]]]}\n')
+    told = CliRunner().invoke(app, typed)
+    assert (told.exit_code, told.stdout, told.stderr.count("\n")) == (1, "", 1)
+    assert hint in told.stderr
+    assert "--on-error" not in told.stderr or typed[0] == "animate"

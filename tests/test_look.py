@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sketchrnn_cli.cli.app import app
+from sketchrnn_cli.drawing.style import ADDED
 from sketchrnn_cli.model import checkpoint
 
 LOOK = ("--dark", "--columns", "4", "--size", "64", "--no-captions", "--smooth")
@@ -94,3 +95,15 @@ def test_a_numbered_name_that_stands_for_an_input_is_refused(here):
 def test_a_data_file_may_have_a_number_sign_in_its_name(here):
     assert run(*SHEETS["sample"], "-o", "hat-%d.ndjson").exit_code == 0
     assert (here / "hat-%d.ndjson").read_text().count("\n") == 4
+
+
+def test_a_sheet_of_completions_and_morphs_says_what_they_are(here):
+    """What `sample` wrote beside its drawings is on the sheet that `inspect` draws of them."""
+    extras = ({"seed": 7, "number": 3, "given_strokes": 1}, {"morph": ["hat", "owl", 0.5]})
+    lines = [json.dumps({**DRAWING, **each}) for each in extras]
+    (here / "two.ndjson").write_text("\n".join(lines))
+    assert run("inspect", "two.ndjson", "-o", "two.svg").exit_code == 0
+    text = (here / "two.svg").read_text()
+    assert ">hat · seed 7 #3<" in text
+    assert ">hat to owl 50 %<" in text
+    assert text.count(f'stroke="{ADDED[0]}"') == 1

@@ -302,7 +302,7 @@ def test_no_frame_is_kept() -> None:
     [
         ([], {}, BadSketch, "at least two drawings, not 0"),
         ([CAT], {}, BadSketch, "at least two drawings, not 1"),
-        ([DOT] * 1001, {}, BadSketch, "more than 1000 drawings"),
+        ([DOT] * 1001, {}, BadSketch, "more than 1,000 drawings"),
         ([CAT, CAT], {"size": 8192}, BadConfig, "smaller --size"),
     ],
 )

@@ -172,7 +172,7 @@ def test_fonts_of_the_system_are_searched(monkeypatch, tmp_path) -> None:
 
 
 def test_a_picture_too_large_is_refused_before_it_is_made() -> None:
-    with pytest.raises(BadConfig, match=r"2 drawings of 8192 pixels make .* 16384 x"):
+    with pytest.raises(BadConfig, match=r"2 drawings of 8,192 pixels make .* 16,384 x"):
         to_png([CAT, CAT], Style(size=8192, columns=2))
 
 

@@ -45,6 +45,7 @@ TYPED = {  # options whose value is not a number, arguments, and facts
     "split": ["--split", "test"],
     "color_by": ["--color-by", "time"],
     "format": ["--format", "npz"],
+    "size": ["--size", "99"],
     **{name: [f"--{name}", f"{name}.svg"] for name in ("map", "plot", "grid", "densities")},
 }
 

@@ -89,6 +89,9 @@ def test_blocks_of_several_sizes_have_a_row_each():
     assert [label.text for label in sheet.labels] == ["cat", "dog", "owl"]
     for k, label in enumerate(sheet.labels):
         assert k < label.baseline / sheet.cell_size < k + 1
+    page = lay_out([CAT] * 9, Style(labels=style.labels, shares=style.shares, page="a5"))
+    heights = [round(cell.baseline) for cell in page.cells]
+    assert [heights.count(y) for y in dict.fromkeys(heights)] == [3, 2, 4]
     other = lay_out([CAT] * 8, style)  # shares of another number of drawings mean nothing
     assert [label.text for label in other.labels] == ["cat", "dog", "owl"]
 

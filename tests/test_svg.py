@@ -178,7 +178,7 @@ def test_no_drawings_is_one_line() -> None:
     [
         ({"size": 0}, "size must be"),
         ({"columns": 0}, "columns must be"),
-        ({"line_width": 0.0}, "line width must be"),
+        ({"line_width": 0.0}, "line_width must be"),
         ({"color": "blurple"}, "unknown color 'blurple'"),
         ({"color": "none"}, "invisible"),
         ({"background": "#12345"}, "unknown color"),

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import drawings
 import networks
@@ -232,3 +233,28 @@ def test_drawings_that_have_ended_are_told_before_the_first_comes_out():
     assert sum(ended) >= 1
     list(found)
     assert sum(ended) == 40
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_no_message_breaks_inside_a_word_on_a_terminal(width, monkeypatch):
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((width, 24)))
+    words = "error: cats.pgn: unknown format 'pgn'; did you mean cats.png? known are svg and png"
+    screen = SimpleNamespace(isatty=lambda: True)
+    lines = terminal.unbroken(words, screen, indent=4).splitlines()
+    assert " ".join(line.strip() for line in lines) == words
+    assert max(map(len, lines)) <= width
+    assert all(line.startswith("    ") for line in lines[1:])
+    assert terminal.unbroken(words, SimpleNamespace(isatty=lambda: False)) == words
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_report_and_a_note_break_between_words(columns, tmp_path):
+    line = '{"word": "ice cream", "drawing": [[[10, 60, 120], [20, 90, 30]]]}\n'
+    path = tmp_path / "some drawings.ndjson"
+    path.write_text(line * 40)
+    shown = CODE.sub("", on_a_terminal("inspect", str(path), columns=columns))
+    lines = shown.splitlines()
+    report = lines[: next(k for k, text in enumerate(lines) if "duplicates" in text)]
+    text = " ".join(" ".join(report).split())
+    assert "3 to 3 per drawing (N_max 3), mean 3.0, median 3; 1.0 strokes" in text
+    assert all(len(each) <= columns for each in report if " " in each.strip())

@@ -54,6 +54,7 @@ def animate(
     ] = None,
     format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
     count: Annotated[int | None, options.count("Only the first N drawings.")] = None,
+    on_error: options.OnError = "fail",
     fps: Annotated[
         float | None,
         option(
@@ -133,7 +134,7 @@ def animate(
         outputs.check(kind, style)
     sources = downloads.local(sources, terminal)
     with terminal.reading(sources):
-        drawings = _read(sources, count, terminal.note, morph=morph)
+        drawings = _read(sources, count, on_error, terminal.note, morph=morph)
     if plays:
         _play(drawings, style, timing, pen, morph=morph, say=terminal.say)
         return
@@ -217,7 +218,12 @@ def _kind(out: str, format: str | None, sources: Sequence[str]) -> str:
 
 
 def _read(
-    sources: Sequence[str], count: int | None, note: Callable[[str], None], *, morph: bool
+    sources: Sequence[str],
+    count: int | None,
+    on_error: str,
+    note: Callable[[str], None],
+    *,
+    morph: bool,
 ) -> list[Sketch]:
     """The drawings to animate.
 
@@ -229,11 +235,14 @@ def _read(
     name = ", ".join(map(files.name_of, sources))
     drawings: list[Sketch] = []
     room = MAX_ROOM
-    for sketch in islice(read_sketches(sources, note=note), count or MAX_DRAWINGS + 1):
+    for sketch in islice(
+        read_sketches(sources, on_error=on_error, skipped=note, note=note),
+        count or MAX_DRAWINGS + 1,
+    ):
         room -= sketch.n_points + PER_STROKE * len(sketch.strokes)
         if room < 0:
             raise BadFile(
-                f"{name}: drawing {len(drawings) + 1}: with it there are too many points for one "
+                f"{name}: drawing {len(drawings) + 1:,}: with it there are too many points for one "
                 "animation; take fewer drawings with -n"
             )
         drawings.append(sketch)

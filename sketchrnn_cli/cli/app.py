@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -26,31 +25,16 @@ from sketchrnn_cli.cli import (
     sample,
     signals,
     train,
+    usage,
 )
 from sketchrnn_cli.cli.options import COMMON, flag, option
 from sketchrnn_cli.cli.rules import BadUsage
-from sketchrnn_cli.cli.terminal import Terminal
+from sketchrnn_cli.cli.terminal import Terminal, unbroken
 from sketchrnn_cli.errors import BadFile, SketchError, SketchWarning
 from sketchrnn_cli.files import reason
 
 MAX_MESSAGE = 4000  # characters
-OTHER_NAMES = {  # of commands, in other programs
-    "convert": "preprocess",
-    "prepare": "preprocess",
-    "fit": "train",
-    "draw": "sample",
-    "generate": "sample",
-    "decode": "sample",
-    "complete": "sample",
-    "page": "demo",
-    "browser": "demo",
-    "gif": "animate",
-    "morph": "animate",
-    "evaluate": "inspect",
-    "info": "inspect",
-    "plot": "inspect",
-    "score": "inspect",
-}
+ADVICE = ", or use --on-error skip"  # for the commands that have it
 
 
 class Command(TyperCommand):
@@ -58,15 +42,21 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As typer does; what cannot be parsed is one line."""
+        typed = list(args)
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
-            raise BadUsage(_usage(error, ctx.command_path)) from error
+            raise BadUsage(usage.reason(error, ctx, typed)) from error
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, if its options go together."""
         rules.check(self.name or "", rules.given(ctx))
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except SketchError as error:
+            if "on_error" not in ctx.params and ADVICE in str(error):
+                raise type(error)(str(error).replace(ADVICE, "")) from error
+            raise
 
     def get_params(self, ctx: Any) -> Any:
         """As typer does; `<list[str]>` beside an argument tells a person nothing."""
@@ -90,13 +80,13 @@ class Commands(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """As typer does; what cannot be parsed is one line. `help` and `version` are options."""
         if args[:1] == ["help"]:
-            args = [*args[1:2], "--help"]
+            args = [*(name for name in args[1:2] if name not in ("help", "version")), "--help"]
         elif args == ["version"]:
             args = ["--version"]
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
-            _tell(BadUsage(_usage(error, ctx.command_path)))
+            _tell(BadUsage(usage.reason(error, ctx, args)))
             raise typer.Exit(BadUsage.exit_code) from error
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -104,8 +94,7 @@ class Commands(TyperGroup):
         try:
             return super().resolve_command(ctx, args)
         except typer.TyperException as error:
-            hint = "" if "Did you mean" in error.message else f" {_meant(args[0])}"
-            raise BadUsage(f"{error.message}{hint}".rstrip()) from error
+            raise BadUsage(usage.no_command(args[0])) from error
 
     def get_help_option(self, ctx: Any) -> Any:
         """As typer does; a flag shows no type."""
@@ -154,50 +143,10 @@ def _shows(other: Callable[..., None]) -> Callable[..., None]:
     return show
 
 
-def _usage(error: Any, command: str) -> str:
-    """What is wrong with a command line, in one line and in our own words."""
-    parameter, cause = getattr(error, "param", None), error.__cause__  # of pydantic
-    near = getattr(error, "possibilities", None)
-    if near:
-        return f"{error.message.rstrip('.')}. Did you mean {near[0]}?"
-    if parameter is not None and hasattr(cause, "errors"):
-        value = cause.errors()[0]["input"]
-        return f"{_option(parameter)} {value}: must be {_wanted(parameter)}"
-    if parameter is not None and error.message:
-        return f"{_option(parameter)} {error.message}"
-    message = str(error.format_message()).rstrip(".")
-    return f"{message}; see {command} --help"
-
-
-def _option(parameter: Any) -> str:
-    """A parameter as it is typed."""
-    if parameter.param_type_name == "argument":
-        return str(parameter.metavar or parameter.name).upper()
-    return str(next((name for name in parameter.opts if name.startswith("--")), parameter.name))
-
-
-def _wanted(parameter: Any) -> str:
-    """What values a parameter takes."""
-    kind = parameter.type_descriptor
-    if kind.choices:
-        return f"one of {', '.join(map(str, kind.choices))}"
-    number = "a whole number" if "int" in str(kind.annotation) else "a number"
-    return number if parameter.min is None else f"{number} of at least {parameter.min}"
-
-
-def _meant(typed: str) -> str:
-    """What somebody may have meant who typed no command."""
-    if command := OTHER_NAMES.get(typed.lower()):
-        return f"Did you mean {command!r}?"
-    if re.fullmatch(r"[\w ,:+.>-]{1,60}", typed) and not typed.startswith("-"):
-        return f'To have it drawn: sketchrnn sample "{typed}"'
-    return ""
-
-
 def _tell(error: SketchError) -> None:
     """The line on stderr, if anybody listens."""
     try:
-        typer.echo(f"error: {_one_line(str(error))}", err=True)
+        typer.echo(unbroken(f"error: {_one_line(str(error))}", sys.stderr), err=True)
     except OSError:
         pipes.discard(sys.stderr)
 

@@ -72,6 +72,7 @@ def encode(
         ),
     ] = False,
     format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
+    count: Annotated[int | None, options.count("Only the first N drawings.")] = None,
     on_error: OnError = "fail",
     overwrite: Overwrite = False,
     device: Device = "auto",
@@ -94,9 +95,9 @@ def encode(
         work_alone()
     network, skipped = _open(model, device), _Skipped(terminal.note)
     if fit:
-        facts = _fit(network, sources, target, on_error, skipped, terminal)
+        facts = _fit(network, sources, target, on_error, skipped, count, terminal)
     else:
-        facts = _write(network, sources, target, kind, format, on_error, skipped, terminal)
+        facts = _write(network, sources, target, kind, format, on_error, skipped, count, terminal)
     if skipped.n:
         terminal.warn(f"{skipped.n:,} skipped; the first: {skipped.first}")
     if json:
@@ -125,6 +126,7 @@ def _write(
     format: str | None,
     on_error: str,
     skipped: _Skipped,
+    count: int | None,
     terminal: Terminal,
 ) -> dict[str, object]:
     """Encode drawings, those of a pipe one by one."""
@@ -132,7 +134,8 @@ def _write(
     from sketchrnn_cli.inference.recognition import Recognition
 
     size = 1 if files.STDIO in sources else BATCH
-    taken = _of_some_length(sources, network.checkpoint, on_error, skipped)
+    found = _of_some_length(sources, network.checkpoint, on_error, skipped)
+    taken = islice(found, count)
     recognition = Recognition.of(network.checkpoint) if kind == "ndjson" else None
     total = terminal.count(sources)
     encoded = terminal.track(
@@ -196,6 +199,7 @@ def _fit(
     target: str,
     on_error: str,
     skipped: _Skipped,
+    count: int | None,
     terminal: Terminal,
 ) -> dict[str, object]:
     """Fit the latent prior of the model's labels to drawings, and write the model."""
@@ -209,7 +213,8 @@ def _fit(
 
     def of_known_words() -> Iterator[tuple[int, Array]]:
         place = {word: k for k, word in enumerate(words)}
-        for word, moves in _training_drawings(sources, network.checkpoint, on_error, skipped):
+        found = _training_drawings(sources, network.checkpoint, on_error, skipped)
+        for word, moves in islice(found, count):
             if word in place or len(words) < 2:
                 yield place.get(word, 0), moves
             else:

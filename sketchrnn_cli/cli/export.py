@@ -215,7 +215,7 @@ def _word(found: Checkpoint, name: str, word: str | None) -> str | None:
         return found.words[0]
     if word is None:
         raise BadConfig(
-            f"{name}: is told {len(found.words)} words, and a browser model holds one: "
+            f"{name}: has {len(found.words):,} words, and a browser model holds one: "
             f"give --word, as in --word {visible(found.words[0])!r}"
         )
     if word in found.words:

@@ -5,6 +5,7 @@ What it finds is its data, so the report goes to stdout. One function per kind o
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -26,7 +27,7 @@ from sketchrnn_cli.cli.options import (
     flag,
     option,
 )
-from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal
+from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal, unbroken
 
 PICTURES, LIKELIHOOD, RECOGNISER = "Pictures", "Likelihood", "Recogniser"  # panels of --help
 
@@ -146,15 +147,7 @@ def inspect(
         ),
     ] = False,
     model: Annotated[
-        str | None,
-        option(
-            "--model",
-            "--checkpoint",
-            "-m",
-            help="What recognises, scores or encodes drawings. \\[default: the built-in model]",
-            metavar="RUN",
-            autocompletion=completion.runs,
-        ),
+        str | None, options.model("What recognises, scores or encodes drawings.")
     ] = None,
     count: Annotated[
         int | None, options.count("Drawings to list, to show, or on the sheet.")
@@ -196,9 +189,10 @@ def inspect(
 
 def _show(wanted: Wanted, result: Result) -> None:
     """The report, and on a terminal some drawings."""
-    typer.echo("\n".join(result.lines))
+    lines = "\n".join(unbroken(line, sys.stdout, indent=14) for line in result.lines)
+    typer.echo(lines)
     if wanted.shows and "grid" not in wanted.targets:
-        show_drawings(result.examples, wanted.n_shown, above=len(result.lines))
+        show_drawings(result.examples, wanted.n_shown, above=lines.count("\n") + 1)
 
 
 def _inspect(wanted: Wanted, terminal: Terminal) -> Result:

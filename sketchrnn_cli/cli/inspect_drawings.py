@@ -73,7 +73,11 @@ def _facts_of(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Sketc
                 yield block
 
         found, examples = statistics.of_blocks(
-            counted(statistics.read_blocks(thing, skipped=skipped, note=notes.append)),
+            counted(
+                statistics.read_blocks(
+                    thing, skipped=skipped, note=notes.append, extras=n_examples > 0
+                )
+            ),
             where=name_of(thing),
             n_examples=n_examples,
             seed=seed,

@@ -37,6 +37,8 @@ def check_files(targets: dict[str, str], inputs: Sequence[str]) -> None:
     for name, path in targets.items():
         if path == files.STDIO:
             raise BadConfig(f"{called(name)} -: the report goes to standard output; name a file")
+        if path.lower().endswith((".gif", ".apng", ".webp", ".mp4")):
+            raise BadFile(f"{path}: an animation: sketchrnn animate {inputs[0]} -o {path}")
         format = files.format_of(path, None, FORMATS).name
         if name == "grid":
             options.check_numbered(path, inputs)
@@ -163,7 +165,7 @@ def draw_densities(network: Network, path: str, gathered: Gathered) -> Facts:
     number, sketch = gathered.one
     if sketch.n_points > densities.MOST_POINTS:
         raise BadConfig(
-            f"--densities: drawing {number} has {sketch.n_points:,} points; at most "
+            f"--densities: drawing {number:,} has {sketch.n_points:,} points; at most "
             f"{densities.MOST_POINTS:,} are shown"
         )
     expected = predictions.predict(network, sketch)

@@ -119,7 +119,7 @@ class Wanted:
             from sketchrnn_cli.drawing.plots.likelihoods import MOST
 
             if self.n_shown > 2 * MOST:
-                raise BadConfig(f"-n {self.n_shown}: at most {2 * MOST} drawings go under a plot")
+                raise BadConfig(f"-n {self.n_shown:,}: at most {2 * MOST} drawings go under a plot")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,7 +17,7 @@ import typer
 
 from sketchrnn_cli.cli import completion
 from sketchrnn_cli.drawing import outputs
-from sketchrnn_cli.drawing.style import Style
+from sketchrnn_cli.drawing.style import LINE_WIDTHS, MAX_DRAWINGS, SIZES, Style
 from sketchrnn_cli.errors import BadConfig, BadFile
 
 COMMON = "Common"  # the panel of the options that most commands have
@@ -45,16 +45,43 @@ def between(low: float, high: float) -> Number:
 
     def check(value: float | None) -> float | None:
         if value is not None and not low <= value <= high:
-            raise typer.BadParameter(f"{value}: must be from {low:,} to {high:,}")
+            typed = value if isinstance(value, int) else f"{value:g}"
+            raise typer.BadParameter(f"{typed}: must be from {_shown(low)} to {_shown(high)}")
         return value
 
     return check
+
+
+def one_of(known: Iterable[str]) -> Callable[[str | None], str | None]:
+    """A check that a value of the command line is known."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in known:
+            raise typer.BadParameter(f"{value}: must be one of {', '.join(known)}")
+        return value
+
+    return check
+
+
+def _shown(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.15g}"
 
 
 def count(help: str, panel: str | None = None) -> Any:
     """``-n``: how many drawings."""
     check = between(1, MOST)
     return option("--count", "-n", help=help, metavar="N", panel=panel, callback=check)
+
+
+def model(what: str, panel: str | None = None) -> Any:
+    """``-m``: a model, of which ``what`` says what it is for."""
+    return option(
+        *("--model", "--checkpoint", "-m"),
+        help=f"{what} \\[default: the built-in model]",
+        metavar="RUN",
+        panel=panel,
+        autocompletion=completion.runs,
+    )
 
 
 def model_file(model: str | None) -> list[Path]:
@@ -161,15 +188,7 @@ Drawings = Annotated[
 ]
 Model = Annotated[
     str | None,
-    option(
-        "--model",
-        "--checkpoint",
-        "-m",
-        help="Run folder, checkpoint, or browser model (.gen.json, .vae.json). "
-        "\\[default: the built-in model]",
-        metavar="RUN",
-        autocompletion=completion.runs,
-    ),
+    model("Run folder, checkpoint, or browser model (.gen.json, .vae.json)."),
 ]
 WarmStart = Annotated[
     str | None,
@@ -204,6 +223,7 @@ Size = Annotated[
         help="Pixels of one drawing. \\[default: by the columns]",
         metavar="PIXELS",
         panel=LOOK,
+        callback=between(*SIZES),
     ),
 ]
 Columns = Annotated[
@@ -213,6 +233,7 @@ Columns = Annotated[
         help="Drawings side by side. \\[default: as many as rows]",
         metavar="N",
         panel=LOOK,
+        callback=between(1, MAX_DRAWINGS),
     ),
 ]
 LineWidth = Annotated[
@@ -222,6 +243,7 @@ LineWidth = Annotated[
         help="Width of the pen. \\[default: by the size]",
         metavar="PIXELS",
         panel=LOOK,
+        callback=between(*LINE_WIDTHS),
     ),
 ]
 Color = Annotated[

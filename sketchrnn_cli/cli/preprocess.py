@@ -131,14 +131,7 @@ def preprocess(
     ] = "keep",
     model: Annotated[
         str | None,
-        option(
-            "--model",
-            "-m",
-            help="For --doubtful drop: whose recogniser. \\[default: the built-in model]",
-            metavar="RUN",
-            panel=WHICH,
-            autocompletion=completion.runs,
-        ),
+        options.model("For --doubtful drop: whose recogniser.", panel=WHICH),
     ] = None,
     split: Annotated[
         str | None,

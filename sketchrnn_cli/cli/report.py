@@ -77,7 +77,7 @@ def drawings(facts: Facts) -> list[str]:
         row("words", _listed([f"{_named(word) or '(none)'} {-n:,}" for n, word in totals], 12)),
         row(
             "points",
-            f"{points['min']:,} to {points['max']:,} per drawing (N_max {points['max']}), "
+            f"{points['min']:,} to {points['max']:,} per drawing (N_max {points['max']:,}), "
             f"mean {points['mean']:.1f}, median {points['median']}; "
             f"{facts['strokes_mean']:.1f} strokes",
         ),
@@ -197,7 +197,7 @@ def model(facts: Facts) -> list[str]:
         each = ", with the training drawings of each" if facts["counts"] else ""
         what = "draws the one asked for" if conditional else "is unconditional"
         lines.append(row("", f"{len(words):,} words{each}; the model {what}"))
-    scale = f"N_max {facts['n_max']}, scale factor {facts['scale_factor']:.6g}"
+    scale = f"N_max {facts['n_max']:,}, scale factor {facts['scale_factor']:.6g}"
     lines.append(row("trained on", scale))
     lines += _preparation(facts["preparation"])
     if "step" in training:
@@ -357,7 +357,7 @@ def evaluation(facts: Facts) -> list[str]:
     if has_latent:
         lines.append(row("L_KL", f"{facts['magenta_l_kl']:.4f}"))
         lines.append(row("", "KL loss of magenta's code: nats per latent dimension"))
-    units = f"scale factor {facts['scale_factor']:.6g}, N_max {facts['n_max']}"
+    units = f"scale factor {facts['scale_factor']:.6g}, N_max {facts['n_max']:,}"
     return [*lines, row("units", f"{units}: compare on the same file only")]
 
 
@@ -407,7 +407,7 @@ def animation(facts: Facts) -> str:
 def cut(n_cut: int, n: int, max_points: int) -> str:
     """Drawings that did not end."""
     return (
-        f"{n_cut:,} of {n:,} had not ended after {max_points} points (--max-points) and are "
+        f"{n_cut:,} of {n:,} had not ended after {max_points:,} points (--max-points) and are "
         "cut there: raise it, or the temperature of the pen (--pen-temp 1)"
     )
 

@@ -148,7 +148,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "export": (
         TO_A_PIPE,
-        excludes("word", "WHOLE", why="only a browser model holds a single word"),
+        excludes("word", "WHOLE", why="give -o FILE.gen.json or .vae.json"),
         excludes("int8", "half", why="each says how the weights are stored"),
         excludes("half", "FLOAT32", why="float16 is for safetensors and html"),
         excludes("int8", "OTHER", why="int8 is for safetensors"),

@@ -85,6 +85,7 @@ def sample(
         option(
             "--temp",
             "--temperature",
+            "-t",
             help="Sampling temperature (tau in the paper), 0.01-2; lower is more conservative. "
             f"0.2,0.4,1 draws a row at each. \\[default: {DEFAULT.temperature:g}]",
             metavar="T[,T...]",
@@ -206,6 +207,7 @@ def sample(
             help=f"Cut a drawing that has not ended. \\[default: {DEFAULT.max_points}]",
             metavar="N",
             panel=SAMPLING,
+            callback=between(*RANGES["max_points"]),
         ),
     ] = None,
     score: Annotated[

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sketchrnn_cli import files, pretrained
 from sketchrnn_cli.cli.terminal import Terminal
+from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
 
 if TYPE_CHECKING:
@@ -152,7 +153,13 @@ def parse(checkpoint: Checkpoint, text: str, name: str, *, strict: bool) -> Prom
     try:
         return request.parse(checkpoint, text, name, strict=strict)
     except BadConfig as error:
-        if len(text) < 256 and Path(text.replace("\0", "")).exists():
+        path = Path(text.replace("\0", "").strip())
+        if len(text) < 256 and path.suffix[1:].lower() in outputs.FORMATS:
+            raise BadConfig(
+                f"{text}: a file, where a PROMPT is expected; -o {text} writes it, "
+                f"--complete {text} completes its drawings"
+            ) from None
+        if len(text) < 256 and path.name and path.exists():
             raise BadConfig(f"{error}; a model goes after --model") from None
         raise
 
@@ -251,8 +258,8 @@ def _of_prefixes(
     for k, moves in enumerate((asked.prefixes or [])[::count], start=number):
         if len(moves) > settings.max_points:
             raise BadConfig(
-                f"{files.name_of(str(wanted.complete))}: drawing {k} has {len(moves)} points "
-                f"already; --max-points is {settings.max_points}"
+                f"{files.name_of(str(wanted.complete))}: drawing {k:,} has {len(moves):,} points "
+                f"already; --max-points is {settings.max_points:,}"
             )
     return _with_label(checkpoint, wanted, asked, label)
 

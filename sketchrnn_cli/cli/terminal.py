@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import typer
 from rich.console import Console
@@ -82,7 +84,7 @@ class Terminal:
         if self.above is not None:
             self.above()
         try:
-            self.console.print(text, markup=False)
+            self.console.print(text, markup=False, soft_wrap=not self.console.is_terminal)
         except OSError:  # a log on a disk that is full: the work matters more
             self.console.on_broken_pipe()
 
@@ -208,6 +210,26 @@ def _escaped(character: str) -> str:
 def _plain(value: Any) -> object:
     """An array as lists."""
     return value.tolist()
+
+
+def unbroken(line: str, stream: TextIO, *, indent: int = 0) -> str:
+    """A line as it is, or for a terminal in lines of its width, no word broken.
+
+    Args:
+        line: of text.
+        stream: where it goes.
+        indent: spaces before all lines but the first.
+    """
+    if not stream.isatty():
+        return line
+    width = max(shutil.get_terminal_size().columns, 2 * indent, 20)
+    return textwrap.fill(
+        line,
+        width,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def stdout_is_terminal() -> bool:

@@ -26,12 +26,19 @@ from sketchrnn_cli.cli.options import (
     WarmStart,
     between,
     flag,
+    one_of,
     option,
 )
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
 from sketchrnn_cli.model.device import choose
-from sketchrnn_cli.training.config import PRECISIONS, TrainingConfig, parse_duration, read_toml
+from sketchrnn_cli.training.config import (
+    PRECISIONS,
+    RANGES,
+    TrainingConfig,
+    parse_duration,
+    read_toml,
+)
 
 if TYPE_CHECKING:
     from sketchrnn_cli.sketches.corpus import Corpus
@@ -48,6 +55,14 @@ SETTINGS = (  # and of training
 )
 STOPPING = "stopping after this step, to save it; Ctrl-C again ends at once"
 HOW_LONG, NETWORK, TRAINING, LOGS = "How long", "Network", "Training", "Logs"  # panels of --help
+
+
+def setting(name: str, help: str, metavar: str, panel: str, low: float | None = None) -> Any:
+    """An option that is a setting of training, within its bounds."""
+    least, most = RANGES[name]
+    check = between(least if low is None else low, most)
+    spelled = f"--{name.replace('_', '-')}"
+    return option(spelled, help=help, metavar=metavar, panel=panel, callback=check)
 
 
 def train(
@@ -90,11 +105,11 @@ def train(
     ] = None,
     steps: Annotated[
         int | None,
-        option("--steps", help="Stop after N steps.", metavar="N", panel=HOW_LONG, min=1),
+        setting("steps", "Stop after N steps.", "N", HOW_LONG, low=1),
     ] = None,
     epochs: Annotated[
         float | None,
-        option("--epochs", help="Stop after N passes over the data.", metavar="N", panel=HOW_LONG),
+        setting("epochs", "Stop after N passes over the data.", "N", HOW_LONG),
     ] = None,
     time_limit: Annotated[
         str | None,
@@ -107,15 +122,15 @@ def train(
     ] = None,
     batch_size: Annotated[
         int | None,
-        option("--batch-size", help="Drawings per step.", metavar="N", panel=TRAINING),
+        setting("batch_size", "Drawings per step.", "N", TRAINING),
     ] = None,
     learning_rate: Annotated[
         float | None,
-        option("--learning-rate", help="Adam's rate at step 0.", metavar="X", panel=TRAINING),
+        setting("learning_rate", "Adam's rate at step 0.", "X", TRAINING),
     ] = None,
     kl_weight: Annotated[
         float | None,
-        option("--kl-weight", help="Final weight of L_KL.", metavar="X", panel=TRAINING),
+        setting("kl_weight", "Final weight of L_KL.", "X", TRAINING),
     ] = None,
     precision: Annotated[
         str | None,
@@ -124,6 +139,7 @@ def train(
             help=f"Arithmetic: {', '.join(PRECISIONS)}; auto is the fastest.",
             metavar="NAME",
             panel=TRAINING,
+            callback=one_of(PRECISIONS),
             autocompletion=completion.choice(PRECISIONS),
         ),
     ] = None,
@@ -134,6 +150,7 @@ def train(
             help=f"Recurrent cell: {', '.join(CELLS)}.",
             metavar="CELL",
             panel=NETWORK,
+            callback=one_of(CELLS),
             autocompletion=completion.choice(CELLS),
         ),
     ] = None,
@@ -144,6 +161,7 @@ def train(
             help="Cell of the encoder, if not that of --cell.",
             metavar="CELL",
             panel=NETWORK,
+            callback=one_of(CELLS),
             autocompletion=completion.choice(CELLS),
         ),
     ] = None,

@@ -119,7 +119,7 @@ class TrainingDisplay:
         elif now - self.said_at >= PLAIN_SECONDS:
             self.said_at = now
             _, left = self._share()
-            self.terminal.say(f"step {metrics.step}  {describe(metrics)}  {left}".rstrip())
+            self.terminal.say(f"step {metrics.step:,}  {describe(metrics)}  {left}".rstrip())
 
     def validated(self, metrics: Metrics, *, best: bool) -> None:
         """New validation losses; not finite where there are no validation drawings."""
@@ -131,7 +131,7 @@ class TrainingDisplay:
             self._draw()
         else:
             mark = "  best so far" if best else ""
-            self.terminal.say(f"step {metrics.step}  {describe(metrics)}{mark}")
+            self.terminal.say(f"step {metrics.step:,}  {describe(metrics)}{mark}")
 
     def went_back(self, step: int) -> None:
         """Forget what was seen after a step."""

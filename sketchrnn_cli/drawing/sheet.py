@@ -244,7 +244,11 @@ class Grid:
         whole = [PIXELS_PER_MM * side for side in PAGES[str(style.page)]]
         width, height = (side - 2 * PIXELS_PER_MM * style.margin_mm() for side in whole)
         best: Grid | None = None
-        for columns in [style.columns] if style.columns else range(1, min(n, MOST_COLUMNS) + 1):
+        longest = max(style.blocks(n))
+        tried = range(1, min(n, MOST_COLUMNS) + 1)
+        if style.columns or (style.labels and longest <= ROW):
+            tried = range(style.columns or longest, (style.columns or longest) + 1)
+        for columns in tried:
             size = style.size or min(int(width / columns), 8192)
             while size >= 8:
                 given = replace(style, page=None, margin=None, columns=columns, size=size)
@@ -257,7 +261,8 @@ class Grid:
                 best = grid
         if best is None:
             raise BadConfig(
-                f"{n} drawings do not fit on {style.page}; take fewer with -n, or a smaller --size"
+                f"{n:,} drawings do not fit on {style.page}; take fewer with -n, or a smaller "
+                "--size"
             )
         across, down = ((side - used) / 2 for side, used in zip(whole, best.extent, strict=True))
         return replace(best, origin=(across, down))
@@ -339,6 +344,6 @@ def check_room(n: int, style: Style, room: Room | None) -> None:
 def _check_extent(n: int, size: int, width: int, height: int, room: Room) -> None:
     if width * height > room.pixels or max(width, height) > room.side:
         raise BadConfig(
-            f"{n} drawings of {size} pixels make a picture of {width} x {height}; take fewer with "
-            "-n, or a smaller --size"
+            f"{n:,} drawings of {size:,} pixels make a picture of {width:,} x {height:,}; take "
+            "fewer with -n, or a smaller --size"
         )

@@ -11,6 +11,8 @@ from sketchrnn_cli.errors import BadConfig
 Color = tuple[int, int, int]
 
 MAX_DRAWINGS = 10_000  # of one sheet; a stream may be endless, paper is not
+SIZES = (8, 8192)  # smallest and largest cell, pixels
+LINE_WIDTHS = (0.1, 200)  # the same of the pen
 NONE = ("none", "transparent")
 LIGHT = ("#262626", "#ffffff")  # ink and paper
 DARK = ("#e8e8e8", "#17191c")
@@ -53,11 +55,11 @@ class Style:
 
     def __post_init__(self) -> None:
         if self.columns is not None and not 1 <= self.columns <= MAX_DRAWINGS:
-            raise BadConfig(f"columns must be from 1 to {MAX_DRAWINGS}, not {self.columns}")
-        if self.size is not None and not 8 <= self.size <= 8192:
-            raise BadConfig(f"size must be from 8 to 8192 pixels per drawing, not {self.size}")
-        if self.line_width is not None and not 0.1 <= self.line_width <= 200:
-            raise BadConfig(f"line width must be from 0.1 to 200 pixels, not {self.line_width}")
+            raise BadConfig(f"columns must be from 1 to {MAX_DRAWINGS:,}, not {self.columns:,}")
+        for name, (low, high) in (("size", SIZES), ("line_width", LINE_WIDTHS)):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise BadConfig(f"{name} must be from {low:g} to {high:,} pixels, not {value:,}")
         if self.color is not None and self.color.lower() in NONE:
             raise BadConfig(f"color {self.color!r} would be invisible; give a name or #rrggbb")
         if self.page is not None and self.page not in PAGES:

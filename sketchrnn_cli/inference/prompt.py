@@ -123,9 +123,7 @@ def parse(text: str, words: Sequence[str], *, strict: bool = False) -> Prompt:
             f'"{noun}" means nothing to this model; nearest: {_shown(label)}; {LIST_WORDS} words'
         )
     if strict and reader.ignored:
-        raise BadConfig(
-            f'"{reader.ignored[0]}" means nothing to this model; leave it out; {LIST_WORDS} words'
-        )
+        raise _unknown(reader.ignored[:1], words)
     return Prompt(items, tuple(reader.ignored), tuple(reader.drawn_as.items()))
 
 

@@ -62,8 +62,8 @@ class Request:
         for given in each:
             if given is not None and len(given) != self.n:
                 raise BadConfig(
-                    f"{len(given)} latents, prefixes, words, labels or numbers for "
-                    f"{self.n} drawings"
+                    f"{len(given):,} latents, prefixes, words, labels or numbers for "
+                    f"{self.n:,} drawings"
                 )
 
 
@@ -112,8 +112,8 @@ def _check(checkpoint: Checkpoint, request: Request, settings: Settings) -> None
     for k, prefix in enumerate(request.prefixes or ()):
         if len(prefix) > settings.max_points:
             raise BadConfig(
-                f"partial drawing {k}: {len(prefix)} points, and max_points is "
-                f"{settings.max_points}"
+                f"partial drawing {k}: {len(prefix):,} points, and max_points is "
+                f"{settings.max_points:,}"
             )
     if settings.guidance not in (None, 1.0) and not config.n_words:
         raise BadConfig("guidance has no effect: the model is unconditional")

@@ -293,7 +293,7 @@ def _check(checkpoint: Checkpoint, name: str) -> None:
             f"{config.n_words}"
         )
     if not 1 <= checkpoint.n_max <= MAX_POINTS:
-        raise BadCheckpoint(f"{name}: n_max {checkpoint.n_max} is not from 1 to {MAX_POINTS}")
+        raise BadCheckpoint(f"{name}: n_max {checkpoint.n_max:,} is not from 1 to {MAX_POINTS:,}")
     if not 1 / LARGEST_SCALE <= checkpoint.scale_factor <= LARGEST_SCALE:
         raise BadCheckpoint(
             f"{name}: scale factor {checkpoint.scale_factor:g} is not from {1 / LARGEST_SCALE:g} "

@@ -44,7 +44,9 @@ class ModelConfig:
         ):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= 16384:
-                raise BadConfig(f"{name} must be a whole number from {low} to 16384, not {value!r}")
+                raise BadConfig(
+                    f"{name} must be a whole number from {low} to 16,384, not {value!r}"
+                )
         if not isinstance(self.encoder, bool):
             raise BadConfig(f"encoder must be true or false, not {self.encoder!r}")
         for name in ("cell", "encoder_cell"):

@@ -142,7 +142,7 @@ def file_of(checkpoint: Checkpoint) -> tuple[bytes, dict[str, int]]:
             "(train with --preset base, or n_mixtures = 20 in --config)"
         )
     if config.n_words:
-        raise BadCheckpoint("it is told words, and a browser model holds one: fold it in first")
+        raise BadCheckpoint("it has several words, and a browser model holds one: fold it in first")
     size = sum(math.prod(shape) for shape in shapes(config).values()) * 8 // 3
     if size > MAX_BYTES - 2**16:
         raise BadCheckpoint(
@@ -185,7 +185,7 @@ def _parse(text: bytes, name: str) -> tuple[dict[str, Any], list[Any], list[Any]
         parts = json.loads(text)
     except (ValueError, RecursionError):
         cut = BEGINNING.match(text)
-        hint = f"it is cut short, after {len(text)} bytes" if cut else "it is not JSON"
+        hint = f"it is cut short, after {len(text):,} bytes" if cut else "it is not JSON"
         raise BadCheckpoint(f"{name}: not a browser model: {hint}; fetch it again") from None
     if not (
         isinstance(parts, list)
@@ -212,7 +212,7 @@ def _array(k: int, shape: object, blob: object, name: str) -> Array:
         raise BadCheckpoint(f"{name}: array {k} is not base64; fetch the file again") from None
     if len(data) != 2 * math.prod(shape):
         raise BadCheckpoint(
-            f"{name}: array {k} has {len(data)} bytes, and its shape {shape} takes "
+            f"{name}: array {k} has {len(data):,} bytes, and its shape {shape} takes "
             f"{2 * math.prod(shape)}; fetch the file again"
         )
     return np.frombuffer(data, "<i2").reshape(shape) * np.float32(STEP)

@@ -286,7 +286,7 @@ def _fault(corpus: Corpus) -> str:
     n = len(corpus.offsets) - 1
     for name in ("word_ids", "splits", "hashes"):
         if getattr(corpus, name).shape != (n,):
-            return f"{name} is not one for each of {n} drawings"
+            return f"{name} is not one for each of {n:,} drawings"
     lengths = np.diff(corpus.offsets)
     within = corpus.offsets.min() >= 0 and corpus.offsets.max() <= len(corpus.moves)
     if not within or corpus.offsets[0] or corpus.offsets[-1] != len(corpus.moves):

@@ -46,7 +46,7 @@ class Preparation:
             raise BadConfig(f"epsilon must be 0 or more, not {self.epsilon:g}")
         if not 1 <= self.min_points <= self.max_points:
             raise BadConfig(
-                f"min points {self.min_points} and max points {self.max_points}: "
+                f"min points {self.min_points:,} and max points {self.max_points:,}: "
                 "give 1 or more, and the smaller first"
             )
         if not self.clip > 0:

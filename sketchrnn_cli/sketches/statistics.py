@@ -209,7 +209,7 @@ class Report:
         """Raise BadFile where nothing stays."""
         if self.counts.n_sketches:
             return
-        why = ", ".join(f"{n} {reason}" for reason, n in self.dropped.items() if n)
+        why = ", ".join(f"{n:,} {reason}" for reason, n in self.dropped.items() if n)
         where = ", ".join(map(name_of, self.sources[:3]))
         where += f" and {len(self.sources) - 3} more" if len(self.sources) > 3 else ""
         cure = "; --simplify leaves fewer points, a higher --max-points keeps more"
@@ -290,7 +290,11 @@ class Statistics:
 
 
 def read_blocks(
-    thing: str, *, skipped: Callable[[str], None], note: Callable[[str], None]
+    thing: str,
+    *,
+    skipped: Callable[[str], None],
+    note: Callable[[str], None],
+    extras: bool = False,
 ) -> Iterator[Block]:
     """Drawings of a file, a folder or ``-`` as they are, nothing prepared.
 
@@ -298,12 +302,13 @@ def read_blocks(
         thing: what to read.
         skipped: called with the error of every drawing left out.
         note: called with what is worth telling of a file.
+        extras: keep the other fields of NDJSON and .bin.
 
     Raises:
         BadFile: something else.
     """
     for files in formats.together(formats.expand([thing], note)):
-        yield from formats.read_blocks(files, skipped=skipped, note=note)
+        yield from formats.read_blocks(files, skipped=skipped, note=note, extras=extras)
 
 
 def of_blocks(

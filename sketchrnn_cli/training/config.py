@@ -82,7 +82,9 @@ class TrainingConfig:
             number = isinstance(value, int if whole else int | float)
             if not number or isinstance(value, bool) or not low <= value <= high:
                 kind = "a whole number " if whole else ""
-                bounds = f"from {low} to {high}" if whole else f"from {low:g} to {high:g}"
+                bounds = f"from {low:,} to {high:,}"
+                if not whole:
+                    bounds = f"from {low:,.15g} to {high:,.15g}"
                 raise BadConfig(f"{name} must be {kind}{bounds}, not {value!r}")
         if self.schedule == "cosine" and self.time_limit and not (self.steps or self.epochs):
             raise BadConfig(
@@ -137,6 +139,9 @@ WARM: dict[str, Any] = {
     "kl_floor": 0.25,
     "valid_every": 100,
 }
+
+
+RANGES = {each.name: each.metadata["known"] for each in fields(TrainingConfig)}  # of settings
 
 
 def parse_duration(text: str) -> float:

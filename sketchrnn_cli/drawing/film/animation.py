@@ -137,7 +137,7 @@ def recorded(
     for number, cell in enumerate(sheet.cells, start=1):
         if cell.sketch.times is None:
             raise BadSketch(
-                f"drawing {number} has no times, which raw drawings have; leave out --real-time"
+                f"drawing {number:,} has no times, which raw drawings have; leave out --real-time"
             )
         now = clock
         for line, times in zip(cell.lines, _seconds(cell.sketch.times), strict=True):
@@ -149,7 +149,7 @@ def recorded(
         clock = now + REST if in_turn else 0.0
         if now > LONGEST:
             raise BadSketch(
-                f"drawing {number} ends after {now / 3600:.1f} hours, of which a film lasts one; "
+                f"drawing {number:,} ends after {now / 3600:.1f} hours, of which a film lasts one; "
                 "leave out --real-time"
             )
     return np.concatenate(begins), np.concatenate(ends)

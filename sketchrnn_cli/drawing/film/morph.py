@@ -44,7 +44,7 @@ def plan_morph(sketches: Iterable[Sketch], style: Style, timing: Timing) -> Film
     if len(drawings) < 2:
         raise BadSketch(f"a morph needs at least two drawings, not {len(drawings)}")
     if len(drawings) > MAX_KEYFRAMES:
-        raise BadSketch(f"more than {MAX_KEYFRAMES} drawings for one morph; take fewer with -n")
+        raise BadSketch(f"more than {MAX_KEYFRAMES:,} drawings for one morph; take fewer with -n")
     sheets = [lay_out([drawing], style) for drawing in drawings]  # no seed in the caption
     height = max(sheet.height for sheet in sheets)
     sheets = [replace(sheet, height=height) for sheet in sheets]

@@ -17,6 +17,7 @@ from sketchrnn_cli import files as names
 from sketchrnn_cli.errors import BadFile, SketchError
 from sketchrnn_cli.files import STDIO, missing
 from sketchrnn_cli.sketches.sketch import Sketch
+from sketchrnn_cli.sketches.words import QUICKDRAW
 
 if TYPE_CHECKING:
     from sketchrnn_cli.sketches.block import Block
@@ -148,8 +149,8 @@ def expand(sources: Iterable[str], note: Note | None = None) -> list[File]:
                 raise BadFile(f"{source}: no file of a known format matches this pattern")
             found += _named_for_characters(matches)
         else:
-            format_of(source)
-            raise BadFile(missing(source))
+            hint = f"; quickdraw:{source} downloads drawings" if source in QUICKDRAW else ""
+            raise BadFile(f"{missing(source)}{hint}")
     return found
 
 

@@ -188,17 +188,17 @@ def read_members(archive: zipfile.ZipFile, source: str) -> list[Member]:
     """
     infos = archive.infolist()
     if len(infos) > MAX_MEMBERS:
-        raise BadFile(f"{source}: {len(infos)} members; an npz of drawings has a few")
+        raise BadFile(f"{source}: {len(infos):,} members; an npz of drawings has a few")
     members = []
     for info in infos:
         if not info.filename.endswith(".npy"):
             continue
         where = f"{source}: {info.filename}"
         if info.file_size > MAX_MEMBER:
-            raise BadFile(f"{where}: unpacks to {info.file_size} bytes; that is too large")
+            raise BadFile(f"{where}: unpacks to {info.file_size:,} bytes; that is too large")
         if info.file_size > max(1 << 20, MAX_RATIO * max(info.compress_size, 1)):
             raise BadFile(
-                f"{where}: {info.compress_size} bytes that unpack to {info.file_size}; "
+                f"{where}: {info.compress_size:,} bytes that unpack to {info.file_size:,}; "
                 "no drawings are packed so tightly"
             )
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # as numpy does
@@ -223,7 +223,7 @@ def read_header(stream: IO[bytes], where: str) -> tuple[str, bool, tuple[int, ..
         raise BadFile(f"{where}: not a .npy array")
     size = int.from_bytes(stream.read(2 if head[6] == 1 else 4), "little")
     if size > MAX_HEADER:
-        raise BadFile(f"{where}: a .npy header of {size} bytes; that is too long")
+        raise BadFile(f"{where}: a .npy header of {size:,} bytes; that is too long")
     text = stream.read(size)
     try:
         header = ast.literal_eval(text.decode("latin1").strip())

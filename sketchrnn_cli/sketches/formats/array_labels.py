@@ -46,7 +46,7 @@ def read(archive: Archive, member: Member, names: Member | None, source: str) ->
     """
     words = _texts(archive, member, f"{source}: {member.called}")
     if len(words) != member.shape[0]:
-        raise BadFile(f"{source}: {len(words)} labels in {member.called}; get it again")
+        raise BadFile(f"{source}: {len(words):,} labels in {member.called}; get it again")
     if names is None or not all(word.isdecimal() and word.isascii() for word in words):
         return words
     called = _texts(archive, names, f"{source}: {names.called}")

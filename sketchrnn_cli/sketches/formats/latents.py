@@ -115,8 +115,8 @@ def write_npz_of(stream: BinaryIO, encoded: Encoded, folder: Path) -> int:
         for mu, sigma, word in encoded:
             if word and len(word) > MAX_WORD:
                 raise BadSketch(
-                    f"drawing {n + 1}: a word of {len(word)} characters, which an npz would have "
-                    "room for in every row; write NDJSON"
+                    f"drawing {n + 1:,}: a word of {len(word):,} characters, which an npz would "
+                    "have room for in every row; write NDJSON"
                 )
             n, size = n + 1, len(mu)
             mus.write(np.asarray(mu, "<f4").tobytes())
@@ -159,7 +159,7 @@ def _of_npz(data: bytes, name: str) -> Latents:
     if sigma is not None and sigma.shape != mu.shape:
         raise BadFile(f"{name}: sigma has shape {sigma.shape}, and {key} {mu.shape}")
     if words is not None and len(words) != len(mu):
-        raise BadFile(f"{name}: {len(words)} words for {len(mu)} latents")
+        raise BadFile(f"{name}: {len(words):,} words for {len(mu):,} latents")
     return Latents(mu, sigma, words)
 
 
@@ -222,7 +222,7 @@ def _vector(values: object, where: str, first: Array | None) -> Array:
     if vector.ndim != 1 or not len(vector) or not np.isfinite(vector).all():
         raise BadFile(f"{where} is not a list of numbers")
     if first is not None and len(vector) != len(first):
-        raise BadFile(f"{where} has {len(vector)} numbers, and the first one {len(first)}")
+        raise BadFile(f"{where} has {len(vector):,} numbers, and the first one {len(first):,}")
     return vector
 
 

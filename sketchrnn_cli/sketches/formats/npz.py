@@ -249,7 +249,7 @@ class _Reader:
 
     def fault(self, number: int, what: str) -> None:
         """Pass a faulty drawing over, or stop."""
-        message = f"{self.where}: drawing {number} {what}"
+        message = f"{self.where}: drawing {number:,} {what}"
         if self.skipped is None:
             raise BadSketch(f"{message}; repair the file, or use --on-error skip")
         self.skipped(message)
@@ -274,8 +274,8 @@ class _Reader:
         for number, array in zip(numbers.tolist(), batch, strict=True):
             if len(array.data) != array.shape[0] * size:
                 raise BadFile(
-                    f"{self.where}: drawing {number} has {len(array.data)} bytes for "
-                    f"{array.shape[0]} rows of {size}; the file is damaged"
+                    f"{self.where}: drawing {number:,} has {len(array.data):,} bytes for "
+                    f"{array.shape[0]:,} rows of {size}; the file is damaged"
                 )
         if batch[0].fortran:
             rows = np.frombuffer(batch[0].data, kind).reshape(shape, order="F")

@@ -251,7 +251,7 @@ def used_memos(stream: BinaryIO, where: str) -> set[int]:
                 width = _LENGTHS[size]
                 size = int.from_bytes(data[at : at + width], "little")
                 if size > MAX_STRING:
-                    raise _Refused(f"damaged pickle: a string of {size} bytes")
+                    raise _Refused(f"damaged pickle: a string of {size:,} bytes")
                 at += width + size
                 while at > end:
                     data, at = stream.read(CHUNK), at - end

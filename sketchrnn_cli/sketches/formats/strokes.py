@@ -139,7 +139,7 @@ def _of_pairs(points: list[Any], where: str, depth: int) -> tuple[list[Any], boo
     """The strokes of a list called points: one of points, of numbers that go by twos, or more."""
     if points and is_numbers(points):
         if len(points) % 2:
-            raise BadSketch(f"{where}: {len(points)} numbers where x and y go by twos")
+            raise BadSketch(f"{where}: {len(points):,} numbers where x and y go by twos")
         return [[points[::2], points[1::2]]], True
     if not all(is_numbers(part) for part in points):
         return opened(points, where, depth + 1)
@@ -159,7 +159,7 @@ def _columns(drawing: dict[str, Any], where: str) -> list[Any]:
         return [[x, y] if t is None else [x, y, t]]
     parts = (x, y) if t is None else (x, y, t)
     if len({len(part) for part in parts}) > 1:
-        raise BadSketch(f"{where}: x has {len(x)} strokes, and y or t another number")
+        raise BadSketch(f"{where}: x has {len(x):,} strokes, and y or t another number")
     return [list(rows) for rows in zip(*parts, strict=True)]
 
 

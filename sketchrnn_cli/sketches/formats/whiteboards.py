@@ -60,7 +60,7 @@ def arrivals(source: str, note: Note | None = None) -> Iterator[Iterator[Numbere
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError):
         raise BadSketch(f"{name}: a shape without places; export it again") from None
     if left and note:
-        what = ", ".join(f"{n} {kind}" for kind, n in sorted(left.items())[:6])
+        what = ", ".join(f"{n:,} {kind}" for kind, n in sorted(left.items())[:6])
         note(f"{name}: left out what has no strokes: {what}")
     if not drawings:
         raise BadSketch(f"{name}: no strokes in it")

@@ -86,7 +86,7 @@ def _scan(text: str, tokens: list[str], room: int) -> str:
             return "numbers after a Z"
         whole = len(values) // arity * arity if arity else 0
         if not error and (whole < len(values) or (arity and not values)):
-            error = f"{len(values)} numbers after {command}; it takes {arity} each"
+            error = f"{len(values):,} numbers after {command}; it takes {arity} each"
         if kind == "A":
             for k in range(0, whole, arity):
                 tokens += _arc(command, values[k : k + arity])
@@ -167,7 +167,7 @@ def _end(text: str, at: int) -> int:
 
 def _floats(found: list[str]) -> list[float]:
     if found and len(max(found, key=len)) > LONGEST:
-        raise BadSketch(f"a number of more than {LONGEST} digits")
+        raise BadSketch(f"a number of more than {LONGEST:,} digits")
     return list(map(float, found))
 
 

@@ -92,7 +92,7 @@ def follow(document: Document, name: str) -> Drawn:
     n_loose = sum(group is None for group, _ in hand.strokes)
     if n_loose and len(hand.drawings) > 1:
         raise BadSketch(
-            f"{name}: {n_loose} stroke(s) beside the groups of its {len(hand.drawings)} "
+            f"{name}: {n_loose:,} stroke(s) beside the groups of its {len(hand.drawings):,} "
             "drawings; move them into a group with data-word"
         )
     drawings = hand.drawings or [Drawing(None)]
