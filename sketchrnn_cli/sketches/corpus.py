@@ -236,11 +236,8 @@ def _read_about(archive: zipfile.ZipFile, member: zips.Member, source: str) -> d
     where = f"{source}: {ABOUT}"
     if member.descr != "|u1" or len(member.shape) != 1 or member.shape[0] > MAX_ABOUT:
         raise BadFile(f"{where}: not the description of a packed set")
-    with archive.open(member.info) as stream:
-        zips.read_header(stream, where)
-        text = stream.read(member.shape[0])
     try:
-        about = json.loads(text)
+        about = json.loads(zips.read_array(archive, member, where, MAX_ABOUT).tobytes())
     except (ValueError, RecursionError):
         raise BadFile(f"{source}: damaged packed set: {ABOUT} is not JSON") from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:

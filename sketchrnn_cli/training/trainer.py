@@ -76,15 +76,16 @@ class Trainer:
             {"params": matrices},
             {"params": others, "weight_decay": 0.0},
         ]
+        fused = device.type != "mps"
         self.optimizer = torch.optim.AdamW(
             groups,
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
-            fused=device.type != "mps",
+            fused=fused,
         )
         for parameter in self.network.parameters():
             self.optimizer.state[parameter] = {
-                "step": torch.zeros((), dtype=torch.float32, device=device),
+                "step": torch.zeros((), device=device if fused else "cpu"),
                 "exp_avg": torch.zeros_like(parameter),
                 "exp_avg_sq": torch.zeros_like(parameter),
             }
