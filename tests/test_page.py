@@ -373,6 +373,7 @@ def test_svg_and_png_show_the_drawing(person, tmp_path):
     person.draw([(0.5, 0.9)])
     svg = person.saved("SVG", tmp_path)
     assert svg.name == "cow.svg"
+    assert '<rect width="480" height="480" fill="#ffffff"/>' in svg.read_text("utf-8")
     (sketch,) = read_sketches(str(svg))
     assert sketch.word == "cow"
     assert [len(stroke) > 1 for stroke in sketch.strokes] == [True, False]  # a dot stays a dot

@@ -28,7 +28,7 @@ function unpack(model, base64) {
     const kind = { float32: Float32Array, float16: Uint16Array, int8: Int8Array }[dtype];
     const end = at + shape.reduce((a, b) => a * b, kind.BYTES_PER_ELEMENT);
     const numbers = new kind(bytes.buffer.slice(at, end));
-    found[name] = dtype === "float16" ? Float32Array.from(numbers, (bits) => table[bits]) : numbers;
+    found[name] = dtype === "float16" ? new Float32Array(numbers).map((bits) => table[bits]) : numbers;
     at = end;
   }
   const arrays = {};
@@ -37,8 +37,9 @@ function unpack(model, base64) {
       if (!(found[name.replace(/\.scale$/, "")] instanceof Int8Array)) arrays[name] = found[name];
       continue;
     }
-    const scales = found[name + ".scale"], columns = scales.length;
-    const numbers = Float32Array.from(found[name], (value, i) => value * scales[i % columns]);
+    const scales = found[name + ".scale"], columns = scales.length, numbers = new Float32Array(found[name].length);
+    for (let from = 0; from < numbers.length; from += columns)
+      for (let k = 0; k < columns; k++) numbers[from + k] = found[name][from + k] * scales[k];
     arrays[name] = name === "latent.scale" && shape.length === 2 ? squares(numbers, columns) : numbers;
   }
   return arrays;

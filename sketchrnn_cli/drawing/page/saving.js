@@ -40,7 +40,8 @@ function toSvg(film = false) {
       `repeatCount="indefinite" keyTimes="${[...times.slice(0, 4), 1].join(";")}" values="1.5;1.5;1;0;0"/></path>`;
   });
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${SIDE}" height="${SIDE}" viewBox="0 0 ${SIDE} ${SIDE}" style="background:#ffffff">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${SIDE}" height="${SIDE}" viewBox="0 0 ${SIDE} ${SIDE}">`,
+    `<rect width="${SIDE}" height="${SIDE}" fill="#ffffff"/>`,
     `<g fill="none" stroke="#262626" stroke-width="3.7" stroke-linecap="round" stroke-linejoin="round"` +
       `${film ? ' stroke-dasharray="1 2"' : ""} data-drawings="1">`,
     word ? `<g data-word="${escape(word)}"><title>${escape(word)}</title>` : "<g>",
