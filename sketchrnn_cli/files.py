@@ -40,7 +40,10 @@ SUFFIXES = {  # of formats that have others than their name
 TEXTS = ("ndjson", "svg", "excalidraw")  # formats a terminal can show
 PICTURES = ("svg", "png", "gif", "apng", "webp", "mp4")  # formats that are made anew at any time
 _GZIP = (".gz", ".svgz")
-_DATA = (".npz", ".ndjson", ".jsonl", ".bin", ".json", ".safetensors", ".gz", ".excalidraw")
+_DATA = (
+    *(".npz", ".npy", ".ndjson", ".jsonl", ".bin", ".json", ".csv", ".tsv", ".gz"),
+    *(".excalidraw", ".tldr", ".inkml", ".safetensors", ".onnx"),
+)
 _OTHERS = {  # suffixes that are not written, and what is in their place
     "jpg jpeg bmp tif tiff heic": "png",
     "pdf eps ps ai dxf hpgl gcode": "svg",
@@ -291,8 +294,9 @@ def check_output(
         BadFile: as ``open_output``; or it is an input or in one, or exists.
     """
     called = "standard output" if str(path) == STDIO else str(path)
-    is_data = is_data or called.lower().endswith(_DATA)
-    may_be_read = is_data or called.lower().endswith(SUFFIXES["svg"])
+    is_svg = called.lower().endswith(SUFFIXES["svg"])
+    is_data = is_data or (called.lower().endswith(_DATA) and not is_svg)
+    may_be_read = is_data or is_svg
     for source in map(str, inputs):
         if _reads(source, str(path), may_be_read=may_be_read):
             raise BadFile(
@@ -311,6 +315,12 @@ def check_output(
         raise BadFile(f"{target}: cannot be written: {folder} is read-only")
     if is_data and target.is_file() and not overwrite:
         raise BadFile(f"{target}: exists; give --overwrite to replace it")
+
+
+def lies_in(source: str, folder: Path) -> bool:
+    """Whether something that is read, perhaps by a pattern, lies in a folder, links followed."""
+    found = [Path(path).resolve() for path in (source, *glob.glob(source, recursive=True))]
+    return any(path.exists() and folder.resolve() in (path, *path.parents) for path in found)
 
 
 def _refuse_terminal(binary: bool) -> None:

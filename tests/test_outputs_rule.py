@@ -110,6 +110,21 @@ def test_a_picture_is_replaced_without_asking(place, name):
     assert target.read_bytes() != b"a picture"
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".safetensors", ".npy", ".ndjson.gz"])
+@pytest.mark.parametrize("name", ["sample png", "animate"])
+def test_a_picture_does_not_take_the_place_of_data(place, name, suffix):
+    format = {"sample png": "png", "animate": "gif"}[name]
+    arguments = SAMPLE if name.startswith("sample") else ANIMATE
+    target = place / f"mine{suffix}"
+    target.write_bytes(b"precious")
+    result = run(*arguments, "--format", format, "-o", target)
+    assert result.exit_code == 1, result.output
+    assert f"mine{suffix}: exists; give --overwrite to replace it" in result.stderr
+    assert target.read_bytes() == b"precious"
+    assert run(*arguments, "--format", format, "-o", target, "--overwrite").exit_code == 0
+    assert target.read_bytes() != b"precious"
+
+
 @pytest.mark.parametrize("suffix", [".svgz", ".svg.gz"])
 @pytest.mark.parametrize("name", SVGZ)
 def test_an_svg_is_compressed_where_its_name_says_so(place, name, suffix):
@@ -119,6 +134,7 @@ def test_an_svg_is_compressed_where_its_name_says_so(place, name, suffix):
     result = run(*arguments, *given)
     assert result.exit_code == 0, result.output
     assert b"<svg" in gzip.decompress((place / target).read_bytes())
+    assert run(*arguments, *given).exit_code == 0  # again, without asking
     if not name.startswith("inspect --map"):
         assert run("inspect", target).exit_code == 0
 

@@ -1,5 +1,8 @@
 """The folder of a run: which folders are runs, and how one is begun and resumed."""
 
+import shutil
+from dataclasses import replace
+
 import pytest
 from trainers import CPU, QUICK, SMALL, corpus_in, trainer_of
 
@@ -98,6 +101,33 @@ def test_a_weight_of_latents_without_any_is_refused(tmp_path, corpus):
     opened(request_of(corpus, tmp_path / "run", model=sizes))
     with pytest.raises(BadConfig, match="--kl-weight: the model has no encoder"):
         opened(request_of(corpus, tmp_path / "run", model={}, resume=True, **given))
+
+
+@pytest.mark.parametrize("given", ["set", "link", "pattern", "lines", "config"])
+def test_a_run_that_holds_what_is_read_is_not_overwritten(tmp_path, corpus, given):
+    run = opened(request_of(corpus, tmp_path / "run")).run
+    mine = run / "mine.npz"
+    shutil.copyfile(corpus.path, mine)
+    (run / "mine.ndjson").write_text('{"drawing":[[[0,9],[0,9]]]}\n' * 40, "utf-8")
+    (run / "my.toml").write_text("[training]\nsteps = 2\n", "utf-8")
+    (tmp_path / "link.npz").symlink_to(mine)
+    before = sorted(run.rglob("*"))
+    sources = {"link": "link.npz", "pattern": "run/mine.np*", "lines": "run/mine.ndjson"}
+    asked = request_of(corpus, run, overwrite=True)
+    if given == "config":
+        asked = replace(asked, config=run / "my.toml", tables={"training": {"steps": 2}})
+    else:
+        asked = replace(asked, sources=[str(tmp_path / sources.get(given, "run/mine.npz"))])
+    with pytest.raises(BadConfig, match="is in the run that would be overwritten"):
+        opened(asked)
+    assert sorted(run.rglob("*")) == before
+
+
+def test_a_run_does_not_lie_among_its_drawings(tmp_path, corpus):
+    (tmp_path / "a.ndjson").write_text('{"drawing":[[[0,9],[0,9]]]}\n' * 40, "utf-8")
+    with pytest.raises(BadFile, match="is also read, as "):
+        opened(replace(request_of(corpus, tmp_path / "run"), sources=[str(tmp_path)]))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_plan_is_the_same_in_every_process(tmp_path):

@@ -15,6 +15,7 @@ from sketchrnn_cli.cli.options import (
     LOOK,
     Drawings,
     Json,
+    Overwrite,
     Quiet,
     flag,
     option,
@@ -111,6 +112,7 @@ def animate(
     pen_tip: Annotated[
         bool, flag("--pen-tip", help="Show the pen, on the paper and lifted.", panel=LOOK)
     ] = False,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -120,7 +122,7 @@ def animate(
     out = out or files.STDIO
     kind = PLAYED if plays else _kind(out, format, sources)
     compressed = not plays and files.format_of(out, format or kind, KNOWN).compressed
-    _check(out, kind, sources, look, compressed=compressed)
+    _check(out, kind, sources, look, compressed=compressed, overwrite=overwrite)
 
     from sketchrnn_cli.drawing.film.frames import Timing
     from sketchrnn_cli.drawing.film.pen import Pen
@@ -158,7 +160,13 @@ def _write(
 
 
 def _check(
-    out: str, kind: str, sources: Sequence[str], look: options.Look, *, compressed: bool
+    out: str,
+    kind: str,
+    sources: Sequence[str],
+    look: options.Look,
+    *,
+    compressed: bool,
+    overwrite: bool,
 ) -> None:
     """Refuse an output that cannot be written, or a look that a terminal does not have.
 
@@ -167,7 +175,7 @@ def _check(
     """
     if kind != PLAYED:
         binary = compressed or outputs.is_binary(kind)
-        files.check_output(out, binary=binary, inputs=[*sources])
+        files.check_output(out, binary=binary, inputs=[*sources], overwrite=overwrite)
         return
     for name in set(look) - {"columns", "captions", "smooth"}:
         if look[name] != options.LOOKS[name][1]:

@@ -282,6 +282,7 @@ def _request(options: dict[str, Any], group: ProcessGroup, terminal: Terminal) -
     return run.Request(
         sources=sources,
         out=options["out"],
+        config=options["config"],
         tables=tables,
         model=model,
         training=training,

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +46,10 @@ class Request:
     out: Path | None = None
     preset: str | None = None  # as BASE
     warm: str | None = None  # the model whose weights the run starts from
-    tables: dict[str, dict[str, Any]] | None = None  # of --config: more settings; those given win
-    model: dict[str, Any]
-    training: dict[str, Any]
+    config: Path | None = None  # a file of more settings; those given win
+    tables: dict[str, dict[str, Any]] | None = None  # what is in it
+    model: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
     words: bool | None = None  # whether the decoder is conditioned on labels; None: by the data
     resume: bool = False
     overwrite: bool = False
@@ -230,9 +231,7 @@ def begin(run: Path, request: Request, group: ProcessGroup, check: Check) -> tup
     group.check_batch(training.batch_size)
     if run.exists():
         refuse(run, overwrite=request.overwrite)
-    base = Path(warm_start.source(request.warm or warm_start.BUILT_IN))
-    if run.resolve() in (base, *base.parents):
-        raise BadConfig(f"--from {request.warm}: is in the run that would be overwritten")
+    _keep_inputs(run, request)
     check(model, training)
     fresh, old = run.parent / f".{run.name}.new", run.parent / f".{run.name}.old"
     try:
@@ -265,6 +264,15 @@ def begin(run: Path, request: Request, group: ProcessGroup, check: Check) -> tup
             old.rename(run)
         shutil.rmtree(fresh, ignore_errors=True)
     return plan, Corpus.open(_packed(plan))
+
+
+def _keep_inputs(run: Path, request: Request) -> None:
+    """Refuse a run that would take the place of what is read for it, or lie among drawings."""
+    warm = warm_start.source(request.warm or warm_start.BUILT_IN)
+    for name in map(str, filter(None, [*request.sources, request.config, warm])):
+        if files.lies_in(name, run):
+            raise BadConfig(f"{name}: is in the run that would be overwritten")
+    files.check_output(run / MODEL, binary=True, inputs=request.sources, overwrite=True)
 
 
 def reopen(
