@@ -126,6 +126,7 @@ def test_an_example_works_as_typed(line, told):
         (["sample", "--line-width", "0"], "--line-width 0: must be from 0.1 to 200"),
         (["train", "--learning-rate", "-1"], "--learning-rate -1: must be from 1e-12 to 10"),
         (["train", "--cell", "gru"], "--cell gru: must be one of lstm, layer-norm, hyper"),
+        (["train", "--precision", "bf16"], "float64; did you mean bfloat16?"),
         (["preprocess", "a.ndjson"], "-o is missing, as in: sketchrnn preprocess cats.ndjson -o"),
         (["preprocess"], "SOURCE is missing, as in: sketchrnn preprocess"),
         (["demo", "cat"], "cat: not expected here; see sketchrnn demo --help"),

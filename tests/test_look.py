@@ -107,3 +107,11 @@ def test_a_sheet_of_completions_and_morphs_says_what_they_are(here):
     assert ">hat · seed 7 #3<" in text
     assert ">hat to owl 50 %<" in text
     assert text.count(f'stroke="{ADDED[0]}"') == 1
+
+
+@pytest.mark.parametrize("command", ["sample", "inspect"])
+def test_numbered_files_may_be_more_than_a_sheet_has_room_for(command, here, monkeypatch):
+    monkeypatch.setattr("sketchrnn_cli.drawing.sheet.MAX_DRAWINGS", 3)
+    assert run(*SHEETS[command], "-o", "made-%d.svg").exit_code == 0
+    assert len(list(here.glob("made*"))) == 4
+    assert run(*SHEETS[command], "-o", "made.svg").exit_code == 1

@@ -37,7 +37,7 @@ def check_files(targets: dict[str, str], inputs: Sequence[str]) -> None:
     for name, path in targets.items():
         if path == files.STDIO:
             raise BadConfig(f"{called(name)} -: the report goes to standard output; name a file")
-        if path.lower().endswith((".gif", ".apng", ".webp", ".mp4")):
+        if name == "grid" and path.lower().endswith((".gif", ".apng", ".webp", ".mp4")):
             raise BadFile(f"{path}: an animation: sketchrnn animate {inputs[0]} -o {path}")
         format = files.format_of(path, None, FORMATS).name
         if name == "grid":

@@ -113,8 +113,9 @@ class Wanted:
         if "grid" in self.targets:
             from sketchrnn_cli.drawing import outputs
 
-            format = files.format_of(self.targets["grid"], None, outputs.STILLS)
-            outputs.check(format.name, self.style, self.n_shown)
+            path = self.targets["grid"]
+            n = 1 if outputs.is_numbered(path) else self.n_shown
+            outputs.check(files.format_of(path, None, outputs.STILLS).name, self.style, n)
         if self.score and "plot" in self.targets:
             from sketchrnn_cli.drawing.plots.likelihoods import MOST
 

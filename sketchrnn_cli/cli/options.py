@@ -5,10 +5,11 @@ An option of one command is declared in that command, with the same few function
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -52,12 +53,14 @@ def between(low: float, high: float) -> Number:
     return check
 
 
-def one_of(known: Iterable[str]) -> Callable[[str | None], str | None]:
+def one_of(known: Sequence[str]) -> Callable[[str | None], str | None]:
     """A check that a value of the command line is known."""
 
     def check(value: str | None) -> str | None:
         if value is not None and value not in known:
-            raise typer.BadParameter(f"{value}: must be one of {', '.join(known)}")
+            near = difflib.get_close_matches(value, known, 1, 0.6)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise typer.BadParameter(f"{value}: must be one of {', '.join(known)}{hint}")
         return value
 
     return check

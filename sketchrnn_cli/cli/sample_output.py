@@ -104,7 +104,8 @@ def _is_compressed(target: str, kind: str, format: str | None) -> bool:
 def draw(drawn: Prepared, tally: Tally, target: Target, terminal: Terminal) -> None:
     """Draw and write; a bar shows how many have ended, unless they go to the same terminal."""
     if target.kind != SHOWN:
-        outputs.check(target.kind, target.style, drawn.n)
+        n = 1 if outputs.is_numbered(target.path) else drawn.n
+        outputs.check(target.kind, target.style, n)
     shows = target.path == files.STDIO and stdout_is_terminal()
     with nullcontext() if shows else terminal.counting("drawing", total=drawn.n_all) as ended:
         _write(target, tally.passing(drawn.sketches(ended)), drawn.n)
