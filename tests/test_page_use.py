@@ -4,6 +4,7 @@
 import io
 import json
 import re
+from collections import Counter
 
 import networks
 import numpy as np
@@ -24,7 +25,7 @@ from sketchrnn_cli.sketches.words import QUICKDRAW
 
 SIZES = [
     *((1366, 650), (1024, 600), (1920, 1080), (768, 1024), (1024, 768)),
-    *((390, 844), (390, 664), (375, 553), (320, 568), (844, 390)),
+    *((820, 1180), (390, 844), (390, 664), (375, 553), (320, 568), (844, 390)),
 ]
 
 
@@ -623,6 +624,8 @@ def test_nothing_overlaps_and_nothing_is_cut(visit, width, height):
     tiles = {round(tile.bounding_box()["width"]) for tile in page.locator(".offer").all()}
     assert len(tiles) == 1
     assert min(tiles) >= 40
+    tops = Counter(round(tile.bounding_box()["y"]) for tile in page.locator(".offer").all())
+    assert len(set(tops.values())) == 1  # as many in every row
     page.evaluate("(n) => { state.offers.forEach((offer, k) => { offer.word = n; label(k); }); }",
                   max(range(len(QUICKDRAW)), key=lambda k: len(QUICKDRAW[k])))  # fmt: skip
     assert page.evaluate(FAULTS) == []
