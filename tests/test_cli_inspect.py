@@ -566,7 +566,10 @@ def test_a_drawing_of_one_dot_has_its_pictures(place, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["run", "--map", "m.bmp"], "m.bmp: unknown format 'bmp'; known are svg, png"),
+        (
+            ["run", "--map", "m.bmp"],
+            "m.bmp: unknown format 'bmp'; did you mean m.png? known are svg, png",
+        ),
         (["run", "--densities", "d.gif"], "d.gif: unknown format 'gif'; known are svg, png"),
         (["run", "--map", "-"], "--map -: the report goes to standard output"),
         (["run", "--map", "two.npz/m.svg"], "is not a folder"),
