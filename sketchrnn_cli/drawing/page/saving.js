@@ -76,8 +76,9 @@ function toGif() {
   for (let k = 1; k <= n; k++) {
     const limit = k < n ? (k / n) * lengthOf(drawing()) : Infinity;
     const { data } = picture(GIF_SIDE, limit).getContext("2d").getImageData(0, 0, GIF_SIDE, GIF_SIDE);
-    const levels = Uint8Array.from({ length: GIF_SIDE ** 2 }, (_, i) => Math.round((PAPER - data[4 * i]) / step));
-    gif.add(levels.map((level) => Math.min(level, LEVELS - 1)), 100 * (k < n ? FRAME : HOLD));
+    const levels = new Uint8Array(GIF_SIDE ** 2);
+    for (let i = 0; i < levels.length; i++) levels[i] = Math.min(Math.round((PAPER - data[4 * i]) / step), LEVELS - 1);
+    gif.add(levels, 100 * (k < n ? FRAME : HOLD));
   }
   return gif.file();
 }
