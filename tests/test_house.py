@@ -78,3 +78,52 @@ def test_nothing_unpickles_and_only_the_terminal_prints(path):
             unpickles = ("pickle.load", "pickle.loads", "torch.load", "eval", "exec")
             assert name not in unpickles, f"{path}:{node.lineno}: {name}"
             assert name != "print" or room == "cli", f"{path}:{node.lineno}: prints"
+
+
+HIDDEN = """
+import sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError(f"No module named {name!r}", name="torch")
+sys.meta_path.insert(0, Hidden())
+from sketchrnn_cli.model import device
+device.has_gpu = lambda: True  # a driver alone brings no torch
+from sketchrnn_cli.__main__ import main
+main()
+"""
+
+
+def without_torch(folder, command):
+    """A command where torch cannot be imported."""
+    arguments = [sys.executable, "-c", HIDDEN, *command.split()]
+    return subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_all_commands_but_train_work_where_torch_cannot_be_imported(tmp_path):
+    line = '{"word": "cat", "drawing": [[[%d, 60, 120], [20, 90, 30]]]}\n'
+    (tmp_path / "cats.ndjson").write_text("".join(line % k for k in range(9)))
+    for command in (
+        "sample cat -n 1 -o cat.svg",
+        "encode cats.ndjson -o z.npz",
+        "preprocess cats.ndjson -o cats.npz",
+        "inspect cats.npz --score --map map.svg -o sheet.png",
+        "inspect --evaluate cats.npz --split train",
+        "animate cats.ndjson -o cats.gif",
+        "export -o page.html",
+        "export -o model.onnx",
+        "train --help",
+    ):
+        result = without_torch(tmp_path, command)
+        assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("command", ["train cats.npz -o run", "sample cat --device cuda"])
+def test_where_torch_is_missing_one_line_says_how_to_install_it(tmp_path, command):
+    result = without_torch(tmp_path, command)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.count("\n") == 1
+    assert (
+        "needs PyTorch, which is not installed: pip install torch; without a GPU" in result.stderr
+    )
+    assert list(tmp_path.iterdir()) == []

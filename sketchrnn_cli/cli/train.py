@@ -31,7 +31,7 @@ from sketchrnn_cli.cli.options import (
 )
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
-from sketchrnn_cli.model.device import choose
+from sketchrnn_cli.model.device import choose, need_torch
 from sketchrnn_cli.training.config import (
     PRECISIONS,
     RANGES,
@@ -228,6 +228,7 @@ def train(
     that torchrun started share every batch.
     """
     options = dict(locals())  # by name
+    need_torch("train")
     from sketchrnn_cli.training.process_group import ErrorElsewhere, ProcessGroup
     from sketchrnn_cli.training.process_group import threads_per_process as share_of_threads
 

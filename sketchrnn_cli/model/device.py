@@ -5,6 +5,7 @@ Torch loads only where another device than the CPU may be meant: importing it ta
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -33,11 +34,12 @@ def choose(name: str) -> str:
     """Name of the device to compute on: cpu, cuda or mps.
 
     Raises:
-        BadConfig: an unknown name, or one that this machine does not have.
+        BadConfig: an unknown name, or one that this machine does not have; PyTorch is missing.
     """
     check(name)
-    if name == "cpu" or (name == "auto" and not has_gpu()):
+    if name == "cpu" or (name == "auto" and not (has_gpu() and has_torch())):
         return "cpu"
+    need_torch(f"--device {name}")
     import torch
 
     available = {"cpu": True, "cuda": torch.cuda.is_available()}
@@ -48,6 +50,27 @@ def choose(name: str) -> str:
         found = ", ".join(device for device, here in available.items() if here)
         raise BadConfig(f"--device {name}: not on this machine, which has: {found}")
     return name
+
+
+def has_torch() -> bool:
+    """Whether PyTorch can be imported, without importing it."""
+    try:
+        return importlib.util.find_spec("torch") is not None
+    except ImportError:
+        return False
+
+
+def need_torch(what: str) -> None:
+    """Say what to install where PyTorch is missing.
+
+    Raises:
+        BadConfig: it is.
+    """
+    if not has_torch():
+        raise BadConfig(
+            f"{what} needs PyTorch, which is not installed: pip install torch; without a GPU "
+            "pip install torch --index-url https://download.pytorch.org/whl/cpu"
+        )
 
 
 def has_gpu() -> bool:
