@@ -154,6 +154,7 @@ def test_every_command_with_answers_is_here():
         ("sample --model told.safetensors cat pig -n 3 -o -", {"seed", "finished"}),
         ("sample --model plain.safetensors --greedy -n 2 -o -", {"log_likelihood"}),
         ("sample --model bare.safetensors --complete half.ndjson -n 2 -o -", {"given_strokes"}),
+        ("sample cat->pig --model told.safetensors --frames 2 -o -", {"morph"}),
         ("encode few.ndjson --model told.safetensors", {"z", "sigma", "recognized"}),
         ("encode raw.ndjson --model plain.safetensors", {"z", "sigma"}),
     ],

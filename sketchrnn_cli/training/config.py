@@ -184,7 +184,9 @@ def read_toml(path: Path) -> dict[str, dict[str, Any]]:
         with files.reading(path):
             values = tomllib.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError) as error:  # also of a number of too many digits
-        raise BadFile(f"{path}: not TOML: {error}") from None
+        place = re.search(r"at line ([0-9]+), column ([0-9]+)", str(error))
+        where = f"{path}:{place[1]}: column {place[2]}" if place else str(path)
+        raise BadFile(f"{where}: not TOML, as steps = 1000 under [training] is") from None
     tables = ("model", "training", "data")
     for name, table in values.items():
         if not isinstance(table, dict):
