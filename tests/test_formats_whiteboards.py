@@ -35,6 +35,7 @@ def test_excalidraw(tmp_path):
         "elements": [
             element("freedraw", points=[[0, 0], [5, 6], [7, 0]], pressures=[0.5] * 3),
             element("line", points=[[0, 0], [1, 1]], isDeleted=True),
+            element("draw", points=[[0, 0], [1, 1]]),
             element("arrow", points=[[0, 0], [1, 1]]),
             element("rectangle"),
             element("diamond"),
@@ -48,6 +49,7 @@ def test_excalidraw(tmp_path):
     assert found.word == "cat"
     assert lines(found) == [
         [[10, 20], [15, 26], [17, 20]],
+        [[10, 20], [11, 21]],
         [[10, 20], [11, 21]],
         [[10, 20], [50, 20], [50, 40], [10, 40], [10, 20]],
         [[30, 20], [50, 30], [30, 40], [10, 30], [30, 20]],
