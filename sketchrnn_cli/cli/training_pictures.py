@@ -36,7 +36,6 @@ class Pictures:
         self.events = events
         self.drawn_at = time.monotonic()
         self.sample_at = 0.0  # not before
-        self.n = 0  # of the word that is drawn next
 
     def after_validation(self) -> None:
         """Draw what is due."""
@@ -86,10 +85,10 @@ class Pictures:
         model = self.trainer.model({"step": step})
         settings = Settings(seed=self.trainer.config.seed)
         asked = request.unconditional(N_SAMPLES)
-        if model.config.n_words:  # one of each word, where they are many the next ones every time
-            words = [model.words[(self.n + k) % len(model.words)] for k in range(N_SAMPLES)]
+        if n_words := model.config.n_words:  # one of each; of many, others at the next report
+            first = step // self.trainer.config.log_every if n_words > N_SAMPLES else 0
+            words = [model.words[(N_SAMPLES * first + k) % n_words] for k in range(N_SAMPLES)]
             asked = replace(asked, words=words, labels=label_rows(model, words))
-            self.n += N_SAMPLES if len(model.words) > N_SAMPLES else 0
         sketches = list(request.draw(Engine(model), asked, settings))
         now = time.monotonic()
         self.sample_at = now + (now - begun) / LIVE_SHARE
