@@ -13,7 +13,7 @@ from sketchrnn_cli.inference.engine import Engine
 from sketchrnn_cli.inference.prompt import parse
 from sketchrnn_cli.inference.ranking import usual_candidates
 from sketchrnn_cli.inference.recogniser import Recogniser
-from sketchrnn_cli.inference.settings import BEST_OF, Settings
+from sketchrnn_cli.inference.settings import BEST_OF, ROUNDS, Settings
 from sketchrnn_cli.sketches.sketch import to_stroke3
 
 WORDS = ("ant", "bee", "cow")
@@ -34,17 +34,31 @@ def same(a, b):
     return True
 
 
-def test_by_default_the_best_of_four_is_kept():
+def test_the_best_of_four_is_kept():
     words = ["ant", "bee", "cow", "bee"]
-    usual = dataclasses.replace(WARM, best_of=None)
-    best = list(draw(ENGINE, 4, settings=usual, words=words))
+    best = list(draw(ENGINE, 4, settings=dataclasses.replace(WARM, best_of=4), words=words))
     plain = list(draw(ENGINE, 4, settings=WARM, words=words))
-    four = list(draw(ENGINE, 4, settings=dataclasses.replace(WARM, best_of=4), words=words))
-    assert all(same(a, b) for a, b in zip(best, four, strict=True))
     gains = [share(b) - share(a) for a, b in zip(plain, best, strict=True)]
     assert min(gains) > -1e-4  # the first candidate is the plain drawing
     assert max(gains) > 0.01
     assert [sketch.word for sketch in best] == words
+
+
+def test_by_default_there_are_more_rounds_while_none_is_taken_for_its_word():
+    words = ["ant", "bee", "cow"] * 30  # more than are chosen at a time
+    usual = list(draw(ENGINE, 90, settings=dataclasses.replace(WARM, best_of=None), words=words))
+    four = list(draw(ENGINE, 90, settings=dataclasses.replace(WARM, best_of=4), words=words))
+    most = dataclasses.replace(WARM, best_of=4 * ROUNDS)
+    every = list(draw(ENGINE, 90, settings=most, words=words))
+    taken = [RECOGNISER.top([to_stroke3(sketch)], 1)[0][0][0] == sketch.word for sketch in four]
+    assert 0 < sum(taken) < 90
+    for k in np.flatnonzero(taken):
+        same(usual[k], four[k])
+    others = [k for k, first in enumerate(taken) if not first]
+    assert all(share(usual[k]) >= share(four[k]) - 1e-4 for k in others)
+    assert all(share(usual[k]) <= share(every[k]) + 1e-4 for k in others)
+    assert any(share(usual[k]) > share(four[k]) + 0.01 for k in others)
+    assert [sketch.extras["number"] for sketch in usual] == list(range(90))
 
 
 def test_a_model_without_a_recogniser_draws_once():

@@ -39,6 +39,7 @@ from sketchrnn_cli.inference.settings import (
     FRAMES,
     GUIDANCE,
     RANGES,
+    ROUNDS,
     Settings,
     bounds,
 )
@@ -106,7 +107,8 @@ def sample(
         option(
             "--latent-temp",
             help="Temperature of z: 1 samples the fitted mixture, 0 takes its component means. "
-            "\\[default: TEMP squared, 0.16 for several; 1 with --complete]",
+            "\\[default: twice TEMP where a recogniser ranks, else TEMP squared, 0.16 for several; "
+            "1 with --complete]",
             metavar="T",
             panel=SAMPLING,
         ),
@@ -129,7 +131,8 @@ def sample(
         option(
             "--best-of",
             help="Draw K candidates and keep the one that the recogniser is surest of, or without "
-            f"one the likeliest. \\[default: {BEST_OF} where a recogniser knows the word, else 1]",
+            f"one the likeliest. \\[default: {BEST_OF} where a recogniser knows the word, up to "
+            f"{BEST_OF * ROUNDS} while it takes none for the word; else 1]",
             metavar="K",
             panel=SAMPLING,
             callback=between(*RANGES["best_of"]),

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from sketchrnn_cli.inference import latent_prior, mixture
 from sketchrnn_cli.inference.engine import Network, decoder_input, no_encoder, stroke5, to_model
 from sketchrnn_cli.inference.recogniser import Recogniser
 from sketchrnn_cli.inference.settings import GUIDANCE, Settings
+from sketchrnn_cli.model import recogniser as weights_of
 from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.sketches.sketch import Morph
 from sketchrnn_cli.sketches.words import fold
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sketchrnn_cli.inference.prompt import Item
 
 Array = npt.NDArray[np.float32]
+T = TypeVar("T")
 
 LABEL, COMPONENT, PREFIX = 1, 2, 3  # what is sampled besides moves
 CANDIDATES = 128  # K
@@ -190,6 +192,8 @@ class Conditioning:
     labels: Array | None = None  # (N, V + 1) shares; None: sampled labels, or the null label
     numbers: Sequence[int] | None = None
     morphs: Sequence[Morph | None] | None = None
+    rounds: int = 1  # of candidates, where none of those before is taken for its word
+    before: int = 0  # candidates of each sketch that earlier rounds drew
     _posteriors: dict[tuple[int, bytes], PrefixPosterior] = field(default_factory=dict)
 
     @property
@@ -201,12 +205,36 @@ class Conditioning:
     def latent_tau(self) -> float:
         """Temperature of z.
 
-        Moves vary by themselves, so by default latents stay closer to their mean; a prefix is
-        explained by the best of many candidates, so these spread as widely as drawings do.
+        Moves vary by themselves, so by default latents stay closer to their mean. Where a
+        recogniser leaves out the candidates that show too little, they spread nearly as widely as
+        those of drawings do; and a prefix is explained by the best of many.
         """
+        tau = self.settings.temperature
         if self.settings.latent_temperature is not None:
             return self.settings.latent_temperature
-        return self.settings.temperature**2 if self.prefixes is None else 1.0
+        if self.prefixes is not None:
+            return 1.0
+        ranked = self.best_of > 1 and bool(weights_of.of(self.network.checkpoint.weights))
+        return min(2 * tau, 1.0) if ranked else tau**2
+
+    def again(self, sketches: Sequence[int], done: int) -> Conditioning:
+        """Other candidates of some of the sketches, after so many rounds."""
+        rows = list(sketches)
+
+        def of(values: Sequence[T] | None) -> list[T] | None:
+            return None if values is None else [values[k] for k in rows]
+
+        return replace(
+            self,
+            mu=None if self.mu is None else self.mu[rows],
+            sigma=None if self.sigma is None else self.sigma[rows],
+            prefixes=of(self.prefixes),
+            words=of(self.words),
+            labels=None if self.labels is None else self.labels[rows],
+            numbers=rows if self.numbers is None else of(self.numbers),
+            morphs=of(self.morphs),
+            before=done * self.best_of,
+        )
 
     def word(self, index: int) -> str | None:
         """The word that is written on a sketch."""
@@ -237,7 +265,7 @@ class Conditioning:
 
     def random(self, index: int, choice: int = 0) -> np.random.Generator:
         """The random stream of a candidate; that of the label is of its sketch."""
-        candidate = 0 if choice == LABEL else index % self.best_of
+        candidate = 0 if choice == LABEL else self.before + index % self.best_of
         return random_numbers(self.settings.seed, self.number(index), candidate, choice=choice)
 
     @property

@@ -61,7 +61,7 @@ def scores(
     shares: Array | None,
     scale_factor: float,
 ) -> npt.NDArray[np.float64]:
-    """How good each candidate is: whether it ended, and how much it looks like what it shall be.
+    """How good each candidate is: whether it ended, is taken for what it shall be, and how surely.
 
     Args:
         candidates: K.
@@ -70,13 +70,15 @@ def scores(
         scale_factor: data units per model unit.
 
     Returns:
-        (K, 2); the first column decides, the second where that is equal.
+        (K, 3): the first column decides, the next ones where those before are equal.
     """
     if recogniser is None or shares is None:
-        return np.array([rank(sketch, scale_factor) for sketch in candidates], np.float64)
+        ranks = np.array([rank(sketch, scale_factor) for sketch in candidates], np.float64)
+        return np.insert(ranks, 1, 1.0, axis=1)
     found = recogniser.shares([to_stroke3(sketch) for sketch in candidates])  # (K, V)
     ended = [bool(sketch.extras["finished"]) for sketch in candidates]
-    return np.column_stack([ended, np.log(np.maximum(found, TINY)) @ shares])
+    taken = shares[found.argmax(1)] > 0
+    return np.column_stack([ended, taken, np.log(np.maximum(found, TINY)) @ shares])
 
 
 def best(scores: npt.NDArray[np.float64]) -> int:

@@ -24,7 +24,7 @@ from sketchrnn_cli.inference.engine import Network, no_encoder, to_model
 from sketchrnn_cli.inference.interpolation import lerp, nearest, slerp
 from sketchrnn_cli.inference.prompt import Item, Prompt
 from sketchrnn_cli.inference.ranking import usual_candidates
-from sketchrnn_cli.inference.settings import COUNT, FRAMES, GUIDANCE, Settings
+from sketchrnn_cli.inference.settings import COUNT, FRAMES, GUIDANCE, ROUNDS, Settings
 from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.sketches.formats.latents import Latents
 from sketchrnn_cli.sketches.preparation import prepare_like
@@ -96,9 +96,11 @@ def draw(
     """
     settings = settings or Settings()
     _check(network.checkpoint, request, settings)
+    rounds = ROUNDS if settings.best_of is None else 1
     if settings.best_of is None:
         settings = replace(settings, best_of=usual_candidates(network.checkpoint, request))
-    return sampler.sample(_conditioning(network, request, settings), request.n, batch_size, ended)
+    conditioning = replace(_conditioning(network, request, settings), rounds=rounds)
+    return sampler.sample(conditioning, request.n, batch_size, ended)
 
 
 def _check(checkpoint: Checkpoint, request: Request, settings: Settings) -> None:

@@ -31,10 +31,12 @@ from sketchrnn_cli.sketches.sketch import GIVEN_STROKES, MORPH, START, Sketch
 
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
+Scores = tuple[float, ...]
 
 BATCH = 512  # sketches alive at once
 BLOCK = 32  # B: steps whose random numbers are made at once
 WAITING = 16 * BATCH  # finished sketches that may wait for an earlier one
+TRIED = 64  # drawings that are chosen before the first of them is passed on
 TINY = np.float32(1e-30)
 PENS = np.eye(3, dtype=np.float32)  # one-hot down, up, end
 
@@ -54,14 +56,15 @@ def sample(
 def _best(sketches: Iterator[Sketch], conditioning: Conditioning) -> Iterator[Sketch]:
     """Of each drawing the best candidate, of frames that share their numbers the same one."""
     numbers, best_of = conditioning.numbers, conditioning.best_of
-    groups = _scored(sketches, conditioning)
+    groups, index = _scored(sketches, conditioning), 0
     together = numbers is not None and len(numbers) * best_of <= ranking.MOST_TOGETHER
     if numbers is None or not together or not ranking.share_numbers(numbers):
-        for candidates, scores in groups:
-            yield candidates[ranking.best(scores)]
+        while kept := [_kept(*group) for group in islice(groups, TRIED)]:
+            yield from _tried_again(kept, conditioning, index)
+            index += len(kept)
         return
     frames = list(groups)
-    sums = {number: np.zeros((best_of, 2)) for number in numbers}
+    sums = {number: np.zeros((best_of, 3)) for number in numbers}
     for number, (_, scores) in zip(numbers, frames, strict=True):
         sums[number] += scores
     chosen = {number: ranking.best(each) for number, each in sums.items()}
@@ -72,13 +75,36 @@ def _best(sketches: Iterator[Sketch], conditioning: Conditioning) -> Iterator[Sk
 def _scored(
     sketches: Iterator[Sketch], conditioning: Conditioning
 ) -> Iterator[tuple[list[Sketch], npt.NDArray[np.float64]]]:
-    """The candidates of each drawing, and (K, 2) how good they are."""
+    """The candidates of each drawing, and (K, 3) how good they are."""
     checkpoint, index = conditioning.network.checkpoint, 0
     recogniser = Recogniser.of(checkpoint)
     while candidates := list(islice(sketches, conditioning.best_of)):
         shares = conditioning.word_shares(index)
         yield candidates, ranking.scores(candidates, recogniser, shares, checkpoint.scale_factor)
         index += conditioning.best_of
+
+
+def _kept(candidates: list[Sketch], scores: npt.NDArray[np.float64]) -> tuple[Sketch, Scores]:
+    """The best candidate and its scores."""
+    best = ranking.best(scores)
+    return candidates[best], (*scores[best].tolist(),)
+
+
+def _tried_again(
+    kept: list[tuple[Sketch, Scores]], conditioning: Conditioning, first: int
+) -> Iterator[Sketch]:
+    """What is kept of some drawings, after more rounds for those that are not taken for theirs."""
+    for done in range(1, conditioning.rounds):
+        again = [k for k, (_, (ended, taken, _)) in enumerate(kept) if not (ended and taken)]
+        if not again:
+            break
+        part = conditioning.again([first + k for k in again], done)
+        n = len(again) * part.best_of
+        drawn = _draw(part, n, min(n, BATCH), None)
+        for k, group in zip(again, _scored(drawn, part), strict=True):
+            kept[k] = max(kept[k], _kept(*group), key=lambda each: each[1])
+    for sketch, _ in kept:
+        yield sketch
 
 
 class _Live:

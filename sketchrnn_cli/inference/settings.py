@@ -17,6 +17,7 @@ RANGES = {  # lowest and highest value of a setting
 }
 GUIDANCE = 2.0  # where latents are sampled, too; see tests/bench/recognisability
 BEST_OF = 4  # candidates of which a recogniser keeps the best one
+ROUNDS = 4  # of as many more, while none is taken for its word
 COUNT = 9  # drawings, unless prompt, latents or prefixes say how many
 FRAMES = 12  # steps from one stop of an interpolation to the next
 FEW = 16  # drawings that one thread draws
