@@ -187,7 +187,7 @@ def test_json_and_data_do_not_share_standard_output(cats):
 
 FAULTS = {
     "missing.npz": (None, "missing.npz: no such file"),
-    "missing": (None, "missing: unknown format"),
+    "missing": (None, "missing: no such file"),
     "empty.npz": (b"", "an empty file"),
     "empty.ndjson": (b"", "an empty file"),
     "page.npz": (b"<!DOCTYPE html><html>", "a web page"),
@@ -286,7 +286,7 @@ def test_targets_that_cannot_be(tmp_path, cats):
     (tmp_path / "file").write_bytes(b"old")
     (tmp_path / "old.npz").write_bytes(b"old")
     for out, says in (
-        (tmp_path, "no format; give --format, one of packed, sketch-rnn, ndjson"),
+        (tmp_path, "a folder; name a file"),
         (tmp_path / "file" / "out.npz", "is not a folder"),
         (tmp_path / "out.tar", "unknown format 'tar'; known are npz, ndjson"),
         (tmp_path / "old.npz", "exists; give --overwrite"),

@@ -136,7 +136,7 @@ def test_large_arrays_are_read_and_bombs_refused(tmp_path):
     np.savez_compressed(path, mu=np.zeros((32, 8191), "f4"))  # with its head a megabyte
     assert not latents.read(str(path)).mu.any()
     np.savez_compressed(path, mu=np.zeros((3, 100_000), "f4"))
-    says = f"^{path}: mu.npy: [0-9]+ bytes that unpack to 1200128; no drawings are packed so "
+    says = f"^{path}: mu.npy: [0-9,]+ bytes that unpack to 1,200,128; no drawings are packed so "
     with pytest.raises(BadFile, match=says):
         latents.read(str(path))
 

@@ -305,8 +305,8 @@ def test_attacks_are_one_line_and_little_memory(tmp_path, attack):
 @pytest.mark.parametrize(
     ("attack", "says"),
     [
-        (b"\x80\x02T" + HUGE + b".", "a string of 2147483647 bytes"),
-        (b"\x80\x04\x8e" + b"\xff" * 8 + b".", "a string of 18446744073709551615 bytes"),
+        (b"\x80\x02T" + HUGE + b".", "a string of 2,147,483,647 bytes"),
+        (b"\x80\x04\x8e" + b"\xff" * 8 + b".", "a string of 18,446,744,073,709,551,615 bytes"),
         (b"\x80\x02" + b"(" * 3_000_000 + b".", "nested too deeply"),
         (b"\x80\x02" + b"N" * 3_000_000 + b".", ": not an array of drawings: nested too deeply$"),
         (b"\x80\x02" + b"N" * 17 + b"t.", "damaged pickle: it ends early"),

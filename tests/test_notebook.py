@@ -407,7 +407,7 @@ REFUSED = [
     (lambda m: sk.load(""), BadFile, "no model.safetensors"),
     (lambda m: sk.load(__file__), BadCheckpoint, "not a sketchrnn checkpoint"),
     (lambda m: sk.read("no/such.ndjson"), BadFile, "no such file"),
-    (lambda m: sk.read("a.txt"), BadFile, "unknown format"),
+    (lambda m: sk.read("a.txt"), BadFile, "a.txt: no such file"),
     (lambda m: sk.read("a.ndjson", n=0), BadConfig, "n must be a whole number from 1 on, not 0"),
     (lambda m: sk.read("a.ndjson", on_error="x"), BadConfig, "on_error must be"),
     (lambda m: sk.from_strokes([]), BadSketch, "without strokes"),

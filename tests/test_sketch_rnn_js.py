@@ -179,7 +179,7 @@ def test_a_missing_file_is_one_line(tmp_path):
 
 def test_a_truncated_download_says_so(shared_data):
     with pytest.raises(
-        BadCheckpoint, match="truncated-cat.gen.json: .*cut short, after 200000 bytes;"
+        BadCheckpoint, match="truncated-cat.gen.json: .*cut short, after 200,000 bytes;"
     ):
         open_model(shared_data / "odd" / "truncated-cat.gen.json")
 
