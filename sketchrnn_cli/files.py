@@ -14,17 +14,15 @@ import glob
 import gzip
 import io
 import os
-import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from sketchrnn_cli.errors import BadFile
-from sketchrnn_cli.locks import new_part, remove_stale, stale
+from sketchrnn_cli.locks import new_part, remove_stale
 
 STDIO = "-"
 CACHE_VARIABLE = "SKETCHRNN_CACHE"
@@ -53,7 +51,6 @@ _OTHERS = {  # suffixes that are not written, and what is in their place
     "csv zip npy pkl": "npz",
 }
 _MISSPELLED = 0.6
-_SCRATCH = "sketchrnn"  # name of scratch folders
 _COMPARED = 2_000  # names of a folder, for one that is nearly another
 _ALIKE = 0.7  # share of letters in common
 
@@ -308,7 +305,7 @@ def check_output(
     target = Path(path)
     if target.is_dir():
         raise BadFile(f"{target}: is a folder; name a file in it")
-    folder = _nearest_folder(target)
+    folder = nearest_folder(target)
     if not folder.is_dir():
         raise BadFile(f"{target}: cannot be written: {folder} is not a folder")
     if not os.access(folder, os.W_OK):
@@ -328,7 +325,7 @@ def _refuse_terminal(binary: bool) -> None:
         raise BadFile("a picture is not written to a terminal: give -o FILE, or pipe it on")
 
 
-def _nearest_folder(target: Path) -> Path:
+def nearest_folder(target: Path) -> Path:
     """Where a file lies or will, or what is there of the path to it."""
     folder = target.absolute().parent
     while not folder.exists() and folder != folder.parent:
@@ -364,7 +361,7 @@ def _status(path: str, stream: Any) -> os.stat_result | None:
 
 def _contains(folder: str, path: str, there: os.stat_result | None) -> bool:
     """Whether a file lies in a folder or below, or one that it is a link to does."""
-    beside = _nearest_folder(Path(path))
+    beside = nearest_folder(Path(path))
     for place, names in below(folder):
         if os.path.samefile(place, beside):
             return True
@@ -431,41 +428,12 @@ def replacing(target: Path) -> Iterator[BinaryIO]:
                 os.close(descriptor)
 
 
-@contextlib.contextmanager
-def scratch_folder(out: str | Path) -> Iterator[Path]:
-    """A folder on the disk of an output, gone when the work is done or has failed.
-
-    A part beside it, locked, says that it is in use. What a process that was killed left behind
-    goes when the next one works there.
-    """
-    beside = Path(tempfile.gettempdir()) if str(out) == STDIO else _nearest_folder(Path(out))
-    with writing(out):
-        for left in stale(beside, _SCRATCH):
-            shutil.rmtree(left.with_suffix(""), ignore_errors=True)
-        descriptor, part = new_part(beside, _SCRATCH)
-    folder = part.with_suffix("")
-    try:
-        with os.fdopen(descriptor, "wb"):
-            with writing(out):
-                folder.mkdir(0o700)
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        part.unlink(missing_ok=True)
-
-
-def scratch_file(folder: Path, out: str | Path) -> BinaryIO:
-    """A file to write and read while an output is made, whose errors name that output."""
-    with writing(out):
-        descriptor, path = tempfile.mkstemp(".part", ".", folder)
-        if sys.platform != "win32":  # of no name, so that a killed process leaves none
-            os.unlink(path)
-    raw = _File(descriptor, "r+b")
-    raw.called = out
-    return cast("BinaryIO", io.BufferedRandom(raw))
-
-
 def _written(file: Path | int, called: str | Path) -> BinaryIO:
-    raw = _File(file, "wb")
+    return cast("BinaryIO", io.BufferedWriter(named(file, "wb", called)))
+
+
+def named(file: Path | int, mode: str, called: str | Path) -> io.FileIO:
+    """An open file whose errors name the output that it becomes."""
+    raw = _File(file, mode)
     raw.called = called
-    return cast("BinaryIO", io.BufferedWriter(raw))
+    return raw

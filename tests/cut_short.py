@@ -45,7 +45,7 @@ COMMANDS = {
     "inspect --grid": ("inspect", "../two.ndjson", "--grid", "out.png"),
 }
 WATCHED = [
-    "files.py", "locks.py", "cli/app.py", "sketches/scratch.py",
+    "files.py", "scratch.py", "locks.py", "cli/app.py", "sketches/scratch.py",
     "sketches/build.py", "cli/preprocess.py", "cli/sample.py", "cli/encode.py",
     "cli/animate.py", "cli/export.py", "cli/inspect.py",
 ]  # fmt: skip

@@ -160,8 +160,8 @@ SHORT = CONFIG.replace("steps = 60", "steps = 8").replace("valid_every = 6", "va
 TRAINS = [
     "cli/train.py", "training/run.py", "training/loop.py", "training/trainer.py",
     "training/state.py", "training/metrics.py", "training/batches.py", "model/checkpoint.py",
-    "model/tensor_file.py", "model/network.py", "files.py", "locks.py", "sketches/scratch.py",
-    "sketches/build.py",
+    "model/tensor_file.py", "model/network.py", "files.py", "locks.py", "scratch.py",
+    "sketches/scratch.py", "sketches/build.py",
 ]  # fmt: skip
 LOADED = [
     "torch._dynamo", "sklearn.mixture", "matplotlib.figure", "matplotlib.backends.backend_agg",

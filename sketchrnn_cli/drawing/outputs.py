@@ -85,7 +85,7 @@ def _latents_ndjson(stream: BinaryIO, encoded: Iterable[Encoded], beside: str) -
 
 
 def _latents_npz(stream: BinaryIO, encoded: Iterable[Encoded], beside: str) -> int:
-    from sketchrnn_cli.files import scratch_folder
+    from sketchrnn_cli.scratch import scratch_folder
     from sketchrnn_cli.sketches.formats import latents
 
     rows = ((mu, sigma, sketch.word) for sketch, mu, sigma in encoded)

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from sketchrnn_cli.errors import BadConfig, BadFile
-from sketchrnn_cli.files import STDIO, open_output, scratch_folder
+from sketchrnn_cli.files import STDIO, open_output
+from sketchrnn_cli.scratch import scratch_folder
 from sketchrnn_cli.sketches import formats
 from sketchrnn_cli.sketches.block import (
     UNSPLIT,

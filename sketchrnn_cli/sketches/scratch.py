@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn_cli.files import scratch_file
+from sketchrnn_cli.scratch import scratch_file
 from sketchrnn_cli.sketches.block import (
     NO_TEST,
     NO_VALID,
