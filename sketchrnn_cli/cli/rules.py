@@ -85,6 +85,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
             *("prompt", "count", "strict", "no_word", "temp", "pen_temp", "latent_temp"),
             *("guidance", "greedy", "best_of", "latents", "prior", "most_likely", "frames"),
             *("interpolate", "complete", "first", "max_points", "score", "out", "format"),
+            *("overwrite", "seed", "device"),
             *LOOKS,
             why=LISTS,
         ),
