@@ -107,8 +107,8 @@ def sample(
         option(
             "--latent-temp",
             help="Temperature of z: 1 samples the fitted mixture, 0 takes its component means. "
-            "\\[default: twice TEMP where a recogniser ranks, else TEMP squared, 0.16 for several; "
-            "1 with --complete]",
+            "\\[default: 1 where a recogniser ranks and with --complete, else TEMP squared, 0.16 "
+            "for several]",
             metavar="T",
             panel=SAMPLING,
         ),

@@ -206,16 +206,13 @@ class Conditioning:
         """Temperature of z.
 
         Moves vary by themselves, so by default latents stay closer to their mean. Where a
-        recogniser leaves out the candidates that show too little, they spread nearly as widely as
-        those of drawings do; and a prefix is explained by the best of many.
+        recogniser leaves out the candidates that show too little, they spread as widely as those of
+        drawings do; and a prefix is explained by the best of many.
         """
-        tau = self.settings.temperature
         if self.settings.latent_temperature is not None:
             return self.settings.latent_temperature
-        if self.prefixes is not None:
-            return 1.0
         ranked = self.best_of > 1 and bool(weights_of.of(self.network.checkpoint.weights))
-        return min(2 * tau, 1.0) if ranked else tau**2
+        return 1.0 if ranked or self.prefixes is not None else self.settings.temperature**2
 
     def again(self, sketches: Sequence[int], done: int) -> Conditioning:
         """Other candidates of some of the sketches, after so many rounds."""
