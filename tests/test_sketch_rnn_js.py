@@ -283,7 +283,7 @@ def test_a_model_that_hears_tanh_of_its_latent_goes_on_to(tmp_path):
 def test_what_the_format_cannot_hold_is_refused_by_name():
     with pytest.raises(BadCheckpoint, match="it has 5 mixtures, and a browser model exactly 20"):
         file_of(networks.tiny())
-    with pytest.raises(BadCheckpoint, match="told words, and a browser model holds one"):
+    with pytest.raises(BadCheckpoint, match="several words, and a browser model holds one"):
         file_of(networks.tiny(n_mixtures=20, n_words=2, words=("a", "b")))
     hyper = networks.tiny(n_mixtures=20)
     object.__setattr__(hyper.config, "cell", "hyper")
