@@ -24,6 +24,7 @@ from sketchrnn_cli.sketches.build import BuildOptions, build, build_ndjson
 from sketchrnn_cli.sketches.corpus import Corpus
 from sketchrnn_cli.sketches.formats import expand, read_sketches, sniff, svg
 from sketchrnn_cli.sketches.formats.svg import curves, document, path
+from sketchrnn_cli.sketches.formats.svg import style as looks
 from sketchrnn_cli.sketches.formats.svg import transforms as frames
 from sketchrnn_cli.sketches.formats.svg import walk as drawn
 from sketchrnn_cli.sketches.simplify import fit, simplify
@@ -873,6 +874,32 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
         list(read_sketches(str(tmp_path / "no.svg")))
     with pytest.raises(BadFile, match="no drawings in this folder"):
         list(read_sketches(str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("scale(1e11) scale(1e11)", "a transform that leads off every canvas"),
+        ("rotate(1 2 3 4)", "a transform with wrong numbers: 'rotate(1 2 3 4)'"),
+        ("spin(1)", "a transform that is not read: 'spin(1)'"),
+    ],
+)
+def test_a_transform_that_is_none_is_named(text: str, says: str) -> None:
+    with pytest.raises(BadSketch) as error:
+        frames.transform(text)
+    assert str(error.value) == says
+
+
+def test_shares_of_a_translation_are_of_its_own_side() -> None:
+    assert frames.transform("translate(50%, 10%)", 80, 200)[4:] == (40, 20)
+    assert frames.transform("translateY(10%)", 80, 200)[4:] == (0, 20)
+    assert frames.transform("translateX(10%)", 80, 200)[4:] == (8, 0)
+
+
+@pytest.mark.parametrize("name", ["marker", "marker-start", "marker-mid", "marker-end"])
+def test_markers_are_known_by_every_name(name: str) -> None:
+    assert looks.has_markers({name: "url(#arrow)"})
+    assert not looks.has_markers({name: "none"})
 
 
 def test_matrices_compose_as_transforms_do() -> None:
