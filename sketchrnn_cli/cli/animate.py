@@ -128,8 +128,8 @@ def animate(
     from sketchrnn_cli.drawing.film.pen import Pen
 
     style = options.style(look)
-    tempo = _given(fps=FPS_PLAYED if plays else None, duration=duration, hold=hold)
-    tempo |= _given(fps=fps)
+    fps = FPS_PLAYED if plays and fps is None else fps
+    tempo = _given(fps=fps, duration=duration, hold=hold)
     timing = Timing(in_turn=in_turn, real_time=real_time, **tempo)
     pen = Pen(color_by=color_by, tip=pen_tip)
     if not plays:
@@ -141,22 +141,21 @@ def animate(
         _play(drawings, style, timing, pen, morph=morph, say=terminal.say)
         return
     film = _film(drawings, style, timing, pen, morph=morph)
-    facts = _write(film, out, kind, terminal, compressed=compressed)
-    if json:
-        terminal.answer({**facts, "bytes": Path(out).stat().st_size})
+    _write(film, out, kind, terminal, compressed=compressed, json=json)
 
 
 def _write(
-    film: Film, out: str, kind: str, terminal: Terminal, *, compressed: bool
-) -> dict[str, Any]:
-    """Write an animation, with a bar where a person is watching."""
+    film: Film, out: str, kind: str, terminal: Terminal, *, compressed: bool, json: bool
+) -> None:
+    """Write an animation, with a bar where a person is watching, and say what is in it."""
     watched = terminal.track(film.frames, what="drawing", total=film.n_frames)
     binary = compressed or outputs.is_binary(kind)
     with files.open_output(out, binary=binary, compressed=compressed) as stream:
         outputs.write_film(stream, replace(film, frames=iter(watched)), kind)
     facts = _facts(out, kind, film)
     terminal.say(report.animation(facts))
-    return facts
+    if json:
+        terminal.answer({**facts, "bytes": Path(out).stat().st_size})
 
 
 def _check(

@@ -97,15 +97,20 @@ def export(
         numbers: Numbers = "int8" if int8 else "float16" if half else "float32"
         made = {out: _whole_model(found, kind, model, numbers)}
     _write(made)
-    if cut:
-        terminal.warn(report.saturated(cut))
-    if out != files.STDIO:
-        for file, data in made.items():
-            terminal.say(f"{file}: {len(data) / 1e6:.2f} MB")
+    _say(terminal, made, cut)
     if json:
         written = {"file": out, "format": kind, "half": half, "int8": int8, "bytes": len(made[out])}
         others = {file: len(data) for file, data in made.items() if file != out}
         terminal.answer({**written, "others": others, "saturated": cut})
+
+
+def _say(terminal: Terminal, made: dict[str, bytes], cut: dict[str, int]) -> None:
+    """Say which files were written, and what no longer fits into their numbers."""
+    if cut:
+        terminal.warn(report.saturated(cut))
+    for file, data in made.items():
+        if file != files.STDIO:
+            terminal.say(f"{file}: {len(data) / 1e6:.2f} MB")
 
 
 def _write(made: dict[str, bytes]) -> None:

@@ -242,8 +242,7 @@ def sample(
     style = options.style(look, **_rows(temps, shape))
     kind, target = sample_output.kind_of(out, format), out or files.STDIO
     sample_output.check(target, kind, format, [latents, complete], model, overwrite=overwrite)
-    limit_threads(threads)
-    _work_alone_on_few(count, best_of, [latents, complete])
+    _use_threads(threads, count, best_of, [latents, complete])
     terminal = Terminal(quiet=quiet)
     given = {"pen_temperature": pen_temp, "latent_temperature": latent_temp, "guidance": guidance}
     given |= {"best_of": best_of, "greedy": greedy, "prior": prior, "most_likely": most_likely}
@@ -263,8 +262,11 @@ def sample(
         terminal.answer({"file": target, "format": kind, **tally.facts(drawn.ignored)})
 
 
-def _work_alone_on_few(count: int | None, best_of: int | None, given: Sequence[str | None]) -> None:
-    """One thread for a few drawings; call before numpy is imported."""
+def _use_threads(
+    threads: int | None, count: int | None, best_of: int | None, given: Sequence[str | None]
+) -> None:
+    """As many as asked for, one for a few drawings; call before numpy is imported."""
+    limit_threads(threads)
     if not any(given) and (count or COUNT) * (best_of or 1) <= FEW:
         work_alone()
 
