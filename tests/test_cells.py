@@ -104,8 +104,8 @@ def test_what_runs_in_a_browser_is_a_plain_lstm(tmp_path, kind):
 
 
 def test_a_cell_by_a_wrong_name_is_told_the_right_ones(place):
-    refused = run("train", place / "stars.ndjson", "-o", place / "no", "--cell", "gru", code=1)
-    assert "cell must be one of lstm, layer-norm, hyper, not 'gru'" in refused.stderr
+    refused = run("train", place / "stars.ndjson", "-o", place / "no", "--cell", "gru", code=2)
+    assert "--cell gru: must be one of lstm, layer-norm, hyper" in refused.stderr
     assert not (place / "no").exists()
 
 

@@ -23,6 +23,7 @@ DATA = {  # commands that write drawings, latents, a packed set or a model, with
     "out.npz": ["export", "-m", "m.safetensors"],
     "out.safetensors": ["export", "-m", "m.safetensors"],
     "out.html": ["export", "-m", "m.safetensors"],
+    "old.csv": ["animate", "a.ndjson", "--duration", "0.1", "--hold", "0", "--format", "gif"],
 }
 PICTURES = {  # the options of these end in that of their picture
     "a.svg": ["sample", "-m", "m.safetensors", "-n", "1", *SHORT, "-o"],

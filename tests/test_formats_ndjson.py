@@ -107,7 +107,7 @@ ROWS, POINTS = [[[1, 3], [2, 4]]], [[[1, 2], [3, 4]]]
 
 
 @pytest.mark.parametrize(
-    ("limit", "value"), [("MAX_HELD", 3), ("MAX_HELD_BYTES", 3 * len(EITHER) - 3)]
+    ("limit", "value"), [("BLOCK_LINES", 3), ("BLOCK_BYTES", 3 * len(EITHER) - 3)]
 )
 def test_no_more_than_so_many_drawings_wait_for_one_that_decides(
     tmp_path, monkeypatch, limit, value
@@ -142,8 +142,8 @@ def test_what_comes_through_a_pipe_waits_for_nothing():
     assert [len(block) for block in ndjson.blocks_of(arrivals(), "a", None, None)] == [5]
     taken = []
     lines = (taken.append(k) or (k, EITHER) for k in range(1, 5))
-    first = next(ndjson.sketches_of(iter([lines]), "standard input", None, None))
-    assert (lines_of(first), taken) == (ROWS, [1])
+    first = next(ndjson.blocks_of(iter([lines]), "standard input", None, None, at_once=True))
+    assert ([lines_of(first.sketch(i)) for i in range(len(first))], taken) == ([ROWS], [1])
 
 
 @pytest.mark.parametrize("how", BOTH)
