@@ -558,7 +558,7 @@ def test_hostile_names_are_text(browser, site, tmp_path):
 
 def test_a_model_without_words_or_canvas_draws_in_the_middle(browser, site, tmp_path):
     context = browser.new_context(reduced_motion="reduce", viewport={"width": 900, "height": 700})
-    someone = Person(context.new_page(), (site / "own.html").as_uri())
+    someone = Person(context.new_page(), (site / "own.html").as_uri() + "#seed=1")
     someone.page.keyboard.press("1")
     someone.wait()
     (saved,) = someone.strokes(tmp_path)
