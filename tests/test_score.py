@@ -373,3 +373,18 @@ def test_so_many_drawings_and_points_are_scored_at_once(monkeypatch):
     stream = iter([(k, Sketch((np.ones((n, 2), "f4"),))) for k, n in enumerate(sizes)])
     batches = iter(lambda: [index for index, _ in score._chunk(stream)], [])
     assert list(batches) == [[0, 1, 2, 3], [4, 5, 6], [7, 8], [9, 10], [11]]
+
+
+def test_more_drawings_than_are_scored_at_once_have_the_scores_of_each_alone(monkeypatch):
+    engine = Engine(networks.tiny(n_words=2, words=("ant", "bee")))
+    rng = np.random.default_rng(3)
+    moves = [networks.random_moves(rng, n) for n in (3, 9, 4, 7, 5)]
+    z = rng.normal(size=(5, 8)).astype(np.float32)
+    words = ["ant", "bee", "bee", None, "ant"]
+    each = [
+        score.log_likelihood(engine, [m], z[k : k + 1], words=[words[k]])[0]
+        for k, m in enumerate(moves)
+    ]
+    monkeypatch.setattr(score, "CHUNK", 2)
+    found = score.log_likelihood(engine, moves, z, words=words)
+    np.testing.assert_allclose(found, each, rtol=1e-5)
