@@ -45,3 +45,14 @@ def browser():  # noqa: ANN201
         opened = driver.chromium.launch(executable_path=found, args=arguments)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="module")
+def script(browser):
+    """A blank page that knows the network's script."""
+    from sketchrnn_cli.drawing.page import source
+
+    page = browser.new_page()
+    page.add_script_tag(content=source("NETWORK"))
+    yield page
+    page.close()

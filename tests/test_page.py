@@ -9,10 +9,10 @@ import networks
 import numpy as np
 import pytest
 from PIL import Image
-from visitors import ARC, LINE, Person
+from visitors import ARC, LINE, SUGGEST, WORDS, Person, asked, ended_of, knowing, packed, worded
 
 from sketchrnn_cli import pretrained
-from sketchrnn_cli.drawing.page import encoded, listed, source, to_html
+from sketchrnn_cli.drawing.page import to_html
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import mixture
 from sketchrnn_cli.inference.conditioning import condition
@@ -28,28 +28,6 @@ from sketchrnn_cli.sketches.formats import read_sketches
 from sketchrnn_cli.sketches.simplify import simplify
 from sketchrnn_cli.sketches.sketch import from_polylines
 
-FITTED = {"fit": True, "simplified": True, "epsilon": 2.0, "max_points": 120, "min_points": 1}
-WORDS = ("ant", "bee", "cow")
-
-
-def knowing(model, seed=3):
-    """The same model, which knows where the latents of its words lie."""
-    size, n = model.config.latent_size, len(model.words)
-    rng = np.random.default_rng(seed)
-    fitted = {
-        "latent.share": np.array([0.5, 0.25, 0.25], np.float32)[:n],
-        "latent.weight": np.array([[0.3, 0.7], [1, 0], [0.5, 0.5]], np.float32)[:n],
-        "latent.mean": rng.normal(size=(n, 2, size)).astype(np.float32),
-        "latent.scale": np.tril(rng.normal(size=(n, size, size))).astype(np.float32),
-    }
-    return dataclasses.replace(model, weights=model.weights | fitted)
-
-
-def worded(**kept):
-    kept = {"n_words": 3, "words": WORDS, "preparation": FITTED, **kept}
-    return networks.tiny(**kept)
-
-
 MODELS = {
     "decoder only": lambda: networks.tiny(encoder=False),
     "decoder with words": lambda: worded(encoder=False),
@@ -58,20 +36,6 @@ MODELS = {
     "odd sizes": lambda: networks.tiny(encoder=False, decoder_size=13, n_mixtures=2),
     "built in": lambda: checkpoint.load(pretrained.FILE),
 }
-
-
-def packed(model, arrays):
-    """What the page's script gets: facts with the list of arrays, and base64."""
-    return {**model, "arrays": listed(arrays)}, encoded(arrays)
-
-
-@pytest.fixture(scope="module")
-def script(browser):
-    """A blank page that knows the network's script."""
-    page = browser.new_page()
-    page.add_script_tag(content=source("NETWORK"))
-    yield page
-    page.close()
 
 
 UNROLL = """([model, weights, moves, z, shares]) => {
@@ -204,24 +168,6 @@ def test_moves_are_drawn_from_the_tempered_mixture(script):
     np.testing.assert_allclose(
         [found_cov[0, 0], found_cov[0, 1], found_cov[1, 1]], cov, rtol=0.08, atol=0.02
     )
-
-
-SUGGEST = """([model, weights, ask]) => {
-  const decoder = new Decoder(model, unpack(model, weights));
-  return Array.from(suggest(decoder, ask)).filter((message) => message);
-}"""
-
-
-def asked(**changes):
-    return {
-        "prefix": [], "word": 0, "n": 6, "seed": 5, "temperature": 0.4, "maxPoints": 60,
-        "oneStroke": False, **changes,
-    }  # fmt: skip
-
-
-def ended_of(messages):
-    """Nats, share, and whether the model ended it, of each suggestion."""
-    return {k: rest for message in messages for k, *rest in message.get("ended", [])}
 
 
 @pytest.mark.parametrize("name", sorted(MODELS.keys() - {"built in"}))

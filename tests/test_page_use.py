@@ -10,8 +10,7 @@ import networks
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
-from test_page import SUGGEST, asked, ended_of, knowing, packed, script, worded  # noqa: F401
-from visitors import ARC, LINE, Person
+from visitors import ARC, LINE, SUGGEST, Person, asked, knowing, packed, worded
 
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.drawing.page import to_html

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 from drawings import CAT, LINE
-from test_terminal import CODE, on_a_terminal
+from terminals import CODE, on_a_terminal
 from typer.testing import CliRunner
 
 from sketchrnn_cli.cli import animate as command

@@ -1,9 +1,13 @@
 """Someone at the drawing page, with a mouse or a finger."""
 
+import dataclasses
 import json
 import math
 
+import networks
 import numpy as np
+
+from sketchrnn_cli.drawing.page import encoded, listed
 
 ARC = [(0.2 + 0.6 * t, 0.7 - 0.5 * math.sin(math.pi * t)) for t in np.linspace(0, 1, 25)]
 LINE = [(0.25, 0.8), (0.5, 0.82), (0.75, 0.8)]
@@ -88,3 +92,48 @@ class Person:
             }"""
         )
         return float(data)
+
+
+FITTED = {"fit": True, "simplified": True, "epsilon": 2.0, "max_points": 120, "min_points": 1}
+WORDS = ("ant", "bee", "cow")
+
+
+def knowing(model, seed=3):
+    """The same model, which knows where the latents of its words lie."""
+    size, n = model.config.latent_size, len(model.words)
+    rng = np.random.default_rng(seed)
+    fitted = {
+        "latent.share": np.array([0.5, 0.25, 0.25], np.float32)[:n],
+        "latent.weight": np.array([[0.3, 0.7], [1, 0], [0.5, 0.5]], np.float32)[:n],
+        "latent.mean": rng.normal(size=(n, 2, size)).astype(np.float32),
+        "latent.scale": np.tril(rng.normal(size=(n, size, size))).astype(np.float32),
+    }
+    return dataclasses.replace(model, weights=model.weights | fitted)
+
+
+def worded(**kept):
+    kept = {"n_words": 3, "words": WORDS, "preparation": FITTED, **kept}
+    return networks.tiny(**kept)
+
+
+def packed(model, arrays):
+    """What the page's script gets: facts with the list of arrays, and base64."""
+    return {**model, "arrays": listed(arrays)}, encoded(arrays)
+
+
+SUGGEST = """([model, weights, ask]) => {
+  const decoder = new Decoder(model, unpack(model, weights));
+  return Array.from(suggest(decoder, ask)).filter((message) => message);
+}"""
+
+
+def asked(**changes):
+    return {
+        "prefix": [], "word": 0, "n": 6, "seed": 5, "temperature": 0.4, "maxPoints": 60,
+        "oneStroke": False, **changes,
+    }  # fmt: skip
+
+
+def ended_of(messages):
+    """Nats, share, and whether the model ended it, of each suggestion."""
+    return {k: rest for message in messages for k, *rest in message.get("ended", [])}

@@ -40,7 +40,7 @@ def usual_candidates(checkpoint: Checkpoint, request: Request) -> int:
         return 1
     if request.z is not None:
         return 1
-    if share_numbers(request.numbers) and request.n * BEST_OF > MOST_TOGETHER:
+    if share_numbers(request.numbers) and not fit_together(request.n, BEST_OF):
         return 1
     labels = request.labels
     if labels is None and request.words is not None:
@@ -53,6 +53,11 @@ def usual_candidates(checkpoint: Checkpoint, request: Request) -> int:
 def share_numbers(numbers: Sequence[int] | None) -> bool:
     """Whether drawings have the same random numbers, as the frames of an interpolation."""
     return numbers is not None and len(set(numbers)) < len(numbers)
+
+
+def fit_together(n: int, best_of: int) -> bool:
+    """Whether the candidates of n frames are few enough to be held, and chosen together."""
+    return n * best_of <= MOST_TOGETHER
 
 
 def scores(

@@ -32,6 +32,7 @@ from sketchrnn_cli.sketches.sketch import GIVEN_STROKES, MORPH, START, Sketch
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
 Scores = tuple[float, ...]
+Scored = tuple[list[Sketch], npt.NDArray[np.float64]]  # candidates, and (K, 3) of ``ranking``
 
 BATCH = 512  # sketches alive at once
 BLOCK = 32  # B: steps whose random numbers are made at once
@@ -55,26 +56,28 @@ def sample(
 
 def _best(sketches: Iterator[Sketch], conditioning: Conditioning) -> Iterator[Sketch]:
     """Of each drawing the best candidate, of frames that share their numbers the same one."""
-    numbers, best_of = conditioning.numbers, conditioning.best_of
-    groups, index = _scored(sketches, conditioning), 0
-    together = numbers is not None and len(numbers) * best_of <= ranking.MOST_TOGETHER
-    if numbers is None or not together or not ranking.share_numbers(numbers):
-        while kept := [_kept(*group) for group in islice(groups, TRIED)]:
-            yield from _tried_again(kept, conditioning, index)
-            index += len(kept)
+    numbers = conditioning.numbers or ()
+    groups = _scored(sketches, conditioning)
+    if ranking.fit_together(len(numbers), conditioning.best_of) and ranking.share_numbers(numbers):
+        yield from _best_together(list(groups), numbers)
         return
-    frames = list(groups)
-    sums = {number: np.zeros((best_of, 3)) for number in numbers}
+    index = 0
+    while kept := [_kept(*group) for group in islice(groups, TRIED)]:
+        yield from _tried_again(kept, conditioning, index)
+        index += len(kept)
+
+
+def _best_together(frames: list[Scored], numbers: Sequence[int]) -> Iterator[Sketch]:
+    """Of frames with the same number the candidate that is best in all of them."""
+    sums: dict[int, npt.NDArray[np.float64]] = {}
     for number, (_, scores) in zip(numbers, frames, strict=True):
-        sums[number] += scores
+        sums[number] = sums.get(number, 0.0) + scores
     chosen = {number: ranking.best(each) for number, each in sums.items()}
     for number, (candidates, _) in zip(numbers, frames, strict=True):
         yield candidates[chosen[number]]
 
 
-def _scored(
-    sketches: Iterator[Sketch], conditioning: Conditioning
-) -> Iterator[tuple[list[Sketch], npt.NDArray[np.float64]]]:
+def _scored(sketches: Iterator[Sketch], conditioning: Conditioning) -> Iterator[Scored]:
     """The candidates of each drawing, and (K, 3) how good they are."""
     checkpoint, index = conditioning.network.checkpoint, 0
     recogniser = Recogniser.of(checkpoint)
