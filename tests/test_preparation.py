@@ -125,6 +125,12 @@ def test_spellings_of_a_label_are_joined_when_told_to(tmp_path):
     assert report["words"]["ice cream"]["drawings"] == 2
 
 
+def test_two_spellings_that_look_alike_are_told_apart_in_the_message(tmp_path):
+    records = [{**SPARSE, "word": word} for word in ("owl", "o\u00adwl")]
+    with pytest.raises(BadFile, match=r"'owl' and 'o\\xadwl' are one word"):
+        prepared(tmp_path, [write(tmp_path / "a.ndjson", records)])
+
+
 def test_composed_and_decomposed_letters_are_one_label(tmp_path):
     forms = [unicodedata.normalize(form, "café") for form in ("NFD", "NFC")]
     assert forms[0] != forms[1]

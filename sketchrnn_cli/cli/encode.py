@@ -238,8 +238,8 @@ def _fit(
         left = report.number(sum(others.values()), "drawing")
         terminal.warn(f"{left} left out: the model has no such word ({worst!r})")
     n_components = (fitted.weights["latent.weight"] > 0).sum(1)
-    fits = f"{report.number(int(n_components.sum()), 'Gaussian')} for {len(n_components):,} words"
-    terminal.say(f"{target}: {fits}")
+    fits = report.number(int(n_components.sum()), "Gaussian")
+    terminal.say(f"{target}: {fits} for {report.number(len(n_components), 'word')}")
     found = {word: int(n) for word, n in zip(words, n_components, strict=False)}
     return {"file": target, "components": found}
 

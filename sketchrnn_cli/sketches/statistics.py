@@ -30,7 +30,7 @@ from sketchrnn_cli.sketches.block import (
 from sketchrnn_cli.sketches.corpus import SPLITS, Corpus
 from sketchrnn_cli.sketches.labels import Labels, named
 from sketchrnn_cli.sketches.sketch import Sketch
-from sketchrnn_cli.sketches.words import fold, visible
+from sketchrnn_cli.sketches.words import fold
 
 UNNAMED = "drawing"  # word of drawings that have none, in a packed set
 CLIP = 1000.0  # offsets beyond are cut before the scale factor is taken (magenta)
@@ -193,7 +193,7 @@ class Report:
             first = self.spellings.setdefault(fold(label), label)
             if first != label and not self.join_spellings:
                 raise BadFile(
-                    f"{self.counts.where}: {visible(first)!r} and {visible(label)!r} are one word "
+                    f"{self.counts.where}: {first!r} and {label!r} are one word "
                     "in two spellings; `preprocess --join-spellings` makes them one"
                 )
             self.labels[word] = first
