@@ -2,9 +2,9 @@
 
 Symbols: P points of a drawing, K points of a stroke.
 
-stroke-3 has one row a point: dx, dy from the point before (the first row from the origin) and
+stroke-3 has one row per point: dx, dy from the point before (the first row from the origin) and
 lift, 1 where the pen leaves the paper after the point. So a stroke of one point, a dot, is one
-row with lift 1, and no drawing loses a point in either direction. Files that leave the first
+row with lift 1, and conversion in either direction keeps every point. Files that leave the first
 point out (magenta's ``lines_to_strokes``) read as drawings that begin at their second point, as
 magenta's own renderer shows them.
 """

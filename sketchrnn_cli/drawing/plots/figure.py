@@ -78,7 +78,7 @@ def paper() -> Iterator[None]:
     import matplotlib
 
     with matplotlib.rc_context(_DEFAULTS), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a word in characters the font lacks
+        warnings.simplefilter("ignore", UserWarning)  # characters that the font lacks
         yield
 
 
