@@ -196,7 +196,7 @@ def _open(path: Path) -> Corpus:
             raise BadFile(
                 f"{source}: not a packed set; make one with `sketchrnn preprocess {source} -o ...`"
             )
-        about = _read_about(archive, members["about"], source)
+        about = _read_about(members["about"])
         if missing := _TYPES.keys() - members.keys():
             raise BadFile(f"{source}: damaged packed set: no {sorted(missing)[0]}")
         for name in sorted(_TYPES.keys() - {"moves"}):  # that takes a gigabyte a second: `check`
@@ -232,12 +232,12 @@ def _check(archive: zipfile.ZipFile, name: str, source: str) -> None:
         ) from None
 
 
-def _read_about(archive: zipfile.ZipFile, member: zips.Member, source: str) -> dict[str, Any]:
-    where = f"{source}: {ABOUT}"
+def _read_about(member: zips.Member) -> dict[str, Any]:
+    source = member.source
     if member.descr != "|u1" or len(member.shape) != 1 or member.shape[0] > MAX_ABOUT:
-        raise BadFile(f"{where}: not the description of a packed set")
+        raise BadFile(f"{source}: {ABOUT}: not the description of a packed set")
     try:
-        about = json.loads(zips.read_array(archive, member, where, MAX_ABOUT).tobytes())
+        about = json.loads(member.array(MAX_ABOUT).tobytes())
     except (ValueError, RecursionError):
         raise BadFile(f"{source}: damaged packed set: {ABOUT} is not JSON") from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
@@ -252,7 +252,7 @@ def _read_about(archive: zipfile.ZipFile, member: zips.Member, source: str) -> d
 
 def _map(path: Path, member: zips.Member, types: tuple[str, ...]) -> npt.NDArray[Any]:
     """Map an array where it lies in the zip."""
-    where = f"{path}: {member.name}"
+    where = member.where
     size = math.prod(member.shape) * np.dtype(member.descr if member.is_number else "i1").itemsize
     if member.descr not in types or member.fortran:
         raise BadFile(f"{where}: damaged packed set: an array of {member.descr}")
