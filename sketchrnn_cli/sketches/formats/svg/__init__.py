@@ -24,7 +24,7 @@ from sketchrnn_cli.sketches import simplify
 from sketchrnn_cli.sketches.block import Block, Floats, Ints, offsets, take
 from sketchrnn_cli.sketches.formats import sniff
 from sketchrnn_cli.sketches.formats.svg.curves import extent, flatten
-from sketchrnn_cli.sketches.formats.svg.document import MAX_BYTES, parse
+from sketchrnn_cli.sketches.formats.svg.document import MAX_BYTES, parse, say_what_it_is
 from sketchrnn_cli.sketches.formats.svg.walk import Drawing, Drawn, follow
 
 TOLERANCE = 1 / 5000  # of a curve, times the drawing: 0.05 pixels of 255
@@ -94,11 +94,13 @@ def read_blocks(
 
 def _drawings(name: str, word: str | None, note: Note | None) -> list[_Lines]:
     """All drawings of one file."""
-    drawn = follow(parse(sniff.content(name, MAX_BYTES), name), name)
-    if note is not None:
-        for text in drawn.notes:
-            note(f"{name}: {text}")
+    data = sniff.content(name, MAX_BYTES)
+    say_what_it_is(data, name)
     try:
+        drawn = follow(parse(data))
+        if note is not None:
+            for text in drawn.notes:
+                note(f"{name}: {text}")
         return [_flattened(drawing, drawn, word) for drawing in drawn.drawings]
     except BadSketch as error:
         raise BadSketch(f"{name}: {error}") from None
