@@ -15,6 +15,7 @@ Symbols: N drawings, P points of all of them.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -299,18 +300,11 @@ def _fault(corpus: Corpus) -> str:
     return ""
 
 
-class Writer:
-    """Writes the zip of a packed set, member by member, data at 64-byte boundaries."""
+class Writer(zips.NewZip):
+    """The zip of a packed set, written member by member, data at 64-byte boundaries."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self.archive = zips.NewZip(stream, "w", zipfile.ZIP_STORED, allowZip64=True)
-
-    def __enter__(self) -> Writer:
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self.close()
+        super().__init__(stream, "w", zipfile.ZIP_STORED)
 
     def add(
         self, name: str, descr: str, shape: tuple[int, ...], pieces: Iterator[npt.NDArray[Any]]
@@ -323,33 +317,22 @@ class Writer:
             shape: of the whole.
             pieces: of that type, which together have that shape.
         """
-        header = _header(descr, shape)
-        size = len(header) + math.prod(shape) * np.dtype(descr).itemsize
+        header = io.BytesIO()
+        described = {"descr": descr, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(header, described)
+        size = header.tell() + math.prod(shape) * np.dtype(descr).itemsize
         info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980: the same drawings, the same bytes
         info.external_attr = 0o644 << 16
         info.file_size = size
         large = size * 1.05 > 0x7FFFFFFF  # then the zip module adds 20 bytes to the header
-        file = self.archive.fp
-        assert file is not None
-        start = file.tell() + 30 + len(info.filename) + 4 + (20 if large else 0)
+        assert self.fp is not None
+        start = self.fp.tell() + 30 + len(info.filename) + 4 + (20 if large else 0)
         padding = -start % ALIGNMENT
         info.extra = struct.pack("<HH", 0xD935, padding) + bytes(padding)
-        with self.archive.open(info, "w", force_zip64=large) as member:
-            member.write(header)
+        with self.open(info, "w", force_zip64=large) as member:
+            member.write(header.getvalue())
             for piece in pieces:
                 member.write(np.ascontiguousarray(piece, descr).tobytes())
-
-    def close(self) -> None:
-        """Write the directory of the zip."""
-        self.archive.close()
-
-
-def _header(descr: str, shape: tuple[int, ...]) -> bytes:
-    """The .npy header, a multiple of 64 bytes."""
-    text = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape!r}, }}"
-    size = -(-(10 + len(text) + 1) // ALIGNMENT) * ALIGNMENT
-    text = text.ljust(size - 11) + "\n"
-    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode("latin1")
 
 
 def write_about(writer: Writer, about: dict[str, Any]) -> None:
