@@ -277,21 +277,16 @@ def _map(path: Path, member: zips.Member, types: tuple[str, ...]) -> npt.NDArray
 
 def _fault(corpus: Corpus) -> str:
     """What does not fit together, or nothing."""
-    if corpus.moves.ndim != 2 or corpus.moves.shape[1] != 3:
+    moves, ends = corpus.moves, corpus.offsets
+    if moves.ndim != 2 or moves.shape[1] != 3 or ends.ndim != 1 or not len(ends):
         return "arrays of other shapes"
-    if corpus.offsets.ndim != 1 or not len(corpus.offsets):
-        return "arrays of other shapes"
-    n = len(corpus.offsets) - 1
+    n = len(ends) - 1
     for name in ("word_ids", "splits", "hashes"):
         if getattr(corpus, name).shape != (n,):
             return f"{name} is not one for each of {n:,} drawings"
-    lengths = np.diff(corpus.offsets)
-    within = corpus.offsets.min() >= 0 and corpus.offsets.max() <= len(corpus.moves)
-    if not within or corpus.offsets[0] or corpus.offsets[-1] != len(corpus.moves):
+    if ends[0] or ends[-1] != len(moves) or (ends[1:] <= ends[:-1]).any():
         return "offsets that do not fit the moves"
-    if (lengths < 1).any():
-        return "offsets that do not fit the moves"
-    if n and (lengths.max() > corpus.n_max or corpus.splits.max() >= len(SPLITS)):
+    if n and (np.diff(ends).max() > corpus.n_max or corpus.splits.max() >= len(SPLITS)):
         return "lengths or splits out of range"
     if n and (corpus.word_ids.min() < 0 or corpus.word_ids.max() >= len(corpus.words)):
         return "words out of range"
