@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from sketchrnn_cli.errors import BadFile
-from sketchrnn_cli.files import name_of, open_input
+from sketchrnn_cli.files import name_of
 from sketchrnn_cli.sketches.block import Block, offsets, ranges
 from sketchrnn_cli.sketches.formats import sniff
 
@@ -38,12 +38,11 @@ def read_blocks(source: str, *, word: str | None = None, extras: bool = False) -
         BadFile: no such file, one that ends inside a drawing, or another kind of file.
     """
     name = name_of(source)
-    with open_input(source) as stream, sniff.unpacked(stream) as file:
+    with sniff.unpacked(source) as file:
         rest = b""
         n = passed = 0  # drawings and bytes so far
         while True:
-            with sniff.whole_gzip(name):
-                chunk = file.read(READ_SIZE)
+            chunk = file.read(READ_SIZE)
             if not n and not rest:
                 _say_what_it_is(chunk, name)
             data = rest + chunk
