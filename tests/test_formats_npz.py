@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
 from sketchrnn_cli.sketches.block import NO_TEST, NO_VALID, TEST, TRAIN, UNSPLIT, VALID, to_moves
 from sketchrnn_cli.sketches.formats import (
+    How,
     archive,
     npz,
     pickled_arrays,
@@ -28,10 +29,10 @@ from sketchrnn_cli.sketches.formats import (
 from sketchrnn_cli.sketches.sketch import from_stroke3
 
 
-def drawings(source, **options):
+def drawings(source, **how):
     """{origin: [moves of every drawing]}"""
     result = {}
-    for block in npz.read_blocks(source, **options):
+    for block in npz.read_blocks(source, how=How(**how)):
         moves, bounds = to_moves(block), block.bounds
         for a, b in zip(bounds[:-1], bounds[1:], strict=True):
             result.setdefault(block.origin, []).append(moves[a:b])
@@ -556,8 +557,9 @@ def test_every_real_file(shared_data, name, n, n_train):
 # labels, one array a word, .npy, empty splits
 
 
-def words_of(source, **options):
-    return [word for block in npz.read_blocks(source, **options) for word in block.words]
+def words_of(source, word=None, **how):
+    blocks = npz.read_blocks(source, word, How(**how))
+    return [word for block in blocks for word in block.words]
 
 
 LABELS = ["cat", "dog", "cat", "caf\u00e9"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.files import name_of
-from sketchrnn_cli.sketches import formats
 from sketchrnn_cli.sketches.block import (
     NO_TEST,
     NO_VALID,
@@ -287,28 +286,6 @@ class Statistics:
             "extent_mean": None if self.extent is None else self.extent[0],
             "extent_max": None if self.extent is None else self.extent[1],
         }
-
-
-def read_blocks(
-    thing: str,
-    *,
-    skipped: Callable[[str], None],
-    note: Callable[[str], None],
-    extras: bool = False,
-) -> Iterator[Block]:
-    """Drawings of a file, a folder or ``-`` as they are, nothing prepared.
-
-    Args:
-        thing: what to read.
-        skipped: called with the error of every drawing left out.
-        note: called with what is worth telling of a file.
-        extras: keep the other fields of NDJSON and .bin.
-
-    Raises:
-        BadFile: something else.
-    """
-    for files in formats.together(formats.expand([thing], note)):
-        yield from formats.read_blocks(files, skipped=skipped, note=note, extras=extras)
 
 
 def of_blocks(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ from sketchrnn_cli.sketches.block import (
     offsets,
     per_drawing,
 )
-from sketchrnn_cli.sketches.formats import array_labels
+from sketchrnn_cli.sketches.formats import PLAIN, How, Note, Skipped, array_labels
 from sketchrnn_cli.sketches.formats.archive import NUMBER, Member, open_arrays, read_exactly
 from sketchrnn_cli.sketches.formats.pickled_arrays import Array, items
 
@@ -47,9 +47,6 @@ SPLITS = {
 }  # fmt: skip
 _NO_WORD = re.compile(r"arr_\d+|[a-z]\d*|(sketch(es)?|drawings?|strokes?|data|samples?)_?\d*", re.I)
 
-Skipped = Callable[[str], None]
-Note = Callable[[str], None]
-
 
 class Chosen(NamedTuple):
     """Which arrays of a file are what."""
@@ -61,20 +58,14 @@ class Chosen(NamedTuple):
     names: Member | None = None  # of labels that are numbers
 
 
-def read_blocks(
-    source: str,
-    *,
-    word: str | None = None,
-    skipped: Skipped | None = None,
-    note: Note | None = None,
-) -> Iterator[Block]:
+def read_blocks(source: str, word: str | None = None, how: How = PLAIN) -> Iterator[Block]:
     """Read the drawings of a file, those of the train array first.
 
     Args:
         source: the file.
         word: what is drawn, where the file does not say.
-        skipped: called for every drawing that is left out for a fault; None: a fault is an error.
-        note: called for arrays that are not drawings, and of columns that look like something else.
+        how: to read it; arrays that are not drawings are noted, and columns that look like
+            something else.
 
     Yields:
         Blocks of a few thousand drawings.
@@ -85,21 +76,21 @@ def read_blocks(
     """
     with open_arrays(source) as members:
         drawings, labels, others, by_word, names = choose(members, source)
-        if note and others:
-            note(f"{source}: ignored {', '.join(member.called for member in others)[:1000]}")
+        if how.note and others:
+            how.note(f"{source}: ignored {', '.join(member.called for member in others)[:1000]}")
         if drawings[0].is_number and drawings[0].shape[1:] == (2,):
             yield _one_drawing(drawings, word)
             return
         codes = {_split_of(member) for member in drawings}
         for member in drawings:
-            reader = _Reader(member.where, skipped)
+            reader = _Reader(member.where, how.skipped)
             origin = _origin(_split_of(member), codes)
             words = None
             if member.name in labels:
                 words = array_labels.read(labels[member.name], names)
             for number, made in enumerate(_rows(member, reader)):
-                if number == 0 and note:
-                    _suspect(made.rows, reader.where, note)
+                if number == 0 and how.note:
+                    _suspect(made.rows, reader.where, how.note)
                 yield _block(reader, made, member.name if by_word else word, words, origin)
 
 
