@@ -317,8 +317,7 @@ def _make(block: Block, job: _Job, simplified: bool | None) -> _Made:
         raw = raw[~endless]
         made.only(~endless, "endless")
     made.n_raw = int(raw.sum())
-    fit = preparation.fit
-    made.block = prepare(made.block, fit=fit, raw=raw, whole=fit, preparation=preparation)
+    made.block = prepare(made.block, preparation, fit=preparation.fit, raw=raw)
     made.by_length(preparation)
     if job.options.doubtful is not None:
         made.only(~job.options.doubtful(made.block), "doubtful")
