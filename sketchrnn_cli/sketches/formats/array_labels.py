@@ -56,11 +56,10 @@ def read(member: Member, names: Member | None) -> list[str]:
 
 def _of_rows(rows: npt.NDArray[Any], where: str) -> npt.NDArray[Any]:
     """The place of the one in each row."""
-    if rows.dtype.kind not in "iuf" or not rows.shape[1]:
-        raise BadFile(f"{where}: labels of {rows.shape[1]} columns; give one for each drawing")
-    if rows.shape[1] == 1:
+    columns = rows.shape[1] if rows.dtype.kind in "iuf" else 0
+    if columns == 1:
         return rows.reshape(-1)
-    if not ((rows == 0) | (rows == 1)).all() or not (rows.sum(axis=1) == 1).all():
+    if not columns or not ((rows == 0) | (rows == 1)).all() or not (rows.sum(axis=1) == 1).all():
         raise BadFile(f"{where}: labels of {rows.shape[1]} columns; give one for each drawing")
     return np.asarray(rows.argmax(axis=1))
 
