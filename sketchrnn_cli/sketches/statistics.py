@@ -60,25 +60,21 @@ class Counts:
             BadFile: there are too many words.
         """
         found = Counter(words)
-        for word in found:
-            if word in self.words:
-                continue
-            self.word_bytes += 6 * len(word) + PER_WORD
+        for word, n in found.items():
+            if word not in self.words:
+                self.word_bytes += 6 * len(word) + PER_WORD
             if self.word_bytes > MAX_WORDS:
                 raise BadFile(
                     f"{self.where}: over {len(self.words):,} different words; a word is what is "
                     "drawn, of which there are fewer"
                 )
-            self.words[word] = Counter()
-        for word, n in found.items():
-            self.words[word][split] += n
+            self.words.setdefault(word, Counter())[split] += n
         if len(found) == 1:
             self.points[words[0]] += int(lengths.sum())
         else:
             for word, n in zip(words, lengths.tolist(), strict=True):
                 self.points[word] += n
-        size = max(len(self.lengths), int(lengths.max(initial=0)) + 1)
-        grown = np.bincount(lengths, minlength=size)
+        grown = np.bincount(lengths, minlength=len(self.lengths))
         grown[: len(self.lengths)] += self.lengths
         self.lengths = grown
 

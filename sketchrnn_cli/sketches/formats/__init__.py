@@ -265,7 +265,8 @@ def read_blocks(files: Sequence[File], how: How = PLAIN) -> Iterator[Block]:
         BadFile: a file that cannot be read, or holds something else.
         BadSketch: a faulty drawing, unless these are skipped.
     """
-    how = replace(how, label=None if how.label is None else text(how.label))
+    if how.label is not None:
+        how = replace(how, label=text(how.label))
     source, word = files[0].path, how.label or files[0].word
     kind = format_of(source)
     if kind == "svg":
