@@ -660,6 +660,17 @@ def test_labels_that_are_none(tmp_path):
         words_of(source)
 
 
+@pytest.mark.parametrize("code", [0xD800, 0x110000, 0xFFFFFFFF])
+def test_labels_that_are_no_text(tmp_path, code):
+    stream = io.BytesIO()
+    np.save(stream, np.array(["a", "b"]))
+    labels = stream.getvalue()[:-4] + code.to_bytes(4, "little")
+    drawn = member(pickle.dumps(objects(stroke3(2)), protocol=3), 2)
+    write_zip(tmp_path / "a.npz", x=drawn, y=labels)
+    with pytest.raises(BadFile, match=r"a\.npz: y: a label that is no text$"):
+        words_of(str(tmp_path / "a.npz"))
+
+
 def test_one_array_a_word(tmp_path):
     source = write_npz(tmp_path / "a.npz", **{"cat": stroke3(2), "ice cream": stroke3(3)})
     assert words_of(source, word="file") == ["cat"] * 2 + ["ice cream"] * 3

@@ -277,3 +277,20 @@ def read_exactly(stream: IO[bytes], size: int, where: str) -> bytes:
     if len(data) != size:
         raise BadFile(f"{where}: the array ends early; get the file again")
     return data
+
+
+def decoded(values: npt.NDArray[Any], what: str) -> list[str]:
+    """The texts of an array, which may be of bytes.
+
+    Raises:
+        BadFile: one of them, called this, is no text.
+    """
+    try:
+        if values.dtype.kind == "U":
+            codes = np.ascontiguousarray(values).view(f"{values.dtype.byteorder}u4")
+            if (codes > sys.maxunicode).any():  # such a text cannot even be looked at
+                raise ValueError
+        found = (value.decode() if isinstance(value, bytes) else str(value) for value in values)
+        return [text.encode().decode() for text in found]
+    except ValueError:  # also half a surrogate pair
+        raise BadFile(f"{what} that is no text") from None

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadFile
-from sketchrnn_cli.sketches.formats.archive import Member
+from sketchrnn_cli.sketches.formats.archive import Member, decoded
 from sketchrnn_cli.sketches.formats.pickled_arrays import texts
 
 MAX_BYTES = 1 << 26  # of an array, which is read whole
@@ -79,17 +79,4 @@ def _texts(member: Member) -> list[str]:
         return [f"{value}" for value in values]
     if values.dtype.kind == "f":
         return [f"{value:g}" for value in values]
-    return [_decoded(value, member.where) for value in values]
-
-
-def _decoded(value: str | bytes, where: str) -> str:
-    """A text of an array, which may be of bytes.
-
-    Raises:
-        BadFile: it is no text.
-    """
-    try:
-        text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
-        return text.encode().decode()
-    except UnicodeError:
-        raise BadFile(f"{where}: a label that is no text") from None
+    return decoded(values, f"{member.where}: a label")

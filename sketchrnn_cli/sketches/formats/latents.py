@@ -19,7 +19,7 @@ import numpy.typing as npt
 from sketchrnn_cli.errors import BadFile, BadSketch
 from sketchrnn_cli.files import name_of, open_input
 from sketchrnn_cli.sketches.corpus import Writer
-from sketchrnn_cli.sketches.formats.archive import Member, opened, read_members
+from sketchrnn_cli.sketches.formats.archive import Member, decoded, opened, read_members
 
 Array = npt.NDArray[np.float32]
 Encoded = Iterable[tuple[Array, Array, str | None]]
@@ -151,7 +151,10 @@ def _of_npz(data: bytes, name: str) -> Latents:
         arrays = {each: _array(members[each]) for each in wanted if each in members}
     mu = _checked(arrays[key], f"{name}: {key}")
     sigma = _checked(arrays["sigma"], f"{name}: sigma") if "sigma" in arrays else None
-    words = _words(arrays["words"], name) if "words" in arrays else None
+    words: tuple[str | None, ...] | None = None
+    if "words" in arrays:
+        texts = decoded(arrays["words"].ravel(), f"{name}: words holds a word")
+        words = tuple(text or None for text in texts)
     if sigma is not None and sigma.shape != mu.shape:
         raise BadFile(f"{name}: sigma has shape {sigma.shape}, and {key} {mu.shape}")
     if words is not None and len(words) != len(mu):
@@ -165,16 +168,6 @@ def _array(member: Member) -> npt.NDArray[Any]:
             f"{member.where} is of type {member.descr[:20]!r}, and latents are plain numbers"
         )
     return member.array(MAX_BYTES)
-
-
-def _words(words: npt.NDArray[Any], name: str) -> tuple[str | None, ...]:
-    words = np.ascontiguousarray(words).ravel()
-    try:
-        if words.dtype.kind == "U" and (words.view(f"{words.dtype.byteorder}u4") > 0x10FFFF).any():
-            raise ValueError
-        return tuple(str(word).encode().decode() or None for word in words)
-    except ValueError:  # half a surrogate pair, or no character at all
-        raise BadFile(f"{name}: words holds a word that is no text") from None
 
 
 def _of_lines(head: bytes, stream: BinaryIO, name: str) -> Iterator[Latents]:
