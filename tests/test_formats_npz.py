@@ -671,6 +671,14 @@ def test_labels_that_are_no_text(tmp_path, code):
         words_of(str(tmp_path / "a.npz"))
 
 
+def test_pickled_labels_that_are_no_text(tmp_path):
+    labels = member(pickle.dumps(objects(["cat", "\ud800"]), protocol=3), 2)
+    drawn = member(pickle.dumps(objects(stroke3(2)), protocol=3), 2)
+    write_zip(tmp_path / "a.npz", x=drawn, y=labels)
+    with pytest.raises(BadFile, match=r"a\.npz: y: damaged, or a pickle of something else"):
+        words_of(str(tmp_path / "a.npz"))
+
+
 def test_one_array_a_word(tmp_path):
     source = write_npz(tmp_path / "a.npz", **{"cat": stroke3(2), "ice cream": stroke3(3)})
     assert words_of(source, word="file") == ["cat"] * 2 + ["ice cream"] * 3
