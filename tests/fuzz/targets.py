@@ -161,8 +161,8 @@ def read_pickle(data: bytes) -> None:
 
 def read_npy_header(data: bytes) -> None:
     descr, fortran, shape = archive.read_header(io.BytesIO(data), "x")
-    lone = archive.Lone("x.npy")
-    str(archive.Member("x", descr, fortran, shape, zipfile.ZipInfo("x"), lone, "x.npy"))
+    info = zipfile.ZipInfo("x")
+    str(archive.Member("x", descr, fortran, shape, info, lambda: io.BytesIO(data), "x.npy"))
 
 
 def read_ndjson(data: bytes) -> None:

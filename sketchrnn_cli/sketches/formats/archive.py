@@ -10,8 +10,9 @@ import re
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
@@ -39,7 +40,7 @@ class Member:
     fortran: bool
     shape: tuple[int, ...]
     info: zipfile.ZipInfo
-    archive: Archive
+    begin: Callable[[], contextlib.AbstractContextManager[IO[bytes]]]  # opens it, at its header
     source: str  # the file
 
     @property
@@ -69,7 +70,7 @@ class Member:
     @contextlib.contextmanager
     def data(self) -> Iterator[BinaryIO]:
         """The stream of the array, behind its header."""
-        with self.archive.open(self.info) as stream:
+        with self.begin() as stream:
             read_header(stream, self.where)
             yield cast(BinaryIO, stream)
 
@@ -127,20 +128,6 @@ def opened(file: BinaryIO, source: str) -> Iterator[zipfile.ZipFile]:
         raise BadFile(f"{source}: a zip that cannot be read: {error}") from None
 
 
-class Lone:
-    """A ``.npy``, opened as if it were the only array of an npz."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-
-    def open(self, info: zipfile.ZipInfo) -> contextlib.AbstractContextManager[IO[bytes]]:
-        """The file, from its beginning."""
-        return open_input(self.source)
-
-
-Archive = zipfile.ZipFile | Lone
-
-
 @contextlib.contextmanager
 def open_arrays(source: str) -> Iterator[list[Member]]:
     """The arrays of an npz, or the one of a ``.npy``: there, (points, 3 or 5) is one drawing.
@@ -159,8 +146,8 @@ def open_arrays(source: str) -> Iterator[list[Member]]:
         descr, fortran, shape = read_header(stream, source)
     if shape[1:] in ((3,), (5,)):
         shape = (1, *shape)
-    info = zipfile.ZipInfo("drawings")
-    yield [Member("drawings", descr, fortran, shape, info, Lone(source), source)]
+    begin = partial(open_input, source)
+    yield [Member("drawings", descr, fortran, shape, zipfile.ZipInfo(), begin, source)]
 
 
 class NewZip(zipfile.ZipFile):
@@ -234,8 +221,8 @@ def read_members(archive: zipfile.ZipFile, source: str) -> list[Member]:
             raise BadFile(f"{where}: packed in a way that no npz is; save it again with numpy")
         with archive.open(info) as stream:
             descr, fortran, shape = read_header(stream, where)
-        name = info.filename.removesuffix(".npy")
-        members.append(Member(name, descr, fortran, shape, info, archive, source))
+        name, begin = info.filename.removesuffix(".npy"), partial(archive.open, info)
+        members.append(Member(name, descr, fortran, shape, info, begin, source))
     if not members:
         held = ", ".join(info.filename for info in infos[:5]) or "nothing"
         raise BadFile(f"{source}: a zip without arrays; it holds {held}")
