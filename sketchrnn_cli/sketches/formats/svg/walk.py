@@ -120,7 +120,7 @@ class _Place(NamedTuple):
     width: float  # of the viewport: what 100 % is
     height: float
     depth: int
-    clip: frames.Box | None = None  # on the page; what is outside is not seen
+    clip: clip.Edges | None = None  # on the page; what is outside is not seen
 
 
 class _Hand:
