@@ -28,7 +28,7 @@ MAX_BYTES = 2**27  # of an npz, of one array in it, of one line
 MAX_LINE = 1 << 24  # bytes
 MAX_WORD = 256  # characters
 PIECE = 1 << 18  # bytes copied at once
-_DESCR = re.compile(r"[<>|=]?(?:f[248]|U[1-9][0-9]{0,8})")
+_DESCR = re.compile(r"[<>|=]?(?:f[248]|U[1-9][0-9]{0,7})")  # numpy knows no wider texts
 MAGIC = b"PK\x03\x04"  # a zip
 
 
