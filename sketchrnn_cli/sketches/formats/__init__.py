@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from sketchrnn_cli import files as names
 from sketchrnn_cli.errors import BadFile, SketchError
 from sketchrnn_cli.files import STDIO, missing
+from sketchrnn_cli.sketches.formats import sniff
 from sketchrnn_cli.sketches.sketch import Sketch
 from sketchrnn_cli.sketches.words import QUICKDRAW
 
@@ -26,12 +27,11 @@ if TYPE_CHECKING:
 FORMATS = ("npz", "npy", "ndjson", "json", "csv", "svg", "bin", "excalidraw", "tldr", "inkml")
 MIXED = ("json",)  # formats of many things, taken from a folder where they begin as drawings do
 SUFFIXES_NAMED = 5  # of files that are left out of a folder
-PIXELS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic")
-WAYS = {  # of files that are not read
+WAYS: dict[str | tuple[str, ...], str] = {  # of files that are not read
+    (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic"): sniff.PIXELS,
     ".parquet": "a Parquet file; write it as NDJSON: pandas.read_parquet(FILE).to_json("
     "OUT, orient='records', lines=True)",
-    ".pkl": "a pickle, which is not read; save its drawings with numpy.savez",
-    ".pickle": "a pickle, which is not read; save its drawings with numpy.savez",
+    (".pkl", ".pickle"): "a pickle, which is not read; save its drawings with numpy.savez",
     ".zip": "a zip file; unpack it, and name the folder",
     ".pdf": "a PDF; save its drawing as SVG first",
 }
@@ -82,11 +82,7 @@ def format_of(source: str) -> str:
         return "ndjson"
     if kind := kind_of(source):
         return kind
-    if source.lower().endswith(PIXELS):
-        from sketchrnn_cli.sketches.formats import sniff
-
-        raise BadFile(f"{source}: {sniff.PIXELS}")
-    way = next((way for end, way in WAYS.items() if source.lower().endswith(end)), None)
+    way = next((way for ends, way in WAYS.items() if source.lower().endswith(ends)), None)
     known = f"unknown format; known are {', '.join(FORMATS)} and - for ndjson"
     raise BadFile(f"{source}: {way or known}")
 
@@ -227,7 +223,7 @@ def _inside(folder: str, note: Note | None) -> list[File]:
 
 def _holds_drawings(path: str) -> bool:
     """Whether the beginning of a file of JSON is that of a drawing."""
-    from sketchrnn_cli.sketches.formats import json_objects, sniff
+    from sketchrnn_cli.sketches.formats import json_objects
 
     try:
         head = next(sniff.text_chunks(path, "JSON", 1 << 16), b"")
@@ -329,11 +325,9 @@ def _or_skipped(found: Iterator[T], skipped: Skipped | None) -> Iterator[T]:
 
 def _or_other(blocks: Iterator[Block], how: How) -> Iterator[Block]:
     """What is read of a pipe; of another format than NDJSON through a file of that."""
-    from sketchrnn_cli.sketches.formats.sniff import OtherFormat
-
     try:
         yield from blocks
-    except OtherFormat as other:
+    except sniff.OtherFormat as other:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             path = Path(folder) / f"standard input.{other.format}"
             path.write_bytes(other.data)
