@@ -181,6 +181,7 @@ def npy(array, **kwargs):
 
 
 GOOD = npy(np.ones((2, 3), "f4"))
+WIDE = npy(np.array(["a", "b"])).replace(b"'<U1'", b"'<U999999999'").replace(b" " * 8, b"", 1)
 BEYOND = np.array([0x110000, 97], "<u4").view("<U1")  # no character
 
 
@@ -205,6 +206,7 @@ BEYOND = np.array([0x110000, 97], "<u4").view("<U1")  # no character
         (npz_of(mu=GOOD, words=npy(np.ones(2, "i4"))), "words is of type '<i4', and latents"),
         (npz_of(mu=GOOD, words=npy(np.array(["\ud800", "a"]))), "words holds a word that is"),
         (npz_of(mu=GOOD, words=npy(BEYOND)), "words holds a word that is no text"),
+        (npz_of(mu=GOOD, words=WIDE), "words is of type '<U999999999', and latents"),
     ],
 )
 def test_bad_npz_are_one_line(tmp_path, data, message):

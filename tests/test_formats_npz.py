@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
 from sketchrnn_cli.sketches.block import NO_TEST, NO_VALID, TEST, TRAIN, UNSPLIT, VALID, to_moves
 from sketchrnn_cli.sketches.formats import (
+    How,
     archive,
     npz,
     pickled_arrays,
@@ -28,10 +29,10 @@ from sketchrnn_cli.sketches.formats import (
 from sketchrnn_cli.sketches.sketch import from_stroke3
 
 
-def drawings(source, **options):
+def drawings(source, **how):
     """{origin: [moves of every drawing]}"""
     result = {}
-    for block in npz.read_blocks(source, **options):
+    for block in npz.read_blocks(source, how=How(**how)):
         moves, bounds = to_moves(block), block.bounds
         for a, b in zip(bounds[:-1], bounds[1:], strict=True):
             result.setdefault(block.origin, []).append(moves[a:b])
@@ -556,8 +557,9 @@ def test_every_real_file(shared_data, name, n, n_train):
 # labels, one array a word, .npy, empty splits
 
 
-def words_of(source, **options):
-    return [word for block in npz.read_blocks(source, **options) for word in block.words]
+def words_of(source, word=None, **how):
+    blocks = npz.read_blocks(source, word, How(**how))
+    return [word for block in blocks for word in block.words]
 
 
 LABELS = ["cat", "dog", "cat", "caf\u00e9"]
@@ -656,6 +658,25 @@ def test_labels_that_are_none(tmp_path):
     write_zip(tmp_path / "a.npz", x=drawn, y=labels)
     with pytest.raises(BadFile, match="1 labels in y; get it again"):
         words_of(source)
+
+
+@pytest.mark.parametrize("code", [0xD800, 0x110000, 0xFFFFFFFF])
+def test_labels_that_are_no_text(tmp_path, code):
+    stream = io.BytesIO()
+    np.save(stream, np.array(["a", "b"]))
+    labels = stream.getvalue()[:-4] + code.to_bytes(4, "little")
+    drawn = member(pickle.dumps(objects(stroke3(2)), protocol=3), 2)
+    write_zip(tmp_path / "a.npz", x=drawn, y=labels)
+    with pytest.raises(BadFile, match=r"a\.npz: y: a label that is no text$"):
+        words_of(str(tmp_path / "a.npz"))
+
+
+def test_pickled_labels_that_are_no_text(tmp_path):
+    labels = member(pickle.dumps(objects(["cat", "\ud800"]), protocol=3), 2)
+    drawn = member(pickle.dumps(objects(stroke3(2)), protocol=3), 2)
+    write_zip(tmp_path / "a.npz", x=drawn, y=labels)
+    with pytest.raises(BadFile, match=r"a\.npz: y: damaged, or a pickle of something else"):
+        words_of(str(tmp_path / "a.npz"))
 
 
 def test_one_array_a_word(tmp_path):

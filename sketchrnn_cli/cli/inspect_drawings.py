@@ -36,7 +36,7 @@ def _facts_of(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Sketc
     Raises:
         BadFile: none are in it.
     """
-    from sketchrnn_cli.sketches import statistics
+    from sketchrnn_cli.sketches import formats, statistics
     from sketchrnn_cli.sketches.corpus import Corpus, is_packed
 
     extra: Facts
@@ -72,12 +72,9 @@ def _facts_of(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Sketc
                 few.extend(block.sketch(i) for i in range(min(len(block), FEW - len(few))))
                 yield block
 
+        how = formats.How(skipped=skipped, note=notes.append, extras=n_examples > 0)
         found, examples = statistics.of_blocks(
-            counted(
-                statistics.read_blocks(
-                    thing, skipped=skipped, note=notes.append, extras=n_examples > 0
-                )
-            ),
+            counted(formats.read_all([thing], how)),
             where=name_of(thing),
             n_examples=n_examples,
             seed=seed,

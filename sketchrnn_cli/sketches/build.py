@@ -262,14 +262,14 @@ def _prepared(job: _Job, *, extras: bool = False, at_once: bool = False) -> Iter
             simplified = options.simplify
             if simplified is None and not formats.on_canvas(files[0].path):
                 simplified = False
-            for block in formats.read_blocks(
-                files,
+            how = formats.How(
                 label=options.label,
                 skipped=report.skip if options.on_error == "skip" else None,
                 note=report.note,
                 extras=extras,
                 at_once=piped,
-            ):
+            )
+            for block in formats.read_blocks(files, how):
                 waiting.append(pool.submit(_make, block, job, simplified))
                 if piped:
                     while waiting:
@@ -317,8 +317,7 @@ def _make(block: Block, job: _Job, simplified: bool | None) -> _Made:
         raw = raw[~endless]
         made.only(~endless, "endless")
     made.n_raw = int(raw.sum())
-    fit = preparation.fit
-    made.block = prepare(made.block, fit=fit, raw=raw, whole=fit, preparation=preparation)
+    made.block = prepare(made.block, preparation, fit=preparation.fit, raw=raw)
     made.by_length(preparation)
     if job.options.doubtful is not None:
         made.only(~job.options.doubtful(made.block), "doubtful")

@@ -15,6 +15,7 @@ Symbols: N drawings, P points of all of them.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -196,7 +197,7 @@ def _open(path: Path) -> Corpus:
             raise BadFile(
                 f"{source}: not a packed set; make one with `sketchrnn preprocess {source} -o ...`"
             )
-        about = _read_about(archive, members["about"], source)
+        about = _read_about(members["about"])
         if missing := _TYPES.keys() - members.keys():
             raise BadFile(f"{source}: damaged packed set: no {sorted(missing)[0]}")
         for name in sorted(_TYPES.keys() - {"moves"}):  # that takes a gigabyte a second: `check`
@@ -232,12 +233,12 @@ def _check(archive: zipfile.ZipFile, name: str, source: str) -> None:
         ) from None
 
 
-def _read_about(archive: zipfile.ZipFile, member: zips.Member, source: str) -> dict[str, Any]:
-    where = f"{source}: {ABOUT}"
+def _read_about(member: zips.Member) -> dict[str, Any]:
+    source = member.source
     if member.descr != "|u1" or len(member.shape) != 1 or member.shape[0] > MAX_ABOUT:
-        raise BadFile(f"{where}: not the description of a packed set")
+        raise BadFile(f"{source}: {ABOUT}: not the description of a packed set")
     try:
-        about = json.loads(zips.read_array(archive, member, where, MAX_ABOUT).tobytes())
+        about = json.loads(member.array(MAX_ABOUT).tobytes())
     except (ValueError, RecursionError):
         raise BadFile(f"{source}: damaged packed set: {ABOUT} is not JSON") from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
@@ -252,7 +253,7 @@ def _read_about(archive: zipfile.ZipFile, member: zips.Member, source: str) -> d
 
 def _map(path: Path, member: zips.Member, types: tuple[str, ...]) -> npt.NDArray[Any]:
     """Map an array where it lies in the zip."""
-    where = f"{path}: {member.name}"
+    where = member.where
     size = math.prod(member.shape) * np.dtype(member.descr if member.is_number else "i1").itemsize
     if member.descr not in types or member.fortran:
         raise BadFile(f"{where}: damaged packed set: an array of {member.descr}")
@@ -276,21 +277,16 @@ def _map(path: Path, member: zips.Member, types: tuple[str, ...]) -> npt.NDArray
 
 def _fault(corpus: Corpus) -> str:
     """What does not fit together, or nothing."""
-    if corpus.moves.ndim != 2 or corpus.moves.shape[1] != 3:
+    moves, ends = corpus.moves, corpus.offsets
+    if moves.ndim != 2 or moves.shape[1] != 3 or ends.ndim != 1 or not len(ends):
         return "arrays of other shapes"
-    if corpus.offsets.ndim != 1 or not len(corpus.offsets):
-        return "arrays of other shapes"
-    n = len(corpus.offsets) - 1
+    n = len(ends) - 1
     for name in ("word_ids", "splits", "hashes"):
         if getattr(corpus, name).shape != (n,):
             return f"{name} is not one for each of {n:,} drawings"
-    lengths = np.diff(corpus.offsets)
-    within = corpus.offsets.min() >= 0 and corpus.offsets.max() <= len(corpus.moves)
-    if not within or corpus.offsets[0] or corpus.offsets[-1] != len(corpus.moves):
+    if ends[0] or ends[-1] != len(moves) or (ends[1:] <= ends[:-1]).any():
         return "offsets that do not fit the moves"
-    if (lengths < 1).any():
-        return "offsets that do not fit the moves"
-    if n and (lengths.max() > corpus.n_max or corpus.splits.max() >= len(SPLITS)):
+    if n and (np.diff(ends).max() > corpus.n_max or corpus.splits.max() >= len(SPLITS)):
         return "lengths or splits out of range"
     if n and (corpus.word_ids.min() < 0 or corpus.word_ids.max() >= len(corpus.words)):
         return "words out of range"
@@ -299,18 +295,11 @@ def _fault(corpus: Corpus) -> str:
     return ""
 
 
-class Writer:
-    """Writes the zip of a packed set, member by member, data at 64-byte boundaries."""
+class Writer(zips.NewZip):
+    """The zip of a packed set, written member by member, data at 64-byte boundaries."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self.archive = zips.NewZip(stream, "w", zipfile.ZIP_STORED, allowZip64=True)
-
-    def __enter__(self) -> Writer:
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self.close()
+        super().__init__(stream, "w", zipfile.ZIP_STORED)
 
     def add(
         self, name: str, descr: str, shape: tuple[int, ...], pieces: Iterator[npt.NDArray[Any]]
@@ -323,33 +312,22 @@ class Writer:
             shape: of the whole.
             pieces: of that type, which together have that shape.
         """
-        header = _header(descr, shape)
-        size = len(header) + math.prod(shape) * np.dtype(descr).itemsize
+        header = io.BytesIO()
+        described = {"descr": descr, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(header, described)
+        size = header.tell() + math.prod(shape) * np.dtype(descr).itemsize
         info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980: the same drawings, the same bytes
         info.external_attr = 0o644 << 16
         info.file_size = size
         large = size * 1.05 > 0x7FFFFFFF  # then the zip module adds 20 bytes to the header
-        file = self.archive.fp
-        assert file is not None
-        start = file.tell() + 30 + len(info.filename) + 4 + (20 if large else 0)
+        assert self.fp is not None
+        start = self.fp.tell() + 30 + len(info.filename) + 4 + (20 if large else 0)
         padding = -start % ALIGNMENT
         info.extra = struct.pack("<HH", 0xD935, padding) + bytes(padding)
-        with self.archive.open(info, "w", force_zip64=large) as member:
-            member.write(header)
+        with self.open(info, "w", force_zip64=large) as member:
+            member.write(header.getvalue())
             for piece in pieces:
                 member.write(np.ascontiguousarray(piece, descr).tobytes())
-
-    def close(self) -> None:
-        """Write the directory of the zip."""
-        self.archive.close()
-
-
-def _header(descr: str, shape: tuple[int, ...]) -> bytes:
-    """The .npy header, a multiple of 64 bytes."""
-    text = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape!r}, }}"
-    size = -(-(10 + len(text) + 1) // ALIGNMENT) * ALIGNMENT
-    text = text.ljust(size - 11) + "\n"
-    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode("latin1")
 
 
 def write_about(writer: Writer, about: dict[str, Any]) -> None:

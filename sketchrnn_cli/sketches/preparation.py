@@ -93,7 +93,7 @@ def prepare_like(
         block = replace(block, timed=np.array([True]))
     raw = simplify.looks_raw(block) & preparation.simplified
     fit = preparation.fit and not (partial and _on_canvas(sketch))
-    made = prepare(block, fit=fit, raw=raw, whole=preparation.fit, preparation=preparation)
+    made = prepare(block, preparation, fit=fit, raw=raw)
     result = sketch if made is block else replace(made.sketch(0), times=None)
     if not preparation.fit or (preparation.box == BOX and not preparation.from_origin):
         return result
@@ -126,25 +126,24 @@ def moves_like(
     return result
 
 
-def prepare(block: Block, *, fit: bool, raw: Bools, whole: bool, preparation: Preparation) -> Block:
+def prepare(block: Block, preparation: Preparation, *, fit: bool, raw: Bools) -> Block:
     """Fit a block of drawings, none of them empty, and simplify those that are raw.
 
     Args:
         block: the drawings.
+        preparation: of the set. If it is fitted, they are in canvas pixels in the end: resampled
+            at 1 px, and rounded. In a frame of their own, where a pixel means nothing, only
+            Douglas-Peucker is done.
         fit: bring them to the 255 box.
         raw: (D,) which of them to simplify.
-        whole: they are in canvas pixels in the end: resampled at 1 px, and rounded. In a frame
-            of their own, where a pixel means nothing, only Douglas-Peucker is done.
-        preparation: for epsilon.
     """
     if raw.any() and not raw.all():
         parts = [
-            prepare(take(block, some), fit=fit, raw=raw[some], whole=whole, preparation=preparation)
-            for some in (raw, ~raw)
+            prepare(take(block, some), preparation, fit=fit, raw=raw[some]) for some in (raw, ~raw)
         ]
         return merge(raw, *parts)
     simplified = bool(raw.any())
-    if simplified and whole:
+    if simplified and preparation.fit:
         fitted = simplify.fit(block) if fit else block
         return simplify.simplify(fitted, epsilon=preparation.epsilon)
     if simplified:

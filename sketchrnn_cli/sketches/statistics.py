@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.files import name_of
-from sketchrnn_cli.sketches import formats
 from sketchrnn_cli.sketches.block import (
     NO_TEST,
     NO_VALID,
@@ -61,25 +60,21 @@ class Counts:
             BadFile: there are too many words.
         """
         found = Counter(words)
-        for word in found:
-            if word in self.words:
-                continue
-            self.word_bytes += 6 * len(word) + PER_WORD
+        for word, n in found.items():
+            if word not in self.words:
+                self.word_bytes += 6 * len(word) + PER_WORD
             if self.word_bytes > MAX_WORDS:
                 raise BadFile(
                     f"{self.where}: over {len(self.words):,} different words; a word is what is "
                     "drawn, of which there are fewer"
                 )
-            self.words[word] = Counter()
-        for word, n in found.items():
-            self.words[word][split] += n
+            self.words.setdefault(word, Counter())[split] += n
         if len(found) == 1:
             self.points[words[0]] += int(lengths.sum())
         else:
             for word, n in zip(words, lengths.tolist(), strict=True):
                 self.points[word] += n
-        size = max(len(self.lengths), int(lengths.max(initial=0)) + 1)
-        grown = np.bincount(lengths, minlength=size)
+        grown = np.bincount(lengths, minlength=len(self.lengths))
         grown[: len(self.lengths)] += self.lengths
         self.lengths = grown
 
@@ -287,28 +282,6 @@ class Statistics:
             "extent_mean": None if self.extent is None else self.extent[0],
             "extent_max": None if self.extent is None else self.extent[1],
         }
-
-
-def read_blocks(
-    thing: str,
-    *,
-    skipped: Callable[[str], None],
-    note: Callable[[str], None],
-    extras: bool = False,
-) -> Iterator[Block]:
-    """Drawings of a file, a folder or ``-`` as they are, nothing prepared.
-
-    Args:
-        thing: what to read.
-        skipped: called with the error of every drawing left out.
-        note: called with what is worth telling of a file.
-        extras: keep the other fields of NDJSON and .bin.
-
-    Raises:
-        BadFile: something else.
-    """
-    for files in formats.together(formats.expand([thing], note)):
-        yield from formats.read_blocks(files, skipped=skipped, note=note, extras=extras)
 
 
 def of_blocks(

@@ -14,13 +14,31 @@ from collections.abc import Iterable
 _GAP = re.compile(r"[\s_-]+")
 _LATIN = re.compile(r"[a-z]")
 _MINUS = "\N{MINUS SIGN}"
-_VOWELS = "aeiou"
 
 _PLURALS = {
     "mouse": "mice", "louse": "lice", "goose": "geese", "tooth": "teeth", "foot": "feet",
     "person": "people", "child": "children", "ox": "oxen", "die": "dice", "quiz": "quizzes",
 }  # fmt: skip
 _SINGULARS = {plural: singular for singular, plural in _PLURALS.items()}
+_TO_PLURAL = (  # how a noun ends, and what becomes of that
+    (r"man$", "men"),  # snowmen
+    (r"(?<!f)f$", "ves"),  # leaves
+    (r"ife$", "ives"),  # knives
+    (r"us$", "i"),  # cacti
+    (r"is$", "es"),  # axes
+    (r"(?<=[^aeiou])y$", "ies"),  # butterflies
+    (r"(s|x|z|ch|sh|o)$", r"\1es"),  # buses, mosquitoes
+    (r"(?<!s)$", "s"),
+)
+_TO_SINGULAR = (
+    (r"men$", "man"),
+    (r"ies$", "y"),
+    (r"ves$", "f"),
+    (r"ves$", "fe"),
+    (r"(s|x|z|ch|sh|o)es$", r"\1"),
+    (r"i$", "us"),
+    (r"(?<=.[^sui])s$", ""),
+)
 
 
 def visible(text: str) -> str:
@@ -75,47 +93,17 @@ def forms(label: str) -> list[str]:
     before, gap, noun = head.rpartition(" ")
     found = [folded, bare]
     if _LATIN.search(noun):
-        inflected = (*_plurals(noun), *_singulars(noun))
-        found += [f"{before}{gap}{form}{of}{rest}" for form in inflected]
+        found += [f"{before}{gap}{form}{of}{rest}" for form in _inflected(noun)]
     found += [form.replace(" ", "") for form in found]
     return list(dict.fromkeys(found))
 
 
-def _plurals(noun: str) -> list[str]:
-    found = [_PLURALS[noun]] if noun in _PLURALS else []
-    if noun.endswith("man"):
-        found.append(noun[:-2] + "en")  # snowmen
-    if noun.endswith("f") and not noun.endswith("ff"):
-        found.append(noun[:-1] + "ves")  # leaves
-    elif noun.endswith("ife"):
-        found.append(noun[:-2] + "ves")  # knives
-    elif noun.endswith("us"):
-        found.append(noun[:-2] + "i")  # cacti
-    elif noun.endswith("is"):
-        found.append(noun[:-2] + "es")  # axes
-    elif noun.endswith("y") and noun[-2:-1] not in _VOWELS:
-        found.append(noun[:-1] + "ies")  # butterflies
-    if noun.endswith(("s", "x", "z", "ch", "sh", "o")):
-        found.append(noun + "es")  # buses, mosquitoes
-    if not noun.endswith("s"):
-        found.append(noun + "s")
-    return found
-
-
-def _singulars(noun: str) -> list[str]:
-    found = [_SINGULARS[noun]] if noun in _SINGULARS else []
-    if noun.endswith("men"):
-        found.append(noun[:-2] + "an")
-    if noun.endswith("ies"):
-        found.append(noun[:-3] + "y")
-    elif noun.endswith("ves"):
-        found += [noun[:-3] + "f", noun[:-3] + "fe"]
-    elif noun.endswith(("ses", "xes", "zes", "ches", "shes", "oes")):
-        found.append(noun[:-2])
-    elif noun.endswith("i"):
-        found.append(noun[:-1] + "us")
-    if len(noun) > 2 and noun.endswith("s") and not noun.endswith(("ss", "us", "is")):
-        found.append(noun[:-1])
+def _inflected(noun: str) -> list[str]:
+    """Its plurals, then its singulars."""
+    found = []
+    for irregular, endings in ((_PLURALS, _TO_PLURAL), (_SINGULARS, _TO_SINGULAR)):
+        found += [irregular[noun]] if noun in irregular else []
+        found += [re.sub(end, new, noun) for end, new in endings if re.search(end, noun)]
     return found
 
 

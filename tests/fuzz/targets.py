@@ -131,7 +131,7 @@ def _first(sketches: Any) -> list[Sketch]:
 def blocks(path: str) -> None:
     """The same in blocks, and what ``inspect`` counts in them."""
     notes: list[str] = []
-    read = statistics.read_blocks(path, skipped=notes.append, note=notes.append)
+    read = formats.read_all([path], formats.How(skipped=notes.append, note=notes.append))
     found, examples = statistics.of_blocks(read, n_examples=3, seed=0)
     facts = found.to_dict()
     assert facts["n_sketches"] >= 0
@@ -161,7 +161,8 @@ def read_pickle(data: bytes) -> None:
 
 def read_npy_header(data: bytes) -> None:
     descr, fortran, shape = archive.read_header(io.BytesIO(data), "x")
-    str(archive.Member("x", descr, fortran, shape, zipfile.ZipInfo("x")))
+    info = zipfile.ZipInfo("x")
+    str(archive.Member("x", descr, fortran, shape, info, lambda: io.BytesIO(data), "x.npy"))
 
 
 def read_ndjson(data: bytes) -> None:
@@ -185,7 +186,7 @@ def _same_both_ways(path: str) -> None:
     except SketchError as error:
         fault = error
     try:
-        for block in formats.read_blocks(formats.expand([path]), extras=True):
+        for block in formats.read_all([path], formats.How(extras=True)):
             together += [block.sketch(i) for i in range(len(block))]
     except SketchError:
         assert fault is not None, "a fault in blocks alone"

@@ -9,6 +9,7 @@ import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from sketchrnn_cli import files as names
 from sketchrnn_cli.errors import BadFile, SketchError
 from sketchrnn_cli.files import STDIO, missing
+from sketchrnn_cli.sketches.formats import sniff
 from sketchrnn_cli.sketches.sketch import Sketch
 from sketchrnn_cli.sketches.words import QUICKDRAW
 
@@ -25,12 +27,11 @@ if TYPE_CHECKING:
 FORMATS = ("npz", "npy", "ndjson", "json", "csv", "svg", "bin", "excalidraw", "tldr", "inkml")
 MIXED = ("json",)  # formats of many things, taken from a folder where they begin as drawings do
 SUFFIXES_NAMED = 5  # of files that are left out of a folder
-PIXELS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic")
-WAYS = {  # of files that are not read
+WAYS: dict[str | tuple[str, ...], str] = {  # of files that are not read
+    (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic"): sniff.PIXELS,
     ".parquet": "a Parquet file; write it as NDJSON: pandas.read_parquet(FILE).to_json("
     "OUT, orient='records', lines=True)",
-    ".pkl": "a pickle, which is not read; save its drawings with numpy.savez",
-    ".pickle": "a pickle, which is not read; save its drawings with numpy.savez",
+    (".pkl", ".pickle"): "a pickle, which is not read; save its drawings with numpy.savez",
     ".zip": "a zip file; unpack it, and name the folder",
     ".pdf": "a PDF; save its drawing as SVG first",
 }
@@ -41,8 +42,24 @@ _ANY_HEX = re.compile(r"[a-f]", re.I)
 
 Skipped = Callable[[str], None]
 Note = Callable[[str], None]
-Said = Callable[[str], None] | None
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """How drawings are read, of every format what applies to it."""
+
+    label: str | None = None  # what is drawn where neither the drawing nor its format says
+    skipped: Skipped | None = (
+        None  # called for a drawing left out for a fault; None: it is an error
+    )
+    note: Note | None = None  # called for what is in the files and is no drawing
+    extras: bool = False  # keep the other fields of NDJSON and .bin
+    at_once: bool = False  # hand on the drawings of a pipe as they come in
+    singly: bool = False  # drawings are wanted one by one, with their times
+
+
+PLAIN = How()
 
 
 class File(NamedTuple):
@@ -65,11 +82,7 @@ def format_of(source: str) -> str:
         return "ndjson"
     if kind := kind_of(source):
         return kind
-    if source.lower().endswith(PIXELS):
-        from sketchrnn_cli.sketches.formats import sniff
-
-        raise BadFile(f"{source}: {sniff.PIXELS}")
-    way = next((way for end, way in WAYS.items() if source.lower().endswith(end)), None)
+    way = next((way for ends, way in WAYS.items() if source.lower().endswith(ends)), None)
     known = f"unknown format; known are {', '.join(FORMATS)} and - for ndjson"
     raise BadFile(f"{source}: {way or known}")
 
@@ -170,10 +183,7 @@ def count(sources: Iterable[str]) -> int:
     Raises:
         BadFile: as ``read_blocks``.
     """
-    n = 0
-    for files in together(expand(sources)):
-        n += sum(map(len, read_blocks(files, skipped=lambda message: None)))
-    return n
+    return sum(map(len, read_all(sources, How(skipped=lambda message: None))))
 
 
 def _named_for_characters(files: list[File]) -> list[File]:
@@ -213,7 +223,7 @@ def _inside(folder: str, note: Note | None) -> list[File]:
 
 def _holds_drawings(path: str) -> bool:
     """Whether the beginning of a file of JSON is that of a drawing."""
-    from sketchrnn_cli.sketches.formats import json_objects, sniff
+    from sketchrnn_cli.sketches.formats import json_objects
 
     try:
         head = next(sniff.text_chunks(path, "JSON", 1 << 16), b"")
@@ -229,60 +239,62 @@ def together(files: Iterable[File]) -> Iterator[list[File]]:
         yield from [row] if is_svg else ([file] for file in row)
 
 
-def read_blocks(
-    files: Sequence[File],
-    *,
-    label: str | None = None,
-    skipped: Skipped | None = None,
-    note: Note | None = None,
-    extras: bool = False,
-    at_once: bool = False,
-    singly: bool = False,
-) -> Iterator[Block]:
-    """Read files that go together, in blocks.
+def read_all(sources: Iterable[str], how: How) -> Iterator[Block]:
+    """Read any files, one after the other, in blocks.
 
     Args:
-        files: one, or a row of SVG files.
-        label: what is drawn where neither the drawing nor its format says.
-        skipped: called for every drawing that is left out for a fault; None: a fault is an error.
-        note: called for what is in the files and is no drawing.
-        extras: keep the other fields of NDJSON and .bin.
-        at_once: hand on the drawings of a pipe as they come in.
-        singly: drawings are wanted one by one, with their times.
+        sources: files, folders, patterns and ``-``.
+        how: to read them.
+
+    Raises:
+        BadFile: as ``expand`` and ``read_blocks``.
+        BadSketch: as ``read_blocks``.
+    """
+    for files in together(expand(sources, how.note)):
+        yield from read_blocks(files, how)
+
+
+def read_blocks(files: Sequence[File], how: How = PLAIN) -> Iterator[Block]:
+    """Read files that go together, one or a row of SVG files, in blocks.
 
     Raises:
         BadFile: a file that cannot be read, or holds something else.
         BadSketch: a faulty drawing, unless these are skipped.
     """
-    label = None if label is None else text(label)
-    source, word = files[0].path, label or files[0].word
+    if how.label is not None:
+        how = replace(how, label=text(how.label))
+    source, word = files[0].path, how.label or files[0].word
     kind = format_of(source)
     if kind == "svg":
         from sketchrnn_cli.sketches.formats import svg
 
-        return svg.read_blocks(files, label=label, skipped=skipped, note=note)
+        return svg.read_blocks(files, how)
     if kind == "bin":
         from sketchrnn_cli.sketches.formats import quickdraw_bin
 
-        return quickdraw_bin.read_blocks(source, word=word, extras=extras)
+        return quickdraw_bin.read_blocks(source, word, how)
     if kind in ("npz", "npy"):
         from sketchrnn_cli.sketches import corpus
         from sketchrnn_cli.sketches.formats import npz
 
         if kind == "npz" and corpus.is_packed(source):
             return corpus.Corpus.open(Path(source)).blocks()
-        return npz.read_blocks(source, word=word, skipped=skipped, note=note)
+        return npz.read_blocks(source, word, how)
     from sketchrnn_cli.sketches.formats import ndjson
 
-    arriving = _arrivals(source, kind, note, skipped)
-    how = {"extras": extras, "at_once": at_once, "singly": singly}
-    blocks = ndjson.blocks_of(arriving, names.name_of(source), word, skipped, **how)
-    return _or_other(blocks, label, skipped, note, how)
+    blocks = ndjson.blocks_of(
+        _arrivals(source, kind, how),
+        names.name_of(source),
+        word,
+        how.skipped,
+        extras=how.extras,
+        at_once=how.at_once,
+        singly=how.singly,
+    )
+    return _or_other(blocks, how)
 
 
-def _arrivals(
-    source: str, kind: str, note: Note | None, skipped: Skipped | None
-) -> Iterator[Iterator[tuple[int, bytes]]]:
+def _arrivals(source: str, kind: str, how: How) -> Iterator[Iterator[tuple[int, bytes]]]:
     """JSON objects of drawings, as they come in, of formats that are or become such."""
     if kind == "csv":
         from sketchrnn_cli.sketches.formats import tables
@@ -291,11 +303,11 @@ def _arrivals(
     if kind in ("excalidraw", "tldr"):
         from sketchrnn_cli.sketches.formats import whiteboards
 
-        return _or_skipped(whiteboards.arrivals(source, note), skipped)
+        return _or_skipped(whiteboards.arrivals(source, how.note), how.skipped)
     if kind == "inkml":
         from sketchrnn_cli.sketches.formats import inkml
 
-        return _or_skipped(inkml.arrivals(source), skipped)
+        return _or_skipped(inkml.arrivals(source), how.skipped)
     from sketchrnn_cli.sketches.formats import json_objects
 
     return json_objects.arrivals(source)
@@ -311,15 +323,11 @@ def _or_skipped(found: Iterator[T], skipped: Skipped | None) -> Iterator[T]:
         skipped(str(error))
 
 
-def _or_other(
-    blocks: Iterator[Block], label: str | None, skipped: Said, note: Said, how: dict[str, bool]
-) -> Iterator[Block]:
+def _or_other(blocks: Iterator[Block], how: How) -> Iterator[Block]:
     """What is read of a pipe; of another format than NDJSON through a file of that."""
-    from sketchrnn_cli.sketches.formats.sniff import OtherFormat
-
     try:
         yield from blocks
-    except OtherFormat as other:
+    except sniff.OtherFormat as other:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             path = Path(folder) / f"standard input.{other.format}"
             path.write_bytes(other.data)
@@ -327,14 +335,12 @@ def _or_other(
             def named(text: str) -> str:
                 return text.replace(str(path), names.name_of(STDIO))
 
-            def said(call: Said) -> Said:
+            def said(call: Note | None) -> Note | None:
                 return call and (lambda text: call(named(text)))
 
+            how = replace(how, skipped=said(how.skipped), note=said(how.note))
             try:
-                file = File(str(path), None)
-                yield from read_blocks(
-                    [file], label=label, skipped=said(skipped), note=said(note), **how
-                )
+                yield from read_blocks([File(str(path), None)], how)
             except SketchError as error:
                 raise type(error)(named(str(error))) from None
 
@@ -362,22 +368,14 @@ def read_sketches(
         BadSketch: a faulty drawing, unless these are skipped.
     """
     report = None if on_error == "fail" else skipped or (lambda message: None)
+    how = How(label=label, skipped=report, note=note, extras=True, singly=True)
     if isinstance(source, File):
         found = [source]
     else:
         found = expand([source] if isinstance(source, str) else source, note)
     for files in together(found):
         in_frames = format_of(files[0].path) in ("svg", "bin", "npz", "npy")  # some of them empty
-        at_once = files[0].path == STDIO
-        for block in read_blocks(
-            files,
-            label=label,
-            skipped=report,
-            note=note,
-            extras=True,
-            at_once=at_once,
-            singly=True,
-        ):
+        for block in read_blocks(files, replace(how, at_once=files[0].path == STDIO)):
             for i in range(len(block)):
                 if (sketch := block.sketch(i)).strokes or not in_frames:
                     yield sketch

@@ -10,8 +10,9 @@ import re
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
@@ -39,6 +40,8 @@ class Member:
     fortran: bool
     shape: tuple[int, ...]
     info: zipfile.ZipInfo
+    begin: Callable[[], contextlib.AbstractContextManager[IO[bytes]]]  # opens it, at its header
+    source: str  # the file
 
     @property
     def is_object(self) -> bool:
@@ -55,9 +58,35 @@ class Member:
         """Its name, for messages: a zip may hold any characters."""
         return "".join(c if c.isprintable() else "?" for c in self.name[:200])
 
+    @property
+    def where(self) -> str:
+        """File and array, for messages."""
+        return f"{self.source}: {self.called}"
+
     def __str__(self) -> str:
         kind = "object" if self.is_object else self.descr.lstrip("|<")
         return f"{self.called} {kind}[{', '.join(map(str, self.shape))}]"
+
+    @contextlib.contextmanager
+    def data(self) -> Iterator[BinaryIO]:
+        """The stream of the array, behind its header."""
+        with self.begin() as stream:
+            read_header(stream, self.where)
+            yield cast(BinaryIO, stream)
+
+    def array(self, most: int) -> npt.NDArray[Any]:
+        """The whole array of numbers or texts, never of objects, of so many bytes at most.
+
+        Raises:
+            BadFile: it is larger than that, or than what is there.
+        """
+        kind = np.dtype(self.descr)
+        size = math.prod(self.shape) * kind.itemsize
+        if size > most:
+            raise BadFile(f"{self.where}: an array of {size:,} bytes; that is too large")
+        with self.data() as stream:
+            flat = np.frombuffer(read_exactly(stream, size, self.where), kind)
+        return flat.reshape(self.shape, order="F" if self.fortran else "C")
 
 
 @contextlib.contextmanager
@@ -99,22 +128,8 @@ def opened(file: BinaryIO, source: str) -> Iterator[zipfile.ZipFile]:
         raise BadFile(f"{source}: a zip that cannot be read: {error}") from None
 
 
-class Lone:
-    """A ``.npy``, opened as if it were the only array of an npz."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-
-    def open(self, info: zipfile.ZipInfo) -> contextlib.AbstractContextManager[IO[bytes]]:
-        """The file, from its beginning."""
-        return open_input(self.source)
-
-
-Archive = zipfile.ZipFile | Lone
-
-
 @contextlib.contextmanager
-def open_arrays(source: str) -> Iterator[tuple[Archive, list[Member]]]:
+def open_arrays(source: str) -> Iterator[list[Member]]:
     """The arrays of an npz, or the one of a ``.npy``: there, (points, 3 or 5) is one drawing.
 
     Raises:
@@ -122,7 +137,7 @@ def open_arrays(source: str) -> Iterator[tuple[Archive, list[Member]]]:
     """
     if not source.lower().endswith(".npy"):
         with open_zip(source) as archive:
-            yield archive, read_members(archive, source)
+            yield read_members(archive, source)
         return
     with open_input(source) as stream:
         head = stream.read(512)
@@ -131,7 +146,8 @@ def open_arrays(source: str) -> Iterator[tuple[Archive, list[Member]]]:
         descr, fortran, shape = read_header(stream, source)
     if shape[1:] in ((3,), (5,)):
         shape = (1, *shape)
-    yield Lone(source), [Member("drawings", descr, fortran, shape, zipfile.ZipInfo("drawings"))]
+    begin = partial(open_input, source)
+    yield [Member("drawings", descr, fortran, shape, zipfile.ZipInfo(), begin, source)]
 
 
 class NewZip(zipfile.ZipFile):
@@ -205,7 +221,8 @@ def read_members(archive: zipfile.ZipFile, source: str) -> list[Member]:
             raise BadFile(f"{where}: packed in a way that no npz is; save it again with numpy")
         with archive.open(info) as stream:
             descr, fortran, shape = read_header(stream, where)
-        members.append(Member(info.filename[:-4], descr, fortran, shape, info))
+        name, begin = info.filename.removesuffix(".npy"), partial(archive.open, info)
+        members.append(Member(name, descr, fortran, shape, info, begin, source))
     if not members:
         held = ", ".join(info.filename for info in infos[:5]) or "nothing"
         raise BadFile(f"{source}: a zip without arrays; it holds {held}")
@@ -237,14 +254,6 @@ def read_header(stream: IO[bytes], where: str) -> tuple[str, bool, tuple[int, ..
     return descr, bool(fortran), shape
 
 
-@contextlib.contextmanager
-def data_of(archive: Archive, member: Member, where: str) -> Iterator[BinaryIO]:
-    """The stream of an array, behind its header."""
-    with archive.open(member.info) as stream:
-        read_header(stream, where)
-        yield cast(BinaryIO, stream)
-
-
 def read_exactly(stream: IO[bytes], size: int, where: str) -> bytes:
     """So many bytes of an array.
 
@@ -257,16 +266,18 @@ def read_exactly(stream: IO[bytes], size: int, where: str) -> bytes:
     return data
 
 
-def read_array(archive: Archive, member: Member, where: str, most: int) -> npt.NDArray[Any]:
-    """A whole array of numbers or texts, never of objects, of so many bytes at most.
+def decoded(values: npt.NDArray[Any], what: str) -> list[str]:
+    """The texts of an array, which may be of bytes.
 
     Raises:
-        BadFile: it is larger than that, or than what is there.
+        BadFile: one of them, called this, is no text.
     """
-    kind = np.dtype(member.descr)
-    size = math.prod(member.shape) * kind.itemsize
-    if size > most:
-        raise BadFile(f"{where}: an array of {size:,} bytes; that is too large")
-    with data_of(archive, member, where) as stream:
-        flat = np.frombuffer(read_exactly(stream, size, where), kind)
-    return flat.reshape(member.shape, order="F" if member.fortran else "C")
+    try:
+        if values.dtype.kind == "U":
+            codes = np.ascontiguousarray(values).view(f"{values.dtype.byteorder}u4")
+            if (codes > sys.maxunicode).any():  # such a text cannot even be looked at
+                raise ValueError
+        found = (value.decode() if isinstance(value, bytes) else str(value) for value in values)
+        return [text.encode().decode() for text in found]
+    except ValueError:  # also half a surrogate pair
+        raise BadFile(f"{what} that is no text") from None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadFile
-from sketchrnn_cli.sketches.formats.archive import Archive, Member, data_of, read_array
+from sketchrnn_cli.sketches.formats.archive import Member, decoded
 from sketchrnn_cli.sketches.formats.pickled_arrays import texts
 
 MAX_BYTES = 1 << 26  # of an array, which is read whole
@@ -38,18 +37,18 @@ def _parts(member: Member) -> list[str]:
     return re.split(r"[\W_]+", member.name.lower())
 
 
-def read(archive: Archive, member: Member, names: Member | None, source: str) -> list[str]:
+def read(member: Member, names: Member | None) -> list[str]:
     """What an array of labels says, numbers as texts unless they have names.
 
     Raises:
         BadFile: another number of labels than drawings, or no labels.
     """
-    words = _texts(archive, member, f"{source}: {member.called}")
+    words = _texts(member)
     if len(words) != member.shape[0]:
-        raise BadFile(f"{source}: {len(words):,} labels in {member.called}; get it again")
+        raise BadFile(f"{member.source}: {len(words):,} labels in {member.called}; get it again")
     if names is None or not all(word.isdecimal() and word.isascii() for word in words):
         return words
-    called = _texts(archive, names, f"{source}: {names.called}")
+    called = _texts(names)
     if not all(len(word) < 10 and int(word) < len(called) for word in words):
         return words
     return [called[int(word)] for word in words]
@@ -57,39 +56,27 @@ def read(archive: Archive, member: Member, names: Member | None, source: str) ->
 
 def _of_rows(rows: npt.NDArray[Any], where: str) -> npt.NDArray[Any]:
     """The place of the one in each row."""
-    if rows.dtype.kind not in "iuf" or not rows.shape[1]:
-        raise BadFile(f"{where}: labels of {rows.shape[1]} columns; give one for each drawing")
-    if rows.shape[1] == 1:
+    columns = rows.shape[1] if rows.dtype.kind in "iuf" else 0
+    if columns == 1:
         return rows.reshape(-1)
-    if not ((rows == 0) | (rows == 1)).all() or not (rows.sum(axis=1) == 1).all():
+    if not columns or not ((rows == 0) | (rows == 1)).all() or not (rows.sum(axis=1) == 1).all():
         raise BadFile(f"{where}: labels of {rows.shape[1]} columns; give one for each drawing")
     return np.asarray(rows.argmax(axis=1))
 
 
-def _texts(archive: Archive, member: Member, where: str) -> list[str]:
+def _texts(member: Member) -> list[str]:
     """What an array of labels says, numbers as texts."""
     if member.is_object:
-        return texts(partial(data_of, archive, member, where), where)
+        return texts(member.data, member.where)
     if not (member.is_number or _TEXT.fullmatch(member.descr)):
-        raise BadFile(f"{where}: labels of type {member.descr[:20]!r}; give texts or numbers")
-    values = read_array(archive, member, where, MAX_BYTES)
+        raise BadFile(
+            f"{member.where}: labels of type {member.descr[:20]!r}; give texts or numbers"
+        )
+    values = member.array(MAX_BYTES)
     if values.ndim == 2:
-        values = _of_rows(values, where)
+        values = _of_rows(values, member.where)
     if values.dtype.kind in "iu":
         return [f"{value}" for value in values]
     if values.dtype.kind == "f":
         return [f"{value:g}" for value in values]
-    return [str(_decoded(value, where)) for value in values]
-
-
-def _decoded(value: Any, where: str) -> str:
-    """A text of an array, which may be of bytes.
-
-    Raises:
-        BadFile: it is no text.
-    """
-    try:
-        text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
-        return text.encode().decode()
-    except UnicodeError:
-        raise BadFile(f"{where}: a label that is no text") from None
+    return decoded(values, f"{member.where}: a label")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy.typing as npt
 from sketchrnn_cli.errors import BadFile, BadSketch
 from sketchrnn_cli.files import name_of, open_input
 from sketchrnn_cli.sketches.corpus import Writer
-from sketchrnn_cli.sketches.formats.archive import Member, opened, read_array, read_members
+from sketchrnn_cli.sketches.formats.archive import Member, decoded, opened, read_members
 
 Array = npt.NDArray[np.float32]
 Encoded = Iterable[tuple[Array, Array, str | None]]
@@ -29,7 +28,7 @@ MAX_BYTES = 2**27  # of an npz, of one array in it, of one line
 MAX_LINE = 1 << 24  # bytes
 MAX_WORD = 256  # characters
 PIECE = 1 << 18  # bytes copied at once
-_DESCR = re.compile(r"[<>|=]?(?:f[248]|U[1-9][0-9]{0,8})")
+_DESCR = re.compile(r"[<>|=]?(?:f[248]|U[1-9][0-9]{0,7})")  # numpy knows no wider texts
 MAGIC = b"PK\x03\x04"  # a zip
 
 
@@ -148,14 +147,14 @@ def _of_npz(data: bytes, name: str) -> Latents:
         if key is None:
             held = ", ".join(list(members)[:5])
             raise BadFile(f"{name}: no latents (mu or z) in it, but {held}; see `encode -o`")
-        arrays = {
-            each: _array(archive, members[each], name)
-            for each in (key, "sigma", "words")
-            if each in members
-        }
+        wanted = (key, "sigma", "words")
+        arrays = {each: _array(members[each]) for each in wanted if each in members}
     mu = _checked(arrays[key], f"{name}: {key}")
     sigma = _checked(arrays["sigma"], f"{name}: sigma") if "sigma" in arrays else None
-    words = _words(arrays["words"], name) if "words" in arrays else None
+    words: tuple[str | None, ...] | None = None
+    if "words" in arrays:
+        texts = decoded(arrays["words"].ravel(), f"{name}: words holds a word")
+        words = tuple(text or None for text in texts)
     if sigma is not None and sigma.shape != mu.shape:
         raise BadFile(f"{name}: sigma has shape {sigma.shape}, and {key} {mu.shape}")
     if words is not None and len(words) != len(mu):
@@ -163,21 +162,12 @@ def _of_npz(data: bytes, name: str) -> Latents:
     return Latents(mu, sigma, words)
 
 
-def _array(archive: zipfile.ZipFile, member: Member, name: str) -> npt.NDArray[Any]:
-    where = f"{name}: {member.called}"
+def _array(member: Member) -> npt.NDArray[Any]:
     if not _DESCR.fullmatch(member.descr):
-        raise BadFile(f"{where} is of type {member.descr[:20]!r}, and latents are plain numbers")
-    return read_array(archive, member, where, MAX_BYTES)
-
-
-def _words(words: npt.NDArray[Any], name: str) -> tuple[str | None, ...]:
-    words = np.ascontiguousarray(words).ravel()
-    try:
-        if words.dtype.kind == "U" and (words.view(f"{words.dtype.byteorder}u4") > 0x10FFFF).any():
-            raise ValueError
-        return tuple(str(word).encode().decode() or None for word in words)
-    except ValueError:  # half a surrogate pair, or no character at all
-        raise BadFile(f"{name}: words holds a word that is no text") from None
+        raise BadFile(
+            f"{member.where} is of type {member.descr[:20]!r}, and latents are plain numbers"
+        )
+    return member.array(MAX_BYTES)
 
 
 def _of_lines(head: bytes, stream: BinaryIO, name: str) -> Iterator[Latents]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,16 +28,8 @@ from sketchrnn_cli.sketches.block import (
     offsets,
     per_drawing,
 )
-from sketchrnn_cli.sketches.formats import array_labels
-from sketchrnn_cli.sketches.formats.archive import (
-    NUMBER,
-    Archive,
-    Member,
-    data_of,
-    open_arrays,
-    read_array,
-    read_exactly,
-)
+from sketchrnn_cli.sketches.formats import PLAIN, How, Note, Skipped, array_labels
+from sketchrnn_cli.sketches.formats.archive import NUMBER, Member, open_arrays, read_exactly
 from sketchrnn_cli.sketches.formats.pickled_arrays import Array, items
 
 MAX_DENSE = 1 << 26  # bytes of a Fortran-ordered array, which is read whole
@@ -56,9 +47,6 @@ SPLITS = {
 }  # fmt: skip
 _NO_WORD = re.compile(r"arr_\d+|[a-z]\d*|(sketch(es)?|drawings?|strokes?|data|samples?)_?\d*", re.I)
 
-Skipped = Callable[[str], None]
-Note = Callable[[str], None]
-
 
 class Chosen(NamedTuple):
     """Which arrays of a file are what."""
@@ -70,20 +58,14 @@ class Chosen(NamedTuple):
     names: Member | None = None  # of labels that are numbers
 
 
-def read_blocks(
-    source: str,
-    *,
-    word: str | None = None,
-    skipped: Skipped | None = None,
-    note: Note | None = None,
-) -> Iterator[Block]:
+def read_blocks(source: str, word: str | None = None, how: How = PLAIN) -> Iterator[Block]:
     """Read the drawings of a file, those of the train array first.
 
     Args:
         source: the file.
         word: what is drawn, where the file does not say.
-        skipped: called for every drawing that is left out for a fault; None: a fault is an error.
-        note: called for arrays that are not drawings, and of columns that look like something else.
+        how: to read it; arrays that are not drawings are noted, and columns that look like
+            something else.
 
     Yields:
         Blocks of a few thousand drawings.
@@ -92,24 +74,23 @@ def read_blocks(
         BadFile: no such file, another kind of file, a damaged one, or one without drawings.
         BadSketch: a drawing with wrong columns, or with numbers that are not finite.
     """
-    with open_arrays(source) as (archive, members):
+    with open_arrays(source) as members:
         drawings, labels, others, by_word, names = choose(members, source)
-        if note and others:
-            note(f"{source}: ignored {', '.join(member.called for member in others)[:1000]}")
+        if how.note and others:
+            how.note(f"{source}: ignored {', '.join(member.called for member in others)[:1000]}")
         if drawings[0].is_number and drawings[0].shape[1:] == (2,):
-            yield _one_drawing(archive, drawings, source, word)
+            yield _one_drawing(drawings, word)
             return
         codes = {_split_of(member) for member in drawings}
         for member in drawings:
-            reader = _Reader(f"{source}: {member.called}", skipped)
+            reader = _Reader(member.where, how.skipped)
             origin = _origin(_split_of(member), codes)
             words = None
             if member.name in labels:
-                label = labels[member.name]
-                words = array_labels.read(archive, label, names, source)
-            for number, made in enumerate(_rows(archive, member, reader)):
-                if number == 0 and note:
-                    _suspect(made.rows, reader.where, note)
+                words = array_labels.read(labels[member.name], names)
+            for number, made in enumerate(_rows(member, reader)):
+                if number == 0 and how.note:
+                    _suspect(made.rows, reader.where, how.note)
                 yield _block(reader, made, member.name if by_word else word, words, origin)
 
 
@@ -188,14 +169,13 @@ class _Rows(NamedTuple):
     numbers: Ints  # (D,) of the drawings, in their array
 
 
-def _rows(archive: Archive, member: Member, reader: _Reader) -> Iterator[_Rows]:
+def _rows(member: Member, reader: _Reader) -> Iterator[_Rows]:
     """Drawings in batches."""
-    where = reader.where
     if not member.is_object:
-        yield from _dense_rows(archive, member, where)
+        yield from _dense_rows(member)
         return
     seen = 0
-    for batch in items(partial(data_of, archive, member, where), where):
+    for batch in items(member.data, member.where):
         start = 0
         for stop in range(1, len(batch) + 1):  # runs of one type
             if stop < len(batch) and _same(batch[stop], batch[start]):
@@ -207,7 +187,7 @@ def _rows(archive: Archive, member: Member, reader: _Reader) -> Iterator[_Rows]:
         seen += len(batch)
     if seen != math.prod(member.shape):
         raise BadFile(
-            f"{where}: {seen} drawings where {math.prod(member.shape)} are announced; "
+            f"{member.where}: {seen} drawings where {math.prod(member.shape)} are announced; "
             "get the file again"
         )
 
@@ -216,7 +196,7 @@ def _same(one: Array, other: Array) -> bool:
     return one.descr == other.descr and one.shape[1:] == other.shape[1:] and not one.fortran
 
 
-def _dense_rows(archive: Archive, member: Member, where: str) -> Iterator[_Rows]:
+def _dense_rows(member: Member) -> Iterator[_Rows]:
     """The same of a (sketches, points, 3 or 5) array; padding at the end is left out."""
     n, length, columns = member.shape
     kind = np.dtype(member.descr)
@@ -225,15 +205,15 @@ def _dense_rows(archive: Archive, member: Member, where: str) -> Iterator[_Rows]
     if not size:
         return
     if size > MAX_DRAWING:
-        raise BadFile(f"{where}: drawings of {length} rows; that is too many")
-    whole = read_array(archive, member, where, MAX_DENSE) if member.fortran else None
-    with data_of(archive, member, where) as stream:
+        raise BadFile(f"{member.where}: drawings of {length} rows; that is too many")
+    whole = member.array(MAX_DENSE) if member.fortran else None
+    with member.data() as stream:
         for first in range(0, n, batch):
             count = min(batch, n - first)
             if whole is not None:
                 part = whole[first : first + count]
             else:
-                data = read_exactly(stream, count * size, where)
+                data = read_exactly(stream, count * size, member.where)
                 part = np.frombuffer(data, kind).reshape(count, length, columns)
             ink = ((part != 0) & (part == part)).any(axis=2)  # neither zero nor NaN
             counts = np.where(ink.any(axis=1), length - ink[:, ::-1].argmax(axis=1), 0)
@@ -371,18 +351,17 @@ def _suspect(rows: npt.NDArray[Any], where: str, note: Note) -> None:
         )
 
 
-def _one_drawing(archive: Archive, members: list[Member], source: str, word: str | None) -> Block:
+def _one_drawing(members: list[Member], word: str | None) -> Block:
     """A file with one (points, 2) array a stroke, canvas coordinates."""
     lines = []
     room = MAX_DRAWING
     for member in sorted(members, key=lambda m: _natural(m.name)):
-        where = f"{source}: {member.name}"
-        line = read_array(archive, member, where, room)
+        line = member.array(room)
         room -= line.nbytes
         line = line.astype(float)
         if not (np.abs(line) < FAR).all():
             raise BadSketch(
-                f"{where}: holds a number that is no place on a canvas; repair the file"
+                f"{member.where}: holds a number that is no place on a canvas; repair the file"
             )
         if len(line):
             lines.append(line)

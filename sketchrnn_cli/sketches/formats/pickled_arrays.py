@@ -290,7 +290,8 @@ def texts(opened: Opened, where: str) -> list[str]:
         entries = [entry for some in _entries(opened, where) for entry in some]
         if not all(type(entry) in (str, bytes, int) for entry in entries):
             raise _Refused("holds something else than labels")
-        return [_text(str(entry) if type(entry) is int else entry) for entry in entries]
+        found = (_text(str(entry) if type(entry) is int else entry) for entry in entries)
+        return [text.encode().decode() for text in found]  # half a surrogate pair is no text
 
 
 def _entries(opened: Opened, where: str) -> Iterator[list[Any]]:

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from sketchrnn_cli.errors import BadFile
-from sketchrnn_cli.files import name_of, open_input
+from sketchrnn_cli.files import name_of
 from sketchrnn_cli.sketches.block import Block, offsets, ranges
-from sketchrnn_cli.sketches.formats import sniff
+from sketchrnn_cli.sketches.formats import PLAIN, How, sniff
 
 READ_SIZE = 1 << 20  # bytes
 MAX_RECORD = 1 << 23  # bytes of one drawing
@@ -26,28 +26,27 @@ _HEAD = struct.Struct("<Q2sBIH")
 Record = tuple[int, bytes, int, int, int]  # the head of a drawing
 
 
-def read_blocks(source: str, *, word: str | None = None, extras: bool = False) -> Iterator[Block]:
+def read_blocks(source: str, word: str | None = None, how: How = PLAIN) -> Iterator[Block]:
     """Read the drawings of a file in blocks of some thousand.
 
     Args:
         source: the file.
         word: what is drawn; the file does not say.
-        extras: keep key_id, countrycode, timestamp and recognized as NDJSON has them.
+        how: to read it; extras are key_id, countrycode, timestamp and recognized, as in NDJSON.
 
     Raises:
         BadFile: no such file, one that ends inside a drawing, or another kind of file.
     """
     name = name_of(source)
-    with open_input(source) as stream, sniff.unpacked(stream) as file:
+    with sniff.unpacked(source) as file:
         rest = b""
         n = passed = 0  # drawings and bytes so far
         while True:
-            with sniff.whole_gzip(name):
-                chunk = file.read(READ_SIZE)
+            chunk = file.read(READ_SIZE)
             if not n and not rest:
                 _say_what_it_is(chunk, name)
             data = rest + chunk
-            block, end = _block(data, name, word, n, passed, extras=extras)
+            block, end = _block(data, name, word, n, passed, extras=how.extras)
             if len(block):
                 yield block
             n += len(block)

@@ -27,9 +27,8 @@ def write_objects(stream: BinaryIO, arrays: Iterable[npt.NDArray[Any]], n: int) 
         arrays: n of (points, 3), int16.
         n: how many.
     """
-    header = f"{{'descr': '|O', 'fortran_order': False, 'shape': ({n},), }}"
-    header = header.ljust(-(-(len(header) + 11) // 64) * 64 - 11) + "\n"
-    stream.write(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode())
+    header = {"descr": "|O", "fortran_order": False, "shape": (n,)}
+    np.lib.format.write_array_header_1_0(stream, header)
 
     def number(value: int) -> bytes:
         return pickle.BININT + value.to_bytes(4, "little", signed=True)

@@ -62,22 +62,17 @@ def refuse_zip(head: bytes, name: str, wanted: str) -> None:
 
 
 def _format_of(head: bytes) -> str:
-    """The format of a pipe that is not NDJSON, or nothing."""
+    """The format of a pipe that is not NDJSON, or nothing. XML is SVG until an <ink> comes."""
     if head.startswith(b"PK\x03\x04"):
         return "npz"
     if head.startswith(b"\x93NUMPY"):
         return "npy"
     text = head.removeprefix(BOM).lstrip()
     if text.lower().startswith((b"<?xml", b"<!doctype svg", b"<!--")) or _ROOT.match(text):
-        return "xml"
+        root = _ROOT.search(text)
+        return "inkml" if root is not None and root[1] == b"ink" else "svg"
     dense = re.sub(rb"[ \r\n]+" if text.startswith(b"{") else rb" ", b"", text[:4096])
     return next((kind for kind, mark in _MARKS.items() if mark.match(dense)), "")
-
-
-def _kind_of_xml(data: bytes) -> str:
-    """SVG, or InkML where that is its first element."""
-    root = _ROOT.search(data)
-    return "inkml" if root is not None and root[1] == b"ink" else "svg"
 
 
 def _whole(stream: BinaryIO, name: str) -> bytes:
@@ -88,34 +83,30 @@ def _whole(stream: BinaryIO, name: str) -> bytes:
 
 
 @contextlib.contextmanager
-def unpacked(stream: BinaryIO) -> Iterator[io.BufferedReader]:
-    """The bytes of a file that may be gzipped, whatever it is called."""
-    reader = cast(io.BufferedReader, stream)
-    if not hasattr(reader, "peek"):
-        reader = io.BufferedReader(cast(io.RawIOBase, stream))
-    if reader.peek(2)[:2] == b"\x1f\x8b":
-        with gzip.GzipFile(fileobj=reader) as unzipped:
-            yield io.BufferedReader(cast(io.RawIOBase, unzipped), READ_SIZE)
-    else:
-        yield reader
+def unpacked(source: str) -> Iterator[io.BufferedReader]:
+    """The bytes of a file that may be gzipped, whatever it is called.
 
-
-@contextlib.contextmanager
-def whole_gzip(name: str) -> Iterator[None]:
-    """Tell of a damaged gzip as a BadFile."""
-    try:
-        yield
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise BadFile(f"{name}: damaged gzip ({error}); get the file again") from None
+    Raises:
+        BadFile: it cannot be read, or is a damaged gzip, also where that is found later.
+    """
+    with open_input(source) as stream:
+        reader = cast(io.BufferedReader, stream)
+        if not hasattr(reader, "peek"):
+            reader = io.BufferedReader(cast(io.RawIOBase, stream))
+        if reader.peek(2)[:2] != b"\x1f\x8b":
+            yield reader
+            return
+        try:
+            with gzip.GzipFile(fileobj=reader) as unzipped:
+                yield io.BufferedReader(cast(io.RawIOBase, unzipped), READ_SIZE)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            text = f"{name_of(source)}: damaged gzip ({error}); get the file again"
+            raise BadFile(text) from None
 
 
 def content(source: str, most: int) -> bytes:
-    """All bytes of a file, gzipped or not; one more than ``most`` where there are more.
-
-    Raises:
-        BadFile: it cannot be read, or is a damaged gzip.
-    """
-    with open_input(source) as stream, whole_gzip(name_of(source)), unpacked(stream) as reader:
+    """All bytes of a file, gzipped or not; one more than ``most`` where there are more."""
+    with unpacked(source) as reader:
         return reader.read(most + 1)
 
 
@@ -131,13 +122,13 @@ def text_chunks(source: str, wanted: str, size: int = READ_SIZE) -> Iterator[byt
         BadFile: nothing there, another kind of file, damaged gzip, or no UTF-16.
     """
     name = name_of(source)
-    with open_input(source) as stream, whole_gzip(name), unpacked(stream) as reader:
+    with unpacked(source) as reader:
         head = reader.peek(64)
         if not head and source == STDIO:
             raise BadFile(f"{name}: no drawings came in")
-        if source == STDIO and (other := _format_of(head)):
+        if source == STDIO and _format_of(head):
             data = _whole(reader, name)
-            raise OtherFormat(name, _kind_of_xml(data) if other == "xml" else other, data)
+            raise OtherFormat(name, _format_of(data), data)
         if not head.startswith(_UTF16):
             say_what_it_is(head, name)
             refuse_zip(head, name, wanted)

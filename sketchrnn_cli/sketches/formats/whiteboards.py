@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,7 +16,7 @@ import orjson
 
 from sketchrnn_cli.errors import BadFile, BadSketch
 from sketchrnn_cli.files import name_of
-from sketchrnn_cli.sketches.formats import sniff
+from sketchrnn_cli.sketches.formats import Note, sniff
 from sketchrnn_cli.sketches.formats.json_objects import Numbered
 from sketchrnn_cli.sketches.sketch import Sketch
 
@@ -27,7 +27,6 @@ POINT = 1e-3  # pixels; a stroke no larger is a dot
 CELL = 300  # pixels from one drawing to the next, on a board of several
 ROW = 6  # drawings side by side
 
-Note = Callable[[str], None]
 Line = list[tuple[float, float]]
 
 
@@ -101,10 +100,12 @@ def _element(points: npt.NDArray[np.float64], number: int) -> dict[str, Any]:
 
 
 def _drawings(board: Any, left: Counter[str]) -> list[dict[str, Any]]:
-    """Every drawing of a board with its word and strokes; one without strokes is left out."""
-    if not isinstance(board, dict) or not isinstance(board.get("elements"), list):
-        parts = [(None, line) for line in _lines(board, left)]
-    else:
+    """Every drawing of a board with its word and strokes; one without strokes is left out.
+
+    Raises:
+        TypeError and the like: something is not what it is in such files.
+    """
+    if isinstance(board.get("elements"), list):
         shown = [element for element in board["elements"] if not element.get("isDeleted")]
         ours = all(_number_of(element) is not None for element in shown)
         parts = [
@@ -112,6 +113,12 @@ def _drawings(board: Any, left: Counter[str]) -> list[dict[str, Any]]:
             for element in shown
             for line in _excalidraw(element, left)
         ]
+    elif isinstance(board.get("records"), list):
+        shapes = [one for one in board["records"] if one.get("typeName") == "shape"]
+        shapes.sort(key=lambda one: str(one.get("index", "")))
+        parts = [(None, line) for shape in shapes for line in _tldraw(shape, left)]
+    else:
+        raise ValueError
     drawings: dict[int, dict[str, Any]] = {}
     for said, line in parts:
         if line:
@@ -127,15 +134,6 @@ def _number_of(element: dict[str, Any]) -> int | None:
     said = element.get("customData")
     number = said.get("drawing") if isinstance(said, dict) else None
     return number if type(number) is int else None
-
-
-def _lines(board: Any, left: Counter[str]) -> Iterator[Line]:
-    if isinstance(board, dict) and isinstance(board.get("records"), list):
-        shapes = [one for one in board["records"] if one.get("typeName") == "shape"]
-        for shape in sorted(shapes, key=lambda one: str(one.get("index", ""))):
-            yield from _tldraw(shape, left)
-    else:
-        raise ValueError
 
 
 def _excalidraw(element: dict[str, Any], left: Counter[str]) -> Iterator[Line]:

@@ -13,7 +13,7 @@ simplification would leave more than half.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -22,9 +22,9 @@ import numpy as np
 from sketchrnn_cli.errors import BadSketch, SketchError
 from sketchrnn_cli.sketches import simplify
 from sketchrnn_cli.sketches.block import Block, Floats, Ints, offsets, take
-from sketchrnn_cli.sketches.formats import sniff
+from sketchrnn_cli.sketches.formats import PLAIN, File, How, Note, sniff
 from sketchrnn_cli.sketches.formats.svg.curves import extent, flatten
-from sketchrnn_cli.sketches.formats.svg.document import MAX_BYTES, parse
+from sketchrnn_cli.sketches.formats.svg.document import MAX_BYTES, parse, say_what_it_is
 from sketchrnn_cli.sketches.formats.svg.walk import Drawing, Drawn, follow
 
 TOLERANCE = 1 / 5000  # of a curve, times the drawing: 0.05 pixels of 255
@@ -34,9 +34,6 @@ OUR_DOT = 0.0101  # pixels; what drawing/svg.py writes for a dot
 SPARSE = 1000  # points; what is longer is raw
 BLOCK_DRAWINGS = 512
 BLOCK_POINTS = 1 << 16
-
-Skipped = Callable[[str], None]
-Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +46,13 @@ class _Lines:
     curved: bool
 
 
-def read_blocks(
-    files: Sequence[tuple[str, str | None]],
-    *,
-    label: str | None = None,
-    skipped: Skipped | None = None,
-    note: Note | None = None,
-) -> Iterator[Block]:
+def read_blocks(files: Sequence[File], how: How = PLAIN) -> Iterator[Block]:
     """Read files, those with few drawings together.
 
     Args:
         files: names, and what a drawing in each shows that does not say.
-        label: what it shows instead.
-        skipped: called with every file left out for a fault; None: a fault is an error.
-        note: called with what is seen in a file and is not drawn, or drawn otherwise.
+        how: to read them; the label is what all show instead, and what is seen in a file and is
+            not drawn, or drawn otherwise, is noted.
 
     Yields:
         Blocks whose drawings are raw all, or none is.
@@ -75,12 +65,12 @@ def read_blocks(
     n_points = 0
     for name, word in files:
         try:
-            found = _drawings(name, label or word, note)
+            found = _drawings(name, how.label or word, how.note)
         except SketchError as error:
-            if skipped is None:
+            if how.skipped is None:
                 advice = "; repair it, or use --on-error skip" if len(files) > 1 else ""
                 raise type(error)(f"{error}{advice}") from None
-            skipped(str(error))
+            how.skipped(str(error))
             continue
         for lines in found:
             waiting.append(lines)
@@ -94,11 +84,13 @@ def read_blocks(
 
 def _drawings(name: str, word: str | None, note: Note | None) -> list[_Lines]:
     """All drawings of one file."""
-    drawn = follow(parse(sniff.content(name, MAX_BYTES), name), name)
-    if note is not None:
-        for text in drawn.notes:
-            note(f"{name}: {text}")
+    data = sniff.content(name, MAX_BYTES)
+    say_what_it_is(data, name)
     try:
+        drawn = follow(parse(data))
+        if note is not None:
+            for text in drawn.notes:
+                note(f"{name}: {text}")
         return [_flattened(drawing, drawn, word) for drawing in drawn.drawings]
     except BadSketch as error:
         raise BadSketch(f"{name}: {error}") from None

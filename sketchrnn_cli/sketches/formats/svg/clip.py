@@ -8,12 +8,14 @@ from sketchrnn_cli.sketches.formats.svg.curves import flatten
 from sketchrnn_cli.sketches.formats.svg.path import STRAIGHT, Nodes
 from sketchrnn_cli.sketches.formats.svg.transforms import Box, Matrix
 
+Edges = tuple[float, float, float, float]  # left, top, right, bottom
+
 FINE = 1 / 2000  # of a curve that is cut, times its box
 TINY = 1e-9  # of the larger entry of a matrix: no turn
 
 
-def placed(box: Box, frame: Matrix) -> Box | None:
-    """A box on the page; None where it is turned and so no box there."""
+def placed(box: Box, frame: Matrix) -> Edges | None:
+    """The edges of a box on the page; None where it is turned and so no box there."""
     left, top, width, height = box
     a, b, c, d, e, f = frame
     largest = max(abs(a), abs(b), abs(c), abs(d))
@@ -21,45 +23,38 @@ def placed(box: Box, frame: Matrix) -> Box | None:
         return None
     x = sorted(a * x + c * y + e for x in (left, left + width) for y in (top, top + height))
     y = sorted(b * x + d * y + f for x in (left, left + width) for y in (top, top + height))
-    return x[0], y[0], x[-1] - x[0], y[-1] - y[0]
+    return x[0], y[0], x[-1], y[-1]
 
 
-def both(one: Box | None, other: Box) -> Box:
+def both(one: Edges | None, other: Edges) -> Edges:
     """What two boxes have in common, perhaps nothing."""
     if one is None:
         return other
     left, top = max(one[0], other[0]), max(one[1], other[1])
-    right = min(one[0] + one[2], other[0] + other[2])
-    bottom = min(one[1] + one[3], other[1] + other[3])
-    return left, top, max(right - left, 0.0), max(bottom - top, 0.0)
+    return left, top, max(min(one[2], other[2]), left), max(min(one[3], other[3]), top)
 
 
-def bounds(nodes: Nodes) -> Box:
+def bounds(nodes: Nodes) -> Edges:
     """The box around all nodes, control points too, in which the stroke lies."""
-    found = nodes[~np.isnan(nodes)]
-    left, top = float(found.real.min()), float(found.imag.min())
-    return left, top, float(found.real.max()) - left, float(found.imag.max()) - top
+    x, y = nodes.real, nodes.imag
+    return float(np.nanmin(x)), float(np.nanmin(y)), float(np.nanmax(x)), float(np.nanmax(y))
 
 
-def is_off(inner: Box, outer: Box) -> bool:
+def is_off(inner: Edges, outer: Edges) -> bool:
     """Whether one box lies wholly outside another."""
-    return (
-        inner[0] > outer[0] + outer[2]
-        or inner[1] > outer[1] + outer[3]
-        or inner[0] + inner[2] < outer[0]
-        or inner[1] + inner[3] < outer[1]
-    )
+    left, top, right, bottom = outer
+    return inner[0] > right or inner[1] > bottom or inner[2] < left or inner[3] < top
 
 
-def clipped(nodes: Nodes, box: Box) -> list[Nodes]:
+def clipped(nodes: Nodes, box: Edges) -> list[Nodes]:
     """What of a stroke lies in a box: itself where all does, else polylines."""
-    left, top, width, height = bounds(nodes)
-    if is_off((left, top, width, height), box):
+    left, top, right, bottom = inner = bounds(nodes)
+    if is_off(inner, box):
         return []
-    low, high = box[:2], (box[0] + box[2], box[1] + box[3])
-    if low[0] <= left and low[1] <= top and left + width <= high[0] and top + height <= high[1]:
+    if both(inner, box) == inner:
         return [nodes]
-    points, _ = flatten([nodes], max(width, height) * FINE)
+    low, high = box[:2], box[2:]
+    points, _ = flatten([nodes], max(right - left, bottom - top) * FINE)
     start, step = points[:-1], np.diff(points, axis=0)  # (K, 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         enter = np.where(step > 0, (low - start) / step, (high - start) / step)

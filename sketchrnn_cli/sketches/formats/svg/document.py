@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from sketchrnn_cli.errors import BadSketch
-from sketchrnn_cli.sketches.formats.sniff import BOM, say_what_it_is
+from sketchrnn_cli.sketches.formats import sniff
 
 MAX_BYTES = 1 << 25  # unpacked
 MAX_ELEMENTS = 200_000
@@ -58,47 +58,43 @@ class Document:
     undrawn: set[str]  # kinds of elements that show something, but no strokes
 
 
-def parse(data: bytes, name: str) -> Document:
+def parse(data: bytes) -> Document:
     """Read XML.
 
     Args:
         data: the file, unpacked.
-        name: of the file.
 
     Raises:
         BadSketch: damaged, of another kind, too large, too deep, or with entities.
     """
-    _say_what_it_is(data, name)
     if len(data) > MAX_BYTES:
-        raise BadSketch(f"{name}: over {MAX_BYTES >> 20} MiB of XML; a drawing has far less")
+        raise BadSketch(f"over {MAX_BYTES >> 20} MiB of XML; a drawing has far less")
     # Counted before the parser sees them: it makes an object of each.
     if data.count(b"<") > 2 * MAX_ELEMENTS:
-        raise BadSketch(f"{name}: more than {MAX_ELEMENTS:,} elements; a drawing has far fewer")
+        raise BadSketch(f"more than {MAX_ELEMENTS:,} elements; a drawing has far fewer")
     if data.count(b'"') + data.count(b"'") > 2 * MAX_ATTRIBUTES:
-        raise BadSketch(f"{name}: more than {MAX_ATTRIBUTES:,} attributes; a drawing has far fewer")
+        raise BadSketch(f"more than {MAX_ATTRIBUTES:,} attributes; a drawing has far fewer")
     data = data.lstrip(b" \t\r\n")
     try:
         try:
-            builder = _build(data, name)
+            builder = _build(data)
         except expat.ExpatError as error:
             if expat.errors.codes[expat.errors.XML_ERROR_UNBOUND_PREFIX] != error.code:
                 raise
-            builder = _build(_declared(data), name)
+            builder = _build(_declared(data))
     except expat.ExpatError as error:
         why = expat.ErrorString(error.code)
-        raise BadSketch(f"{name}: damaged XML, {why} in line {error.lineno}") from None
+        raise BadSketch(f"damaged XML, {why} in line {error.lineno}") from None
     except (LookupError, ValueError) as error:  # of the declared encoding
-        raise BadSketch(
-            f"{name}: an encoding that is not read ({error}); save it as UTF-8"
-        ) from None
+        raise BadSketch(f"an encoding that is not read ({error}); save it as UTF-8") from None
     assert builder.root is not None, "expat finds no document without an element"
     return Document(builder.root, builder.ids, "".join(builder.css), builder.undrawn)
 
 
-def _build(data: bytes, name: str) -> _Builder:
+def _build(data: bytes) -> _Builder:
     """Parse a whole file."""
     parser = expat.ParserCreate(namespace_separator="}")
-    builder = _Builder(name, data.count(b"&"))
+    builder = _Builder(data.count(b"&"))
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.text
@@ -124,8 +120,7 @@ def _declared(data: bytes) -> bytes:
 class _Builder:
     """Takes what the parser finds."""
 
-    def __init__(self, name: str, n_references: int) -> None:
-        self.name = name
+    def __init__(self, n_references: int) -> None:
         self.n_references = n_references  # at most, to entities
         self.root: Node | None = None
         self.stack: list[Node] = []
@@ -141,12 +136,12 @@ class _Builder:
         namespace, _, tag = name.rpartition("}")
         self.n += 1
         if self.n > MAX_ELEMENTS:
-            raise BadSketch(f"{self.name}: more than {MAX_ELEMENTS:,} elements")
+            raise BadSketch(f"more than {MAX_ELEMENTS:,} elements")
         if len(self.stack) + self.ignored >= MAX_DEPTH:
-            raise BadSketch(f"{self.name}: elements nested deeper than {MAX_DEPTH}")
+            raise BadSketch(f"elements nested deeper than {MAX_DEPTH}")
         known = not self.ignored and namespace in (SVG, "")
         if self.root is None and (tag != "svg" or not known):
-            raise BadSketch(f"{self.name}: begins with <{tag[:40]}>, not <svg>; no SVG")
+            raise BadSketch(f"begins with <{tag[:40]}>, not <svg>; no SVG")
         if not known or tag not in SHAPES | GROUPS | UNSEEN:
             if known and tag in UNDRAWN and "requiredExtensions" not in attributes:
                 self.undrawn.add(tag)
@@ -177,26 +172,26 @@ class _Builder:
             self.css.append(data)
             self.css_size += len(data)
             if self.css_size > MAX_CSS:
-                raise BadSketch(f"{self.name}: over {MAX_CSS >> 20} MiB of CSS")
+                raise BadSketch(f"over {MAX_CSS >> 20} MiB of CSS")
 
     def entity(self, entity: str, is_parameter: int, value: str | None, *_: object) -> None:
         """Let pass what stands for plain text, as Illustrator writes it, and is not too much."""
         plain = not is_parameter and value is not None and not set(value) & set("&<%")
         if not plain or len(value or "") * self.n_references > MAX_ENTITIES:
             raise BadSketch(
-                f"{self.name}: declares the XML entity {entity[:40]!r}, which is not read: it is "
+                f"declares the XML entity {entity[:40]!r}, which is not read: it is "
                 "no plain text, or too much of it; save it as plain SVG"
             )
 
     def external(self, *_: object) -> int:
-        raise BadSketch(f"{self.name}: refers to another file, which is not read")
+        raise BadSketch("refers to another file, which is not read")
 
 
-def _say_what_it_is(data: bytes, name: str) -> None:
+def say_what_it_is(data: bytes, name: str) -> None:
     """Raise for what is often found under the name of an SVG."""
-    head = data[:512].removeprefix(BOM).lstrip()
+    head = data[:512].removeprefix(sniff.BOM).lstrip()
     if head[:14].lower().startswith((b"<!doctype html", b"<html", b"<head")):
         raise BadSketch(f"{name}: a web page, not SVG; download the raw file")
     if not head.startswith((b"<", b"\0<", b"\xff\xfe", b"\xfe\xff")):
-        say_what_it_is(head, name)
+        sniff.say_what_it_is(head, name)
         raise BadSketch(f"{name}: not SVG, which is XML")

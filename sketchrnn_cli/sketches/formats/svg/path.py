@@ -147,15 +147,8 @@ def _arc(command: str, values: list[float]) -> list[str]:
     rx, ry, turned, large, sweep, *to = values
     if min(abs(rx), abs(ry)) < TINY:
         return ["L" if command == "A" else "l", *map(repr, to)]
-    return [
-        command,
-        repr(rx),
-        repr(ry),
-        repr(turned),
-        f"{large:.0f}",
-        f"{sweep:.0f}",
-        *map(repr, to),
-    ]
+    shape = map(repr, (rx, ry, turned))
+    return [command, *shape, f"{large:.0f}", f"{sweep:.0f}", *map(repr, to)]
 
 
 def _end(text: str, at: int) -> int:

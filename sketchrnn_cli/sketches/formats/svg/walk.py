@@ -69,30 +69,22 @@ class Drawn:
     notes: list[str]  # of what is not drawn as it is seen
 
 
-def follow(document: Document, name: str) -> Drawn:
+def follow(document: Document) -> Drawn:
     """Draw a document.
 
     A file is one drawing. A sheet as ``sample`` writes it has a group with ``data-drawings``, and
     in that a group for each drawing, with its word in ``data-word``; it is as many drawings.
     Coordinates are in the unit of the view box, or pixels where there is none.
 
-    Args:
-        document: the file.
-        name: of it.
-
     Raises:
         BadSketch: nothing that is seen has an outline; too many shapes.
     """
-    try:
-        rules = style.Rules(document.css)
-    except BadSketch as error:
-        raise BadSketch(f"{name}: {error}") from None
-    hand = _Hand(document, name, rules)
+    hand = _Hand(document, style.Rules(document.css))
     hand.draw_root()
     n_loose = sum(group is None for group, _ in hand.strokes)
     if n_loose and len(hand.drawings) > 1:
         raise BadSketch(
-            f"{name}: {n_loose:,} stroke(s) beside the groups of its {len(hand.drawings):,} "
+            f"{n_loose:,} stroke(s) beside the groups of its {len(hand.drawings):,} "
             "drawings; move them into a group with data-word"
         )
     drawings = hand.drawings or [Drawing(None)]
@@ -102,8 +94,8 @@ def follow(document: Document, name: str) -> Drawn:
         why = [_UNDRAWN[tag] for tag in sorted(document.undrawn)]
         why += ["shapes that are hidden or have no ink"] if hand.n_hidden else []
         if hand.faults:
-            raise BadSketch(f"{name}: {hand.faults[0].rpartition('; ')[0]}")
-        raise BadSketch(f"{name}: no strokes in it" + (f", only {why[0]}" if why else ""))
+            raise BadSketch(hand.faults[0].rpartition("; ")[0])
+        raise BadSketch("no strokes in it" + (f", only {why[0]}" if why else ""))
     return Drawn(drawings, hand.is_ours, max(hand.page[2:]), _notes(hand))
 
 
@@ -128,15 +120,14 @@ class _Place(NamedTuple):
     width: float  # of the viewport: what 100 % is
     height: float
     depth: int
-    clip: frames.Box | None = None  # on the page; what is outside is not seen
+    clip: clip.Edges | None = None  # on the page; what is outside is not seen
 
 
 class _Hand:
     """Walks over the elements."""
 
-    def __init__(self, document: Document, name: str, rules: style.Rules) -> None:
+    def __init__(self, document: Document, rules: style.Rules) -> None:
         self.document = document
-        self.name = name
         self.rules = rules
         self.notes: Counter[str] = Counter()
         self.drawings: list[Drawing] = []  # that have a group
@@ -168,7 +159,7 @@ class _Hand:
         try:
             frame = self._transform(look, self.page)
         except _Faulty as fault:
-            raise BadSketch(f"{self.name}: svg: {fault}") from None
+            raise BadSketch(f"svg: {fault}") from None
         if "none" in root.attributes.get("preserveAspectRatio", "") and all(
             (*self.size, *self.page[2:])
         ):  # else the view box is shown as large as it may be, in its own proportions
@@ -195,18 +186,18 @@ class _Hand:
         """One element."""
         self.n_visits += 1
         if self.n_visits > MAX_ELEMENTS:
-            raise BadSketch(f"{self.name}: draws more than {MAX_ELEMENTS:,} elements")
+            raise BadSketch(f"draws more than {MAX_ELEMENTS:,} elements")
         if place.depth >= MAX_DEPTH:
-            raise BadSketch(f"{self.name}: elements nested deeper than {MAX_DEPTH}")
+            raise BadSketch(f"elements nested deeper than {MAX_DEPTH}")
         look = style.own(node, self.rules)
         if style.is_gone(look):
             self.n_hidden += 1
             return
         if node.tag in SHAPES:
             self.n_shapes += 1
-            where = f"{self.name}: {node.tag} {self.n_shapes}"
+            where = f"{node.tag} {self.n_shapes}"
         else:
-            where = f"{self.name}: {node.tag}"
+            where = node.tag
         try:
             viewport = (0.0, 0.0, place.width, place.height)
             box = self._box(node, place) if _needs_box(look, self.document) else None
@@ -218,7 +209,7 @@ class _Hand:
         except BadSketch as error:
             raise BadSketch(f"{where}: {error}") from None
         except _Faulty as fault:
-            self.faults.append(f"{where.removeprefix(f'{self.name}: ')}: {fault}")
+            self.faults.append(f"{where}: {fault}")
             return
         if node.tag in ("g", "a"):
             self._group(node, place)
@@ -240,7 +231,7 @@ class _Hand:
             return
         self.is_ours = True
         if len(self.drawings) >= MAX_DRAWINGS:
-            raise BadSketch(f"{self.name}: more than {MAX_DRAWINGS:,} drawings")
+            raise BadSketch(f"more than {MAX_DRAWINGS:,} drawings")
         self.group = len(self.drawings)
         self.drawings.append(Drawing(node.attributes["data-word"].strip() or None))
         self._inside(node, place)
@@ -262,7 +253,7 @@ class _Hand:
         box = frames.view_box(node.attributes.get("viewBox"))
         if box:
             aspect = node.attributes.get("preserveAspectRatio")
-            frame = self._after(place.frame, frames.into(box, aspect, width, height))
+            frame = frames.after(place.frame, frames.into(box, aspect, width, height))
             place = place._replace(frame=frame)
             _, _, width, height = box
         if node.attributes.get("overflow") not in ("visible", "auto"):
@@ -278,7 +269,7 @@ class _Hand:
             return
         self.n_uses += 1
         if self.n_uses > MAX_USES:
-            raise BadSketch(f"{self.name}: uses of elements, more than {MAX_USES:,}")
+            raise BadSketch(f"uses of elements, more than {MAX_USES:,}")
         place = self._moved(node, place)._replace(depth=place.depth + 1)
         if target.tag in ("symbol", "svg"):
             if place.depth < MAX_DEPTH:
@@ -290,13 +281,7 @@ class _Hand:
         """By x and y of an element."""
         x = frames.length(node.attributes.get("x"), place.width)
         y = frames.length(node.attributes.get("y"), place.height)
-        return place._replace(frame=self._after(place.frame, frames.shift(x, y)))
-
-    def _after(self, outer: frames.Matrix, inner: frames.Matrix) -> frames.Matrix:
-        try:
-            return frames.after(outer, inner)
-        except BadSketch as error:
-            raise BadSketch(f"{self.name}: {error}") from None
+        return place._replace(frame=frames.after(place.frame, frames.shift(x, y)))
 
     def _box(self, node: Node, place: _Place) -> frames.Box | None:
         """The box of a shape, the width of its line left out; None of what is no shape."""
