@@ -202,7 +202,7 @@ def test_a_file_that_is_not_there_gets_the_nearest_name(typed, hint, tmp_path, m
 @pytest.mark.parametrize("name", ["--temp", "--temperature", "-t"])
 def test_the_temperature_has_a_short_name(name):
     told = CliRunner().invoke(app, ["sample", "cat", name, "9"])
-    assert "--temp 9: must be from 0.01 to 2" in told.stderr
+    assert f"{name} 9: must be from 0.01 to 2" in told.stderr
 
 
 def test_one_thing_has_one_name_on_every_command():

@@ -159,5 +159,4 @@ def _wanted(parameter: Any) -> str:
     kind = parameter.type_descriptor
     if kind.choices:
         return f"one of {', '.join(map(str, kind.choices))}"
-    number = "a whole number" if "int" in str(kind.annotation) else "a number"
-    return number if parameter.min is None else f"{number} of at least {parameter.min:,}"
+    return "a whole number" if "int" in str(kind.annotation) else "a number"
