@@ -42,6 +42,8 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As typer does; what cannot be parsed is one line."""
         typed = list(args)
+        if dashed := usage.one_dash(typed, ctx):
+            raise BadUsage(dashed)
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
