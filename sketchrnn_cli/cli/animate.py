@@ -17,12 +17,13 @@ from sketchrnn_cli.cli.options import (
     Json,
     Overwrite,
     Quiet,
+    between,
     flag,
     option,
 )
 from sketchrnn_cli.cli.terminal import Terminal, stdout_is_terminal
 from sketchrnn_cli.drawing import outputs
-from sketchrnn_cli.drawing.style import MAX_DRAWINGS
+from sketchrnn_cli.drawing.style import DURATIONS, FPS, HOLDS, MAX_DRAWINGS
 from sketchrnn_cli.errors import BadConfig, BadFile
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def animate(
             help="Frames per second, 1-50. \\[default: 30]",
             metavar="N",
             panel=TIME,
+            callback=between(*FPS),
         ),
     ] = None,
     duration: Annotated[
@@ -72,6 +74,7 @@ def animate(
             help="Seconds of drawing. \\[default: 4, or 2 per drawing in turn]",
             metavar="SECONDS",
             panel=TIME,
+            callback=between(*DURATIONS),
         ),
     ] = None,
     hold: Annotated[
@@ -81,6 +84,7 @@ def animate(
             help="Seconds the finished picture stays. \\[default: 1.5]",
             metavar="SECONDS",
             panel=TIME,
+            callback=between(*HOLDS),
         ),
     ] = None,
     in_turn: Annotated[

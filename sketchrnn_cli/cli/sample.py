@@ -23,7 +23,6 @@ from sketchrnn_cli.cli.options import (
     flag,
     option,
 )
-from sketchrnn_cli.cli.rules import BadUsage
 from sketchrnn_cli.cli.sample_output import KNOWN, SHOWN
 from sketchrnn_cli.cli.terminal import (
     Terminal,
@@ -31,7 +30,7 @@ from sketchrnn_cli.cli.terminal import (
     work_alone,
 )
 from sketchrnn_cli.drawing.style import MAX_DRAWINGS
-from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.errors import BadUsage
 from sketchrnn_cli.inference.settings import (
     BEST_OF,
     COUNT,
@@ -40,13 +39,34 @@ from sketchrnn_cli.inference.settings import (
     GUIDANCE,
     RANGES,
     ROUNDS,
+    SIDES,
     Settings,
-    bounds,
+    advice,
 )
 
 DEFAULT = Settings()
 
 WHAT, SAMPLING = "What to draw", "Sampling"  # panels of --help
+
+
+def _range(name: str) -> options.Number:
+    """A check that a number is in the range of a setting."""
+    return between(*RANGES[name], advice(name))
+
+
+def _is_grid(given: str | None) -> str | None:
+    """A check that there is room for so many rows and columns."""
+    low, high = SIDES
+    if not all(low <= side <= high for side in _shape(given) or ()):
+        raise BadUsage(f"--interpolate {given}: rows and columns must be from {low} to {high}")
+    return given
+
+
+def _in_range(given: str | None) -> str | None:
+    """A check that every temperature is."""
+    for each in _temperatures(given):
+        _range("temperature")(each)
+    return given
 
 
 @options.with_look
@@ -90,6 +110,7 @@ def sample(
             help="Sampling temperature (tau in the paper), 0.01-2; lower is more conservative. "
             f"0.2,0.4,1 draws a row at each. \\[default: {DEFAULT.temperature:g}]",
             metavar="T[,T...]",
+            callback=_in_range,
         ),
     ] = None,
     pen_temp: Annotated[
@@ -100,6 +121,7 @@ def sample(
             "\\[default: 0.5 + 0.5 TEMP]",
             metavar="T",
             panel=SAMPLING,
+            callback=_range("pen_temperature"),
         ),
     ] = None,
     latent_temp: Annotated[
@@ -111,6 +133,7 @@ def sample(
             "for several]",
             metavar="T",
             panel=SAMPLING,
+            callback=_range("latent_temperature"),
         ),
     ] = None,
     guidance: Annotated[
@@ -121,6 +144,7 @@ def sample(
             "--complete]",
             metavar="X",
             panel=SAMPLING,
+            callback=_range("guidance"),
         ),
     ] = None,
     greedy: Annotated[
@@ -181,6 +205,7 @@ def sample(
             help='Fill a grid between four corners: four words, "four cats", or four --latents.',
             metavar="ROWSxCOLUMNS",
             panel=WHAT,
+            callback=_is_grid,
         ),
     ] = None,
     complete: Annotated[
@@ -314,15 +339,6 @@ def _settings(**given: Any) -> Settings:
         BadConfig: says which option is out of its range.
     """
     given = {name: value for name, value in given.items() if value is not None}
-    for spelled, name in (
-        ("--temp", "temperature"),
-        ("--pen-temp", "pen_temperature"),
-        ("--latent-temp", "latent_temperature"),
-        ("--guidance", "guidance"),
-    ):
-        low, high = RANGES[name]
-        if name in given and not low <= given[name] <= high:
-            raise BadConfig(f"{spelled} {given[name]:g}: must be {bounds(name)}")
     return Settings(**given)
 
 

@@ -28,6 +28,7 @@ from sketchrnn_cli.cli.options import (
     flag,
     one_of,
     option,
+    parsed,
 )
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
@@ -100,6 +101,7 @@ def train(
             "--preset",
             help=f"Sizes and settings: {', '.join(PRESETS)}. \\[default: base; tiny without DATA]",
             metavar="NAME",
+            callback=one_of(tuple(PRESETS)),
             autocompletion=completion.choice(PRESETS),
         ),
     ] = None,
@@ -118,6 +120,7 @@ def train(
             help="Stop after 90s, 10m, 1h30m of this session. \\[default without DATA: 3m]",
             metavar="TIME",
             panel=HOW_LONG,
+            callback=parsed(parse_duration, "a time above 0, such as 90s, 10m or 1h30m"),
         ),
     ] = None,
     batch_size: Annotated[
