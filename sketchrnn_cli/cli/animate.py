@@ -53,64 +53,45 @@ def animate(
             KNOWN,
         ),
     ] = None,
-    format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
+    format: Annotated[str | None, options.format(KNOWN)] = None,
     count: Annotated[int | None, options.count("Only the first N drawings.")] = None,
     on_error: options.OnError = "fail",
     fps: Annotated[
-        float | None,
-        option(
-            "--fps",
-            help="Frames per second, 1-50. \\[default: 30]",
-            metavar="N",
-            panel=TIME,
-        ),
+        float | None, option("Frames per second, 1-50. \\[default: 30]", "N", panel=TIME)
     ] = None,
     duration: Annotated[
         float | None,
         option(
-            "--duration",
-            help="Seconds of drawing. \\[default: 4, or 2 per drawing in turn]",
-            metavar="SECONDS",
-            panel=TIME,
+            "Seconds of drawing. \\[default: 4, or 2 per drawing in turn]", "SECONDS", panel=TIME
         ),
     ] = None,
     hold: Annotated[
         float | None,
-        option(
-            "--hold",
-            help="Seconds the finished picture stays. \\[default: 1.5]",
-            metavar="SECONDS",
-            panel=TIME,
-        ),
+        option("Seconds the finished picture stays. \\[default: 1.5]", "SECONDS", panel=TIME),
     ] = None,
     in_turn: Annotated[
-        bool,
-        flag("--in-turn", help="One drawing after the other, not all at once.", panel=TIME),
+        bool, flag("One drawing after the other, not all at once.", "--in-turn", panel=TIME)
     ] = False,
     real_time: Annotated[
-        bool,
-        flag("--real-time", help="As fast as it was drawn; raw drawings say.", panel=TIME),
+        bool, flag("As fast as it was drawn; raw drawings say.", "--real-time", panel=TIME)
     ] = False,
     morph: Annotated[
         bool,
         flag(
-            "--morph",
-            help="Morph each drawing into the next, there and back; 4 to 10 seconds, by how much "
+            "Morph each drawing into the next, there and back; 4 to 10 seconds, by how much "
             "changes.",
+            "--morph",
         ),
     ] = False,
     look: options.Look = options.USUAL,
     color_by: Annotated[
         Literal["stroke", "time"] | None,
         option(
-            "--color-by",
-            help="Ink by stroke, or by time: how late it is in its drawing.",
-            metavar="stroke|time",
-            panel=LOOK,
+            "Ink by stroke, or by time: how late it is in its drawing.", "stroke|time", panel=LOOK
         ),
     ] = None,
     pen_tip: Annotated[
-        bool, flag("--pen-tip", help="Show the pen, on the paper and lifted.", panel=LOOK)
+        bool, flag("Show the pen, on the paper and lifted.", "--pen-tip", panel=LOOK)
     ] = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -177,7 +158,7 @@ def _check(
         files.check_output(out, binary=binary, inputs=[*sources], overwrite=overwrite)
         return
     for name in set(look) - {"columns", "captions", "smooth"}:
-        if look[name] != options.LOOKS[name][1]:
+        if look[name] != options.LOOKS[name].default:
             spelled = f"--{name.replace('_', '-')}"
             raise BadConfig(f"{spelled} needs a picture: give -o FILE.gif, .webp, .svg ...")
 

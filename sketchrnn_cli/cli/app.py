@@ -27,7 +27,7 @@ from sketchrnn_cli.cli import (
     train,
     usage,
 )
-from sketchrnn_cli.cli.options import COMMON, flag, option
+from sketchrnn_cli.cli.options import COMMON, flag
 from sketchrnn_cli.cli.rules import BadUsage
 from sketchrnn_cli.cli.terminal import Terminal, unbroken
 from sketchrnn_cli.errors import BadFile, SketchError, SketchWarning
@@ -201,16 +201,9 @@ def common(
     context: typer.Context,
     version: Annotated[
         bool,
-        option(
-            "--version",
-            "-V",
-            help="Show the version and exit.",
-            metavar="",
-            callback=_version,
-            is_eager=True,
-        ),
+        flag("Show the version and exit.", "--version", "-V", callback=_version, is_eager=True),
     ] = False,
-    debug: Annotated[bool, flag("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[bool, flag("Show the traceback of an error.", "--debug")] = False,
 ) -> None:
     """Learn to draw: train Sketch-RNN models on pen strokes, and draw with them."""
     if context.invoked_subcommand is None:

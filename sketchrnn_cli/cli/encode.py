@@ -66,12 +66,12 @@ def encode(
     fit: Annotated[
         bool,
         flag(
-            "--fit",
-            help="Fit the latent mixture of each label to these drawings and store it in the "
+            "Fit the latent mixture of each label to these drawings and store it in the "
             "model, or in -o FILE.safetensors.",
+            "--fit",
         ),
     ] = False,
-    format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
+    format: Annotated[str | None, options.format(KNOWN)] = None,
     count: Annotated[int | None, options.count("Only the first N drawings.")] = None,
     on_error: OnError = "fail",
     overwrite: Overwrite = False,

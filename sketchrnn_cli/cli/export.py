@@ -38,9 +38,8 @@ def export(
     word: Annotated[
         str | None,
         option(
-            "--word",
-            help="The one label that a browser model draws.",
-            metavar="WORD",
+            "The one label that a browser model draws.",
+            "WORD",
             panel=THE_MODEL,
             autocompletion=completion.words,
         ),
@@ -48,30 +47,29 @@ def export(
     guidance: Annotated[
         float | None,
         option(
-            "--guidance",
-            help=f"Guidance scale of --word, 0-4: 1 is off, {GUIDANCE:g} the default of `sample`. "
+            f"Guidance scale of --word, 0-4: 1 is off, {GUIDANCE:g} the default of `sample`. "
             "\\[default: 1]",
-            metavar="X",
+            "X",
             panel=THE_MODEL,
         ),
     ] = None,
     half: Annotated[
         bool,
         flag(
+            "safetensors and html as float16: half the size, 3 digits of each weight.",
             "--half",
-            help="safetensors and html as float16: half the size, 3 digits of each weight.",
             panel=THE_MODEL,
         ),
     ] = False,
     int8: Annotated[
         bool,
         flag(
+            "safetensors of 8-bit matrices: a quarter of the size, 0.07 nats lost.",
             "--int8",
-            help="safetensors of 8-bit matrices: a quarter of the size, 0.07 nats lost.",
             panel=THE_MODEL,
         ),
     ] = False,
-    format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
+    format: Annotated[str | None, options.format(KNOWN)] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     json: Json = False,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -32,6 +32,12 @@ from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_termin
 PICTURES, LIKELIHOOD, RECOGNISER = "Pictures", "Likelihood", "Recogniser"  # panels of --help
 
 
+def _picture(help: str, *names: str) -> Any:
+    """A picture to write beside the report."""
+    complete = completion.output(("svg", "png"))
+    return option(help, "FILE", *names, panel=PICTURES, autocompletion=complete)
+
+
 @options.with_look
 def inspect(
     things: Annotated[
@@ -45,56 +51,42 @@ def inspect(
     ] = None,
     grid: Annotated[
         str | None,
-        options.picture(
+        _picture(
+            "A sheet of its drawings (samples): svg or png; x-%d.png is a file each.",
             "--out",
             "--grid",
             "-o",
-            help="A sheet of its drawings (samples): svg or png; x-%d.png is a file each.",
-            panel=PICTURES,
         ),
     ] = None,
     plot: Annotated[
         str | None,
-        options.picture(
-            "--plot",
-            help="The loss curves of a run, or of several; with --score a histogram of "
-            "likelihoods, and the worst and the best drawings: svg or png.",
-            panel=PICTURES,
+        _picture(
+            "The loss curves of a run, or of several; with --score a histogram of "
+            "likelihoods, and the worst and the best drawings: svg or png."
         ),
     ] = None,
     map: Annotated[
         str | None,
-        options.picture(
-            "--map",
-            help="The latents of drawings in two dimensions (without DATA: of samples): svg or "
-            "png.",
-            panel=PICTURES,
+        _picture(
+            "The latents of drawings in two dimensions (without DATA: of samples): svg or png."
         ),
     ] = None,
     projection: Annotated[
         Literal["pca", "tsne"] | None,
-        option(
-            "--projection",
-            help="For --map: pca or tsne. \\[default: pca]",
-            metavar="NAME",
-            panel=PICTURES,
-        ),
+        option("For --map: pca or tsne. \\[default: pca]", "NAME", panel=PICTURES),
     ] = None,
     densities: Annotated[
         str | None,
-        options.picture(
-            "--densities",
-            help="Teacher-forced predictive distributions of each next point of a drawing, and of "
-            "the pen: svg or png.",
-            panel=PICTURES,
+        _picture(
+            "Teacher-forced predictive distributions of each next point of a drawing, and of "
+            "the pen: svg or png."
         ),
     ] = None,
     drawing: Annotated[
         int | None,
         option(
-            "--drawing",
-            help="For --densities: which one, by its number in --score. \\[default: the first]",
-            metavar="N",
+            "For --densities: which one, by its number in --score. \\[default: the first]",
+            "N",
             panel=PICTURES,
             callback=between(0, LARGEST),
         ),
@@ -102,29 +94,21 @@ def inspect(
     evaluate: Annotated[
         str | None,
         option(
-            "--evaluate",
-            help="The losses of the model on these drawings.",
-            metavar="DATA",
+            "The losses of the model on these drawings.",
+            "DATA",
             panel=LIKELIHOOD,
             autocompletion=completion.things,
         ),
     ] = None,
     split: Annotated[
         Literal["train", "valid", "test"] | None,
-        option(
-            "--split",
-            help="For --evaluate: train, valid or test. \\[default: test]",
-            metavar="NAME",
-            panel=LIKELIHOOD,
-        ),
+        option("For --evaluate: train, valid or test. \\[default: test]", "NAME", panel=LIKELIHOOD),
     ] = None,
     samples: Annotated[
         int | None,
         option(
-            "--samples",
-            help="For --evaluate: bound the likelihood by K latents per drawing (importance "
-            "weighted).",
-            metavar="K",
+            "For --evaluate: bound the likelihood by K latents per drawing (importance weighted).",
+            "K",
             panel=LIKELIHOOD,
             callback=between(1, 10_000),
         ),
@@ -132,17 +116,17 @@ def inspect(
     score: Annotated[
         bool,
         flag(
+            "Likelihood of every drawing, worst first; -o shows the worst and the best.",
             "--score",
-            help="Likelihood of every drawing, worst first; -o shows the worst and the best.",
             panel=LIKELIHOOD,
         ),
     ] = False,
     doubtful: Annotated[
         bool,
         flag(
-            "--doubtful",
-            help="The drawings whose labels the recogniser doubts most: mislabelled ones and "
+            "The drawings whose labels the recogniser doubts most: mislabelled ones and "
             "scribbles; -o shows them.",
+            "--doubtful",
             panel=RECOGNISER,
         ),
     ] = False,

@@ -51,81 +51,52 @@ def preprocess(
     simplify: Annotated[
         bool | None,
         flag(
+            "Quick, Draw!'s simplification. \\[default: for raw canvas drawings]",
             "--simplify/--no-simplify",
-            help="Quick, Draw!'s simplification. \\[default: for raw canvas drawings]",
             panel=PREPARED,
         ),
     ] = None,
     fit: Annotated[
         bool | None,
         flag(
+            "Fit drawings to a 255 box. \\[default: canvas formats, but not npz]",
             "--fit/--no-fit",
-            help="Fit drawings to a 255 box. \\[default: canvas formats, but not npz]",
             panel=PREPARED,
         ),
     ] = None,
     epsilon: Annotated[
-        float,
-        option(
-            "--epsilon",
-            help="Tolerance of Douglas-Peucker.",
-            metavar="PIXELS",
-            panel=PREPARED,
-            min=0,
-        ),
+        float, option("Tolerance of Douglas-Peucker.", "PIXELS", panel=PREPARED, min=0)
     ] = 2.0,
-    max_points: Annotated[
-        int,
-        option("--max-points", help="Drop longer drawings.", metavar="N", panel=WHICH, min=1),
-    ] = 250,
-    min_points: Annotated[
-        int,
-        option("--min-points", help="Drop shorter drawings.", metavar="N", panel=WHICH, min=1),
-    ] = 1,
+    max_points: Annotated[int, option("Drop longer drawings.", "N", panel=WHICH, min=1)] = 250,
+    min_points: Annotated[int, option("Drop shorter drawings.", "N", panel=WHICH, min=1)] = 1,
     per_word: Annotated[
-        int | None,
-        option(
-            "--per-word",
-            help="Keep the first N drawings of each word.",
-            metavar="N",
-            panel=WHICH,
-            min=1,
-        ),
+        int | None, option("Keep the first N drawings of each word.", "N", panel=WHICH, min=1)
     ] = None,
-    label: Annotated[
-        str | None, option("--label", help="Label for drawings without one.", metavar="WORD")
-    ] = None,
+    label: Annotated[str | None, option("Label for drawings without one.", "WORD")] = None,
     labels: Annotated[
         str | None,
         option(
-            "--labels",
-            help="Names of labels that are numbers: a name a line, or JSON, as of a ClassLabel.",
-            metavar="FILE",
+            "Names of labels that are numbers: a name a line, or JSON, as of a ClassLabel.", "FILE"
         ),
     ] = None,
     join_spellings: Annotated[
         bool,
         flag(
+            "Make labels that differ in case, spaces, hyphens or underscores one.",
             "--join-spellings",
-            help="Make labels that differ in case, spaces, hyphens or underscores one.",
             panel=PREPARED,
         ),
     ] = False,
     recognized_only: Annotated[
         bool,
-        flag(
-            "--recognized-only",
-            help="Keep only drawings that Quick, Draw! recognized.",
-            panel=WHICH,
-        ),
+        flag("Keep only drawings that Quick, Draw! recognized.", "--recognized-only", panel=WHICH),
     ] = False,
     doubtful: Annotated[
         Literal["drop", "keep"],
         option(
-            "--doubtful",
-            help="Drawings whose label the recogniser of a model gives less than half of the share "
+            "Drawings whose label the recogniser of a model gives less than half of the share "
             "that chance would, 1 / words: drop or keep them. Labels unknown to it are kept.",
-            metavar="drop|keep",
+            "drop|keep",
             panel=WHICH,
         ),
     ] = "keep",
@@ -136,14 +107,13 @@ def preprocess(
     split: Annotated[
         str | None,
         option(
-            "--split",
-            help="Split everything anew. \\[default: 90,5,5, and files that are split stay so]",
-            metavar="90,5,5",
+            "Split everything anew. \\[default: 90,5,5, and files that are split stay so]",
+            "90,5,5",
             panel=WHICH,
         ),
     ] = None,
     on_error: OnError = "fail",
-    format: Annotated[str | None, options.format(FORMATS, options.AS_SUFFIX)] = None,
+    format: Annotated[str | None, options.format(FORMATS)] = None,
     quickdraw_url: QuickdrawUrl = None,
     offline: Offline = False,
     overwrite: Overwrite = False,

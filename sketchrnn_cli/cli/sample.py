@@ -70,70 +70,64 @@ def sample(
         ),
     ] = None,
     list_words: Annotated[
-        bool, flag("--list-words", help="List the labels of the model, and draw nothing.")
+        bool, flag("List the labels of the model, and draw nothing.", "--list-words")
     ] = False,
     strict: Annotated[
         bool,
-        flag(
-            "--strict", help="Refuse a PROMPT with words that the model does not know.", panel=WHAT
-        ),
+        flag("Refuse a PROMPT with words that the model does not know.", "--strict", panel=WHAT),
     ] = False,
     no_word: Annotated[
-        bool, flag("--no-word", help="Draw unconditionally, with the null label.", panel=WHAT)
+        bool, flag("Draw unconditionally, with the null label.", "--no-word", panel=WHAT)
     ] = False,
     temp: Annotated[
         str | None,
         option(
+            "Sampling temperature (tau in the paper), 0.01-2; lower is more conservative. "
+            f"0.2,0.4,1 draws a row at each. \\[default: {DEFAULT.temperature:g}]",
+            "T[,T...]",
             "--temp",
             "--temperature",
             "-t",
-            help="Sampling temperature (tau in the paper), 0.01-2; lower is more conservative. "
-            f"0.2,0.4,1 draws a row at each. \\[default: {DEFAULT.temperature:g}]",
-            metavar="T[,T...]",
         ),
     ] = None,
     pen_temp: Annotated[
         float | None,
         option(
-            "--pen-temp",
-            help="Temperature of the pen state. Low values may never end a drawing. "
+            "Temperature of the pen state. Low values may never end a drawing. "
             "\\[default: 0.5 + 0.5 TEMP]",
-            metavar="T",
+            "T",
             panel=SAMPLING,
         ),
     ] = None,
     latent_temp: Annotated[
         float | None,
         option(
-            "--latent-temp",
-            help="Temperature of z: 1 samples the fitted mixture, 0 takes its component means. "
+            "Temperature of z: 1 samples the fitted mixture, 0 takes its component means. "
             "\\[default: 1 where a recogniser ranks and with --complete, else TEMP squared, 0.16 "
             "for several]",
-            metavar="T",
+            "T",
             panel=SAMPLING,
         ),
     ] = None,
     guidance: Annotated[
         float | None,
         option(
-            "--guidance",
-            help=f"Guidance scale, 0-4: 1 is off. \\[default: {GUIDANCE:g}; 1 with --latents and "
+            f"Guidance scale, 0-4: 1 is off. \\[default: {GUIDANCE:g}; 1 with --latents and "
             "--complete]",
-            metavar="X",
+            "X",
             panel=SAMPLING,
         ),
     ] = None,
     greedy: Annotated[
-        bool, flag("--greedy", help="Take the most likely move at every step.", panel=SAMPLING)
+        bool, flag("Take the most likely move at every step.", "--greedy", panel=SAMPLING)
     ] = False,
     best_of: Annotated[
         int | None,
         option(
-            "--best-of",
-            help="Draw K candidates and keep the one that the recogniser is surest of, or without "
+            "Draw K candidates and keep the one that the recogniser is surest of, or without "
             f"one the likeliest. \\[default: {BEST_OF} where a recogniser knows the word, up to "
             f"{BEST_OF * ROUNDS} while it takes none for the word; else 1]",
-            metavar="K",
+            "K",
             panel=SAMPLING,
             callback=between(*RANGES["best_of"]),
         ),
@@ -141,35 +135,29 @@ def sample(
     latents: Annotated[
         str | None,
         option(
-            "--latents",
-            help="Decode these: npz or NDJSON of `encode`; - is NDJSON on standard input.",
-            metavar="FILE",
+            "Decode these: npz or NDJSON of `encode`; - is NDJSON on standard input.",
+            "FILE",
             panel=WHAT,
         ),
     ] = None,
     prior: Annotated[
         bool,
-        flag(
-            "--prior",
-            help="Sample z from N(0, I) instead of the fitted mixture.",
-            panel=SAMPLING,
-        ),
+        flag("Sample z from N(0, I) instead of the fitted mixture.", "--prior", panel=SAMPLING),
     ] = False,
     most_likely: Annotated[
         bool,
         flag(
+            "Take the most probable z of the label instead of sampling.",
             "--most-likely",
-            help="Take the most probable z of the label instead of sampling.",
             panel=SAMPLING,
         ),
     ] = False,
     frames: Annotated[
         int | None,
         option(
-            "--frames",
-            help='Steps from each item to the next, of --latents or of "cat -> pig". '
+            'Steps from each item to the next, of --latents or of "cat -> pig". '
             f"\\[default: {FRAMES}]",
-            metavar="N",
+            "N",
             panel=WHAT,
             callback=between(1, MOST),
         ),
@@ -177,18 +165,16 @@ def sample(
     interpolate: Annotated[
         str | None,
         option(
-            "--interpolate",
-            help='Fill a grid between four corners: four words, "four cats", or four --latents.',
-            metavar="ROWSxCOLUMNS",
+            'Fill a grid between four corners: four words, "four cats", or four --latents.',
+            "ROWSxCOLUMNS",
             panel=WHAT,
         ),
     ] = None,
     complete: Annotated[
         str | None,
         option(
-            "--complete",
-            help="Complete these partial drawings; the last stroke counts as finished.",
-            metavar="FILE",
+            "Complete these partial drawings; the last stroke counts as finished.",
+            "FILE",
             panel=WHAT,
             autocompletion=completion.sources,
         ),
@@ -196,9 +182,8 @@ def sample(
     first: Annotated[
         int,
         option(
-            "--first",
-            help="Number of the first drawing: with -n 1, one of a sheet alone, up to rounding.",
-            metavar="N",
+            "Number of the first drawing: with -n 1, one of a sheet alone, up to rounding.",
+            "N",
             panel=WHAT,
             callback=between(0, LARGEST),
         ),
@@ -206,16 +191,14 @@ def sample(
     max_points: Annotated[
         int | None,
         option(
-            "--max-points",
-            help=f"Cut a drawing that has not ended. \\[default: {DEFAULT.max_points}]",
-            metavar="N",
+            f"Cut a drawing that has not ended. \\[default: {DEFAULT.max_points}]",
+            "N",
             panel=SAMPLING,
             callback=between(*RANGES["max_points"]),
         ),
     ] = None,
     score: Annotated[
-        bool,
-        flag("--score", help="List log-likelihoods on stderr, best first.", panel=SAMPLING),
+        bool, flag("List log-likelihoods on stderr, best first.", "--score", panel=SAMPLING)
     ] = False,
     out: Annotated[
         str | None,
@@ -225,7 +208,7 @@ def sample(
             KNOWN,
         ),
     ] = None,
-    format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
+    format: Annotated[str | None, options.format(KNOWN)] = None,
     look: options.Look = options.USUAL,
     overwrite: Overwrite = False,
     seed: Seed = 0,

@@ -23,10 +23,9 @@ from sketchrnn_cli.cli.options import (
     QuickdrawUrl,
     Quiet,
     Threads,
-    WarmStart,
     between,
+    choice,
     flag,
-    one_of,
     option,
 )
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
@@ -61,8 +60,7 @@ def setting(name: str, help: str, metavar: str, panel: str, low: float | None = 
     """An option that is a setting of training, within its bounds."""
     least, most = RANGES[name]
     check = between(least if low is None else low, most)
-    spelled = f"--{name.replace('_', '-')}"
-    return option(spelled, help=help, metavar=metavar, panel=panel, callback=check)
+    return option(help, metavar, panel=panel, callback=check)
 
 
 def train(
@@ -77,142 +75,111 @@ def train(
     ] = None,
     more_data: Annotated[
         list[str] | None,
-        option(
-            "--data",
-            help="The same, as an option.",
-            metavar="DATA",
-            autocompletion=completion.sources,
-        ),
+        option("The same, as an option.", "DATA", "--data", autocompletion=completion.sources),
     ] = None,
     out: Annotated[
         Path | None,
         option(
+            "Run folder. \\[default: runs/ and the name of the data]",
+            "RUN",
             "--out",
             "-o",
-            help="Run folder. \\[default: runs/ and the name of the data]",
-            metavar="RUN",
             autocompletion=completion.runs,
         ),
     ] = None,
     preset: Annotated[
         str | None,
         option(
-            "--preset",
-            help=f"Sizes and settings: {', '.join(PRESETS)}. \\[default: base; tiny without DATA]",
-            metavar="NAME",
+            f"Sizes and settings: {', '.join(PRESETS)}. \\[default: base; tiny without DATA]",
+            "NAME",
             autocompletion=completion.choice(PRESETS),
         ),
     ] = None,
     steps: Annotated[
-        int | None,
-        setting("steps", "Stop after N steps.", "N", HOW_LONG, low=1),
+        int | None, setting("steps", "Stop after N steps.", "N", HOW_LONG, low=1)
     ] = None,
     epochs: Annotated[
-        float | None,
-        setting("epochs", "Stop after N passes over the data.", "N", HOW_LONG),
+        float | None, setting("epochs", "Stop after N passes over the data.", "N", HOW_LONG)
     ] = None,
     time_limit: Annotated[
         str | None,
         option(
-            "--time-limit",
-            help="Stop after 90s, 10m, 1h30m of this session. \\[default without DATA: 3m]",
-            metavar="TIME",
+            "Stop after 90s, 10m, 1h30m of this session. \\[default without DATA: 3m]",
+            "TIME",
             panel=HOW_LONG,
         ),
     ] = None,
     batch_size: Annotated[
-        int | None,
-        setting("batch_size", "Drawings per step.", "N", TRAINING),
+        int | None, setting("batch_size", "Drawings per step.", "N", TRAINING)
     ] = None,
     learning_rate: Annotated[
-        float | None,
-        setting("learning_rate", "Adam's rate at step 0.", "X", TRAINING),
+        float | None, setting("learning_rate", "Adam's rate at step 0.", "X", TRAINING)
     ] = None,
     kl_weight: Annotated[
-        float | None,
-        setting("kl_weight", "Final weight of L_KL.", "X", TRAINING),
+        float | None, setting("kl_weight", "Final weight of L_KL.", "X", TRAINING)
     ] = None,
     precision: Annotated[
         str | None,
-        option(
-            "--precision",
-            help=f"Arithmetic: {', '.join(PRECISIONS)}; auto is the fastest.",
-            metavar="NAME",
+        choice(
+            f"Arithmetic: {', '.join(PRECISIONS)}; auto is the fastest.",
+            "NAME",
+            PRECISIONS,
             panel=TRAINING,
-            callback=one_of(PRECISIONS),
-            autocompletion=completion.choice(PRECISIONS),
         ),
     ] = None,
     cell: Annotated[
-        str | None,
-        option(
-            "--cell",
-            help=f"Recurrent cell: {', '.join(CELLS)}.",
-            metavar="CELL",
-            panel=NETWORK,
-            callback=one_of(CELLS),
-            autocompletion=completion.choice(CELLS),
-        ),
+        str | None, choice(f"Recurrent cell: {', '.join(CELLS)}.", "CELL", CELLS, panel=NETWORK)
     ] = None,
     encoder_cell: Annotated[
         str | None,
-        option(
-            "--encoder-cell",
-            help="Cell of the encoder, if not that of --cell.",
-            metavar="CELL",
-            panel=NETWORK,
-            callback=one_of(CELLS),
-            autocompletion=completion.choice(CELLS),
-        ),
+        choice("Cell of the encoder, if not that of --cell.", "CELL", CELLS, panel=NETWORK),
     ] = None,
     encoder: Annotated[
         bool | None,
-        flag(
-            "--encoder/--no-encoder",
-            help="Without: the paper's decoder-only model.",
-            panel=NETWORK,
-        ),
+        flag("Without: the paper's decoder-only model.", "--encoder/--no-encoder", panel=NETWORK),
     ] = None,
     words: Annotated[
         bool | None,
         flag(
+            "Condition the decoder on the label. \\[default: with two labels or more]",
             "--words/--no-words",
-            help="Condition the decoder on the label. \\[default: with two labels or more]",
             panel=NETWORK,
         ),
     ] = None,
     config: Annotated[
-        Path | None,
-        option(
-            "--config",
-            help="TOML with a model and a training table; options win.",
-            metavar="FILE",
-        ),
+        Path | None, option("TOML with a model and a training table; options win.", "FILE")
     ] = None,
     tensorboard: Annotated[
         bool,
         flag(
+            "Losses and samples for TensorBoard too, in RUN/tensorboard (an extra).",
             "--tensorboard",
-            help="Losses and samples for TensorBoard too, in RUN/tensorboard (an extra).",
             panel=LOGS,
         ),
     ] = False,
     log_csv: Annotated[
-        bool, flag("--log-csv", help="metrics.csv beside metrics.jsonl.", panel=LOGS)
+        bool, flag("metrics.csv beside metrics.jsonl.", "--log-csv", panel=LOGS)
     ] = False,
     quickdraw_url: QuickdrawUrl = None,
     offline: Offline = False,
-    from_: WarmStart = None,
+    from_: Annotated[
+        str | None,
+        option(
+            "Start from the weights of a model, or of the built-in one: --from built-in.",
+            "RUN",
+            "--from",
+            autocompletion=completion.runs,
+        ),
+    ] = None,
     resume: Annotated[
-        bool, flag("--resume", help="Resume the run from its last state.", panel=HOW_LONG)
+        bool, flag("Resume the run from its last state.", "--resume", panel=HOW_LONG)
     ] = False,
     overwrite: Overwrite = False,
     seed: Annotated[
         int | None,
         option(
-            "--seed",
-            help="Random seed: the same seed gives the same model.",
-            metavar="N",
+            "Random seed: the same seed gives the same model.",
+            "N",
             panel=TRAINING,
             callback=between(0, LARGEST),
         ),
