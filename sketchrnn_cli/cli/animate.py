@@ -24,6 +24,7 @@ from sketchrnn_cli.cli.terminal import Terminal, stdout_is_terminal
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.drawing.style import MAX_DRAWINGS
 from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.files import Format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 MAX_ROOM = 10_000_000  # points of all drawings; a stroke takes room too
 PER_STROKE = 20  # points
 KNOWN = outputs.ANIMATIONS
-PLAYED = "terminal"  # no file at all
+PLAYED = Format("terminal")  # no file at all
 FPS_PLAYED = 20.0  # frames per second there, unless --fps says otherwise
 
 TIME = "Time"  # a panel of --help
@@ -101,9 +102,8 @@ def animate(
     sources, terminal = sketches or [files.STDIO], Terminal(quiet=quiet)
     plays = out is None and format is None and stdout_is_terminal()
     out = out or files.STDIO
-    kind = PLAYED if plays else _kind(out, format, sources)
-    compressed = not plays and files.format_of(out, format or kind, KNOWN).compressed
-    _check(out, kind, sources, look, compressed=compressed, overwrite=overwrite)
+    written = PLAYED if plays else _format(out, format, sources)
+    _check(out, written, sources, look, overwrite=overwrite)
 
     from sketchrnn_cli.drawing.film.frames import Timing
     from sketchrnn_cli.drawing.film.pen import Pen
@@ -114,7 +114,7 @@ def animate(
     timing = Timing(in_turn=in_turn, real_time=real_time, **tempo)
     pen = Pen(color_by=color_by, tip=pen_tip)
     if not plays:
-        outputs.check(kind, style)
+        outputs.check(written.name, style)
     sources = downloads.local(sources, terminal)
     with terminal.reading(sources):
         drawings = _read(sources, count, on_error, terminal.note, morph=morph)
@@ -122,40 +122,30 @@ def animate(
         _play(drawings, style, timing, pen, morph=morph, say=terminal.say)
         return
     film = _film(drawings, style, timing, pen, morph=morph)
-    _write(film, out, kind, terminal, compressed=compressed, json=json)
+    _write(film, out, written, terminal, json=json)
 
 
-def _write(
-    film: Film, out: str, kind: str, terminal: Terminal, *, compressed: bool, json: bool
-) -> None:
+def _write(film: Film, out: str, format: Format, terminal: Terminal, *, json: bool) -> None:
     """Write an animation, with a bar where a person is watching, and say what is in it."""
     watched = terminal.track(film.frames, what="drawing", total=film.n_frames)
-    binary = compressed or outputs.is_binary(kind)
-    with files.open_output(out, binary=binary, compressed=compressed) as stream:
-        outputs.write_film(stream, replace(film, frames=iter(watched)), kind)
-    facts = _facts(out, kind, film)
+    with files.open_output(out, binary=format.binary, compressed=format.compressed) as stream:
+        outputs.write_film(stream, replace(film, frames=iter(watched)), format.name)
+    facts = _facts(out, format.name, film)
     terminal.say(report.animation(facts))
     if json:
         terminal.answer({**facts, "bytes": Path(out).stat().st_size})
 
 
 def _check(
-    out: str,
-    kind: str,
-    sources: Sequence[str],
-    look: options.Look,
-    *,
-    compressed: bool,
-    overwrite: bool,
+    out: str, format: Format, sources: Sequence[str], look: options.Look, *, overwrite: bool
 ) -> None:
     """Refuse an output that cannot be written, or a look that a terminal does not have.
 
     Raises:
         BadConfig, BadFile: says so.
     """
-    if kind != PLAYED:
-        binary = compressed or outputs.is_binary(kind)
-        files.check_output(out, binary=binary, inputs=[*sources], overwrite=overwrite)
+    if format != PLAYED:
+        files.check_output(out, binary=format.binary, inputs=[*sources], overwrite=overwrite)
         return
     for name in set(look) - {"columns", "captions", "smooth"}:
         if look[name] != options.LOOKS[name].default:
@@ -189,14 +179,14 @@ def _play(
         say(f"{n:,} of {len(drawings):,} drawings; -o FILE.gif has room for all")
 
 
-def _kind(out: str, format: str | None, sources: Sequence[str]) -> str:
+def _format(out: str, format: str | None, sources: Sequence[str]) -> Format:
     """The format to write.
 
     Raises:
         BadFile: none of an animation; of a still picture, says what makes one.
     """
     try:
-        return files.format_of(out, format, KNOWN).name
+        return files.format_of(out, format, KNOWN)
     except BadFile:
         if (format or out).lower().endswith("png"):
             name = out if out.lower().endswith("png") else f"{out}.png"

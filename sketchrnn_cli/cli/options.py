@@ -54,7 +54,7 @@ def between(low: float, high: float) -> Number:
 
 
 def choice(help: str, metavar: str, known: Sequence[str], *, panel: str) -> Any:
-    """An option that takes one of these; a near miss is told which may be meant."""
+    """An option that takes one of these; a near miss says which may be meant."""
 
     def check(value: str | None) -> str | None:
         if value is not None and value not in known:

@@ -24,13 +24,12 @@ from sketchrnn_cli.cli.options import (
     option,
 )
 from sketchrnn_cli.cli.rules import BadUsage
-from sketchrnn_cli.cli.sample_output import KNOWN, SHOWN
+from sketchrnn_cli.cli.sample_output import KNOWN
 from sketchrnn_cli.cli.terminal import (
     Terminal,
     limit_threads,
     work_alone,
 )
-from sketchrnn_cli.drawing.style import MAX_DRAWINGS
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference.settings import (
     BEST_OF,
@@ -223,8 +222,8 @@ def sample(
         return
     temps, shape = _temperatures(temp), _shape(interpolate)
     style = options.style(look, **_rows(temps, shape))
-    kind, target = sample_output.kind_of(out, format), out or files.STDIO
-    sample_output.check(target, kind, format, [latents, complete], model, overwrite=overwrite)
+    written, target = sample_output.format_of(out, format), out or files.STDIO
+    sample_output.check(target, written, [latents, complete], model, overwrite=overwrite)
     _use_threads(threads, count, best_of, [latents, complete])
     terminal = Terminal(quiet=quiet)
     given = {"pen_temperature": pen_temp, "latent_temperature": latent_temp, "guidance": guidance}
@@ -234,15 +233,15 @@ def sample(
     wanted = sample_request.Wanted(
         text=None if prompt is None else " ".join(prompt), strict=strict, no_word=no_word,
         latents=latents, complete=source, frames=frames, count=count, first=first, shape=shape,
-        model=model, device=device, streams=kind in ("ndjson", SHOWN), most=_most(kind),
+        model=model, device=device, format=written,
     )  # fmt: skip
     drawn = sample_request.prepare(wanted, rows, terminal)
     style = drawn.styled(style)
     tally = sample_output.Tally(keep_scores=score)
-    sample_output.draw(drawn, tally, sample_output.Target(target, kind, format, style), terminal)
+    sample_output.draw(drawn, tally, sample_output.Target(target, written, style), terminal)
     sample_output.say(terminal, tally, target, rows[0])
     if json:
-        terminal.answer({"file": target, "format": kind, **tally.facts(drawn.ignored)})
+        terminal.answer({"file": target, "format": written.name, **tally.facts(drawn.ignored)})
 
 
 def _use_threads(
@@ -252,11 +251,6 @@ def _use_threads(
     limit_threads(threads)
     if not any(given) and (count or COUNT) * (best_of or 1) <= FEW:
         work_alone()
-
-
-def _most(kind: str) -> int | None:
-    """Drawings after which one more is of no use, as it does not fit on a sheet."""
-    return MAX_DRAWINGS + 1 if kind in ("svg", "png", "gif") else None
 
 
 def _temperatures(given: str | float | None) -> list[float | None]:

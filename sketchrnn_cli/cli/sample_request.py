@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sketchrnn_cli import files, pretrained
+from sketchrnn_cli.cli.sample_output import SHOWN
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.drawing import outputs
+from sketchrnn_cli.drawing.style import MAX_DRAWINGS
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
+from sketchrnn_cli.files import Format
 
 if TYPE_CHECKING:
     from sketchrnn_cli.drawing.style import Style
@@ -41,15 +44,20 @@ class Wanted:
     shape: tuple[int, int] | None  # of a grid
     model: str | None
     device: str
-    streams: bool  # the output takes drawings one by one
-    most: int | None = None  # partial drawings, where more are of no use
+    format: Format  # of what is written
     prompt: Prompt | None = None  # the text in the words of the model
 
     @property
     def one_by_one(self) -> bool:
         """Whether what comes in on a pipe goes out before the next comes."""
         piped = files.STDIO in (self.latents, self.complete)
-        return piped and self.streams and self.frames is None and self.shape is None
+        streams = self.format.name in (SHOWN.name, "ndjson")
+        return piped and streams and self.frames is None and self.shape is None
+
+    @property
+    def most(self) -> int | None:
+        """Partial drawings after which one more is of no use, as it does not fit on a sheet."""
+        return MAX_DRAWINGS + 1 if self.format.name in ("svg", "png", "gif") else None
 
 
 @dataclass(frozen=True, slots=True)
