@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sketchrnn_cli import files, pretrained
-from sketchrnn_cli.cli import completion, downloads, options, sample_output, sample_request
+from sketchrnn_cli.cli import completion, downloads, options, sample_output
 from sketchrnn_cli.cli.options import (
     LARGEST,
     MOST,
@@ -24,7 +24,7 @@ from sketchrnn_cli.cli.options import (
     option,
 )
 from sketchrnn_cli.cli.rules import BadUsage
-from sketchrnn_cli.cli.sample_output import KNOWN
+from sketchrnn_cli.cli.sample_output import KNOWN, Target
 from sketchrnn_cli.cli.terminal import (
     Terminal,
     limit_threads,
@@ -222,26 +222,26 @@ def sample(
         return
     temps, shape = _temperatures(temp), _shape(interpolate)
     style = options.style(look, **_rows(temps, shape))
-    written, target = sample_output.format_of(out, format), out or files.STDIO
-    sample_output.check(target, written, [latents, complete], model, overwrite=overwrite)
+    target = Target(out or files.STDIO, sample_output.format_of(out, format), style)
+    sample_output.check(target, [latents, complete], model, overwrite=overwrite)
     _use_threads(threads, count, best_of, [latents, complete])
+    from sketchrnn_cli.cli import sample_request  # loads numpy, so the threads go first
+
     terminal = Terminal(quiet=quiet)
     given = {"pen_temperature": pen_temp, "latent_temperature": latent_temp, "guidance": guidance}
     given |= {"best_of": best_of, "greedy": greedy, "prior": prior, "most_likely": most_likely}
     rows = [_settings(temperature=t, max_points=max_points, seed=seed, **given) for t in temps]
-    source = complete and downloads.local([complete], terminal)[0]
     wanted = sample_request.Wanted(
         text=None if prompt is None else " ".join(prompt), strict=strict, no_word=no_word,
-        latents=latents, complete=source, frames=frames, count=count, first=first, shape=shape,
-        model=model, device=device, format=written,
+        latents=latents, complete=complete and downloads.local([complete], terminal)[0],
+        frames=frames, count=count, first=first, shape=shape, model=model, device=device,
+        format=target.format,
     )  # fmt: skip
     drawn = sample_request.prepare(wanted, rows, terminal)
-    style = drawn.styled(style)
-    tally = sample_output.Tally(keep_scores=score)
-    sample_output.draw(drawn, tally, sample_output.Target(target, written, style), terminal)
-    sample_output.say(terminal, tally, target, rows[0])
+    tally = sample_output.draw(drawn, target, terminal, keep_scores=score)
+    sample_output.say(terminal, tally, target.path, rows[0])
     if json:
-        terminal.answer({"file": target, "format": written.name, **tally.facts(drawn.ignored)})
+        terminal.answer(tally.facts(target, drawn.ignored))
 
 
 def _use_threads(

@@ -54,9 +54,11 @@ class Tally:
             self.n_points += sketch.n_points
             yield sketch
 
-    def facts(self, ignored: Iterable[str]) -> dict[str, Any]:
+    def facts(self, target: Target, ignored: Iterable[str]) -> dict[str, Any]:
         """As ``--json`` has them; also the words of the prompt that were ignored."""
         return {
+            "file": target.path,
+            "format": target.format.name,
             "n_drawings": self.n,
             "n_finished": self.n - self.n_cut,
             "n_points": self.n_points,
@@ -74,20 +76,16 @@ def format_of(out: str | None, format: str | None) -> Format:
 
 
 def check(
-    target: str,
-    format: Format,
-    given: Iterable[str | None],
-    model: str | None,
-    *,
-    overwrite: bool,
+    target: Target, given: Iterable[str | None], model: str | None, *, overwrite: bool
 ) -> None:
     """Refuse a file that cannot be written, or would cost something."""
+    path, format, _ = target
     if format == SHOWN:
         return
     inputs: list[str | Path] = [*filter(None, given), *options.model_file(model)]
-    options.check_numbered(target, inputs)
+    options.check_numbered(path, inputs)
     files.check_output(
-        target,
+        path,
         binary=format.binary,
         inputs=inputs,
         is_data=format.is_data,
@@ -95,9 +93,10 @@ def check(
     )
 
 
-def draw(drawn: Prepared, tally: Tally, target: Target, terminal: Terminal) -> None:
+def draw(drawn: Prepared, target: Target, terminal: Terminal, *, keep_scores: bool) -> Tally:
     """Draw and write; a bar shows how many have ended, unless they go to the same terminal."""
-    path, format, style = target
+    path, format, _ = target
+    style, tally = drawn.styled(target.style), Tally(keep_scores)
     if format != SHOWN:
         outputs.check(format.name, style, 1 if outputs.is_numbered(path) else drawn.n)
     shows = path == files.STDIO and stdout_is_terminal()
@@ -109,6 +108,7 @@ def draw(drawn: Prepared, tally: Tally, target: Target, terminal: Terminal) -> N
             outputs.write_file(
                 path, sketches, format.name, style, n=drawn.n, compressed=format.compressed
             )
+    return tally
 
 
 def say(terminal: Terminal, tally: Tally, target: str, settings: Settings) -> None:
