@@ -110,7 +110,7 @@ def animate(
 
     style = options.style(look)
     fps = FPS_PLAYED if plays and fps is None else fps
-    tempo = _given(fps=fps, duration=duration, hold=hold)
+    tempo = options.given(fps=fps, duration=duration, hold=hold)
     timing = Timing(in_turn=in_turn, real_time=real_time, **tempo)
     pen = Pen(color_by=color_by, tip=pen_tip)
     if not plays:
@@ -252,8 +252,3 @@ def _facts(out: str, kind: str, film: Film) -> dict[str, Any]:
         "height": film.height,
         "seconds": film.seconds,
     }
-
-
-def _given(**options: object) -> dict[str, Any]:
-    """Those a person gave; the dataclass knows the others."""
-    return {name: value for name, value in options.items() if value is not None}

@@ -269,13 +269,11 @@ def _fit(network: Network, given: _Given, target: str) -> dict[str, object]:
 
 def _target_of_fit(model: str | None, out: str) -> str:
     """The file that --fit writes: -o, or the model itself."""
-    from sketchrnn_cli.model import checkpoint
-
     if out != files.STDIO:
         return out
     if model is None:
         raise BadConfig("--fit does not change the built-in model: give -o FILE.safetensors")
-    path = Path(model) / checkpoint.FILE_NAME if Path(model).is_dir() else Path(model)
+    (path,) = options.model_file(model)
     if path.suffix.lower() != ".safetensors":
         raise BadConfig(f"--fit does not change {model}: give -o FILE.safetensors")
     return str(path)

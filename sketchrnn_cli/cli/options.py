@@ -121,6 +121,11 @@ def with_look(command: Callable[..., None], *, pages: bool = True) -> Callable[.
     return expanded
 
 
+def given(**values: object) -> dict[str, Any]:
+    """Those that a person gave; who takes them knows the others."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def style(look: Mapping[str, Any], **more: Any) -> Style:
     """How a picture looks, by the options that a person gave.
 
@@ -131,10 +136,10 @@ def style(look: Mapping[str, Any], **more: Any) -> Style:
     Raises:
         BadConfig: a value out of its range.
     """
-    given = {name: value for name, value in look.items() if value is not None}
-    if (margin := given.get("margin")) is not None:
-        given["margin"] = _millimetres(margin)
-    return Style(**given, **more)
+    values = given(**look)
+    if (margin := values.get("margin")) is not None:
+        values["margin"] = _millimetres(margin)
+    return Style(**values, **more)
 
 
 def _millimetres(text: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -124,7 +124,8 @@ def preprocess(
     """Read drawings of any kind, prepare them, and pack them for training."""
     limit_threads(threads)
     inputs: list[str | Path] = [*sources, *([labels] if labels else []), *options.model_file(model)]
-    kind = _target(out, format, inputs, overwrite=overwrite)
+    kind = files.format_of(out, format, FORMATS)
+    files.check_output(out, binary=kind.binary, inputs=inputs, is_data=True, overwrite=overwrite)
     request = _request(locals())
     terminal = Terminal(quiet=quiet)
     sources = downloads.local(sources, terminal, url=quickdraw_url, offline=offline)
@@ -151,15 +152,6 @@ def _request(options: dict[str, Any]) -> BuildOptions:
         split=_shares(options["split"]),
         **{name: options[name] for name in ALIKE},
     )
-
-
-def _target(
-    out: str, format: str | None, inputs: Sequence[str | Path], *, overwrite: bool
-) -> Format:
-    """The format of the set to write, which may be written there."""
-    kind = files.format_of(out, format, FORMATS)
-    files.check_output(out, binary=kind.binary, inputs=inputs, is_data=True, overwrite=overwrite)
-    return kind
 
 
 def _build(

@@ -290,7 +290,7 @@ def _settings(**given: Any) -> Settings:
     Raises:
         BadConfig: says which option is out of its range.
     """
-    given = {name: value for name, value in given.items() if value is not None}
+    given = options.given(**given)
     for spelled, name in (
         ("--temp", "temperature"),
         ("--pen-temp", "pen_temperature"),
