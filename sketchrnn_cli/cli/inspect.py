@@ -13,7 +13,6 @@ import typer
 
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.cli import completion, downloads, options
-from sketchrnn_cli.cli import inspect_pictures as pictures
 from sketchrnn_cli.cli.display import show_drawings
 from sketchrnn_cli.cli.inspect_request import Facts, Result, Wanted
 from sketchrnn_cli.cli.options import (
@@ -181,33 +180,43 @@ def _show(wanted: Wanted, result: Result) -> None:
 
 def _inspect(wanted: Wanted, terminal: Terminal) -> Result:
     """Find out what the thing is, and draw the pictures of it."""
-    from sketchrnn_cli.cli import inspect_drawings, inspect_likelihoods, inspect_models, report
-    from sketchrnn_cli.cli.inspect_recognised import find_doubtful
+    from sketchrnn_cli.cli import report
 
-    is_model = wanted.check()
-    if len(wanted.things) > 1:
-        result = inspect_models.find_several(wanted)
-    elif wanted.doubtful:
-        result = find_doubtful(wanted, terminal)
-    elif wanted.evaluate is not None or wanted.score or (wanted.of_latents and not is_model):
-        result = inspect_likelihoods.find(wanted, terminal, is_model=is_model)
-    elif (
-        is_model and wanted.targets.keys() <= {"plot"} and inspect_models.lacks_model(wanted.thing)
-    ):
-        result = inspect_models.find_without_model(wanted)
-    elif is_model:
-        result = inspect_models.find(wanted)
-    else:
-        result = inspect_drawings.find(wanted, terminal)
+    result = _find(wanted, terminal, is_model=wanted.check())
     for name, drawn in _draw(wanted, result, terminal):
         result.facts[name] = drawn
         result.lines.append(report.picture(name, drawn))
     return result
 
 
+def _find(wanted: Wanted, terminal: Terminal, *, is_model: bool) -> Result:
+    """Find out what the thing is; what can do so is loaded where it has to."""
+    if wanted.doubtful:
+        from sketchrnn_cli.cli import inspect_recognised
+
+        return inspect_recognised.find(wanted, terminal)
+    if wanted.evaluate is not None or wanted.score or (wanted.of_latents and not is_model):
+        from sketchrnn_cli.cli import inspect_likelihoods
+
+        return inspect_likelihoods.find(wanted, terminal, is_model=is_model)
+    if not is_model:
+        from sketchrnn_cli.cli import inspect_drawings
+
+        return inspect_drawings.find(wanted, terminal)
+    from sketchrnn_cli.cli import inspect_models
+
+    if len(wanted.things) > 1:
+        return inspect_models.find_several(wanted)
+    if wanted.targets.keys() <= {"plot"} and inspect_models.lacks_model(wanted.thing):
+        return inspect_models.find_without_model(wanted)
+    return inspect_models.find(wanted)
+
+
 def _draw(wanted: Wanted, result: Result, terminal: Terminal) -> Iterator[tuple[str, Facts]]:
     """The pictures that were asked for, each with what is said of it."""
     for name, path in wanted.targets.items():
+        from sketchrnn_cli.cli import inspect_pictures as pictures
+
         if name == "grid":
             yield name, pictures.draw_grid(path, result.examples, wanted.style)
         elif name == "plot" and wanted.score:

@@ -10,14 +10,9 @@ from typing import Any
 
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.cli import report
-from sketchrnn_cli.cli.inspect_request import (
-    Facts,
-    Result,
-    Wanted,
-    gathered,
-    name_of_model,
-    open_network,
-)
+from sketchrnn_cli.cli.inspect_models import name_of_model, open_network
+from sketchrnn_cli.cli.inspect_pictures import Gathered
+from sketchrnn_cli.cli.inspect_request import Facts, Result, Wanted
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadFile, BadSketch
 from sketchrnn_cli.files import name_of
@@ -38,7 +33,7 @@ def find(wanted: Wanted, terminal: Terminal, *, is_model: bool) -> Result:
     source = wanted.evaluate or wanted.thing
     network = open_network(judge, wanted, has_drawings=True)
     facts: Facts = {"model": name_of_model(judge), "data": source}
-    kept = gathered(wanted)
+    kept = Gathered.of(wanted)
     result = Result(facts=facts, lines=[], network=network, gathered=kept)
     with _prepared(network.checkpoint, wanted, terminal) as (corpus, drawings):
         if corpus is not None:

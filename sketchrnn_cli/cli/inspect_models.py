@@ -14,18 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from sketchrnn_cli import locks, pretrained
-from sketchrnn_cli.cli import inspect_pictures as pictures
 from sketchrnn_cli.cli import report
-from sketchrnn_cli.cli.inspect_request import (
-    Facts,
-    Result,
-    Wanted,
-    gathered,
-    name_of_model,
-    open_network,
-)
+from sketchrnn_cli.cli.inspect_pictures import Gathered, check_map, own_drawing
+from sketchrnn_cli.cli.inspect_request import Facts, Result, Wanted
 from sketchrnn_cli.errors import SketchError
-from sketchrnn_cli.inference import request
+from sketchrnn_cli.inference import devices, request
+from sketchrnn_cli.inference.engine import Network
 from sketchrnn_cli.inference.settings import Settings
 from sketchrnn_cli.model.checkpoint import FILE_NAME, Checkpoint
 from sketchrnn_cli.model.load import open_model
@@ -54,13 +48,27 @@ def find(wanted: Wanted) -> Result:
     facts = _model_facts(wanted.thing, network.checkpoint)
     result = Result(facts=facts, lines=report.model(facts), network=network)
     if wanted.of_latents:
-        result.gathered = gathered(wanted)
+        result.gathered = Gathered.of(wanted)
     if result.gathered is not None and result.gathered.wants_one:
-        result.gathered.one = pictures.own_drawing(network, wanted.drawing or 0, wanted.seed)
+        result.gathered.one = own_drawing(network, wanted.drawing or 0, wanted.seed)
     if wanted.needs_examples:
         asked = request.unconditional(wanted.n_shown)
         result.examples = request.draw(network, asked, Settings(seed=wanted.seed))
     return result
+
+
+def name_of_model(model: str) -> str:
+    """What a report calls a model."""
+    return pretrained.NAME if model == str(pretrained.FILE) else model
+
+
+def open_network(model: str, wanted: Wanted, *, has_drawings: bool) -> Network:
+    """A model in use."""
+    devices.check(wanted.device)
+    network = devices.open_engine(open_model(model), wanted.device)
+    if "map" in wanted.targets:
+        check_map(network, wanted.targets["map"], has_drawings=has_drawings)
+    return network
 
 
 def _model_facts(thing: str, checkpoint: Checkpoint) -> Facts:

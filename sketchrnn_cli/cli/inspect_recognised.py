@@ -18,7 +18,7 @@ from sketchrnn_cli.sketches.sketch import Sketch
 FEW = 5  # drawings: `inspect` says of each what it looks like
 
 
-def find_doubtful(wanted: Wanted, terminal: Terminal) -> Result:
+def find(wanted: Wanted, terminal: Terminal) -> Result:
     """The drawings whose labels the recogniser doubts most.
 
     Raises:
