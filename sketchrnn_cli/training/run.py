@@ -77,17 +77,16 @@ class Request:
         )
         if practises and not training.is_limited:
             training = replace(training, time_limit=PRACTICE_SECONDS)
+        words = self.words
         if self.warm is not None:
             found, asked = warm_start.opened(self.warm), {**more, **self.model}
-            model, conditioned = warm_start.sizes(found, self.warm, asked, self.words)
-            self.check(model)
-            return model, training, conditioned
-        model = ModelConfig.from_dict({**PRESETS[preset], **more, **self.model})
-        words = self.words
-        if words is None and preset == UNCONDITIONAL:
-            words = False
-        if words is None and "n_words" in more:
-            words = model.n_words > 0
+            model, words = warm_start.sizes(found, self.warm, asked, words)
+        else:
+            model = ModelConfig.from_dict({**PRESETS[preset], **more, **self.model})
+            if words is None and preset == UNCONDITIONAL:
+                words = False
+            if words is None and "n_words" in more:
+                words = model.n_words > 0
         self.check(model)
         return model, training, words
 
