@@ -7,6 +7,12 @@ class SketchError(Exception):
     exit_code = 1
 
 
+class BadUsage(SketchError):
+    """A command line that cannot be parsed, or an option out of its range."""
+
+    exit_code = 2
+
+
 class BadFile(SketchError):
     """A file that is missing, unreadable, unwritable or not what its reader expects."""
 

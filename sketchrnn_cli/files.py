@@ -96,9 +96,13 @@ def format_of(path: str | Path, explicit: str | None, known: Iterable[str]) -> F
     listed = ", ".join(suffix[1:] for first in firsts for suffix in first)
     where, suffix = "standard output" if str(path) == STDIO else path, Path(named).suffix[1:]
     if not suffix:
-        if str(path) != STDIO and Path(path).is_dir():
-            raise BadFile(f"{path}: a folder; name a file")
-        raise BadFile(f"{where}: no format; give --format, one of {', '.join(names)}")
+        if str(path) == STDIO:
+            raise BadFile(f"{where}: no format; give --format, one of {', '.join(names)}")
+        first = "svg" if "svg" in names and names[0] == "ndjson" else listed.split(", ")[0]
+        if Path(path).is_dir() or str(path).endswith(("/", os.sep)):
+            inside = Path(path) / f"drawing.{first}"
+            raise BadFile(f"{path}: a folder; name a file, as in {inside}")
+        raise BadFile(f"{path}: no format; name it {path}.{first}, or with one of {listed}")
     near = _nearest(suffix.lower(), listed.split(", "))
     meant = f"did you mean {Path(path).with_suffix(f'.{near}')}? " if near else ""
     raise BadFile(f"{where}: unknown format {suffix.lower()!r}; {meant}known are {listed}")

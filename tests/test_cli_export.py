@@ -185,7 +185,6 @@ def test_the_word_counts_as_much_as_guidance_says(models, tmp_path):
         ("cat", ("-o", "x.json"), "unknown format 'json'; known are .*gen.json"),
         ("cat", ("-o", "x.safetensors", "--word", "cat"), "--word does not go with"),
         ("told", ("-o", "x.vae.json", "--guidance", "2"), "--guidance needs --word"),
-        ("told", ("-o", "x.vae.json", "--word", "bee", "--guidance", "9"), "must be from 0 to 4"),
         ("cat", ("-o", "x.vae.json", "--half"), "--half does not go with this format"),
         ("cat", ("-o", "x.html", "--int8"), "--int8 does not go with this format"),
         ("cat", ("-o", "x.safetensors", "--int8", "--half"), "--int8 does not go with --half"),

@@ -268,11 +268,7 @@ def test_a_choice_that_there_is_not_is_usage(tmp_path, cats):
     [
         (["--min-points", 200], "no drawings left of 9 read (9 under 200 points)"),
         (["--min-points", 9, "--max-points", 3], "min points 9 and max points 3"),
-        (["--split", "90,10"], "three shares"),
-        (["--split", "0,50,50"], "three shares"),
-        (["--split", "a,b,c"], "three shares"),
         (["--format", "png"], "--format png: unknown format; known are packed, sketch-rnn"),
-        (["--threads", 4096], "cores"),
     ],
 )
 def test_settings_that_cannot_be(tmp_path, cats, options, says):

@@ -9,7 +9,7 @@ import shell_lines
 import typer
 
 from sketchrnn_cli.cli.app import app
-from sketchrnn_cli.cli.rules import BadUsage
+from sketchrnn_cli.errors import BadUsage
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

@@ -131,6 +131,11 @@ def test_an_example_works_as_typed(line, told):
         (["preprocess"], "SOURCE is missing, as in: sketchrnn preprocess"),
         (["demo", "cat"], "cat: not expected here; see sketchrnn demo --help"),
         (["help", "sampel"], "sampel: no such command; did you mean sample?"),
+        (["sample", "-model", "runs/cat"], "-model: no such option; did you mean --model?"),
+        (["sample", "cat", "-temp=0.3"], "-temp: no such option; did you mean --temp?"),
+        (["sample", "cat", "--n", "3"], "--n: no such option; did you mean -n?"),
+        (["train", "--model", "x"], "--model: no such option; did you mean --from?"),
+        (["demo", "."], ".: not expected here; did you mean --model .?"),
     ],
 )
 def test_what_is_misspelled_gets_the_nearest(typed, hint):
@@ -202,7 +207,7 @@ def test_a_file_that_is_not_there_gets_the_nearest_name(typed, hint, tmp_path, m
 @pytest.mark.parametrize("name", ["--temp", "--temperature", "-t"])
 def test_the_temperature_has_a_short_name(name):
     told = CliRunner().invoke(app, ["sample", "cat", name, "9"])
-    assert "--temp 9: must be from 0.01 to 2" in told.stderr
+    assert f"{name} 9: must be from 0.01 to 2" in told.stderr
 
 
 def test_one_thing_has_one_name_on_every_command():
@@ -223,7 +228,21 @@ def test_one_thing_has_one_name_on_every_command():
         (["sample", "cat", "-o", "x.pgn"], "x.pgn: unknown format 'pgn'; did you mean x.png?"),
         (["sample", "cat", "-o", "x.jpg"], "x.jpg: unknown format 'jpg'; did you mean x.png?"),
         (["sample", "cat", "-o", "x.sgv"], "did you mean x.svg?"),
-        (["sample", "cat", "-o", "."], ".: a folder; name a file"),
+        (["sample", "cat", "-o", "."], ".: a folder; name a file, as in drawing.svg"),
+        (["sample", "cat", "-o", "pics/"], "pics/: a folder; name a file, as in pics"),
+        (["sample", "cat", "-o", "cats"], "cats: no format; name it cats.svg, or with one of"),
+        (["animate", "x.ndjson", "-o", "x"], "x: no format; name it x.gif, or with one of"),
+        (["preprocess", "x.ndjson", "-o", "x"], "x: no format; name it x.npz, or with one of"),
+        (["sample", "-m", "x.ndjson"], "to train one on drawings: sketchrnn train x.ndjson"),
+        (["sample", "-m", "x"], "x: no such checkpoint; a run folder of `train` is one, or"),
+        (["encode", "m.safetensors"], "m.safetensors: a model, where drawings are expected"),
+        (["inspect", "m.ndjson"], "m.ndjson: no such file"),
+        (
+            ["train", "run"],
+            "expected; it goes with --model; sketchrnn train -o run --resume resumes",
+        ),
+        (["train", "quickdraw"], "quickdraw: no such file; name a word, as in quickdraw:cat"),
+        (["train", "--resume", "-o", "r"], "nothing to resume: no config.toml in it; name a run"),
         (["sample", "cat.svg"], "cat.svg: a file, where a PROMPT is expected; -o cat.svg writes"),
         (["animate", "x.ndjson", "-o", "x.mov"], "did you mean x.mp4?"),
         (["inspect", "x.ndjson", "-o", "x.gif"], "sketchrnn animate x.ndjson -o x.gif"),
@@ -236,6 +255,9 @@ def test_one_thing_has_one_name_on_every_command():
 def test_a_wrong_file_gets_the_way_out(typed, hint, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.ndjson").write_text('{"word": "cat"}\n')
+    (tmp_path / "m.safetensors").touch()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.toml").touch()
     (tmp_path / "x.ndjson").write_text('{"word": "cat", "drawing": [[[0, 9], [0, 9]]]}\n')
     told = CliRunner().invoke(app, typed)
     assert (told.exit_code, told.stdout, told.stderr.count("\n")) == (1, "", 1)

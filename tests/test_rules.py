@@ -42,9 +42,10 @@ TYPED = {  # options whose value is not a number, arguments, and facts
     "interpolate": ["--interpolate", "2x2"],
     "page": ["--page", "a4"],
     "projection": ["--projection", "pca"],
-    "split": ["--split", "test"],
+    "split": ["--split", "test"],  # of inspect
     "color_by": ["--color-by", "time"],
     "format": ["--format", "npz"],
+    "preset": ["--preset", "tiny"],
     "size": ["--size", "99"],
     **{name: [f"--{name}", f"{name}.svg"] for name in ("map", "plot", "grid", "densities")},
 }
@@ -55,6 +56,8 @@ OF_INSPECT = ("READ", "FIGURES", "ALL")  # what is inspected, and for what
 
 def typed(command, name):
     """How an option or a fact is typed."""
+    if (command, name) == ("preprocess", "split"):
+        return ["--split", "8,1,1"]
     if name in TYPED:
         return TYPED[name]
     (parameter,) = (each for each in GROUP.commands[command].params if each.name == name)

@@ -17,12 +17,13 @@ from sketchrnn_cli.cli.options import (
     Json,
     Overwrite,
     Quiet,
+    between,
     flag,
     option,
 )
 from sketchrnn_cli.cli.terminal import Terminal, stdout_is_terminal
 from sketchrnn_cli.drawing import outputs
-from sketchrnn_cli.drawing.style import MAX_DRAWINGS
+from sketchrnn_cli.drawing.style import DURATIONS, FPS, HOLDS, MAX_DRAWINGS
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.files import Format
 
@@ -58,17 +59,26 @@ def animate(
     count: Annotated[int | None, options.count("Only the first N drawings.")] = None,
     on_error: options.OnError = "fail",
     fps: Annotated[
-        float | None, option("Frames per second, 1-50. \\[default: 30]", "N", panel=TIME)
+        float | None,
+        option("Frames per second, 1-50. \\[default: 30]", "N", panel=TIME, callback=between(*FPS)),
     ] = None,
     duration: Annotated[
         float | None,
         option(
-            "Seconds of drawing. \\[default: 4, or 2 per drawing in turn]", "SECONDS", panel=TIME
+            "Seconds of drawing. \\[default: 4, or 2 per drawing in turn]",
+            "SECONDS",
+            panel=TIME,
+            callback=between(*DURATIONS),
         ),
     ] = None,
     hold: Annotated[
         float | None,
-        option("Seconds the finished picture stays. \\[default: 1.5]", "SECONDS", panel=TIME),
+        option(
+            "Seconds the finished picture stays. \\[default: 1.5]",
+            "SECONDS",
+            panel=TIME,
+            callback=between(*HOLDS),
+        ),
     ] = None,
     in_turn: Annotated[
         bool, flag("One drawing after the other, not all at once.", "--in-turn", panel=TIME)

@@ -28,9 +28,8 @@ from sketchrnn_cli.cli import (
     usage,
 )
 from sketchrnn_cli.cli.options import COMMON, flag
-from sketchrnn_cli.cli.rules import BadUsage
 from sketchrnn_cli.cli.terminal import Terminal, unbroken
-from sketchrnn_cli.errors import BadFile, SketchError, SketchWarning
+from sketchrnn_cli.errors import BadFile, BadUsage, SketchError, SketchWarning
 from sketchrnn_cli.files import reason
 
 MAX_MESSAGE = 4000  # characters
@@ -43,6 +42,8 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As typer does; what cannot be parsed is one line."""
         typed = list(args)
+        if dashed := usage.one_dash(typed, ctx):
+            raise BadUsage(dashed)
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as error:

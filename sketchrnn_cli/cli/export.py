@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from sketchrnn_cli import files, pretrained
 from sketchrnn_cli.cli import completion, options, report
-from sketchrnn_cli.cli.options import Json, Model, Overwrite, Quiet, flag, option
+from sketchrnn_cli.cli.options import Json, Model, Overwrite, Quiet, between, flag, option
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
-from sketchrnn_cli.inference.settings import GUIDANCE, RANGES, bounds
+from sketchrnn_cli.inference.settings import GUIDANCE, RANGES
 
 if TYPE_CHECKING:
     from sketchrnn_cli.model.checkpoint import Checkpoint, Numbers
@@ -51,6 +51,7 @@ def export(
             "\\[default: 1]",
             "X",
             panel=THE_MODEL,
+            callback=between(*RANGES["guidance"]),
         ),
     ] = None,
     half: Annotated[
@@ -76,7 +77,6 @@ def export(
 ) -> None:
     """Write a model as one file: to pass on, for a browser, or as a page to draw on."""
     kind = files.format_of(out, format, KNOWN).name
-    _check_guidance(guidance)
     inputs = options.model_file(model)
     files.check_output(out, binary=True, inputs=inputs, is_data=True, overwrite=overwrite)
     terminal = Terminal(quiet=quiet)
@@ -137,12 +137,6 @@ def _onnx(found: Checkpoint, out: str, inputs: list[Path], *, overwrite: bool) -
     for file in made:
         files.check_output(file, binary=True, inputs=inputs, is_data=True, overwrite=overwrite)
     return made
-
-
-def _check_guidance(guidance: float | None) -> None:
-    low, high = RANGES["guidance"]
-    if guidance is not None and not low <= guidance <= high:
-        raise BadConfig(f"--guidance {guidance:g}: must be {bounds('guidance')}")
 
 
 def _whole_model(found: Checkpoint, kind: str, model: str | None, numbers: Numbers) -> bytes:

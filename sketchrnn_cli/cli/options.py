@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,8 +19,14 @@ import typer
 
 from sketchrnn_cli.cli import completion
 from sketchrnn_cli.drawing import outputs
-from sketchrnn_cli.drawing.style import LINE_WIDTHS, MAX_DRAWINGS, SIZES, Style
-from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.drawing.style import (
+    LINE_WIDTHS,
+    MAX_DRAWINGS,
+    SIZES,
+    Style,
+    widest_margin,
+)
+from sketchrnn_cli.errors import BadConfig, BadFile, BadUsage
 
 COMMON = "Common"  # the panel of the options that most commands have
 LOOK = "Look"
@@ -27,6 +34,7 @@ DOWNLOADS = "Downloads"
 
 MOST = 1_000_000  # drawings of one request; see inference.request
 LARGEST = 2**63 - 1  # seeds and numbers of drawings are 64 bits wide
+LENGTHS = "a length such as 10mm, 1cm or 0.5in"
 
 Number = Callable[[Any], Any]
 
@@ -41,19 +49,45 @@ def flag(help: str, *names: str, panel: str | None = None, **more: Any) -> Any:
     return option(help, "", *names, panel=panel, **more)
 
 
-def between(low: float, high: float) -> Number:
-    """A check that a number of the command line is in bounds."""
+def between(low: float, high: float, advice: str = "") -> Number:
+    """A check that a number of the command line is in bounds.
+
+    Args:
+        low: the lowest.
+        high: the highest.
+        advice: what the message says after them.
+    """
 
     def check(value: float | None) -> float | None:
         if value is not None and not low <= value <= high:
             typed = value if isinstance(value, int) else f"{value:g}"
-            raise typer.BadParameter(f"{typed}: must be from {_shown(low)} to {_shown(high)}")
+            bounds = f"from {_shown(low)} to {_shown(high)}{advice}"
+            raise typer.BadParameter(f"{typed}: must be {bounds}")
         return value
 
     return check
 
 
-def choice(help: str, metavar: str, known: Sequence[str], *, panel: str) -> Any:
+def parsed(parse: Callable[[str], Any], what: str) -> Callable[[str | None], str | None]:
+    """A check that a text of the command line says numbers.
+
+    Args:
+        parse: raises BadConfig where it says none.
+        what: it must be, for the message.
+    """
+
+    def check(value: str | None) -> str | None:
+        if value is not None:
+            try:
+                parse(value)
+            except BadConfig:
+                raise typer.BadParameter(f"{value}: must be {what}") from None
+        return value
+
+    return check
+
+
+def choice(help: str, metavar: str, known: Sequence[str], *, panel: str | None = None) -> Any:
     """An option that takes one of these; a near miss says which may be meant."""
 
     def check(value: str | None) -> str | None:
@@ -134,11 +168,15 @@ def style(look: Mapping[str, Any], **more: Any) -> Style:
         more: what follows from other options.
 
     Raises:
-        BadConfig: a value out of its range.
+        BadUsage: a margin that leaves no room on its page.
+        BadConfig: another value out of its range.
     """
     values = given(**look)
     if (margin := values.get("margin")) is not None:
         values["margin"] = _millimetres(margin)
+        page = values.get("page")
+        if page is not None and not values["margin"] <= (most := widest_margin(page)):
+            raise BadUsage(f"--margin {margin}: must be from 0 to {most:g}mm on {page}")
     return Style(**values, **more)
 
 
@@ -146,8 +184,16 @@ def _millimetres(text: str) -> float:
     """A length such as 10mm, 1.5cm or 0.5in; a bare number is in millimetres."""
     match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*(mm|cm|in|)", text.strip().lower())
     if match is None:
-        raise BadConfig(f"--margin {text}: must be a length such as 10mm, 1cm or 0.5in")
+        raise BadConfig(f"--margin {text}: must be {LENGTHS}")
     return float(match[1]) * {"mm": 1.0, "cm": 10.0, "in": 25.4, "": 1.0}[match[2]]
+
+
+def _threads(value: int | None) -> int | None:
+    """A check that the machine has so many cores."""
+    cores = os.cpu_count() or 1
+    if value is not None and not 1 <= value <= cores:
+        raise typer.BadParameter(f"{value}: must be from 1 to {cores:,}, the cores of this machine")
+    return value
 
 
 def check_numbered(target: str, inputs: Iterable[str | Path]) -> None:
@@ -254,7 +300,13 @@ def _looks(
         ),
     ] = None,
     margin: Annotated[
-        str | None, option("Of the --page. \\[default: 10mm]", "LENGTH", panel=LOOK)
+        str | None,
+        option(
+            "Of the --page. \\[default: 10mm]",
+            "LENGTH",
+            panel=LOOK,
+            callback=parsed(_millimetres, LENGTHS),
+        ),
     ] = None,
 ) -> None:
     """How every picture looks."""
@@ -276,6 +328,9 @@ Seed = Annotated[
 Device = Annotated[
     Literal["auto", "cpu", "cuda", "mps"], option("auto, cpu, cuda or mps.", "NAME", panel=COMMON)
 ]
-Threads = Annotated[int | None, option("CPU threads. \\[default: all]", "N", panel=COMMON)]
+Threads = Annotated[
+    int | None,
+    option("CPU threads. \\[default: all]", "N", panel=COMMON, callback=_threads),
+]
 Quiet = Annotated[bool, flag("Nothing on stderr but warnings.", "--quiet", "-q", panel=COMMON)]
 Json = Annotated[bool, flag("One JSON object on stdout.", "--json", panel=COMMON)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 from sketchrnn_cli import files
 from sketchrnn_cli.cli import completion, downloads, options
 from sketchrnn_cli.cli.options import (
+    LARGEST,
     Json,
     Offline,
     OnError,
@@ -19,8 +21,10 @@ from sketchrnn_cli.cli.options import (
     QuickdrawUrl,
     Quiet,
     Threads,
+    between,
     flag,
     option,
+    parsed,
 )
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.errors import BadConfig
@@ -35,6 +39,26 @@ SHOWN_WORDS = 12
 
 WHICH = "Which drawings"  # panels of --help
 PREPARED = "How they are prepared"
+
+WIDEST = 1e10  # pixels; nothing is as large
+SHARES = "three shares for train, valid, test, like 90,5,5"
+
+
+def _shares(text: str | None) -> tuple[float, float, float] | None:
+    """Those of --split, the first above 0.
+
+    Raises:
+        BadConfig: something else.
+    """
+    if text is None:
+        return None
+    try:
+        train, valid, test = (float(part) for part in text.split(","))
+    except ValueError:
+        train = valid = test = math.nan
+    if not (0 < train < math.inf and 0 <= valid < math.inf and 0 <= test < math.inf):
+        raise BadConfig(f"--split {text}: must be {SHARES}")
+    return train, valid, test
 
 
 def preprocess(
@@ -65,12 +89,28 @@ def preprocess(
         ),
     ] = None,
     epsilon: Annotated[
-        float, option("Tolerance of Douglas-Peucker.", "PIXELS", panel=PREPARED, min=0)
+        float,
+        option(
+            "Tolerance of Douglas-Peucker.",
+            "PIXELS",
+            panel=PREPARED,
+            callback=between(0, WIDEST),
+        ),
     ] = 2.0,
-    max_points: Annotated[int, option("Drop longer drawings.", "N", panel=WHICH, min=1)] = 250,
-    min_points: Annotated[int, option("Drop shorter drawings.", "N", panel=WHICH, min=1)] = 1,
+    max_points: Annotated[
+        int, option("Drop longer drawings.", "N", panel=WHICH, callback=between(1, LARGEST))
+    ] = 250,
+    min_points: Annotated[
+        int, option("Drop shorter drawings.", "N", panel=WHICH, callback=between(1, LARGEST))
+    ] = 1,
     per_word: Annotated[
-        int | None, option("Keep the first N drawings of each word.", "N", panel=WHICH, min=1)
+        int | None,
+        option(
+            "Keep the first N drawings of each word.",
+            "N",
+            panel=WHICH,
+            callback=between(1, LARGEST),
+        ),
     ] = None,
     label: Annotated[str | None, option("Label for drawings without one.", "WORD")] = None,
     labels: Annotated[
@@ -110,6 +150,7 @@ def preprocess(
             "Split everything anew. \\[default: 90,5,5, and files that are split stay so]",
             "90,5,5",
             panel=WHICH,
+            callback=parsed(_shares, SHARES),
         ),
     ] = None,
     on_error: OnError = "fail",
@@ -175,18 +216,6 @@ def _doubts(model: str | None) -> Callable[[Block], Bools]:
     from sketchrnn_cli.inference.recognition import Recognition
 
     return Recognition.open(model).doubts
-
-
-def _shares(text: str | None) -> tuple[float, float, float] | None:
-    if text is None:
-        return None
-    try:
-        train, valid, test = (float(part) for part in text.split(","))
-    except ValueError:
-        raise BadConfig(
-            f"--split {text}: give three shares for train, valid, test, like 90,5,5"
-        ) from None
-    return train, valid, test
 
 
 def _warn(terminal: Terminal, report: dict[str, Any]) -> None:

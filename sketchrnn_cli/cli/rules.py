@@ -16,15 +16,9 @@ from sketchrnn_cli import files
 from sketchrnn_cli.cli.downloads import PREFIX
 from sketchrnn_cli.cli.options import LOOKS
 from sketchrnn_cli.drawing.outputs import PICTURES
-from sketchrnn_cli.errors import BadConfig, SketchError
+from sketchrnn_cli.errors import BadConfig
 
 BROWSER = (".gen.json", ".vae.json")
-
-
-class BadUsage(SketchError):
-    """A command line that cannot be parsed."""
-
-    exit_code = 2
 
 
 class Rule(NamedTuple):

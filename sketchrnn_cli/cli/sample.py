@@ -23,14 +23,13 @@ from sketchrnn_cli.cli.options import (
     flag,
     option,
 )
-from sketchrnn_cli.cli.rules import BadUsage
 from sketchrnn_cli.cli.sample_output import KNOWN, Target
 from sketchrnn_cli.cli.terminal import (
     Terminal,
     limit_threads,
     work_alone,
 )
-from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.errors import BadUsage
 from sketchrnn_cli.inference.settings import (
     BEST_OF,
     COUNT,
@@ -39,13 +38,34 @@ from sketchrnn_cli.inference.settings import (
     GUIDANCE,
     RANGES,
     ROUNDS,
+    SIDES,
     Settings,
-    bounds,
+    advice,
 )
 
 DEFAULT = Settings()
 
 WHAT, SAMPLING = "What to draw", "Sampling"  # panels of --help
+
+
+def _range(name: str) -> options.Number:
+    """A check that a number is in the range of a setting."""
+    return between(*RANGES[name], advice(name))
+
+
+def _is_grid(given: str | None) -> str | None:
+    """A check that there is room for so many rows and columns."""
+    low, high = SIDES
+    if not all(low <= side <= high for side in _shape(given) or ()):
+        raise BadUsage(f"--interpolate {given}: rows and columns must be from {low} to {high}")
+    return given
+
+
+def _in_range(given: str | None) -> str | None:
+    """A check that every temperature is."""
+    for each in _temperatures(given):
+        _range("temperature")(each)
+    return given
 
 
 @options.with_look
@@ -87,6 +107,7 @@ def sample(
             "--temp",
             "--temperature",
             "-t",
+            callback=_in_range,
         ),
     ] = None,
     pen_temp: Annotated[
@@ -96,6 +117,7 @@ def sample(
             "\\[default: 0.5 + 0.5 TEMP]",
             "T",
             panel=SAMPLING,
+            callback=_range("pen_temperature"),
         ),
     ] = None,
     latent_temp: Annotated[
@@ -106,6 +128,7 @@ def sample(
             "for several]",
             "T",
             panel=SAMPLING,
+            callback=_range("latent_temperature"),
         ),
     ] = None,
     guidance: Annotated[
@@ -115,6 +138,7 @@ def sample(
             "--complete]",
             "X",
             panel=SAMPLING,
+            callback=_range("guidance"),
         ),
     ] = None,
     greedy: Annotated[
@@ -167,6 +191,7 @@ def sample(
             'Fill a grid between four corners: four words, "four cats", or four --latents.',
             "ROWSxCOLUMNS",
             panel=WHAT,
+            callback=_is_grid,
         ),
     ] = None,
     complete: Annotated[
@@ -291,15 +316,6 @@ def _settings(**given: Any) -> Settings:
         BadConfig: says which option is out of its range.
     """
     given = options.given(**given)
-    for spelled, name in (
-        ("--temp", "temperature"),
-        ("--pen-temp", "pen_temperature"),
-        ("--latent-temp", "latent_temperature"),
-        ("--guidance", "guidance"),
-    ):
-        low, high = RANGES[name]
-        if name in given and not low <= given[name] <= high:
-            raise BadConfig(f"{spelled} {given[name]:g}: must be {bounds(name)}")
     return Settings(**given)
 
 

@@ -27,6 +27,7 @@ from sketchrnn_cli.cli.options import (
     choice,
     flag,
     option,
+    parsed,
 )
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
@@ -89,10 +90,10 @@ def train(
     ] = None,
     preset: Annotated[
         str | None,
-        option(
+        choice(
             f"Sizes and settings: {', '.join(PRESETS)}. \\[default: base; tiny without DATA]",
             "NAME",
-            autocompletion=completion.choice(PRESETS),
+            tuple(PRESETS),
         ),
     ] = None,
     steps: Annotated[
@@ -107,6 +108,7 @@ def train(
             "Stop after 90s, 10m, 1h30m of this session. \\[default without DATA: 3m]",
             "TIME",
             panel=HOW_LONG,
+            callback=parsed(parse_duration, "a time above 0, such as 90s, 10m or 1h30m"),
         ),
     ] = None,
     batch_size: Annotated[

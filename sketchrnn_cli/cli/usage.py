@@ -69,6 +69,12 @@ OPTIONS = {  # the same; of several the first that the command has
     "--continue": ("--resume", "--complete"),
     "--silent": ("--quiet",),
     "--checkpoint": ("--model",),
+    "--model": ("--from",),
+    "--n": ("-n",),
+    "--m": ("-m",),
+    "--o": ("-o",),
+    "--t": ("-t",),
+    "--q": ("-q",),
     "-v": ("--version",),
 }
 
@@ -101,6 +107,8 @@ def reason(error: Any, context: Any, typed: list[str]) -> str:
         message = f"{option}: takes no value"
     elif match := re.match(r"Got unexpected extra argument\(?s?\)? \((.*)\)", message):
         message = f"{match[1]}: not expected here"
+        if "--model" in _names(context.command) and Path(match[1]).exists():
+            return f"{message}; did you mean --model {match[1]}?"
     return f"{message}; see {context.command_path} --help"
 
 
@@ -125,10 +133,22 @@ def _names(command: Any) -> list[str]:
     return [name for each in command.params for name in (*each.opts, *each.secondary_opts)]
 
 
+def one_dash(typed: list[str], context: Any) -> str | None:
+    """What is wrong with a long option that was typed with one dash: -model is -m odel."""
+    names = _names(context.command)
+    options = typed[: typed.index("--")] if "--" in typed else typed
+    for word in options:
+        name = word.partition("=")[0]
+        if len(name) > 2 and f"-{name}" in names:
+            return f"{name}: no such option; did you mean -{name}?"
+    return None
+
+
 def _meant_option(option: str, context: Any) -> str:
     """What may have been meant, or which commands have it."""
-    names = [name for name in _names(context.command) if name.startswith("--")]
-    known = [other for other in OPTIONS.get(option, ()) if other.split()[0] in names]
+    every = _names(context.command)
+    names = [name for name in every if name.startswith("--")]
+    known = [other for other in OPTIONS.get(option, ()) if other.split()[0] in every]
     known += difflib.get_close_matches(option, names, 1, ALIKE)
     if known:
         return f"; did you mean {known[0]}?"
@@ -159,5 +179,4 @@ def _wanted(parameter: Any) -> str:
     kind = parameter.type_descriptor
     if kind.choices:
         return f"one of {', '.join(map(str, kind.choices))}"
-    number = "a whole number" if "int" in str(kind.annotation) else "a number"
-    return number if parameter.min is None else f"{number} of at least {parameter.min:,}"
+    return "a whole number" if "int" in str(kind.annotation) else "a number"

@@ -13,6 +13,9 @@ Color = tuple[int, int, int]
 MAX_DRAWINGS = 10_000  # of one sheet; a stream may be endless, paper is not
 SIZES = (8, 8192)  # smallest and largest cell, pixels
 LINE_WIDTHS = (0.1, 200)  # the same of the pen
+FPS = (1, 50)  # of an animation; viewers play frames shorter than 20 ms slowly
+DURATIONS = (0.1, 3600)  # seconds of drawing
+HOLDS = (0, 600)  # seconds the finished picture stays
 NONE = ("none", "transparent")
 LIGHT = ("#262626", "#ffffff")  # ink and paper
 DARK = ("#e8e8e8", "#17191c")
@@ -66,8 +69,8 @@ class Style:
             raise BadConfig(f"unknown page {self.page!r}: must be one of {', '.join(PAGES)}")
         if self.margin is not None and self.page is None:
             raise BadConfig("a margin is for a page: give --page a4, a5 or letter")
-        if self.page is not None and not 0 <= self.margin_mm() <= min(PAGES[self.page]) / 2 - 10:
-            most = min(PAGES[self.page]) / 2 - 10
+        if self.page is not None and not 0 <= self.margin_mm() <= widest_margin(self.page):
+            most = widest_margin(self.page)
             raise BadConfig(f"margin must be from 0 to {most:g} mm, not {self.margin:g}")
         self.ink()
         self.paper()
@@ -95,6 +98,11 @@ class Style:
     def margin_mm(self) -> float:
         """Of the page."""
         return MARGIN_MM if self.margin is None else self.margin
+
+
+def widest_margin(page: str) -> float:
+    """Millimetres; it leaves 20 mm to draw on."""
+    return min(PAGES[page]) / 2 - 10
 
 
 def rgb(color: str) -> Color:

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli.inference.settings import SIDES
 
 Array = npt.NDArray[np.float32]
 T = TypeVar("T")
 Blend = Callable[[T, T, float], T]
 
 CORNERS = 4
-SIDES = (2, 100)  # fewest and most rows and columns
 PARALLEL = 1e-6  # sine of an angle too small to divide by
 
 

@@ -19,6 +19,7 @@ GUIDANCE = 2.0  # where latents are sampled, too; see tests/bench/recognisabilit
 BEST_OF = 4  # candidates of which a recogniser keeps the best one
 ROUNDS = 4  # of as many more, while none is taken for its word
 COUNT = 9  # drawings, unless prompt, latents or prefixes say how many
+SIDES = (2, 100)  # fewest and most rows and columns of a grid between four
 FRAMES = 12  # steps from one stop of an interpolation to the next
 FEW = 16  # drawings that one thread draws
 
@@ -63,5 +64,10 @@ class Settings:
 def bounds(name: str) -> str:
     """The range of a setting in words, for messages: "from 0.01 to 2"."""
     low, high = RANGES[name]
-    advice = "; nothing is sampled with greedy" if low == RANGES["temperature"][0] else ""
-    return f"from {low:g} to {high:g}{advice}"
+    return f"from {low:g} to {high:g}{advice(name)}"
+
+
+def advice(name: str) -> str:
+    """What the message says after the range of a setting."""
+    low, _ = RANGES[name]
+    return "; nothing is sampled with greedy" if low == RANGES["temperature"][0] else ""

@@ -218,7 +218,9 @@ def load(source: str | Path) -> Checkpoint:
         if not path.is_file():
             raise BadFile(f"{run}: no {FILE_NAME} in this folder; is it a run of `train`?")
     if not path.is_file():
-        raise BadFile(files.missing(path, "checkpoint"))
+        found = files.missing(path, "checkpoint")
+        kinds = "; a run folder of `train` is one, or a .safetensors file"
+        raise BadFile(found if "did you mean" in found else found + kinds)
     return from_bytes(tensor_file.read(path), name=str(path))
 
 

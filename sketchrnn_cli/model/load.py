@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
+from sketchrnn_cli.errors import BadCheckpoint
 from sketchrnn_cli.model import checkpoint, sketch_rnn_js
 from sketchrnn_cli.model.checkpoint import Checkpoint
+
+DRAWINGS = (".ndjson", ".jsonl", ".npz", ".svg", ".csv")  # files that may hold some
 
 
 def open_model(source: str | Path) -> Checkpoint:
@@ -18,6 +22,11 @@ def open_model(source: str | Path) -> Checkpoint:
     """
     path = Path(source)
     suffix = path.suffix.lower()
+    if suffix in DRAWINGS and path.is_file():
+        raise BadCheckpoint(
+            f"{source}: not a model, which is a run folder or a .safetensors file; to train one on "
+            f"drawings: {shlex.join(['sketchrnn', 'train', str(source)])}"
+        )
     if (
         path.is_file()
         and suffix != ".safetensors"

@@ -225,7 +225,7 @@ def begin(run: Path, request: Request, group: ProcessGroup, check: Check) -> tup
     from sketchrnn_cli.sketches.corpus import Corpus
 
     if request.resume and not request.sources:
-        raise BadFile(f"{run}: nothing to resume: no {CONFIG} in it")
+        raise BadFile(f"{run}: nothing to resume: no {CONFIG} in it; name a run with -o RUN")
     model, training, words = request.settings()
     group.check_batch(training.batch_size)
     if run.exists():

@@ -18,7 +18,7 @@ from sketchrnn_cli.drawing.film.matching import Morph
 from sketchrnn_cli.drawing.film.pen import Pen, ink_at, palette
 from sketchrnn_cli.drawing.raster import Canvas, Pixels
 from sketchrnn_cli.drawing.sheet import Sheet
-from sketchrnn_cli.drawing.style import Color, Style
+from sketchrnn_cli.drawing.style import DURATIONS, FPS, HOLDS, Color, Style
 from sketchrnn_cli.errors import BadConfig
 
 
@@ -33,12 +33,14 @@ class Timing:
     real_time: bool = False  # as fast as it was drawn, by the times of the points
 
     def __post_init__(self) -> None:
-        if not 1 <= self.fps <= 50:  # viewers play frames shorter than 20 ms slowly
-            raise BadConfig(f"fps must be from 1 to 50, not {self.fps:g}")
-        if self.duration is not None and not 0.1 <= self.duration <= 3600:
-            raise BadConfig(f"duration must be from 0.1 to 3600 seconds, not {self.duration:g}")
-        if not 0 <= self.hold <= 600:
-            raise BadConfig(f"hold must be from 0 to 600 seconds, not {self.hold:g}")
+        for name, (low, high), unit in (
+            ("fps", FPS, ""),
+            ("duration", DURATIONS, " seconds"),
+            ("hold", HOLDS, " seconds"),
+        ):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise BadConfig(f"{name} must be from {low:g} to {high:,}{unit}, not {value:g}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shlex
 import tempfile
 import unicodedata
 from collections import Counter
@@ -33,7 +34,9 @@ WAYS = {  # of files that are not read
     ".pickle": "a pickle, which is not read; save its drawings with numpy.savez",
     ".zip": "a zip file; unpack it, and name the folder",
     ".pdf": "a PDF; save its drawing as SVG first",
+    ".safetensors": "a model, where drawings are expected; it goes with --model, or train --from",
 }
+OF_RUN = ("model.safetensors", "config.toml")  # files of the folder that `train` makes
 _NUMBERED = re.compile(r"[\s_.-]*(?:\([0-9]+\)|[0-9]+)$")  # cat-12, cat 3, cat_003, cat (3)
 _HEX = r"[0-9][0-9a-f]{3,5}"
 _CODE_POINT = re.compile(rf"(?:emoji_u|u\+?)?{_HEX}(?:[-_]{_HEX})*", re.I)  # 04e00, u1f600
@@ -131,7 +134,7 @@ def expand(sources: Iterable[str], note: Note | None = None) -> list[File]:
         if source != STDIO and os.path.isdir(source):
             inside = _inside(source, note)
             if not inside:
-                raise BadFile(f"{source}: no drawings in this folder ({', '.join(FORMATS)})")
+                raise BadFile(f"{source}: {_of_no_drawings(source)}")
             found += inside
         elif source == STDIO or os.path.exists(source):  # also a pipe, a device
             format_of(source)
@@ -150,8 +153,18 @@ def expand(sources: Iterable[str], note: Note | None = None) -> list[File]:
             found += _named_for_characters(matches)
         else:
             hint = f"; quickdraw:{source} downloads drawings" if source in QUICKDRAW else ""
+            if source.lower() == "quickdraw":
+                hint = "; name a word, as in quickdraw:cat"
             raise BadFile(f"{missing(source)}{hint}")
     return found
+
+
+def _of_no_drawings(folder: str) -> str:
+    """What a folder is that has no drawings."""
+    if not any(os.path.isfile(os.path.join(folder, name)) for name in OF_RUN):
+        return f"no drawings in this folder ({', '.join(FORMATS)})"
+    resume = shlex.join(["sketchrnn", "train", "-o", folder, "--resume"])
+    return f"a run of `train`, where drawings are expected; it goes with --model; {resume} resumes"
 
 
 def size_of(sources: Iterable[str]) -> int | None:
