@@ -310,13 +310,8 @@ def _rows(temps: list[float | None], shape: tuple[int, int] | None) -> dict[str,
 
 
 def _settings(**given: Any) -> Settings:
-    """Those a person gave; the dataclass knows the others.
-
-    Raises:
-        BadConfig: says which option is out of its range.
-    """
-    given = options.given(**given)
-    return Settings(**given)
+    """Those a person gave; the dataclass knows the others."""
+    return Settings(**options.given(**given))
 
 
 def _list_words(model: str | None, *, json: bool) -> None:
