@@ -11,16 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from sketchrnn_cli import files
 from sketchrnn_cli.cli import downloads, options, report
-from sketchrnn_cli.cli.options import (
-    LOOK,
-    Drawings,
-    Json,
-    Overwrite,
-    Quiet,
-    between,
-    flag,
-    option,
-)
+from sketchrnn_cli.cli.options import LOOK, between, flag, option
 from sketchrnn_cli.cli.terminal import Terminal, stdout_is_terminal
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.drawing.style import DURATIONS, FPS, HOLDS, MAX_DRAWINGS
@@ -46,7 +37,7 @@ TIME = "Time"  # a panel of --help
 
 @partial(options.with_look, pages=False)
 def animate(
-    sketches: Drawings = None,
+    sketches: options.Drawings = None,
     out: Annotated[
         str | None,
         options.out(
@@ -104,9 +95,9 @@ def animate(
     pen_tip: Annotated[
         bool, flag("Show the pen, on the paper and lifted.", "--pen-tip", panel=LOOK)
     ] = False,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    json: Json = False,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Show the pen drawing, stroke by stroke, or with --morph the drawings turning into others."""
     sources, terminal = sketches or [files.STDIO], Terminal(quiet=quiet)

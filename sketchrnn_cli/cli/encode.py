@@ -12,17 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 from sketchrnn_cli import files, pretrained
 from sketchrnn_cli.cli import downloads, options
-from sketchrnn_cli.cli.options import (
-    Device,
-    Drawings,
-    Json,
-    Model,
-    OnError,
-    Overwrite,
-    Quiet,
-    Threads,
-    flag,
-)
+from sketchrnn_cli.cli.options import flag
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal, work_alone
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile, BadSketch
@@ -114,8 +104,8 @@ class _Given:
 
 
 def encode(
-    sketches: Drawings = None,
-    model: Model = None,
+    sketches: options.Drawings = None,
+    model: options.Model = None,
     out: Annotated[
         str, options.out("FILE.ndjson or FILE.npz; - is a pipe, in a terminal a summary.", KNOWN)
     ] = files.STDIO,
@@ -129,12 +119,12 @@ def encode(
     ] = False,
     format: Annotated[str | None, options.format(KNOWN)] = None,
     count: Annotated[int | None, options.count("Only the first N drawings.")] = None,
-    on_error: OnError = "fail",
-    overwrite: Overwrite = False,
-    device: Device = "auto",
-    threads: Threads = None,
-    quiet: Quiet = False,
-    json: Json = False,
+    on_error: options.OnError = "fail",
+    overwrite: options.Overwrite = False,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Find the latents of drawings: mean z and its sigma, beside each drawing or as arrays."""
     sources, written = sketches or [files.STDIO], _format(out, format, fit=fit)

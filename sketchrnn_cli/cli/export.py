@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from sketchrnn_cli import files, pretrained
 from sketchrnn_cli.cli import completion, options, report
-from sketchrnn_cli.cli.options import Json, Model, Overwrite, Quiet, between, flag, option
+from sketchrnn_cli.cli.options import between, flag, option
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference.settings import GUIDANCE, RANGES
@@ -34,7 +34,7 @@ def export(
             KNOWN,
         ),
     ],
-    model: Model = None,
+    model: options.Model = None,
     word: Annotated[
         str | None,
         option(
@@ -71,9 +71,9 @@ def export(
         ),
     ] = False,
     format: Annotated[str | None, options.format(KNOWN)] = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    json: Json = False,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Write a model as one file: to pass on, for a browser, or as a page to draw on."""
     kind = files.format_of(out, format, KNOWN).name

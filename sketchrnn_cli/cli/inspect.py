@@ -15,17 +15,7 @@ from sketchrnn_cli import pretrained
 from sketchrnn_cli.cli import completion, downloads, options
 from sketchrnn_cli.cli.display import show_drawings
 from sketchrnn_cli.cli.inspect_request import Facts, Result, Wanted
-from sketchrnn_cli.cli.options import (
-    LARGEST,
-    Device,
-    Json,
-    Quiet,
-    Seed,
-    Threads,
-    between,
-    flag,
-    option,
-)
+from sketchrnn_cli.cli.options import LARGEST, between, flag, option
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal, unbroken
 
 PICTURES, LIKELIHOOD, RECOGNISER = "Pictures", "Likelihood", "Recogniser"  # panels of --help
@@ -136,11 +126,11 @@ def inspect(
         int | None, options.count("Drawings to list, to show, or on the sheet.")
     ] = None,
     look: options.Look = options.USUAL,
-    seed: Seed = 0,
-    device: Device = "auto",
-    threads: Threads = None,
-    quiet: Quiet = False,
-    json: Json = False,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Say what is in a file of drawings, a model or a run, and show some of it."""
     limit_threads(threads)

@@ -12,20 +12,7 @@ import typer
 
 from sketchrnn_cli import files
 from sketchrnn_cli.cli import completion, downloads, options
-from sketchrnn_cli.cli.options import (
-    LARGEST,
-    Json,
-    Offline,
-    OnError,
-    Overwrite,
-    QuickdrawUrl,
-    Quiet,
-    Threads,
-    between,
-    flag,
-    option,
-    parsed,
-)
+from sketchrnn_cli.cli.options import LARGEST, between, flag, option, parsed
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.errors import BadConfig
 
@@ -153,14 +140,14 @@ def preprocess(
             callback=parsed(_shares, SHARES),
         ),
     ] = None,
-    on_error: OnError = "fail",
+    on_error: options.OnError = "fail",
     format: Annotated[str | None, options.format(FORMATS)] = None,
-    quickdraw_url: QuickdrawUrl = None,
-    offline: Offline = False,
-    overwrite: Overwrite = False,
-    threads: Threads = None,
-    quiet: Quiet = False,
-    json: Json = False,
+    quickdraw_url: options.QuickdrawUrl = None,
+    offline: options.Offline = False,
+    overwrite: options.Overwrite = False,
+    threads: options.Threads = None,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Read drawings of any kind, prepare them, and pack them for training."""
     limit_threads(threads)
@@ -182,16 +169,16 @@ ALIKE = (  # options that are settings of ``build.BuildOptions``
 )
 
 
-def _request(options: dict[str, Any]) -> BuildOptions:
+def _request(given: dict[str, Any]) -> BuildOptions:
     """What the options ask for, files read."""
     from sketchrnn_cli.sketches.build import BuildOptions
     from sketchrnn_cli.sketches.labels import read as read_labels
 
     return BuildOptions(
-        labels=None if options["labels"] is None else read_labels(options["labels"]),
-        doubtful=_doubts(options["model"]) if options["doubtful"] == "drop" else None,
-        split=_shares(options["split"]),
-        **{name: options[name] for name in ALIKE},
+        labels=None if given["labels"] is None else read_labels(given["labels"]),
+        doubtful=_doubts(given["model"]) if given["doubtful"] == "drop" else None,
+        split=_shares(given["split"]),
+        **{name: given[name] for name in ALIKE},
     )
 
 

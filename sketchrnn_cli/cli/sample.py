@@ -9,20 +9,7 @@ import typer
 
 from sketchrnn_cli import files, pretrained
 from sketchrnn_cli.cli import completion, downloads, options, sample_output
-from sketchrnn_cli.cli.options import (
-    LARGEST,
-    MOST,
-    Device,
-    Json,
-    Model,
-    Overwrite,
-    Quiet,
-    Seed,
-    Threads,
-    between,
-    flag,
-    option,
-)
+from sketchrnn_cli.cli.options import LARGEST, MOST, between, flag, option
 from sketchrnn_cli.cli.sample_output import KNOWN, Target
 from sketchrnn_cli.cli.terminal import (
     Terminal,
@@ -79,7 +66,7 @@ def sample(
             autocompletion=completion.words,
         ),
     ] = None,
-    model: Model = None,
+    model: options.Model = None,
     count: Annotated[
         int | None,
         options.count(
@@ -234,12 +221,12 @@ def sample(
     ] = None,
     format: Annotated[str | None, options.format(KNOWN)] = None,
     look: options.Look = options.USUAL,
-    overwrite: Overwrite = False,
-    seed: Seed = 0,
-    device: Device = "auto",
-    threads: Threads = None,
-    quiet: Quiet = False,
-    json: Json = False,
+    overwrite: options.Overwrite = False,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Draw what the PROMPT says, one NDJSON line each, or as a picture by the suffix of -o."""
     if list_words:
