@@ -7,11 +7,12 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from sketchrnn_cli import files
 from sketchrnn_cli.cli import downloads, options, report
 from sketchrnn_cli.cli.options import LOOK, between, flag, option
+from sketchrnn_cli.cli.rules import called
 from sketchrnn_cli.cli.terminal import Terminal, stdout_is_terminal
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.drawing.style import DURATIONS, FPS, HOLDS, MAX_DRAWINGS
@@ -131,7 +132,14 @@ def _write(film: Film, out: str, format: Format, terminal: Terminal, *, json: bo
     watched = terminal.track(film.frames, what="drawing", total=film.n_frames)
     with files.open_output(out, binary=format.binary, compressed=format.compressed) as stream:
         outputs.write_film(stream, replace(film, frames=iter(watched)), format.name)
-    facts = _facts(out, format.name, film)
+    facts = {
+        "file": out,
+        "format": format.name,
+        "n_drawings": film.n_drawings,
+        "width": film.width,
+        "height": film.height,
+        "seconds": film.seconds,
+    }
     terminal.say(report.animation(facts))
     if json:
         terminal.answer({**facts, "bytes": Path(out).stat().st_size})
@@ -150,8 +158,7 @@ def _check(
         return
     for name in set(look) - {"columns", "captions", "smooth"}:
         if look[name] != options.LOOKS[name].default:
-            spelled = f"--{name.replace('_', '-')}"
-            raise BadConfig(f"{spelled} needs a picture: give -o FILE.gif, .webp, .svg ...")
+            raise BadConfig(f"{called(name)} needs a picture: give -o FILE.gif, .webp, .svg ...")
 
 
 def _play(
@@ -242,14 +249,3 @@ def _film(
     if morph:
         return morphing.plan_morph(drawings, style, timing)
     return animation.plan(drawings, style, timing, pen)
-
-
-def _facts(out: str, kind: str, film: Film) -> dict[str, Any]:
-    return {
-        "file": out,
-        "format": kind,
-        "n_drawings": film.n_drawings,
-        "width": film.width,
-        "height": film.height,
-        "seconds": film.seconds,
-    }
