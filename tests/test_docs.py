@@ -4,12 +4,14 @@ import re
 import runpy
 from pathlib import Path
 
+import networks
 import pytest
 import shell_lines
 import typer
 
 from sketchrnn_cli.cli.app import app
 from sketchrnn_cli.errors import BadUsage
+from sketchrnn_cli.model import checkpoint
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -102,6 +104,18 @@ def test_the_table_of_the_readme_has_every_command():
 
 def test_the_readme_is_short():
     assert len(README.read_text("utf-8").splitlines()) <= 120
+
+
+def test_the_picture_of_minutes_has_a_row_for_each_run(tmp_path):
+    checkpoint.save(tmp_path / "few.safetensors", networks.tiny())
+    make = runpy.run_path(str(ROOT / "docs" / "minutes.py"))
+    rows = {name: str(tmp_path / "few.safetensors") for name in ("1 minute", "2 minutes")}
+    made = make["picture"](rows)
+    assert re.findall(r">([0-9]+ minutes?)<", made) == list(rows)
+    assert made.count("<g data-word") == 2 * make["N"]
+    kept = (ROOT / "docs" / "minutes.svg").read_text("utf-8")
+    assert re.findall(r">([0-9]+ minutes?)<", kept) == ["1 minute", "10 minutes", "60 minutes"]
+    assert kept.count("<g data-word") == 3 * make["N"]
 
 
 def test_the_page_of_commands_is_fresh():

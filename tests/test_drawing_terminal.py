@@ -19,6 +19,7 @@ from sketchrnn_cli.drawing.terminal import (
     grid,
     grid_runs,
     lay_out,
+    wrapped,
 )
 from sketchrnn_cli.sketches.sketch import Sketch, from_polylines
 
@@ -136,6 +137,32 @@ def test_a_sheet_fits_the_window_while_it_is_legible(width, height, blocks) -> N
         ):
             other = layout._replace(cell=cell, columns=columns)
             assert n_lines(other, blocks) >= height
+
+
+@pytest.mark.parametrize(
+    ("label", "width", "most", "lines"),
+    [
+        ("cat", 16, 6, ["cat"]),
+        ("", 16, 6, [""]),
+        ("The Great Wall of China", 16, 6, ["The Great Wall", "of China"]),
+        ("The Great Wall of China", 8, 6, ["The", "Great", "Wall of", "China"]),
+        ("The Great Wall of China", 8, 2, ["The", "Great W…"]),
+        ("The Great Wall of China", 8, 1, ["The Gre…"]),
+        ("hippopotamus -> cat", 8, 6, ["hippopo…", "-> cat"]),
+        ("猫 と 犬 と 鳥", 8, 6, ["猫 と 犬", "と 鳥"]),
+    ],
+)
+def test_a_long_label_goes_on_below_between_words(label, width, most, lines) -> None:
+    assert wrapped(label, width, most) == lines
+
+
+def test_a_row_shows_the_whole_of_a_long_label() -> None:
+    label = "The Great Wall of China"
+    sketches = [Sketch(CAT.strokes, label), CAT]
+    layout = lay_out(60, 24, [1, 1], labels=[label, "cat"])
+    lines = grid_runs(sketches, 60, layout=layout, blocks=[1, 1], labels=[label, "cat"])
+    beside = ["".join(text for text, _ in line)[: layout.margin].strip() for line in lines]
+    assert [text for text in beside if text] == ["The Great", "Wall of", "China", "cat"]
 
 
 def test_a_row_has_its_label_at_the_left_and_no_word_below() -> None:

@@ -198,10 +198,12 @@ def _row(
     """Drawings side by side, their captions, and what is shown of their label."""
     cell, room = layout.cell, layout.margin - _GAP
     blocks = [_characters(sketch, cell, cell // 2, ascii=ascii) for sketch in row]
+    beside = wrapped(shown_label(shown), room, cell // 2) if layout.margin else []
+    first = (cell // 2 - len(beside) + 1) // 2  # in the middle of the drawings
     for k, parts in enumerate(zip(*blocks, strict=True)):
         line: list[Run] = []
         if layout.margin:
-            text = _cut(shown_label(shown), room) if k == cell // 4 else ""
+            text = beside[k - first] if first <= k < first + len(beside) else ""
             padding = " " * (layout.margin - width_of(text))
             line = [(_plain(text) if ascii else text, CAPTION), (padding, NOTHING)]
         for part in parts:
@@ -227,6 +229,26 @@ def centered(text: str, width: int) -> str:
     used = width_of(kept)
     left = (width - used) // 2
     return " " * left + kept + " " * (width - used - left)
+
+
+def wrapped(text: str, width: int, most: int) -> list[str]:
+    """A text in lines of so many characters, broken between words; what has no room is cut.
+
+    Args:
+        text: of one line.
+        width: of a line, characters.
+        most: lines.
+    """
+    lines = [""]
+    for word in text.split():
+        joined = f"{lines[-1]} {word}".lstrip()
+        if width_of(joined) <= width or not lines[-1]:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    if len(lines) > most:
+        lines[max(most - 1, 0) :] = [" ".join(lines[max(most - 1, 0) :])]
+    return [_cut(line, width) for line in lines[:most]]
 
 
 def _cut(text: str, width: int) -> str:
