@@ -188,14 +188,6 @@ def _millimetres(text: str) -> float:
     return float(match[1]) * {"mm": 1.0, "cm": 10.0, "in": 25.4, "": 1.0}[match[2]]
 
 
-def _threads(value: int | None) -> int | None:
-    """A check that the machine has so many cores."""
-    cores = os.cpu_count() or 1
-    if value is not None and not 1 <= value <= cores:
-        raise typer.BadParameter(f"{value}: must be from 1 to {cores:,}, the cores of this machine")
-    return value
-
-
 def check_numbered(target: str, inputs: Iterable[str | Path]) -> None:
     """Refuse a name of many files, as cat-%d.svg, of which one is read.
 
@@ -330,7 +322,12 @@ Device = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    option("CPU threads. \\[default: all]", "N", panel=COMMON, callback=_threads),
+    option(
+        "CPU threads. \\[default: all]",
+        "N",
+        panel=COMMON,
+        callback=between(1, os.cpu_count() or 1, ", the cores of this machine"),
+    ),
 ]
 Quiet = Annotated[bool, flag("Nothing on stderr but warnings.", "--quiet", "-q", panel=COMMON)]
 Json = Annotated[bool, flag("One JSON object on stdout.", "--json", panel=COMMON)]

@@ -238,18 +238,9 @@ def stdout_is_terminal() -> bool:
 
 
 def limit_threads(threads: int | None) -> None:
-    """Set the threads of numpy's product; call before numpy is imported.
-
-    Raises:
-        BadConfig: fewer than one, or more than the machine has.
-    """
+    """Set the threads of numpy's product; call before numpy is imported."""
     if threads is None:
         return
-    from sketchrnn_cli.errors import BadConfig
-
-    cores = os.cpu_count() or 1
-    if not 1 <= threads <= cores:
-        raise BadConfig(f"--threads {threads}: this machine has {cores} cores; give 1 to {cores}")
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
 
