@@ -29,10 +29,6 @@ from sketchrnn_cli.training.config import TrainingConfig, read_toml
 from sketchrnn_cli.training.run import CONFIG, packed_set
 
 RECENT = 50  # lines of training that tell the speed
-FIGURES = (
-    "state", "step", "best_step", "best_loss", "best_l_r", "best_l_kl", "parameters", "n_train",
-    "sketches_per_second", "seconds",
-)  # fmt: skip
 
 
 def find_several(wanted: Wanted) -> Result:
@@ -49,8 +45,8 @@ def find(wanted: Wanted) -> Result:
     result = Result(facts=facts, lines=report.model(facts), network=network)
     if wanted.of_latents:
         result.gathered = Gathered.of(wanted)
-    if result.gathered is not None and result.gathered.wants_one:
-        result.gathered.one = own_drawing(network, wanted.drawing or 0, wanted.seed)
+        if result.gathered.wants_one:
+            result.gathered.one = own_drawing(network, wanted.drawing or 0, wanted.seed)
     if wanted.needs_examples:
         asked = request.unconditional(wanted.n_shown)
         result.examples = request.draw(network, asked, Settings(seed=wanted.seed))
@@ -108,6 +104,7 @@ def facts_of(run: Path, n_train: int | None) -> Facts:
     settings = _settings(run)
     last: dict[str, Facts] = {}  # the newest line of each split
     best: Facts | None = None
+    best_loss = math.inf
     recent: deque[tuple[float, float]] = deque(maxlen=RECENT)
     rollbacks = 0
     for record in metrics.Lines(run):
@@ -119,9 +116,8 @@ def facts_of(run: Path, n_train: int | None) -> Facts:
         if split == "train" and step is not None and seconds is not None:
             recent.append((step, seconds))
         loss = _number(record.get("loss"))
-        if split == "valid" and loss is not None:
-            known = None if best is None else _number(best.get("loss"))
-            best = record if known is None or loss < known else best
+        if split == "valid" and loss is not None and loss < best_loss:
+            best, best_loss = record, loss
     saved = [step for step, _ in states.paths(run)]
     step = max([0, *saved, *map(int, _numbers(last, "step"))])
     pace = None  # steps a second
@@ -207,18 +203,18 @@ def compare(runs: list[Facts]) -> Facts:
         for name in names
         if any(table.get(name) != tables[0].get(name) for table in tables)
     }
-    figures: dict[str, list[Any]] = {name: [] for name in FIGURES}
+    figures: dict[str, list[Any]] = {name: [] for name in report.FIGURES}
     for run in runs:
         training = run.get("training", {})
         best = run.get("best") or training.get("valid")
         best = best if isinstance(best, dict) else {}
         values = {
-            **{name: run.get(name) for name in FIGURES},
+            **{name: run.get(name) for name in report.FIGURES},
             "best_step": training.get("step"),
             "n_train": training.get("n_train"),
             **{f"best_{key}": best.get(key) for key in ("loss", "l_r", "l_kl")},
         }
-        for name in FIGURES:
+        for name in report.FIGURES:
             figures[name].append(values[name])
     hashes = {str(table.get("data.hash")) for table in tables}
     return {
