@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -277,8 +278,6 @@ def _temperatures(given: str | float | None) -> list[float | None]:
 
 def _shape(given: str | None) -> tuple[int, int] | None:
     """Rows and columns of --interpolate."""
-    import re
-
     if given is None:
         return None
     match = re.fullmatch(r"([0-9]{1,9})\s*[x×,]\s*([0-9]{1,9})", given.strip().lower())

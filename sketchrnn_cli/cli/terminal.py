@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -9,7 +10,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import typer
 from rich.console import Console
@@ -107,11 +108,9 @@ class Terminal:
         try:
             text = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY).decode()
         except TypeError:  # a number of over 64 bits, a name that is not UTF-8
-            import json
-
-            text = json.dumps(values, default=_plain)
+            text = json.dumps(values, default=lambda array: array.tolist())
         if not text.isprintable():
-            text = "".join(c if c.isprintable() else _escaped(c) for c in text)
+            text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
         typer.echo(text)
 
     @property
@@ -199,17 +198,6 @@ class Terminal:
             return None
         with self.reading(sources):
             return formats.count(sources)
-
-
-def _escaped(character: str) -> str:
-    """A character as JSON escapes it: its UTF-16 units."""
-    units = character.encode("utf-16-be", "surrogatepass").hex()
-    return "".join(f"\\u{units[k : k + 4]}" for k in range(0, len(units), 4))
-
-
-def _plain(value: Any) -> object:
-    """An array as lists."""
-    return value.tolist()
 
 
 def unbroken(line: str, stream: TextIO, *, indent: int = 0) -> str:
