@@ -165,17 +165,15 @@ def _one_line(message: str) -> str:
     return "".join(shown)
 
 
-def _spelling(name: str) -> str:
-    """``--batch_size`` is ``--batch-size``."""
-    return name.replace("_", "-")
-
-
 app = typer.Typer(
     name="sketchrnn",
     cls=Commands,
     invoke_without_command=True,
     pretty_exceptions_enable=False,
-    context_settings={"token_normalize_func": _spelling, "help_option_names": ["--help", "-h"]},
+    context_settings={
+        "token_normalize_func": lambda name: name.replace("_", "-"),  # --batch_size
+        "help_option_names": ["--help", "-h"],
+    },
     help="Learn to draw: train Sketch-RNN models on pen strokes, and draw with them.",
 )
 
@@ -227,16 +225,14 @@ for command in (
 def _with_only(arguments: list[str]) -> typer.Typer:
     """The program with the command that is run alone: to declare every option takes longer."""
     named = arguments[1:2] if arguments[:1] == ["--debug"] else arguments[:1]
-    chosen = [each for each in app.registered_commands if _name(each.callback) in named]
+    chosen = [
+        each for each in app.registered_commands if getattr(each.callback, "__name__", "") in named
+    ]
     if not chosen:
         return app
     smaller = copy.copy(app)
     smaller.registered_commands = chosen
     return smaller
-
-
-def _name(command: Callable[..., Any] | None) -> str:
-    return getattr(command, "__name__", "")
 
 
 def main() -> None:
