@@ -81,18 +81,11 @@ class Wanted:
             BadConfig, BadFile: says what does not go together, or cannot be written.
         """
         kinds = [is_model(thing) for thing in self.things]
-        found = {"SEVERAL"} if len(kinds) > 1 else set()
-        given: Facts = {**self.targets, "evaluate": self.evaluate, "score": self.score}
-        given |= {"doubtful": self.doubtful, "model": self.model, "count": self.count}
-        given |= {"seed": self.seed, "device": self.device != "auto"}
-        found |= {name for name, value in given.items() if value}
-        found |= self._facts(is_model=kinds[0])
-        rules.check("inspect THING", found)
+        rules.check("inspect THING", self._facts(is_model=kinds[0]))
         for thing, known in zip(self.things, kinds, strict=True):
             if len(kinds) > 1 and not known:
                 raise BadConfig(f"{thing}: not a run folder, and only runs and models are compared")
-        inputs = [*self.things, *filter(None, [self.evaluate, self.model])]
-        self._check_files(inputs)
+        self._check_files([*self.things, *filter(None, [self.evaluate, self.model])])
         self._check_number()
         return kinds[0]
 
@@ -117,9 +110,18 @@ class Wanted:
             raise BadConfig("two pictures of one name: the second would take the first one's place")
 
     def _facts(self, *, is_model: bool) -> set[str]:
-        """What the table of rules calls this."""
+        """What the table of rules knows of this: the options that were given, and facts."""
         reads = self.evaluate is not None or (self.of_latents and not is_model)
         facts = {
+            **self.targets,
+            "evaluate": self.evaluate,
+            "score": self.score,
+            "doubtful": self.doubtful,
+            "model": self.model,
+            "count": self.count,
+            "seed": self.seed,
+            "device": self.device != "auto",
+            "SEVERAL": len(self.things) > 1,
             "MODEL": is_model,
             "DRAWINGS": not is_model,
             "READ": reads and not self.score,
