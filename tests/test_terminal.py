@@ -17,6 +17,7 @@ from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import request
 from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.model import checkpoint
 
 COLOUR = re.compile(r"\x1b\[38;5;\d+m")
 
@@ -138,6 +139,7 @@ MOVES = re.compile(r"\x1b\[(\d*[A-HJKfs-u]|\?25)|\r[^\n]")  # the cursor, or wha
         ("encode cats.ndjson -o z.npz", ["reading.*/531 bytes", "encoding.* 0/9"]),
         ("encode cats.ndjson --fit -o m.safetensors", ["encoding.* 0/9", "fitting.*/345"]),
         ("animate cats.ndjson -o cats.gif", ["reading.*/531 bytes", "drawing.* 0/120"]),
+        ("export --model tiny.safetensors -o page.html", ["measuring drawings.* 0/32"]),
     ],
 )
 def test_every_long_work_has_a_bar_with_a_total_from_the_first_moment(
@@ -145,6 +147,7 @@ def test_every_long_work_has_a_bar_with_a_total_from_the_first_moment(
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cats.ndjson").write_text(CATS)
+    checkpoint.save(tmp_path / "tiny.safetensors", networks.tiny())
     text = CODE.sub("", on_a_terminal(*command.split(), columns=100))
     for bar in bars:
         assert re.search(bar, text), text

@@ -25,17 +25,18 @@ def demo(
 
     found = open_model(model or pretrained.FILE)
     refuse_other_cells(found, model or pretrained.NAME, "html")
-    data = page_of(found, model, half=False)
+    terminal = Terminal(quiet=quiet)
+    data = page_of(found, model, terminal, half=False)
     path = _kept(data, _name(model))
     opened = _open(path)
     if opened:
-        Terminal(quiet=quiet).say(f"{path}: opened in the browser")
+        terminal.say(f"{path}: opened in the browser")
     elif json:
-        Terminal(quiet=quiet).say(f"{path}: open it in a browser; none can be opened from here")
+        terminal.say(f"{path}: open it in a browser; none can be opened from here")
     else:
         typer.echo(f"{path}: open it in a browser; none can be opened from here")
     if json:
-        Terminal().answer({"file": str(path), "bytes": len(data), "opened": opened})
+        terminal.answer({"file": str(path), "bytes": len(data), "opened": opened})
 
 
 def _name(model: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from sketchrnn_cli import files, pretrained
 from sketchrnn_cli.cli import completion, options, report
@@ -93,7 +93,7 @@ def export(
         made = _onnx(found, out, inputs, overwrite=overwrite)
     else:
         numbers: Numbers = "int8" if int8 else "float16" if half else "float32"
-        made = {out: _whole_model(found, kind, model, numbers)}
+        made = {out: _whole_model(found, kind, model, terminal, numbers)}
     _write(made)
     _say(terminal, made, cut)
     if json:
@@ -139,14 +139,16 @@ def _onnx(found: Checkpoint, out: str, inputs: list[Path], *, overwrite: bool) -
     return made
 
 
-def _whole_model(found: Checkpoint, kind: str, model: str | None, numbers: Numbers) -> bytes:
+def _whole_model(
+    found: Checkpoint, kind: str, model: str | None, terminal: Terminal, numbers: Numbers
+) -> bytes:
     """A file that keeps all labels."""
     from sketchrnn_cli.model import checkpoint
 
     if kind == "npz":
         return _npz(found)
     if kind == "html":
-        return page_of(found, model, half=numbers == "float16")
+        return page_of(found, model, terminal, half=numbers == "float16")
     return checkpoint.file_of(found, numbers=numbers)
 
 
@@ -229,14 +231,19 @@ def _word(found: Checkpoint, name: str, word: str | None) -> str | None:
     return labels[0][0][0]
 
 
-def page_of(found: Checkpoint, model: str | None, *, half: bool) -> bytes:
-    """The drawing page of a model, UTF-8."""
+def page_of(found: Checkpoint, model: str | None, terminal: Terminal, *, half: bool) -> bytes:
+    """The drawing page of a model, UTF-8; with a bar of the drawings that are made for it."""
     from sketchrnn_cli.drawing import page
-    from sketchrnn_cli.inference.page_model import page_model
+    from sketchrnn_cli.inference.page_model import looks_at, page_model
 
     name = pretrained.NAME if model is None else Path(model).name
     notice = pretrained.NOTICE if model is None else ""
-    return page.to_html(*page_model(found, name=name, notice=notice, half=half)).encode()
+    facts: dict[str, Any] = {"name": name, "notice": notice, "half": half}
+    if not (n := looks_at(found)):
+        return page.to_html(*page_model(found, **facts)).encode()
+    with terminal.counting("measuring drawings", total=n) as advance:
+        made = page_model(found, **facts, ended=advance)
+    return page.to_html(*made).encode()
 
 
 def _npz(found: Checkpoint) -> bytes:

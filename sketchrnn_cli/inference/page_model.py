@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,12 @@ LOOKED_AT = 32  # drawings of a model, to see how large they are
 
 
 def page_model(
-    checkpoint: Checkpoint, *, name: str, notice: str = "", half: bool = False
+    checkpoint: Checkpoint,
+    *,
+    name: str,
+    notice: str = "",
+    half: bool = False,
+    ended: Callable[[int], None] | None = None,
 ) -> tuple[dict[str, Any], Arrays]:
     """A model as the page takes it.
 
@@ -32,6 +38,7 @@ def page_model(
         name: what the page calls it.
         notice: a line under the page.
         half: weights as float16 even where that rounds them.
+        ended: called with how many of the ``looks_at`` drawings have just ended.
 
     Returns:
         Sizes and facts, for JSON, and the arrays: each as ``model.int8`` packs it where this
@@ -65,8 +72,13 @@ def page_model(
         "epsilon": made.epsilon,
         # Whether the first move is a place on paper, and not the second point of the drawing.
         "absolute": made.fit and not made.from_origin,
-        "extent": made.box if made.fit else _extent(checkpoint),
+        "extent": made.box if made.fit else _extent(checkpoint, ended),
     }, arrays
+
+
+def looks_at(checkpoint: Checkpoint) -> int:
+    """How many drawings are made to see how large those of a model are."""
+    return 0 if checkpoint.preparation.get("fit") else LOOKED_AT
 
 
 def _stored(weights: Weights, *, half: bool) -> Arrays:
@@ -86,10 +98,10 @@ def _stored(weights: Weights, *, half: bool) -> Arrays:
     return packed
 
 
-def _extent(checkpoint: Checkpoint) -> float:
+def _extent(checkpoint: Checkpoint, ended: Callable[[int], None] | None) -> float:
     """How large the drawings of a model are that have a frame of their own, data units."""
     settings = Settings(max_points=min(250, max(checkpoint.n_max, 1)), best_of=1)
-    sketches = draw(Engine(checkpoint), unconditional(LOOKED_AT), settings)
+    sketches = draw(Engine(checkpoint), unconditional(LOOKED_AT), settings, ended=ended)
     boxes = np.array([sketch.box() for sketch in sketches])
     extents = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
     return round(float(np.median(extents)), 2) or BOX
