@@ -10,13 +10,16 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
+import typer
+
 from sketchrnn_cli import files, pretrained
-from sketchrnn_cli.cli import downloads, options
+from sketchrnn_cli.cli import downloads, options, report
 from sketchrnn_cli.cli.options import flag
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal, work_alone
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile, BadSketch
 from sketchrnn_cli.files import Format
+from sketchrnn_cli.inference.settings import MAX_POINTS
 
 if TYPE_CHECKING:
     from sketchrnn_cli.inference.engine import Network
@@ -66,7 +69,6 @@ class _Given:
         Raises:
             BadSketch: one that would take the model minutes, unless these are skipped.
         """
-        from sketchrnn_cli.inference.settings import MAX_POINTS
         from sketchrnn_cli.sketches.formats import read_sketches
         from sketchrnn_cli.sketches.preparation import prepare_like
         from sketchrnn_cli.sketches.sketch import to_stroke3
@@ -164,8 +166,6 @@ def _format(out: str, format: str | None, *, fit: bool) -> Format:
 
 def _write(network: Network, given: _Given, out: str, format: Format) -> dict[str, object]:
     """Encode drawings, those of a pipe one by one."""
-    from sketchrnn_cli.cli import report
-
     encoded = _encode(network, given, recognises=format.name == "ndjson")
     with files.open_output(out, binary=format.binary, compressed=format.compressed) as stream:
         n = outputs.write_latents(stream, encoded, format.name, out)
@@ -180,9 +180,6 @@ def _write(network: Network, given: _Given, out: str, format: Format) -> dict[st
 def _summarise(network: Network, given: _Given) -> dict[str, object]:
     """What a person reads in place of thousands of numbers."""
     import numpy as np
-    import typer
-
-    from sketchrnn_cli.cli import report
 
     words, answers, size = Counter[str](), Counter[str](), 0
     sums = np.zeros(3)  # over drawings, means over Z: mu, its square, sigma
@@ -217,7 +214,6 @@ def _open(model: str | None, device: str) -> Network:
 
 def _fit(network: Network, given: _Given, target: str) -> dict[str, object]:
     """Fit the latent prior of the model's labels to drawings, and write the model."""
-    from sketchrnn_cli.cli import report
     from sketchrnn_cli.inference import latent_prior
     from sketchrnn_cli.model import checkpoint
     from sketchrnn_cli.sketches.words import visible

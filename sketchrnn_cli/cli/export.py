@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -248,10 +250,8 @@ def page_of(found: Checkpoint, model: str | None, terminal: Terminal, *, half: b
 
 def _npz(found: Checkpoint) -> bytes:
     """Every weight under its name, and ``metadata``: all else as a JSON text. Nothing pickled."""
-    import io
     import json
     import zipfile
-    from dataclasses import asdict
 
     import numpy as np
 

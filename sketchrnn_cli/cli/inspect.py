@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from sketchrnn_cli import pretrained
-from sketchrnn_cli.cli import completion, downloads, options
+from sketchrnn_cli.cli import completion, downloads, options, report
 from sketchrnn_cli.cli.display import show_drawings
 from sketchrnn_cli.cli.inspect_request import Facts, Result, Wanted
 from sketchrnn_cli.cli.options import LARGEST, between, flag, option
@@ -170,8 +170,6 @@ def _show(wanted: Wanted, result: Result) -> None:
 
 def _inspect(wanted: Wanted, terminal: Terminal) -> Result:
     """Find out what the thing is, and draw the pictures of it."""
-    from sketchrnn_cli.cli import report
-
     result = _find(wanted, terminal, is_model=wanted.check())
     for name, drawn in _draw(wanted, result, terminal):
         result.facts[name] = drawn

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from sketchrnn_cli import files
-from sketchrnn_cli.cli import options
+from sketchrnn_cli.cli import options, report
 from sketchrnn_cli.cli.display import show_drawings
 from sketchrnn_cli.cli.terminal import Terminal, stdout_is_terminal
 from sketchrnn_cli.drawing import outputs
@@ -113,8 +113,6 @@ def draw(drawn: Prepared, target: Target, terminal: Terminal, *, keep_scores: bo
 
 def say(terminal: Terminal, tally: Tally, target: str, settings: Settings) -> None:
     """What is said on stderr at the end."""
-    from sketchrnn_cli.cli import report
-
     for line in report.sampled_scores(sorted(tally.scores, reverse=True)):
         terminal.say(line)
     if tally.n_cut:
