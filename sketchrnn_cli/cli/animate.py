@@ -7,24 +7,17 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from sketchrnn_cli import files
 from sketchrnn_cli.cli import downloads, options, report
-from sketchrnn_cli.cli.options import (
-    LOOK,
-    Drawings,
-    Json,
-    Overwrite,
-    Quiet,
-    between,
-    flag,
-    option,
-)
+from sketchrnn_cli.cli.options import LOOK, between, flag, option
+from sketchrnn_cli.cli.rules import called
 from sketchrnn_cli.cli.terminal import Terminal, stdout_is_terminal
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.drawing.style import DURATIONS, FPS, HOLDS, MAX_DRAWINGS
 from sketchrnn_cli.errors import BadConfig, BadFile
+from sketchrnn_cli.files import Format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +30,7 @@ if TYPE_CHECKING:
 MAX_ROOM = 10_000_000  # points of all drawings; a stroke takes room too
 PER_STROKE = 20  # points
 KNOWN = outputs.ANIMATIONS
-PLAYED = "terminal"  # no file at all
+PLAYED = Format("terminal")  # no file at all
 FPS_PLAYED = 20.0  # frames per second there, unless --fps says otherwise
 
 TIME = "Time"  # a panel of --help
@@ -45,7 +38,7 @@ TIME = "Time"  # a panel of --help
 
 @partial(options.with_look, pages=False)
 def animate(
-    sketches: Drawings = None,
+    sketches: options.Drawings = None,
     out: Annotated[
         str | None,
         options.out(
@@ -54,25 +47,18 @@ def animate(
             KNOWN,
         ),
     ] = None,
-    format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
+    format: Annotated[str | None, options.format(KNOWN)] = None,
     count: Annotated[int | None, options.count("Only the first N drawings.")] = None,
     on_error: options.OnError = "fail",
     fps: Annotated[
         float | None,
-        option(
-            "--fps",
-            help="Frames per second, 1-50. \\[default: 30]",
-            metavar="N",
-            panel=TIME,
-            callback=between(*FPS),
-        ),
+        option("Frames per second, 1-50. \\[default: 30]", "N", panel=TIME, callback=between(*FPS)),
     ] = None,
     duration: Annotated[
         float | None,
         option(
-            "--duration",
-            help="Seconds of drawing. \\[default: 4, or 2 per drawing in turn]",
-            metavar="SECONDS",
+            "Seconds of drawing. \\[default: 4, or 2 per drawing in turn]",
+            "SECONDS",
             panel=TIME,
             callback=between(*DURATIONS),
         ),
@@ -80,64 +66,57 @@ def animate(
     hold: Annotated[
         float | None,
         option(
-            "--hold",
-            help="Seconds the finished picture stays. \\[default: 1.5]",
-            metavar="SECONDS",
+            "Seconds the finished picture stays. \\[default: 1.5]",
+            "SECONDS",
             panel=TIME,
             callback=between(*HOLDS),
         ),
     ] = None,
     in_turn: Annotated[
-        bool,
-        flag("--in-turn", help="One drawing after the other, not all at once.", panel=TIME),
+        bool, flag("One drawing after the other, not all at once.", "--in-turn", panel=TIME)
     ] = False,
     real_time: Annotated[
-        bool,
-        flag("--real-time", help="As fast as it was drawn; raw drawings say.", panel=TIME),
+        bool, flag("As fast as it was drawn; raw drawings say.", "--real-time", panel=TIME)
     ] = False,
     morph: Annotated[
         bool,
         flag(
-            "--morph",
-            help="Morph each drawing into the next, there and back; 4 to 10 seconds, by how much "
+            "Morph each drawing into the next, there and back; 4 to 10 seconds, by how much "
             "changes.",
+            "--morph",
         ),
     ] = False,
     look: options.Look = options.USUAL,
     color_by: Annotated[
         Literal["stroke", "time"] | None,
         option(
-            "--color-by",
-            help="Ink by stroke, or by time: how late it is in its drawing.",
-            metavar="stroke|time",
-            panel=LOOK,
+            "Ink by stroke, or by time: how late it is in its drawing.", "stroke|time", panel=LOOK
         ),
     ] = None,
     pen_tip: Annotated[
-        bool, flag("--pen-tip", help="Show the pen, on the paper and lifted.", panel=LOOK)
+        bool, flag("Show the pen, on the paper and lifted.", "--pen-tip", panel=LOOK)
     ] = False,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    json: Json = False,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Show the pen drawing, stroke by stroke, or with --morph the drawings turning into others."""
     sources, terminal = sketches or [files.STDIO], Terminal(quiet=quiet)
     plays = out is None and format is None and stdout_is_terminal()
     out = out or files.STDIO
-    kind = PLAYED if plays else _kind(out, format, sources)
-    compressed = not plays and files.format_of(out, format or kind, KNOWN).compressed
-    _check(out, kind, sources, look, compressed=compressed, overwrite=overwrite)
+    written = PLAYED if plays else _format(out, format, sources)
+    _check(out, written, sources, look, overwrite=overwrite)
 
     from sketchrnn_cli.drawing.film.frames import Timing
     from sketchrnn_cli.drawing.film.pen import Pen
 
     style = options.style(look)
     fps = FPS_PLAYED if plays and fps is None else fps
-    tempo = _given(fps=fps, duration=duration, hold=hold)
+    tempo = options.given(fps=fps, duration=duration, hold=hold)
     timing = Timing(in_turn=in_turn, real_time=real_time, **tempo)
     pen = Pen(color_by=color_by, tip=pen_tip)
     if not plays:
-        outputs.check(kind, style)
+        outputs.check(written.name, style)
     sources = downloads.local(sources, terminal)
     with terminal.reading(sources):
         drawings = _read(sources, count, on_error, terminal.note, morph=morph)
@@ -145,45 +124,41 @@ def animate(
         _play(drawings, style, timing, pen, morph=morph, say=terminal.say)
         return
     film = _film(drawings, style, timing, pen, morph=morph)
-    _write(film, out, kind, terminal, compressed=compressed, json=json)
+    _write(film, out, written, terminal, json=json)
 
 
-def _write(
-    film: Film, out: str, kind: str, terminal: Terminal, *, compressed: bool, json: bool
-) -> None:
+def _write(film: Film, out: str, format: Format, terminal: Terminal, *, json: bool) -> None:
     """Write an animation, with a bar where a person is watching, and say what is in it."""
     watched = terminal.track(film.frames, what="drawing", total=film.n_frames)
-    binary = compressed or outputs.is_binary(kind)
-    with files.open_output(out, binary=binary, compressed=compressed) as stream:
-        outputs.write_film(stream, replace(film, frames=iter(watched)), kind)
-    facts = _facts(out, kind, film)
+    with files.open_output(out, binary=format.binary, compressed=format.compressed) as stream:
+        outputs.write_film(stream, replace(film, frames=iter(watched)), format.name)
+    facts = {
+        "file": out,
+        "format": format.name,
+        "n_drawings": film.n_drawings,
+        "width": film.width,
+        "height": film.height,
+        "seconds": film.seconds,
+    }
     terminal.say(report.animation(facts))
     if json:
         terminal.answer({**facts, "bytes": Path(out).stat().st_size})
 
 
 def _check(
-    out: str,
-    kind: str,
-    sources: Sequence[str],
-    look: options.Look,
-    *,
-    compressed: bool,
-    overwrite: bool,
+    out: str, format: Format, sources: Sequence[str], look: options.Look, *, overwrite: bool
 ) -> None:
     """Refuse an output that cannot be written, or a look that a terminal does not have.
 
     Raises:
         BadConfig, BadFile: says so.
     """
-    if kind != PLAYED:
-        binary = compressed or outputs.is_binary(kind)
-        files.check_output(out, binary=binary, inputs=[*sources], overwrite=overwrite)
+    if format != PLAYED:
+        files.check_output(out, binary=format.binary, inputs=[*sources], overwrite=overwrite)
         return
     for name in set(look) - {"columns", "captions", "smooth"}:
-        if look[name] != options.LOOKS[name][1]:
-            spelled = f"--{name.replace('_', '-')}"
-            raise BadConfig(f"{spelled} needs a picture: give -o FILE.gif, .webp, .svg ...")
+        if look[name] != options.LOOKS[name].default:
+            raise BadConfig(f"{called(name)} needs a picture: give -o FILE.gif, .webp, .svg ...")
 
 
 def _play(
@@ -212,14 +187,14 @@ def _play(
         say(f"{n:,} of {len(drawings):,} drawings; -o FILE.gif has room for all")
 
 
-def _kind(out: str, format: str | None, sources: Sequence[str]) -> str:
+def _format(out: str, format: str | None, sources: Sequence[str]) -> Format:
     """The format to write.
 
     Raises:
         BadFile: none of an animation; of a still picture, says what makes one.
     """
     try:
-        return files.format_of(out, format, KNOWN).name
+        return files.format_of(out, format, KNOWN)
     except BadFile:
         if (format or out).lower().endswith("png"):
             name = out if out.lower().endswith("png") else f"{out}.png"
@@ -274,19 +249,3 @@ def _film(
     if morph:
         return morphing.plan_morph(drawings, style, timing)
     return animation.plan(drawings, style, timing, pen)
-
-
-def _facts(out: str, kind: str, film: Film) -> dict[str, Any]:
-    return {
-        "file": out,
-        "format": kind,
-        "n_drawings": film.n_drawings,
-        "width": film.width,
-        "height": film.height,
-        "seconds": film.seconds,
-    }
-
-
-def _given(**options: object) -> dict[str, Any]:
-    """Those a person gave; the dataclass knows the others."""
-    return {name: value for name, value in options.items() if value is not None}

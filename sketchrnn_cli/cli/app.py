@@ -27,7 +27,7 @@ from sketchrnn_cli.cli import (
     train,
     usage,
 )
-from sketchrnn_cli.cli.options import COMMON, flag, option
+from sketchrnn_cli.cli.options import COMMON, flag
 from sketchrnn_cli.cli.terminal import Terminal, unbroken
 from sketchrnn_cli.errors import BadFile, BadUsage, SketchError, SketchWarning
 from sketchrnn_cli.files import reason
@@ -165,17 +165,15 @@ def _one_line(message: str) -> str:
     return "".join(shown)
 
 
-def _spelling(name: str) -> str:
-    """``--batch_size`` is ``--batch-size``."""
-    return name.replace("_", "-")
-
-
 app = typer.Typer(
     name="sketchrnn",
     cls=Commands,
     invoke_without_command=True,
     pretty_exceptions_enable=False,
-    context_settings={"token_normalize_func": _spelling, "help_option_names": ["--help", "-h"]},
+    context_settings={
+        "token_normalize_func": lambda name: name.replace("_", "-"),  # --batch_size
+        "help_option_names": ["--help", "-h"],
+    },
     help="Learn to draw: train Sketch-RNN models on pen strokes, and draw with them.",
 )
 
@@ -202,16 +200,9 @@ def common(
     context: typer.Context,
     version: Annotated[
         bool,
-        option(
-            "--version",
-            "-V",
-            help="Show the version and exit.",
-            metavar="",
-            callback=_version,
-            is_eager=True,
-        ),
+        flag("Show the version and exit.", "--version", "-V", callback=_version, is_eager=True),
     ] = False,
-    debug: Annotated[bool, flag("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[bool, flag("Show the traceback of an error.", "--debug")] = False,
 ) -> None:
     """Learn to draw: train Sketch-RNN models on pen strokes, and draw with them."""
     if context.invoked_subcommand is None:
@@ -234,16 +225,14 @@ for command in (
 def _with_only(arguments: list[str]) -> typer.Typer:
     """The program with the command that is run alone: to declare every option takes longer."""
     named = arguments[1:2] if arguments[:1] == ["--debug"] else arguments[:1]
-    chosen = [each for each in app.registered_commands if _name(each.callback) in named]
+    chosen = [
+        each for each in app.registered_commands if getattr(each.callback, "__name__", "") in named
+    ]
     if not chosen:
         return app
     smaller = copy.copy(app)
     smaller.registered_commands = chosen
     return smaller
-
-
-def _name(command: Callable[..., Any] | None) -> str:
-    return getattr(command, "__name__", "")
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 
 import typer
@@ -126,7 +127,7 @@ def _entries(begun: str) -> list[Path]:
     folder, name = os.path.split(begun)
     try:
         with os.scandir(folder or ".") as entries:
-            found = [entry.name for _, entry in zip(range(MOST_ENTRIES), entries, strict=False)]
+            found = [entry.name for entry in islice(entries, MOST_ENTRIES)]
     except OSError:
         return []
     hidden = name.startswith(".")

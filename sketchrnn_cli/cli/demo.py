@@ -11,13 +11,15 @@ from pathlib import Path
 import typer
 
 from sketchrnn_cli import files, pretrained
+from sketchrnn_cli.cli import options
 from sketchrnn_cli.cli.export import page_of, refuse_other_cells
-from sketchrnn_cli.cli.options import Json, Model, Quiet
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadFile
 
 
-def demo(model: Model = None, quiet: Quiet = False, json: Json = False) -> None:
+def demo(
+    model: options.Model = None, quiet: options.Quiet = False, json: options.Json = False
+) -> None:
     """Draw together with a model, on a page in the browser: one file, no network."""
     from sketchrnn_cli.model.load import open_model
 

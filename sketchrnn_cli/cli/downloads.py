@@ -39,10 +39,6 @@ def local(
             address=url,
             offline=offline,
             say=terminal.say,
-            note=terminal.say if watched else _silent,
+            note=terminal.say if watched else lambda text: None,  # for somebody who is watching
             progress=show,
         )
-
-
-def _silent(text: str) -> None:
-    """What passes is for somebody who is watching."""

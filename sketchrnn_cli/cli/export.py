@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from sketchrnn_cli import files, pretrained
 from sketchrnn_cli.cli import completion, options, report
-from sketchrnn_cli.cli.options import Json, Model, Overwrite, Quiet, between, flag, option
+from sketchrnn_cli.cli.options import between, flag, option
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
 from sketchrnn_cli.inference.settings import GUIDANCE, RANGES
@@ -34,13 +36,12 @@ def export(
             KNOWN,
         ),
     ],
-    model: Model = None,
+    model: options.Model = None,
     word: Annotated[
         str | None,
         option(
-            "--word",
-            help="The one label that a browser model draws.",
-            metavar="WORD",
+            "The one label that a browser model draws.",
+            "WORD",
             panel=THE_MODEL,
             autocompletion=completion.words,
         ),
@@ -48,10 +49,9 @@ def export(
     guidance: Annotated[
         float | None,
         option(
-            "--guidance",
-            help=f"Guidance scale of --word, 0-4: 1 is off, {GUIDANCE:g} the default of `sample`. "
+            f"Guidance scale of --word, 0-4: 1 is off, {GUIDANCE:g} the default of `sample`. "
             "\\[default: 1]",
-            metavar="X",
+            "X",
             panel=THE_MODEL,
             callback=between(*RANGES["guidance"]),
         ),
@@ -59,23 +59,23 @@ def export(
     half: Annotated[
         bool,
         flag(
+            "safetensors and html as float16: half the size, 3 digits of each weight.",
             "--half",
-            help="safetensors and html as float16: half the size, 3 digits of each weight.",
             panel=THE_MODEL,
         ),
     ] = False,
     int8: Annotated[
         bool,
         flag(
+            "safetensors of 8-bit matrices: a quarter of the size, 0.07 nats lost.",
             "--int8",
-            help="safetensors of 8-bit matrices: a quarter of the size, 0.07 nats lost.",
             panel=THE_MODEL,
         ),
     ] = False,
-    format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    json: Json = False,
+    format: Annotated[str | None, options.format(KNOWN)] = None,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Write a model as one file: to pass on, for a browser, or as a page to draw on."""
     kind = files.format_of(out, format, KNOWN).name
@@ -250,10 +250,8 @@ def page_of(found: Checkpoint, model: str | None, terminal: Terminal, *, half: b
 
 def _npz(found: Checkpoint) -> bytes:
     """Every weight under its name, and ``metadata``: all else as a JSON text. Nothing pickled."""
-    import io
     import json
     import zipfile
-    from dataclasses import asdict
 
     import numpy as np
 

@@ -7,29 +7,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from sketchrnn_cli import pretrained
-from sketchrnn_cli.cli import completion, downloads, options
-from sketchrnn_cli.cli import inspect_pictures as pictures
+from sketchrnn_cli.cli import completion, downloads, options, report
 from sketchrnn_cli.cli.display import show_drawings
 from sketchrnn_cli.cli.inspect_request import Facts, Result, Wanted
-from sketchrnn_cli.cli.options import (
-    LARGEST,
-    Device,
-    Json,
-    Quiet,
-    Seed,
-    Threads,
-    between,
-    flag,
-    option,
-)
+from sketchrnn_cli.cli.options import LARGEST, between, flag, option
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal, unbroken
 
 PICTURES, LIKELIHOOD, RECOGNISER = "Pictures", "Likelihood", "Recogniser"  # panels of --help
+
+
+def _picture(help: str, *names: str) -> Any:
+    """A picture to write beside the report."""
+    complete = completion.output(("svg", "png"))
+    return option(help, "FILE", *names, panel=PICTURES, autocompletion=complete)
 
 
 @options.with_look
@@ -45,56 +40,42 @@ def inspect(
     ] = None,
     grid: Annotated[
         str | None,
-        options.picture(
+        _picture(
+            "A sheet of its drawings (samples): svg or png; x-%d.png is a file each.",
             "--out",
             "--grid",
             "-o",
-            help="A sheet of its drawings (samples): svg or png; x-%d.png is a file each.",
-            panel=PICTURES,
         ),
     ] = None,
     plot: Annotated[
         str | None,
-        options.picture(
-            "--plot",
-            help="The loss curves of a run, or of several; with --score a histogram of "
-            "likelihoods, and the worst and the best drawings: svg or png.",
-            panel=PICTURES,
+        _picture(
+            "The loss curves of a run, or of several; with --score a histogram of "
+            "likelihoods, and the worst and the best drawings: svg or png."
         ),
     ] = None,
     map: Annotated[
         str | None,
-        options.picture(
-            "--map",
-            help="The latents of drawings in two dimensions (without DATA: of samples): svg or "
-            "png.",
-            panel=PICTURES,
+        _picture(
+            "The latents of drawings in two dimensions (without DATA: of samples): svg or png."
         ),
     ] = None,
     projection: Annotated[
         Literal["pca", "tsne"] | None,
-        option(
-            "--projection",
-            help="For --map: pca or tsne. \\[default: pca]",
-            metavar="NAME",
-            panel=PICTURES,
-        ),
+        option("For --map: pca or tsne. \\[default: pca]", "NAME", panel=PICTURES),
     ] = None,
     densities: Annotated[
         str | None,
-        options.picture(
-            "--densities",
-            help="Teacher-forced predictive distributions of each next point of a drawing, and of "
-            "the pen: svg or png.",
-            panel=PICTURES,
+        _picture(
+            "Teacher-forced predictive distributions of each next point of a drawing, and of "
+            "the pen: svg or png."
         ),
     ] = None,
     drawing: Annotated[
         int | None,
         option(
-            "--drawing",
-            help="For --densities: which one, by its number in --score. \\[default: the first]",
-            metavar="N",
+            "For --densities: which one, by its number in --score. \\[default: the first]",
+            "N",
             panel=PICTURES,
             callback=between(0, LARGEST),
         ),
@@ -102,29 +83,21 @@ def inspect(
     evaluate: Annotated[
         str | None,
         option(
-            "--evaluate",
-            help="The losses of the model on these drawings.",
-            metavar="DATA",
+            "The losses of the model on these drawings.",
+            "DATA",
             panel=LIKELIHOOD,
             autocompletion=completion.things,
         ),
     ] = None,
     split: Annotated[
         Literal["train", "valid", "test"] | None,
-        option(
-            "--split",
-            help="For --evaluate: train, valid or test. \\[default: test]",
-            metavar="NAME",
-            panel=LIKELIHOOD,
-        ),
+        option("For --evaluate: train, valid or test. \\[default: test]", "NAME", panel=LIKELIHOOD),
     ] = None,
     samples: Annotated[
         int | None,
         option(
-            "--samples",
-            help="For --evaluate: bound the likelihood by K latents per drawing (importance "
-            "weighted).",
-            metavar="K",
+            "For --evaluate: bound the likelihood by K latents per drawing (importance weighted).",
+            "K",
             panel=LIKELIHOOD,
             callback=between(1, 10_000),
         ),
@@ -132,17 +105,17 @@ def inspect(
     score: Annotated[
         bool,
         flag(
+            "Likelihood of every drawing, worst first; -o shows the worst and the best.",
             "--score",
-            help="Likelihood of every drawing, worst first; -o shows the worst and the best.",
             panel=LIKELIHOOD,
         ),
     ] = False,
     doubtful: Annotated[
         bool,
         flag(
-            "--doubtful",
-            help="The drawings whose labels the recogniser doubts most: mislabelled ones and "
+            "The drawings whose labels the recogniser doubts most: mislabelled ones and "
             "scribbles; -o shows them.",
+            "--doubtful",
             panel=RECOGNISER,
         ),
     ] = False,
@@ -153,11 +126,11 @@ def inspect(
         int | None, options.count("Drawings to list, to show, or on the sheet.")
     ] = None,
     look: options.Look = options.USUAL,
-    seed: Seed = 0,
-    device: Device = "auto",
-    threads: Threads = None,
-    quiet: Quiet = False,
-    json: Json = False,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Say what is in a file of drawings, a model or a run, and show some of it."""
     limit_threads(threads)
@@ -197,33 +170,41 @@ def _show(wanted: Wanted, result: Result) -> None:
 
 def _inspect(wanted: Wanted, terminal: Terminal) -> Result:
     """Find out what the thing is, and draw the pictures of it."""
-    from sketchrnn_cli.cli import inspect_drawings, inspect_likelihoods, inspect_models, report
-    from sketchrnn_cli.cli.inspect_recognised import find_doubtful
-
-    is_model = wanted.check()
-    if len(wanted.things) > 1:
-        result = inspect_models.find_several(wanted)
-    elif wanted.doubtful:
-        result = find_doubtful(wanted, terminal)
-    elif wanted.evaluate is not None or wanted.score or (wanted.of_latents and not is_model):
-        result = inspect_likelihoods.find(wanted, terminal, is_model=is_model)
-    elif (
-        is_model and wanted.targets.keys() <= {"plot"} and inspect_models.lacks_model(wanted.thing)
-    ):
-        result = inspect_models.find_without_model(wanted)
-    elif is_model:
-        result = inspect_models.find(wanted)
-    else:
-        result = inspect_drawings.find(wanted, terminal)
+    result = _find(wanted, terminal, is_model=wanted.check())
     for name, drawn in _draw(wanted, result, terminal):
         result.facts[name] = drawn
         result.lines.append(report.picture(name, drawn))
     return result
 
 
+def _find(wanted: Wanted, terminal: Terminal, *, is_model: bool) -> Result:
+    """Find out what the thing is; what can do so is loaded where it has to."""
+    if wanted.doubtful:
+        from sketchrnn_cli.cli import inspect_recognised
+
+        return inspect_recognised.find(wanted, terminal)
+    if wanted.evaluate is not None or wanted.score or (wanted.of_latents and not is_model):
+        from sketchrnn_cli.cli import inspect_likelihoods
+
+        return inspect_likelihoods.find(wanted, terminal, is_model=is_model)
+    if not is_model:
+        from sketchrnn_cli.cli import inspect_drawings
+
+        return inspect_drawings.find(wanted, terminal)
+    from sketchrnn_cli.cli import inspect_models
+
+    if len(wanted.things) > 1:
+        return inspect_models.find_several(wanted)
+    if wanted.targets.keys() <= {"plot"} and inspect_models.lacks_model(wanted.thing):
+        return inspect_models.find_without_model(wanted)
+    return inspect_models.find(wanted)
+
+
 def _draw(wanted: Wanted, result: Result, terminal: Terminal) -> Iterator[tuple[str, Facts]]:
     """The pictures that were asked for, each with what is said of it."""
     for name, path in wanted.targets.items():
+        from sketchrnn_cli.cli import inspect_pictures as pictures
+
         if name == "grid":
             yield name, pictures.draw_grid(path, result.examples, wanted.style)
         elif name == "plot" and wanted.score:

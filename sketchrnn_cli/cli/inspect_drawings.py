@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sketchrnn_cli.cli import report
 from sketchrnn_cli.cli.inspect_recognised import FEW, answers
@@ -12,10 +11,10 @@ from sketchrnn_cli.cli.inspect_request import Facts, Result, Wanted
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.files import name_of
-
-if TYPE_CHECKING:
-    from sketchrnn_cli.sketches.block import Block
-    from sketchrnn_cli.sketches.sketch import Sketch
+from sketchrnn_cli.sketches import formats, statistics
+from sketchrnn_cli.sketches.block import Block
+from sketchrnn_cli.sketches.corpus import Corpus, is_packed
+from sketchrnn_cli.sketches.sketch import Sketch
 
 FAULTS = 5  # faulty drawings that are quoted
 HOPELESS = 10_000  # of them and no other, and nothing will come
@@ -36,9 +35,6 @@ def _facts_of(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Sketc
     Raises:
         BadFile: none are in it.
     """
-    from sketchrnn_cli.sketches import formats, statistics
-    from sketchrnn_cli.sketches.corpus import Corpus, is_packed
-
     extra: Facts
     if Path(thing).is_file() and is_packed(thing):
         corpus = Corpus.open(Path(thing))

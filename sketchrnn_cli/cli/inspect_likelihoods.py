@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.cli import report
-from sketchrnn_cli.cli.inspect_request import (
-    Facts,
-    Result,
-    Wanted,
-    gathered,
-    name_of_model,
-    open_network,
-)
+from sketchrnn_cli.cli.inspect_models import name_of_model, open_network
+from sketchrnn_cli.cli.inspect_pictures import Gathered
+from sketchrnn_cli.cli.inspect_request import Facts, Result, Wanted
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadFile, BadSketch
 from sketchrnn_cli.files import name_of
-
-if TYPE_CHECKING:
-    from sketchrnn_cli.inference.engine import Network
-    from sketchrnn_cli.model.checkpoint import Checkpoint
-    from sketchrnn_cli.sketches.corpus import Corpus
-    from sketchrnn_cli.sketches.sketch import Sketch
+from sketchrnn_cli.inference import score
+from sketchrnn_cli.inference.engine import Network
+from sketchrnn_cli.inference.settings import MAX_POINTS
+from sketchrnn_cli.model.checkpoint import Checkpoint
+from sketchrnn_cli.sketches import build
+from sketchrnn_cli.sketches.corpus import Corpus, is_packed
+from sketchrnn_cli.sketches.formats import read_sketches
+from sketchrnn_cli.sketches.preparation import Preparation, moves_like, prepare_like
+from sketchrnn_cli.sketches.sketch import Sketch, from_stroke3
 
 
 def find(wanted: Wanted, terminal: Terminal, *, is_model: bool) -> Result:
     """Losses of a model on a set of drawings, the likelihood of each, or its latents of them."""
-    from sketchrnn_cli.inference.score import worst_first
-
     judge = wanted.thing if is_model else wanted.model or str(pretrained.FILE)
     source = wanted.evaluate or wanted.thing
     network = open_network(judge, wanted, has_drawings=True)
     facts: Facts = {"model": name_of_model(judge), "data": source}
-    kept = gathered(wanted)
+    kept = Gathered.of(wanted)
     result = Result(facts=facts, lines=[], network=network, gathered=kept)
     with _prepared(network.checkpoint, wanted, terminal) as (corpus, drawings):
         if corpus is not None:
@@ -48,7 +45,7 @@ def find(wanted: Wanted, terminal: Terminal, *, is_model: bool) -> Result:
         n = terminal.count([source]) if corpus is None else len(corpus.indices(wanted.split))
         passing = terminal.track(kept.passing(_short(drawings, source)), what=doing, total=n)
         if wanted.score:
-            facts["scores"], result.examples = worst_first(network, passing, wanted.n_shown)
+            facts["scores"], result.examples = score.worst_first(network, passing, wanted.n_shown)
             result.lines += report.scores(facts["scores"], wanted.count)
         elif not sum(1 for _ in passing):
             raise BadFile(f"{name_of(source)}: no drawings in it")
@@ -57,8 +54,6 @@ def find(wanted: Wanted, terminal: Terminal, *, is_model: bool) -> Result:
 
 def _losses(network: Network, corpus: Corpus, wanted: Wanted, terminal: Terminal) -> Facts:
     """Of one split."""
-    from sketchrnn_cli.inference import score
-
     facts, n = dict[str, Any](split=wanted.split), len(corpus.indices(wanted.split))
     with terminal.counting("evaluating", total=n) as advance:
         facts |= score.evaluate(network, corpus, wanted.split, seed=wanted.seed, tell=advance)
@@ -77,8 +72,6 @@ def _short(drawings: Iterable[tuple[int, Sketch]], source: str) -> Iterator[tupl
     Raises:
         BadSketch: one that would take the model minutes.
     """
-    from sketchrnn_cli.inference.settings import MAX_POINTS
-
     for index, sketch in drawings:
         if sketch.n_points > MAX_POINTS:
             raise BadSketch(
@@ -96,32 +89,24 @@ def _prepared(
 
     For --evaluate they are one split of a packed set, which comes first.
     """
-    import tempfile
-
-    from sketchrnn_cli.sketches import build as corpora
-    from sketchrnn_cli.sketches import corpus as corpus_file
-    from sketchrnn_cli.sketches.formats import read_sketches
-    from sketchrnn_cli.sketches.preparation import Preparation, moves_like, prepare_like
-    from sketchrnn_cli.sketches.sketch import from_stroke3
-
     stored, evaluate = checkpoint.preparation, wanted.evaluate
     if evaluate is None:
         found = read_sketches(wanted.thing, note=terminal.note)
         yield None, enumerate(prepare_like(sketch, stored) for sketch in found)
         return
     with tempfile.TemporaryDirectory(prefix="sketchrnn-", ignore_cleanup_errors=True) as folder:
-        if corpus_file.is_packed(evaluate):
-            corpus = corpus_file.Corpus.open(evaluate)
+        if is_packed(evaluate):
+            corpus = Corpus.open(evaluate)
             if stored and corpus.preparation.fit != stored.get("fit"):
                 terminal.warn(
                     f"{evaluate}: its drawings were prepared otherwise than those of the model; "
                     "evaluate on the file they were made of"
                 )
         else:
-            options = corpora.BuildOptions()
+            options = build.BuildOptions()
             if stored:
                 like = Preparation.from_dict(stored)
-                options = corpora.BuildOptions(
+                options = build.BuildOptions(
                     fit=like.fit,
                     simplify=None if like.simplified else False,
                     epsilon=like.epsilon,
@@ -130,8 +115,8 @@ def _prepared(
                 )
             packed = Path(folder) / "packed.npz"
             with terminal.reading([evaluate]):
-                corpora.build([evaluate], packed, options)
-            corpus = corpus_file.Corpus.open(packed)
+                build.build([evaluate], packed, options)
+            corpus = Corpus.open(packed)
 
         def drawing(i: int) -> tuple[int, Sketch]:
             moves = moves_like(corpus.moves_of(i), corpus.preparation, stored)

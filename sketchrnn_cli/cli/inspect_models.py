@@ -6,38 +6,33 @@ import contextlib
 import math
 import shlex
 import shutil
+import sys
 from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sketchrnn_cli import pretrained
-from sketchrnn_cli.cli import inspect_pictures as pictures
+from sketchrnn_cli import locks, pretrained
 from sketchrnn_cli.cli import report
-from sketchrnn_cli.cli.inspect_request import (
-    Facts,
-    Result,
-    Wanted,
-    gathered,
-    name_of_model,
-    open_network,
-)
+from sketchrnn_cli.cli.inspect_pictures import Gathered, check_map, own_drawing
+from sketchrnn_cli.cli.inspect_request import Facts, Result, Wanted
 from sketchrnn_cli.errors import SketchError
-from sketchrnn_cli.training.run import CONFIG, CORPUS
-
-if TYPE_CHECKING:
-    from sketchrnn_cli.model.checkpoint import Checkpoint
+from sketchrnn_cli.inference import devices, request
+from sketchrnn_cli.inference.engine import Network
+from sketchrnn_cli.inference.settings import Settings
+from sketchrnn_cli.model.checkpoint import FILE_NAME, Checkpoint
+from sketchrnn_cli.model.load import open_model
+from sketchrnn_cli.training import metrics
+from sketchrnn_cli.training import state as states
+from sketchrnn_cli.training.config import TrainingConfig, read_toml
+from sketchrnn_cli.training.run import CONFIG, packed_set
 
 RECENT = 50  # lines of training that tell the speed
-FIGURES = (
-    "state", "step", "best_step", "best_loss", "best_l_r", "best_l_kl", "parameters", "n_train",
-    "sketches_per_second", "seconds",
-)  # fmt: skip
 
 
 def find_several(wanted: Wanted) -> Result:
     """How runs or models differ: settings and figures."""
-    from sketchrnn_cli.model.load import open_model
-
     facts = compare([_model_facts(run, open_model(run)) for run in wanted.things])
     width = shutil.get_terminal_size().columns if wanted.shows else None
     return Result(facts=facts, lines=report.comparison(facts, width))
@@ -45,26 +40,35 @@ def find_several(wanted: Wanted) -> Result:
 
 def find(wanted: Wanted) -> Result:
     """A checkpoint or a run, and drawings of its own."""
-    from sketchrnn_cli.inference import request
-    from sketchrnn_cli.inference.settings import Settings
-
     network = open_network(wanted.thing, wanted, has_drawings=False)
     facts = _model_facts(wanted.thing, network.checkpoint)
     result = Result(facts=facts, lines=report.model(facts), network=network)
     if wanted.of_latents:
-        result.gathered = gathered(wanted)
-    if result.gathered is not None and result.gathered.wants_one:
-        result.gathered.one = pictures.own_drawing(network, wanted.drawing or 0, wanted.seed)
+        result.gathered = Gathered.of(wanted)
+        if result.gathered.wants_one:
+            result.gathered.one = own_drawing(network, wanted.drawing or 0, wanted.seed)
     if wanted.needs_examples:
         asked = request.unconditional(wanted.n_shown)
         result.examples = request.draw(network, asked, Settings(seed=wanted.seed))
     return result
 
 
+def name_of_model(model: str) -> str:
+    """What a report calls a model."""
+    return pretrained.NAME if model == str(pretrained.FILE) else model
+
+
+def open_network(model: str, wanted: Wanted, *, has_drawings: bool) -> Network:
+    """A model in use."""
+    devices.check(wanted.device)
+    network = devices.open_engine(open_model(model), wanted.device)
+    if "map" in wanted.targets:
+        check_map(network, wanted.targets["map"], has_drawings=has_drawings)
+    return network
+
+
 def _model_facts(thing: str, checkpoint: Checkpoint) -> Facts:
     """What a checkpoint says of itself, and what its run has written down."""
-    from dataclasses import asdict
-
     path = Path(thing)
     built_in = name_of_model(thing) == pretrained.NAME
     option = "" if built_in else f" --model {shlex.quote(thing)}"
@@ -97,30 +101,25 @@ def facts_of(run: Path, n_train: int | None) -> Facts:
         run: the folder.
         n_train: training drawings, where that is known.
     """
-    from sketchrnn_cli.training import metrics as log
-
     settings = _settings(run)
-    last: dict[str, Facts | None] = {"train": None, "valid": None}
+    last: dict[str, Facts] = {}  # the newest line of each split
     best: Facts | None = None
+    best_loss = math.inf
     recent: deque[tuple[float, float]] = deque(maxlen=RECENT)
     rollbacks = 0
-    for record in log.Lines(run):
+    for record in metrics.Lines(run):
         split = record.get("split")
-        if isinstance(split, str) and split in last:
+        if split in ("train", "valid"):
             last[split] = record
         rollbacks += split == "rollback"
         step, seconds = _number(record.get("step")), _number(record.get("seconds"))
         if split == "train" and step is not None and seconds is not None:
             recent.append((step, seconds))
         loss = _number(record.get("loss"))
-        if split == "valid" and loss is not None:
-            known = None if best is None else _number(best.get("loss"))
-            best = record if known is None or loss < known else best
-    ends = [_number(each.get("step")) for each in last.values() if each is not None]
-    step = max((int(end) for end in ends if end is not None), default=0)
-    step = max(step, _saved_step(run))
-    told = [_number(each.get("seconds")) for each in last.values() if each is not None]
-    rate = _number((last["train"] or {}).get("sketches_per_second"))
+        if split == "valid" and loss is not None and loss < best_loss:
+            best, best_loss = record, loss
+    saved = [step for step, _ in states.paths(run)]
+    step = max([0, *saved, *map(int, _numbers(last, "step"))])
     pace = None  # steps a second
     if len(recent) > 1 and recent[-1][1] > recent[0][1]:
         pace = (recent[-1][0] - recent[0][0]) / (recent[-1][1] - recent[0][1])
@@ -128,45 +127,40 @@ def facts_of(run: Path, n_train: int | None) -> Facts:
         pace = recent[0][0] / recent[0][1]
     last_step = _last_step(settings["training"], n_train) if "training" in settings else None
     done = last_step is not None and step >= last_step
-    state = "running" if _is_running(run) else "done" if done else "stopped"
+    state = "running" if locks.is_locked(run) else "done" if done else "stopped"
     left = None
     if state != "done" and last_step is not None and pace is not None and pace > 0:
         left = (last_step - step) / pace
     data = settings.get("data", {})
     sources = data.get("sources")
     return {
-        "last_train": last["train"],
-        "last_valid": last["valid"],
+        "last_train": last.get("train"),
+        "last_valid": last.get("valid"),
         "state": state,
         "step": step,
         "last_step": last_step,
         "time_limit": _number(settings.get("training", {}).get("time_limit")) or None,
         "best": best,
         "rollbacks": rollbacks,
-        "seconds": max((each for each in told if each is not None), default=None),
-        "sketches_per_second": rate,
+        "seconds": max(_numbers(last, "seconds"), default=None),
+        "sketches_per_second": _number(last.get("train", {}).get("sketches_per_second")),
         "steps_per_second": pace,
         "seconds_left": left,
         "sources": sources if isinstance(sources, list) else [],
-        "data": _data_of(run, data),
+        "data": str(packed_set(run, data)) if data else None,
         "settings": settings,
     }
 
 
 def is_run(folder: Path) -> bool:
     """Whether a folder is one that `train` made: a config.toml alone may be of any program."""
-    from sketchrnn_cli.model.checkpoint import FILE_NAME
-    from sketchrnn_cli.training.metrics import FILE_NAME as METRICS
-
-    if (folder / FILE_NAME).exists() or (folder / METRICS).exists():
+    if (folder / FILE_NAME).exists() or (folder / metrics.FILE_NAME).exists():
         return True
     return {"model", "training", "data"} <= _settings(folder).keys()
 
 
 def lacks_model(name: str) -> bool:
     """Whether it is the folder of a run before its first validation."""
-    from sketchrnn_cli.model.checkpoint import FILE_NAME
-
     run = Path(name)
     return (run / CONFIG).is_file() and not (run / FILE_NAME).exists()
 
@@ -209,18 +203,18 @@ def compare(runs: list[Facts]) -> Facts:
         for name in names
         if any(table.get(name) != tables[0].get(name) for table in tables)
     }
-    figures: dict[str, list[Any]] = {name: [] for name in FIGURES}
+    figures: dict[str, list[Any]] = {name: [] for name in report.FIGURES}
     for run in runs:
         training = run.get("training", {})
         best = run.get("best") or training.get("valid")
         best = best if isinstance(best, dict) else {}
         values = {
-            **{name: run.get(name) for name in FIGURES},
+            **{name: run.get(name) for name in report.FIGURES},
             "best_step": training.get("step"),
             "n_train": training.get("n_train"),
             **{f"best_{key}": best.get(key) for key in ("loss", "l_r", "l_kl")},
         }
-        for name in FIGURES:
+        for name in report.FIGURES:
             figures[name].append(values[name])
     hashes = {str(table.get("data.hash")) for table in tables}
     return {
@@ -235,18 +229,12 @@ def compare(runs: list[Facts]) -> Facts:
 
 def _settings(run: Path) -> Facts:
     """config.toml; nothing where it is not there or not whole."""
-    from sketchrnn_cli.training.config import read_toml
-
     with contextlib.suppress(SketchError):
         return dict(read_toml(run / CONFIG))
     return {}
 
 
 def _last_step(training: Facts, n_train: int | None) -> int | None:
-    import sys
-
-    from sketchrnn_cli.training.config import TrainingConfig
-
     try:
         config = TrainingConfig.from_dict(training)
     except SketchError:
@@ -257,29 +245,10 @@ def _last_step(training: Facts, n_train: int | None) -> int | None:
     return None if last == sys.maxsize else last
 
 
-def _data_of(run: Path, data: Facts) -> str | None:
-    """The packed set a run trains on."""
-    if not data:
-        return None
-    packed = Path(str(data.get("packed", CORPUS)))
-    return str(packed if packed.is_absolute() else run / packed)
-
-
-def _saved_step(run: Path) -> int:
-    """The step of the newest saved state, by its name."""
-    steps = [
-        int(path.stem.removeprefix("step-"))
-        for path in (run / "state").glob("step-*.safetensors")
-        if path.stem.removeprefix("step-").isdecimal()
-    ]
-    return max(steps, default=0)
-
-
-def _is_running(run: Path) -> bool:
-    """Whether a process has the run for itself."""
-    from sketchrnn_cli import locks
-
-    return locks.is_locked(run)
+def _numbers(last: Mapping[str, Facts], name: str) -> list[float]:
+    """What the newest lines say, where it is a number."""
+    found = (_number(record.get(name)) for record in last.values())
+    return [value for value in found if value is not None]
 
 
 def _number(value: object) -> float | None:

@@ -5,46 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from sketchrnn_cli import files
-from sketchrnn_cli.cli import options
-from sketchrnn_cli.cli.rules import called
+from sketchrnn_cli.cli.inspect_request import FORMATS, Facts, Wanted
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.drawing import outputs
+from sketchrnn_cli.drawing.plots import curves, densities, likelihoods
+from sketchrnn_cli.drawing.plots import latents as latent_map
+from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
+from sketchrnn_cli.inference import predictions, projection, request
+from sketchrnn_cli.inference.engine import Network, no_encoder, to_model
+from sketchrnn_cli.inference.settings import Settings
+from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
+from sketchrnn_cli.training import metrics
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from sketchrnn_cli.drawing.style import Style
-    from sketchrnn_cli.inference.engine import Network
-    from sketchrnn_cli.sketches.sketch import Sketch
-
-FORMATS = outputs.STILLS
 SAMPLES = 400  # drawings of its own on the map of a model
 CHUNK = 256  # drawings encoded at once
-Facts = dict[str, Any]
-Numbered = tuple[int, "Sketch"]
-
-
-def check_files(targets: dict[str, str], inputs: Sequence[str]) -> None:
-    """Refuse picture files that cannot be written, before there is work to lose.
-
-    Raises:
-        BadConfig, BadFile: says so.
-    """
-    for name, path in targets.items():
-        if path == files.STDIO:
-            raise BadConfig(f"{called(name)} -: the report goes to standard output; name a file")
-        if name == "grid" and path.lower().endswith((".gif", ".apng", ".webp", ".mp4")):
-            raise BadFile(f"{path}: an animation: sketchrnn animate {inputs[0]} -o {path}")
-        format = files.format_of(path, None, FORMATS).name
-        if name == "grid":
-            options.check_numbered(path, inputs)
-        files.check_output(path, binary=outputs.is_binary(format), inputs=inputs)
-    if len({Path(target).absolute() for target in targets.values()}) < len(targets):
-        raise BadConfig("two pictures of one name: the second would take the first one's place")
+Numbered = tuple[int, Sketch]
 
 
 def check_map(network: Network, path: str, *, has_drawings: bool) -> None:
@@ -54,8 +35,6 @@ def check_map(network: Network, path: str, *, has_drawings: bool) -> None:
         BadCheckpoint: it is decoder-only.
         BadConfig: there are no drawings, and the model has no latent prior.
     """
-    from sketchrnn_cli.inference.engine import no_encoder
-
     if not network.checkpoint.config.encoder:
         raise BadCheckpoint(f"--map {path}: {no_encoder()}")
     if not has_drawings and "latent.share" not in network.checkpoint.weights:
@@ -77,10 +56,19 @@ class Gathered:
     n: int = 0
     one: Numbered | None = None
 
+    @classmethod
+    def of(cls, wanted: Wanted) -> Gathered:
+        """What is needed for the pictures that are asked for; -n limits those of a map."""
+        most = min(wanted.count or projection.MOST, projection.MOST)
+        return cls(
+            most if "map" in wanted.targets else 0,
+            "densities" in wanted.targets,
+            wanted.drawing,
+            wanted.seed,
+        )
+
     def passing(self, drawings: Iterable[Numbered]) -> Iterator[Numbered]:
         """The same drawings."""
-        import numpy as np
-
         generator = np.random.default_rng(self.seed)
         for number, sketch in drawings:
             if self.most:
@@ -100,9 +88,6 @@ class Gathered:
 
 def own_drawing(network: Network, number: int, seed: int) -> Numbered:
     """A drawing by the model itself."""
-    from sketchrnn_cli.inference import request
-    from sketchrnn_cli.inference.settings import Settings
-
     asked = request.unconditional(1, first=number)
     (sketch,) = request.draw(network, asked, Settings(seed=seed))
     return number, sketch
@@ -112,13 +97,6 @@ def draw_map(
     network: Network, path: str, method: str, gathered: Gathered, terminal: Terminal
 ) -> Facts:
     """Latents of drawings on paper, or of the model's own where none were given."""
-    import numpy as np
-
-    from sketchrnn_cli.drawing.plots import latents as latent_map
-    from sketchrnn_cli.inference import projection
-    from sketchrnn_cli.inference.engine import to_model
-    from sketchrnn_cli.sketches.sketch import to_stroke3
-
     if not gathered.n:
         sketches, z = _own_latents(network, gathered.most, gathered.seed)
     else:
@@ -140,9 +118,6 @@ def draw_map(
 
 def _own_latents(network: Network, n: int, seed: int) -> tuple[list[Sketch], Any]:
     """Drawings by a model at latents of its prior."""
-    from sketchrnn_cli.inference import request
-    from sketchrnn_cli.inference.settings import Settings
-
     settings = Settings(seed=seed, latent_temperature=1.0)
     asked = request.unconditional(min(n, SAMPLES))
     asked, settings = request.with_latents(network, asked, settings)
@@ -155,9 +130,6 @@ def draw_densities(network: Network, path: str, gathered: Gathered) -> Facts:
     Raises:
         BadConfig: no such drawing, or one that is too long.
     """
-    from sketchrnn_cli.drawing.plots import densities
-    from sketchrnn_cli.inference import predictions
-
     if gathered.one is None:
         raise BadConfig(
             f"--drawing {gathered.number}: there is none of that number; --score lists them"
@@ -181,8 +153,6 @@ def draw_densities(network: Network, path: str, gathered: Gathered) -> Facts:
 
 def draw_histogram(path: str, scores: Sequence[Facts], examples: Sequence[Sketch]) -> Facts:
     """Likelihoods of all drawings, and the worst and the best of them."""
-    from sketchrnn_cli.drawing.plots import likelihoods
-
     n_worst = -(-len(examples) // 2)
     values = [score["per_prediction"] for score in scores]
     worst, best = examples[:n_worst], examples[n_worst:]
@@ -197,9 +167,6 @@ def draw_curves(path: str, runs: Sequence[str]) -> Facts:
         BadConfig: more runs than are told apart in print.
         BadFile: one of them has no losses.
     """
-    from sketchrnn_cli.drawing.plots import curves
-    from sketchrnn_cli.training import metrics
-
     if len(runs) > curves.MAX_RUNS:
         raise BadConfig(f"{len(runs)} runs: at most {curves.MAX_RUNS} are told apart in one plot")
     named = []

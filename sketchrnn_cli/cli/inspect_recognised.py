@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from sketchrnn_cli import pretrained
 from sketchrnn_cli.cli import report
@@ -11,23 +10,21 @@ from sketchrnn_cli.cli.inspect_request import Facts, Result, Wanted
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.errors import BadConfig, BadFile
 from sketchrnn_cli.files import name_of
-
-if TYPE_CHECKING:
-    from sketchrnn_cli.sketches.sketch import Sketch
+from sketchrnn_cli.inference.recognition import Recognition, rounded
+from sketchrnn_cli.model.load import open_model
+from sketchrnn_cli.sketches.formats import read_sketches
+from sketchrnn_cli.sketches.sketch import Sketch
 
 FEW = 5  # drawings: `inspect` says of each what it looks like
 
 
-def find_doubtful(wanted: Wanted, terminal: Terminal) -> Result:
+def find(wanted: Wanted, terminal: Terminal) -> Result:
     """The drawings whose labels the recogniser doubts most.
 
     Raises:
         BadCheckpoint: the model has no recogniser.
         BadFile: no drawing has a label that it knows.
     """
-    from sketchrnn_cli.inference.recognition import Recognition
-    from sketchrnn_cli.sketches.formats import read_sketches
-
     recognition = Recognition.open(wanted.model)
     name = wanted.model or pretrained.NAME
     n = terminal.count([wanted.thing])
@@ -53,9 +50,6 @@ def answers(wanted: Wanted, sketches: Sequence[Sketch], n_sketches: int) -> Fact
         BadConfig: a model that has nothing to do, because there are many.
         BadCheckpoint: a model was given that has no recogniser.
     """
-    from sketchrnn_cli.inference.recognition import Recognition, rounded
-    from sketchrnn_cli.model.load import open_model
-
     if n_sketches > FEW:
         if wanted.model is not None:
             raise BadConfig(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sketchrnn_cli import files, pretrained
-from sketchrnn_cli.cli import inspect_pictures as pictures
-from sketchrnn_cli.cli import rules
-from sketchrnn_cli.errors import BadConfig
+from sketchrnn_cli import files
+from sketchrnn_cli.cli import options, rules
+from sketchrnn_cli.drawing import outputs
+from sketchrnn_cli.errors import BadConfig, BadFile
 
 if TYPE_CHECKING:
+    from sketchrnn_cli.cli.inspect_pictures import Gathered
     from sketchrnn_cli.drawing.style import Style
     from sketchrnn_cli.inference.engine import Network
     from sketchrnn_cli.sketches.sketch import Sketch
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 DOUBTED = 20  # drawings that --doubtful lists, the same
 GRID = 36  # drawings on a sheet, unless -n says otherwise
 HISTOGRAM = 16  # the worst and the best under a histogram, the same
+FORMATS = outputs.STILLS
 Facts = dict[str, Any]
 
 
@@ -79,25 +81,47 @@ class Wanted:
             BadConfig, BadFile: says what does not go together, or cannot be written.
         """
         kinds = [is_model(thing) for thing in self.things]
-        found = {"SEVERAL"} if len(kinds) > 1 else set()
-        given: Facts = {**self.targets, "evaluate": self.evaluate, "score": self.score}
-        given |= {"doubtful": self.doubtful, "model": self.model, "count": self.count}
-        given |= {"seed": self.seed, "device": self.device != "auto"}
-        found |= {name for name, value in given.items() if value}
-        found |= self._facts(is_model=kinds[0])
-        rules.check("inspect THING", found)
+        rules.check("inspect THING", self._facts(is_model=kinds[0]))
         for thing, known in zip(self.things, kinds, strict=True):
             if len(kinds) > 1 and not known:
                 raise BadConfig(f"{thing}: not a run folder, and only runs and models are compared")
-        inputs = [*self.things, *filter(None, [self.evaluate, self.model])]
-        pictures.check_files(self.targets, inputs)
+        self._check_files([*self.things, *filter(None, [self.evaluate, self.model])])
         self._check_number()
         return kinds[0]
 
+    def _check_files(self, inputs: Sequence[str]) -> None:
+        """Refuse picture files that cannot be written, before there is work to lose.
+
+        Raises:
+            BadConfig, BadFile: says so.
+        """
+        for name, path in self.targets.items():
+            if path == files.STDIO:
+                raise BadConfig(
+                    f"{rules.called(name)} -: the report goes to standard output; name a file"
+                )
+            if name == "grid" and path.lower().endswith((".gif", ".apng", ".webp", ".mp4")):
+                raise BadFile(f"{path}: an animation: sketchrnn animate {inputs[0]} -o {path}")
+            format = files.format_of(path, None, FORMATS).name
+            if name == "grid":
+                options.check_numbered(path, inputs)
+            files.check_output(path, binary=outputs.is_binary(format), inputs=inputs)
+        if len({Path(target).absolute() for target in self.targets.values()}) < len(self.targets):
+            raise BadConfig("two pictures of one name: the second would take the first one's place")
+
     def _facts(self, *, is_model: bool) -> set[str]:
-        """What the table of rules calls this."""
+        """What the table of rules knows of this: the options that were given, and facts."""
         reads = self.evaluate is not None or (self.of_latents and not is_model)
         facts = {
+            **self.targets,
+            "evaluate": self.evaluate,
+            "score": self.score,
+            "doubtful": self.doubtful,
+            "model": self.model,
+            "count": self.count,
+            "seed": self.seed,
+            "device": self.device != "auto",
+            "SEVERAL": len(self.things) > 1,
             "MODEL": is_model,
             "DRAWINGS": not is_model,
             "READ": reads and not self.score,
@@ -111,11 +135,9 @@ class Wanted:
     def _check_number(self) -> None:
         """Refuse more drawings than a sheet, or the paper under a histogram, takes."""
         if "grid" in self.targets:
-            from sketchrnn_cli.drawing import outputs
-
             path = self.targets["grid"]
             n = 1 if outputs.is_numbered(path) else self.n_shown
-            outputs.check(files.format_of(path, None, outputs.STILLS).name, self.style, n)
+            outputs.check(files.format_of(path, None, FORMATS).name, self.style, n)
         if self.score and "plot" in self.targets:
             from sketchrnn_cli.drawing.plots.likelihoods import MOST
 
@@ -131,45 +153,18 @@ class Result:
     lines: list[str]
     examples: Iterable[Sketch] = ()
     network: Network | None = None
-    gathered: pictures.Gathered | None = None
+    gathered: Gathered | None = None
 
 
 def is_model(thing: str) -> bool:
     """Whether it is a checkpoint, a browser model or a run folder, and not drawings."""
-    from sketchrnn_cli.cli.inspect_models import is_run
-
     path = Path(thing)
     if path.is_dir():
+        from sketchrnn_cli.cli.inspect_models import is_run
+
         return is_run(path)
     if path.name.lower().endswith((".safetensors", ".gen.json", ".vae.json")):
         return True
     from sketchrnn_cli.model.sketch_rnn_js import is_browser_model
 
     return path.is_file() and is_browser_model(path)
-
-
-def gathered(wanted: Wanted) -> pictures.Gathered:
-    """What keeps the drawings that pictures need; -n limits those of a map."""
-    most = 0
-    if "map" in wanted.targets:
-        from sketchrnn_cli.inference.projection import MOST
-
-        most = min(wanted.count or MOST, MOST)
-    return pictures.Gathered(most, "densities" in wanted.targets, wanted.drawing, wanted.seed)
-
-
-def name_of_model(model: str) -> str:
-    """What a report calls a model."""
-    return pretrained.NAME if model == str(pretrained.FILE) else model
-
-
-def open_network(model: str, wanted: Wanted, *, has_drawings: bool) -> Network:
-    """A model in use."""
-    from sketchrnn_cli.inference import devices
-    from sketchrnn_cli.model.load import open_model
-
-    devices.check(wanted.device)
-    network = devices.open_engine(open_model(model), wanted.device)
-    if "map" in wanted.targets:
-        pictures.check_map(network, wanted.targets["map"], has_drawings=has_drawings)
-    return network

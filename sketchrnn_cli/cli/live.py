@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.control import Control
@@ -35,14 +36,11 @@ class Live:
         columns, rows = self.size()
         shown = [self._cut(line, columns) for line in lines[-rows:]]
         hides, self.hidden = not self.hidden, True
-        try:
-            with self.console:  # all at once
-                self._take_away()
-                if hides:
-                    self.console.show_cursor(False)
-                self.console.print(Text("\n").join(shown), end="", no_wrap=True, crop=False)
-        except OSError:  # nobody looks any more: the work matters more
-            self.console.on_broken_pipe()
+        with self._drawing():
+            self._take_away()
+            if hides:
+                self.console.show_cursor(False)
+            self.console.print(Text("\n").join(shown), end="", no_wrap=True, crop=False)
         self.widths = [line.cell_len for line in shown]
 
     def draw_last(self, line: Text) -> None:
@@ -50,37 +48,35 @@ class Live:
         columns, _ = self.size()
         shown = self._cut(line, columns)
         start = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
-        try:
-            with self.console:
-                self.console.control(start)
-                self.console.print(shown, end="", no_wrap=True, crop=False)
-        except OSError:
-            self.console.on_broken_pipe()
+        with self._drawing():
+            self.console.control(start)
+            self.console.print(shown, end="", no_wrap=True, crop=False)
         self.widths[-1] = shown.cell_len
 
     def clear(self) -> None:
         """Leave nothing of the block, and the cursor where it began."""
-        if not self.hidden:
-            return
-        try:
-            with self.console:
+        if self.hidden:
+            with self._drawing():
                 self._take_away()
                 self.console.show_cursor(True)
-        except OSError:
-            self.console.on_broken_pipe()
-        self.widths, self.hidden = [], False
+            self.widths, self.hidden = [], False
 
     def leave(self) -> None:
         """Leave the block where it is, and the cursor on the line below."""
-        if not self.hidden:
-            return
-        try:
-            with self.console:
+        if self.hidden:
+            with self._drawing():
                 self.console.show_cursor(True)
                 self.console.print()
+            self.widths, self.hidden = [], False
+
+    @contextmanager
+    def _drawing(self) -> Iterator[None]:
+        """Draw all at once; where nobody looks any more, the work goes on."""
+        try:
+            with self.console:
+                yield
         except OSError:
             self.console.on_broken_pipe()
-        self.widths, self.hidden = [], False
 
     @staticmethod
     def _cut(line: Text, columns: int) -> Text:

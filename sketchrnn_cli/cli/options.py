@@ -39,14 +39,14 @@ LENGTHS = "a length such as 10mm, 1cm or 0.5in"
 Number = Callable[[Any], Any]
 
 
-def option(*names: str, help: str, metavar: str, panel: str | None = None, **more: Any) -> Any:
-    """An option that takes a value."""
+def option(help: str, metavar: str, *names: str, panel: str | None = None, **more: Any) -> Any:
+    """An option that takes a value; without names it is called as its parameter is."""
     return typer.Option(*names, help=help, metavar=metavar, rich_help_panel=panel, **more)
 
 
-def flag(*names: str, help: str, panel: str | None = None) -> Any:
+def flag(help: str, *names: str, panel: str | None = None, **more: Any) -> Any:
     """An option that is on or off."""
-    return typer.Option(*names, help=help, metavar="", rich_help_panel=panel)
+    return option(help, "", *names, panel=panel, **more)
 
 
 def between(low: float, high: float, advice: str = "") -> Number:
@@ -87,8 +87,8 @@ def parsed(parse: Callable[[str], Any], what: str) -> Callable[[str | None], str
     return check
 
 
-def one_of(known: Sequence[str]) -> Callable[[str | None], str | None]:
-    """A check that a value of the command line is known."""
+def choice(help: str, metavar: str, known: Sequence[str], *, panel: str | None = None) -> Any:
+    """An option that takes one of these; a near miss says which may be meant."""
 
     def check(value: str | None) -> str | None:
         if value is not None and value not in known:
@@ -97,25 +97,27 @@ def one_of(known: Sequence[str]) -> Callable[[str | None], str | None]:
             raise typer.BadParameter(f"{value}: must be one of {', '.join(known)}{hint}")
         return value
 
-    return check
+    offered = completion.choice(known)
+    return option(help, metavar, panel=panel, callback=check, autocompletion=offered)
 
 
 def _shown(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.15g}"
 
 
-def count(help: str, panel: str | None = None) -> Any:
+def count(help: str) -> Any:
     """``-n``: how many drawings."""
-    check = between(1, MOST)
-    return option("--count", "-n", help=help, metavar="N", panel=panel, callback=check)
+    return option(help, "N", "--count", "-n", callback=between(1, MOST))
 
 
 def model(what: str, panel: str | None = None) -> Any:
     """``-m``: a model, of which ``what`` says what it is for."""
     return option(
-        *("--model", "--checkpoint", "-m"),
-        help=f"{what} \\[default: the built-in model]",
-        metavar="RUN",
+        f"{what} \\[default: the built-in model]",
+        "RUN",
+        "--model",
+        "--checkpoint",
+        "-m",
         panel=panel,
         autocompletion=completion.runs,
     )
@@ -142,14 +144,7 @@ def with_look(command: Callable[..., None], *, pages: bool = True) -> Callable[.
     signature = inspect.signature(command, eval_str=True)
     parameters: list[inspect.Parameter] = []
     for parameter in signature.parameters.values():
-        if parameter.name == "look":
-            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-            parameters += [
-                inspect.Parameter(name, kind, annotation=LOOKS[name][0], default=LOOKS[name][1])
-                for name in names
-            ]
-        else:
-            parameters.append(parameter)
+        parameters += [LOOKS[name] for name in names] if parameter.name == "look" else [parameter]
 
     @functools.wraps(command)
     def expanded(*arguments: Any, **values: Any) -> None:
@@ -158,6 +153,11 @@ def with_look(command: Callable[..., None], *, pages: bool = True) -> Callable[.
 
     vars(expanded)["__signature__"] = signature.replace(parameters=parameters)
     return expanded
+
+
+def given(**values: object) -> dict[str, Any]:
+    """Those that a person gave; who takes them knows the others."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def style(look: Mapping[str, Any], **more: Any) -> Style:
@@ -171,13 +171,13 @@ def style(look: Mapping[str, Any], **more: Any) -> Style:
         BadUsage: a margin that leaves no room on its page.
         BadConfig: another value out of its range.
     """
-    given = {name: value for name, value in look.items() if value is not None}
-    if (margin := given.get("margin")) is not None:
-        given["margin"] = _millimetres(margin)
-        page = given.get("page")
-        if page is not None and not given["margin"] <= (most := widest_margin(page)):
+    values = given(**look)
+    if (margin := values.get("margin")) is not None:
+        values["margin"] = _millimetres(margin)
+        page = values.get("page")
+        if page is not None and not values["margin"] <= (most := widest_margin(page)):
             raise BadUsage(f"--margin {margin}: must be from 0 to {most:g}mm on {page}")
-    return Style(**given, **more)
+    return Style(**values, **more)
 
 
 def _millimetres(text: str) -> float:
@@ -186,14 +186,6 @@ def _millimetres(text: str) -> float:
     if match is None:
         raise BadConfig(f"--margin {text}: must be {LENGTHS}")
     return float(match[1]) * {"mm": 1.0, "cm": 10.0, "in": 25.4, "": 1.0}[match[2]]
-
-
-def _threads(value: int | None) -> int | None:
-    """A check that the machine has so many cores."""
-    cores = os.cpu_count() or 1
-    if value is not None and not 1 <= value <= cores:
-        raise typer.BadParameter(f"{value}: must be from 1 to {cores:,}, the cores of this machine")
-    return value
 
 
 def check_numbered(target: str, inputs: Iterable[str | Path]) -> None:
@@ -210,22 +202,15 @@ def check_numbered(target: str, inputs: Iterable[str | Path]) -> None:
 def out(help: str, suffixes: Iterable[str]) -> Any:
     """``-o``: the file to write."""
     complete = completion.output(suffixes)
-    return option("--out", "-o", help=help, metavar="FILE", autocompletion=complete)
+    return option(help, "FILE", "--out", "-o", autocompletion=complete)
 
 
-def picture(*names: str, help: str, panel: str | None = None) -> Any:
-    """A picture to write beside what else a command does."""
-    complete = completion.output(("svg", "png"))
-    return option(*names, help=help, metavar="FILE", panel=panel, autocompletion=complete)
-
-
-def format(names: Iterable[str], help: str) -> Any:
+def format(names: Iterable[str]) -> Any:
     """``--format``: instead of the suffix of ``-o``."""
-    complete = completion.choice(names)
-    return option("--format", help=help, metavar="FORMAT", autocompletion=complete)
+    help = "Format, instead of the suffix of -o; needed where -o is a pipe."
+    return option(help, "FORMAT", autocompletion=completion.choice(names))
 
 
-AS_SUFFIX = "Format, instead of the suffix of -o; needed where -o is a pipe."
 Drawings = Annotated[
     list[str] | None,
     typer.Argument(
@@ -239,141 +224,110 @@ Model = Annotated[
     str | None,
     model("Run folder, checkpoint, or browser model (.gen.json, .vae.json)."),
 ]
-WarmStart = Annotated[
-    str | None,
-    option(
-        "--from",
-        help="Start from the weights of a model, or of the built-in one: --from built-in.",
-        metavar="RUN",
-        autocompletion=completion.runs,
-    ),
-]
-Overwrite = Annotated[bool, flag("--overwrite", help="Replace an existing file.")]
+Overwrite = Annotated[bool, flag("Replace an existing file.", "--overwrite")]
 OnError = Annotated[
-    Literal["fail", "skip"],
-    option("--on-error", help="At a faulty drawing: fail, or skip it.", metavar="fail|skip"),
+    Literal["fail", "skip"], option("At a faulty drawing: fail, or skip it.", "fail|skip")
 ]
 QuickdrawUrl = Annotated[
     str | None,
     option(
-        "--quickdraw-url",
-        help="Folder to download quickdraw:WORD from. "
+        "Folder to download quickdraw:WORD from. "
         "\\[default: SKETCHRNN_QUICKDRAW_URL, or Google's bucket]",
-        metavar="URL",
+        "URL",
         panel=DOWNLOADS,
     ),
 ]
-Offline = Annotated[bool, flag("--offline", help="Use only cached downloads.", panel=DOWNLOADS)]
+Offline = Annotated[bool, flag("Use only cached downloads.", "--offline", panel=DOWNLOADS)]
 
-Size = Annotated[
-    int | None,
-    option(
-        "--size",
-        help="Pixels of one drawing. \\[default: by the columns]",
-        metavar="PIXELS",
-        panel=LOOK,
-        callback=between(*SIZES),
-    ),
-]
-Columns = Annotated[
-    int | None,
-    option(
-        "--columns",
-        help="Drawings side by side. \\[default: as many as rows]",
-        metavar="N",
-        panel=LOOK,
-        callback=between(1, MAX_DRAWINGS),
-    ),
-]
-LineWidth = Annotated[
-    float | None,
-    option(
-        "--line-width",
-        help="Width of the pen. \\[default: by the size]",
-        metavar="PIXELS",
-        panel=LOOK,
-        callback=between(*LINE_WIDTHS),
-    ),
-]
-Color = Annotated[
-    str | None,
-    option(
-        "--color",
-        help="Ink: a name or #rrggbb. \\[default: #262626]",
-        metavar="COLOR",
-        panel=LOOK,
-    ),
-]
-Background = Annotated[
-    str | None,
-    option(
-        "--background",
-        help="Paper: a color, or none. \\[default: #ffffff]",
-        metavar="COLOR",
-        panel=LOOK,
-    ),
-]
-Dark = Annotated[
-    bool, flag("--dark", help="Light ink on dark paper, unless a color is given.", panel=LOOK)
-]
-Captions = Annotated[
-    bool,
-    flag("--captions/--no-captions", help="Word and seed under each drawing.", panel=LOOK),
-]
-Smooth = Annotated[
-    bool, flag("--smooth", help="Curves through the points, not straight lines.", panel=LOOK)
-]
-Page = Annotated[
-    Literal["a4", "a5", "letter"] | None,
-    option(
-        "--page",
-        help="An SVG of this size in millimetres, a layer for each color, for plotters.",
-        metavar="a4|a5|letter",
-        panel=LOOK,
-    ),
-]
-Margin = Annotated[
-    str | None,
-    option(
-        "--margin",
-        help="Of the --page. \\[default: 10mm]",
-        metavar="LENGTH",
-        panel=LOOK,
-        callback=parsed(_millimetres, LENGTHS),
-    ),
-]
-LOOKS: dict[str, tuple[Any, Any]] = {  # how every picture looks: declaration and default
-    **{"size": (Size, None), "columns": (Columns, None), "line_width": (LineWidth, None)},
-    **{"color": (Color, None), "background": (Background, None), "dark": (Dark, False)},
-    **{"captions": (Captions, True), "smooth": (Smooth, False)},
-    **{"page": (Page, None), "margin": (Margin, None)},
-}
+
+def _looks(
+    size: Annotated[
+        int | None,
+        option(
+            "Pixels of one drawing. \\[default: by the columns]",
+            "PIXELS",
+            panel=LOOK,
+            callback=between(*SIZES),
+        ),
+    ] = None,
+    columns: Annotated[
+        int | None,
+        option(
+            "Drawings side by side. \\[default: as many as rows]",
+            "N",
+            panel=LOOK,
+            callback=between(1, MAX_DRAWINGS),
+        ),
+    ] = None,
+    line_width: Annotated[
+        float | None,
+        option(
+            "Width of the pen. \\[default: by the size]",
+            "PIXELS",
+            panel=LOOK,
+            callback=between(*LINE_WIDTHS),
+        ),
+    ] = None,
+    color: Annotated[
+        str | None, option("Ink: a name or #rrggbb. \\[default: #262626]", "COLOR", panel=LOOK)
+    ] = None,
+    background: Annotated[
+        str | None, option("Paper: a color, or none. \\[default: #ffffff]", "COLOR", panel=LOOK)
+    ] = None,
+    dark: Annotated[
+        bool, flag("Light ink on dark paper, unless a color is given.", "--dark", panel=LOOK)
+    ] = False,
+    captions: Annotated[
+        bool, flag("Word and seed under each drawing.", "--captions/--no-captions", panel=LOOK)
+    ] = True,
+    smooth: Annotated[
+        bool, flag("Curves through the points, not straight lines.", "--smooth", panel=LOOK)
+    ] = False,
+    page: Annotated[
+        Literal["a4", "a5", "letter"] | None,
+        option(
+            "An SVG of this size in millimetres, a layer for each color, for plotters.",
+            "a4|a5|letter",
+            panel=LOOK,
+        ),
+    ] = None,
+    margin: Annotated[
+        str | None,
+        option(
+            "Of the --page. \\[default: 10mm]",
+            "LENGTH",
+            panel=LOOK,
+            callback=parsed(_millimetres, LENGTHS),
+        ),
+    ] = None,
+) -> None:
+    """How every picture looks."""
+
+
+LOOKS = inspect.signature(_looks, eval_str=True).parameters
 Look = Mapping[str, Any]  # those that were given, by name; see ``with_look``
 USUAL: Look = MappingProxyType({})
 
 Seed = Annotated[
     int,
     option(
-        "--seed",
-        help="Random seed: the same seed gives the same bytes.",
-        metavar="N",
+        "Random seed: the same seed gives the same bytes.",
+        "N",
         panel=COMMON,
         callback=between(0, LARGEST),
     ),
 ]
 Device = Annotated[
-    Literal["auto", "cpu", "cuda", "mps"],
-    option("--device", help="auto, cpu, cuda or mps.", metavar="NAME", panel=COMMON),
+    Literal["auto", "cpu", "cuda", "mps"], option("auto, cpu, cuda or mps.", "NAME", panel=COMMON)
 ]
 Threads = Annotated[
     int | None,
     option(
-        "--threads",
-        help="CPU threads. \\[default: all]",
-        metavar="N",
+        "CPU threads. \\[default: all]",
+        "N",
         panel=COMMON,
-        callback=_threads,
+        callback=between(1, os.cpu_count() or 1, ", the cores of this machine"),
     ),
 ]
-Quiet = Annotated[bool, flag("--quiet", "-q", help="Nothing on stderr but warnings.", panel=COMMON)]
-Json = Annotated[bool, flag("--json", help="One JSON object on stdout.", panel=COMMON)]
+Quiet = Annotated[bool, flag("Nothing on stderr but warnings.", "--quiet", "-q", panel=COMMON)]
+Json = Annotated[bool, flag("One JSON object on stdout.", "--json", panel=COMMON)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,20 +12,7 @@ import typer
 
 from sketchrnn_cli import files
 from sketchrnn_cli.cli import completion, downloads, options
-from sketchrnn_cli.cli.options import (
-    LARGEST,
-    Json,
-    Offline,
-    OnError,
-    Overwrite,
-    QuickdrawUrl,
-    Quiet,
-    Threads,
-    between,
-    flag,
-    option,
-    parsed,
-)
+from sketchrnn_cli.cli.options import LARGEST, between, flag, option, parsed
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.errors import BadConfig
 
@@ -75,93 +62,68 @@ def preprocess(
     simplify: Annotated[
         bool | None,
         flag(
+            "Quick, Draw!'s simplification. \\[default: for raw canvas drawings]",
             "--simplify/--no-simplify",
-            help="Quick, Draw!'s simplification. \\[default: for raw canvas drawings]",
             panel=PREPARED,
         ),
     ] = None,
     fit: Annotated[
         bool | None,
         flag(
+            "Fit drawings to a 255 box. \\[default: canvas formats, but not npz]",
             "--fit/--no-fit",
-            help="Fit drawings to a 255 box. \\[default: canvas formats, but not npz]",
             panel=PREPARED,
         ),
     ] = None,
     epsilon: Annotated[
         float,
         option(
-            "--epsilon",
-            help="Tolerance of Douglas-Peucker.",
-            metavar="PIXELS",
+            "Tolerance of Douglas-Peucker.",
+            "PIXELS",
             panel=PREPARED,
             callback=between(0, WIDEST),
         ),
     ] = 2.0,
     max_points: Annotated[
-        int,
-        option(
-            "--max-points",
-            help="Drop longer drawings.",
-            metavar="N",
-            panel=WHICH,
-            callback=between(1, LARGEST),
-        ),
+        int, option("Drop longer drawings.", "N", panel=WHICH, callback=between(1, LARGEST))
     ] = 250,
     min_points: Annotated[
-        int,
-        option(
-            "--min-points",
-            help="Drop shorter drawings.",
-            metavar="N",
-            panel=WHICH,
-            callback=between(1, LARGEST),
-        ),
+        int, option("Drop shorter drawings.", "N", panel=WHICH, callback=between(1, LARGEST))
     ] = 1,
     per_word: Annotated[
         int | None,
         option(
-            "--per-word",
-            help="Keep the first N drawings of each word.",
-            metavar="N",
+            "Keep the first N drawings of each word.",
+            "N",
             panel=WHICH,
             callback=between(1, LARGEST),
         ),
     ] = None,
-    label: Annotated[
-        str | None, option("--label", help="Label for drawings without one.", metavar="WORD")
-    ] = None,
+    label: Annotated[str | None, option("Label for drawings without one.", "WORD")] = None,
     labels: Annotated[
         str | None,
         option(
-            "--labels",
-            help="Names of labels that are numbers: a name a line, or JSON, as of a ClassLabel.",
-            metavar="FILE",
+            "Names of labels that are numbers: a name a line, or JSON, as of a ClassLabel.", "FILE"
         ),
     ] = None,
     join_spellings: Annotated[
         bool,
         flag(
+            "Make labels that differ in case, spaces, hyphens or underscores one.",
             "--join-spellings",
-            help="Make labels that differ in case, spaces, hyphens or underscores one.",
             panel=PREPARED,
         ),
     ] = False,
     recognized_only: Annotated[
         bool,
-        flag(
-            "--recognized-only",
-            help="Keep only drawings that Quick, Draw! recognized.",
-            panel=WHICH,
-        ),
+        flag("Keep only drawings that Quick, Draw! recognized.", "--recognized-only", panel=WHICH),
     ] = False,
     doubtful: Annotated[
         Literal["drop", "keep"],
         option(
-            "--doubtful",
-            help="Drawings whose label the recogniser of a model gives less than half of the share "
+            "Drawings whose label the recogniser of a model gives less than half of the share "
             "that chance would, 1 / words: drop or keep them. Labels unknown to it are kept.",
-            metavar="drop|keep",
+            "drop|keep",
             panel=WHICH,
         ),
     ] = "keep",
@@ -172,26 +134,26 @@ def preprocess(
     split: Annotated[
         str | None,
         option(
-            "--split",
-            help="Split everything anew. \\[default: 90,5,5, and files that are split stay so]",
-            metavar="90,5,5",
+            "Split everything anew. \\[default: 90,5,5, and files that are split stay so]",
+            "90,5,5",
             panel=WHICH,
             callback=parsed(_shares, SHARES),
         ),
     ] = None,
-    on_error: OnError = "fail",
-    format: Annotated[str | None, options.format(FORMATS, options.AS_SUFFIX)] = None,
-    quickdraw_url: QuickdrawUrl = None,
-    offline: Offline = False,
-    overwrite: Overwrite = False,
-    threads: Threads = None,
-    quiet: Quiet = False,
-    json: Json = False,
+    on_error: options.OnError = "fail",
+    format: Annotated[str | None, options.format(FORMATS)] = None,
+    quickdraw_url: options.QuickdrawUrl = None,
+    offline: options.Offline = False,
+    overwrite: options.Overwrite = False,
+    threads: options.Threads = None,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Read drawings of any kind, prepare them, and pack them for training."""
     limit_threads(threads)
     inputs: list[str | Path] = [*sources, *([labels] if labels else []), *options.model_file(model)]
-    kind = _target(out, format, inputs, overwrite=overwrite)
+    kind = files.format_of(out, format, FORMATS)
+    files.check_output(out, binary=kind.binary, inputs=inputs, is_data=True, overwrite=overwrite)
     request = _request(locals())
     terminal = Terminal(quiet=quiet)
     sources = downloads.local(sources, terminal, url=quickdraw_url, offline=offline)
@@ -207,26 +169,17 @@ ALIKE = (  # options that are settings of ``build.BuildOptions``
 )
 
 
-def _request(options: dict[str, Any]) -> BuildOptions:
+def _request(given: dict[str, Any]) -> BuildOptions:
     """What the options ask for, files read."""
     from sketchrnn_cli.sketches.build import BuildOptions
     from sketchrnn_cli.sketches.labels import read as read_labels
 
     return BuildOptions(
-        labels=None if options["labels"] is None else read_labels(options["labels"]),
-        doubtful=_doubts(options["model"]) if options["doubtful"] == "drop" else None,
-        split=_shares(options["split"]),
-        **{name: options[name] for name in ALIKE},
+        labels=None if given["labels"] is None else read_labels(given["labels"]),
+        doubtful=_doubts(given["model"]) if given["doubtful"] == "drop" else None,
+        split=_shares(given["split"]),
+        **{name: given[name] for name in ALIKE},
     )
-
-
-def _target(
-    out: str, format: str | None, inputs: Sequence[str | Path], *, overwrite: bool
-) -> Format:
-    """The format of the set to write, which may be written there."""
-    kind = files.format_of(out, format, FORMATS)
-    files.check_output(out, binary=kind.binary, inputs=inputs, is_data=True, overwrite=overwrite)
-    return kind
 
 
 def _build(

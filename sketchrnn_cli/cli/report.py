@@ -12,10 +12,10 @@ Facts = dict[str, Any]
 WORDS_SHOWN = 12
 WORD_SHOWN = 200  # characters
 COLUMN = 28  # characters of a cell of a comparison
-FIGURES = {  # of a comparison
-    "best_step": "best step", "best_loss": "best loss", "best_l_r": "L_R there",
-    "best_l_kl": "L_KL there", "parameters": "weights", "n_train": "drawings",
-    "sketches_per_second": "drawings/s", "seconds": "training time",
+FIGURES = {  # of a comparison, in their order
+    "state": "state", "step": "step", "best_step": "best step", "best_loss": "best loss",
+    "best_l_r": "L_R there", "best_l_kl": "L_KL there", "parameters": "weights",
+    "n_train": "drawings", "sketches_per_second": "drawings/s", "seconds": "training time",
 }  # fmt: skip
 
 
@@ -276,7 +276,7 @@ def comparison(facts: Facts, width: int | None) -> list[str]:
     table = [["", *(_tail(path) for path in facts["paths"])]]
     for name, values in facts["figures"].items():
         if any(value is not None for value in values):
-            table.append([FIGURES.get(name, name), *(_figure(name, value) for value in values)])
+            table.append([FIGURES[name], *(_figure(name, value) for value in values)])
     settings = [
         [name.removeprefix("training."), *(_figure("", value) for value in values)]
         for name, values in facts["differences"].items()

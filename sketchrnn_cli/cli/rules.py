@@ -181,11 +181,6 @@ CALLED = {
 Values = Mapping[str, Any]
 
 
-def _kind(values: Values) -> str:
-    """The format that `export` writes, as a suffix."""
-    return f".{values['format'] or values['out']}".lower()
-
-
 def _sources(values: Values) -> list[str]:
     """The drawings that a command is to read."""
     named = ("sources", "data", "more_data")
@@ -232,9 +227,9 @@ FACTS: dict[str, dict[str, Callable[[Values], bool]]] = {
     },
     "export": {
         "STDOUT": lambda values: values["out"] == "-",
-        "WHOLE": lambda values: not _kind(values).endswith(BROWSER),
-        "FLOAT32": lambda values: not _kind(values).endswith((".safetensors", ".html")),
-        "OTHER": lambda values: not _kind(values).endswith(".safetensors"),
+        "WHOLE": lambda values: not _is_written_as(values, BROWSER),
+        "FLOAT32": lambda values: not _is_written_as(values, (".safetensors", ".html")),
+        "OTHER": lambda values: not _is_written_as(values, (".safetensors",)),
     },
 }
 

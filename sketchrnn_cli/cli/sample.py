@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from sketchrnn_cli import files, pretrained
-from sketchrnn_cli.cli import completion, downloads, options, sample_output, sample_request
-from sketchrnn_cli.cli.options import (
-    LARGEST,
-    MOST,
-    Device,
-    Json,
-    Model,
-    Overwrite,
-    Quiet,
-    Seed,
-    Threads,
-    between,
-    flag,
-    option,
-)
-from sketchrnn_cli.cli.sample_output import KNOWN, SHOWN
+from sketchrnn_cli.cli import completion, downloads, options, sample_output
+from sketchrnn_cli.cli.options import LARGEST, MOST, between, flag, option
+from sketchrnn_cli.cli.sample_output import KNOWN, Target
 from sketchrnn_cli.cli.terminal import (
     Terminal,
     limit_threads,
     work_alone,
 )
-from sketchrnn_cli.drawing.style import MAX_DRAWINGS
 from sketchrnn_cli.errors import BadUsage
 from sketchrnn_cli.inference.settings import (
     BEST_OF,
@@ -80,7 +67,7 @@ def sample(
             autocompletion=completion.words,
         ),
     ] = None,
-    model: Model = None,
+    model: options.Model = None,
     count: Annotated[
         int | None,
         options.count(
@@ -90,36 +77,33 @@ def sample(
         ),
     ] = None,
     list_words: Annotated[
-        bool, flag("--list-words", help="List the labels of the model, and draw nothing.")
+        bool, flag("List the labels of the model, and draw nothing.", "--list-words")
     ] = False,
     strict: Annotated[
         bool,
-        flag(
-            "--strict", help="Refuse a PROMPT with words that the model does not know.", panel=WHAT
-        ),
+        flag("Refuse a PROMPT with words that the model does not know.", "--strict", panel=WHAT),
     ] = False,
     no_word: Annotated[
-        bool, flag("--no-word", help="Draw unconditionally, with the null label.", panel=WHAT)
+        bool, flag("Draw unconditionally, with the null label.", "--no-word", panel=WHAT)
     ] = False,
     temp: Annotated[
         str | None,
         option(
+            "Sampling temperature (tau in the paper), 0.01-2; lower is more conservative. "
+            f"0.2,0.4,1 draws a row at each. \\[default: {DEFAULT.temperature:g}]",
+            "T[,T...]",
             "--temp",
             "--temperature",
             "-t",
-            help="Sampling temperature (tau in the paper), 0.01-2; lower is more conservative. "
-            f"0.2,0.4,1 draws a row at each. \\[default: {DEFAULT.temperature:g}]",
-            metavar="T[,T...]",
             callback=_in_range,
         ),
     ] = None,
     pen_temp: Annotated[
         float | None,
         option(
-            "--pen-temp",
-            help="Temperature of the pen state. Low values may never end a drawing. "
+            "Temperature of the pen state. Low values may never end a drawing. "
             "\\[default: 0.5 + 0.5 TEMP]",
-            metavar="T",
+            "T",
             panel=SAMPLING,
             callback=_range("pen_temperature"),
         ),
@@ -127,11 +111,10 @@ def sample(
     latent_temp: Annotated[
         float | None,
         option(
-            "--latent-temp",
-            help="Temperature of z: 1 samples the fitted mixture, 0 takes its component means. "
+            "Temperature of z: 1 samples the fitted mixture, 0 takes its component means. "
             "\\[default: 1 where a recogniser ranks and with --complete, else TEMP squared, 0.16 "
             "for several]",
-            metavar="T",
+            "T",
             panel=SAMPLING,
             callback=_range("latent_temperature"),
         ),
@@ -139,25 +122,23 @@ def sample(
     guidance: Annotated[
         float | None,
         option(
-            "--guidance",
-            help=f"Guidance scale, 0-4: 1 is off. \\[default: {GUIDANCE:g}; 1 with --latents and "
+            f"Guidance scale, 0-4: 1 is off. \\[default: {GUIDANCE:g}; 1 with --latents and "
             "--complete]",
-            metavar="X",
+            "X",
             panel=SAMPLING,
             callback=_range("guidance"),
         ),
     ] = None,
     greedy: Annotated[
-        bool, flag("--greedy", help="Take the most likely move at every step.", panel=SAMPLING)
+        bool, flag("Take the most likely move at every step.", "--greedy", panel=SAMPLING)
     ] = False,
     best_of: Annotated[
         int | None,
         option(
-            "--best-of",
-            help="Draw K candidates and keep the one that the recogniser is surest of, or without "
+            "Draw K candidates and keep the one that the recogniser is surest of, or without "
             f"one the likeliest. \\[default: {BEST_OF} where a recogniser knows the word, up to "
             f"{BEST_OF * ROUNDS} while it takes none for the word; else 1]",
-            metavar="K",
+            "K",
             panel=SAMPLING,
             callback=between(*RANGES["best_of"]),
         ),
@@ -165,35 +146,29 @@ def sample(
     latents: Annotated[
         str | None,
         option(
-            "--latents",
-            help="Decode these: npz or NDJSON of `encode`; - is NDJSON on standard input.",
-            metavar="FILE",
+            "Decode these: npz or NDJSON of `encode`; - is NDJSON on standard input.",
+            "FILE",
             panel=WHAT,
         ),
     ] = None,
     prior: Annotated[
         bool,
-        flag(
-            "--prior",
-            help="Sample z from N(0, I) instead of the fitted mixture.",
-            panel=SAMPLING,
-        ),
+        flag("Sample z from N(0, I) instead of the fitted mixture.", "--prior", panel=SAMPLING),
     ] = False,
     most_likely: Annotated[
         bool,
         flag(
+            "Take the most probable z of the label instead of sampling.",
             "--most-likely",
-            help="Take the most probable z of the label instead of sampling.",
             panel=SAMPLING,
         ),
     ] = False,
     frames: Annotated[
         int | None,
         option(
-            "--frames",
-            help='Steps from each item to the next, of --latents or of "cat -> pig". '
+            'Steps from each item to the next, of --latents or of "cat -> pig". '
             f"\\[default: {FRAMES}]",
-            metavar="N",
+            "N",
             panel=WHAT,
             callback=between(1, MOST),
         ),
@@ -201,9 +176,8 @@ def sample(
     interpolate: Annotated[
         str | None,
         option(
-            "--interpolate",
-            help='Fill a grid between four corners: four words, "four cats", or four --latents.',
-            metavar="ROWSxCOLUMNS",
+            'Fill a grid between four corners: four words, "four cats", or four --latents.',
+            "ROWSxCOLUMNS",
             panel=WHAT,
             callback=_is_grid,
         ),
@@ -211,9 +185,8 @@ def sample(
     complete: Annotated[
         str | None,
         option(
-            "--complete",
-            help="Complete these partial drawings; the last stroke counts as finished.",
-            metavar="FILE",
+            "Complete these partial drawings; the last stroke counts as finished.",
+            "FILE",
             panel=WHAT,
             autocompletion=completion.sources,
         ),
@@ -221,9 +194,8 @@ def sample(
     first: Annotated[
         int,
         option(
-            "--first",
-            help="Number of the first drawing: with -n 1, one of a sheet alone, up to rounding.",
-            metavar="N",
+            "Number of the first drawing: with -n 1, one of a sheet alone, up to rounding.",
+            "N",
             panel=WHAT,
             callback=between(0, LARGEST),
         ),
@@ -231,16 +203,14 @@ def sample(
     max_points: Annotated[
         int | None,
         option(
-            "--max-points",
-            help=f"Cut a drawing that has not ended. \\[default: {DEFAULT.max_points}]",
-            metavar="N",
+            f"Cut a drawing that has not ended. \\[default: {DEFAULT.max_points}]",
+            "N",
             panel=SAMPLING,
             callback=between(*RANGES["max_points"]),
         ),
     ] = None,
     score: Annotated[
-        bool,
-        flag("--score", help="List log-likelihoods on stderr, best first.", panel=SAMPLING),
+        bool, flag("List log-likelihoods on stderr, best first.", "--score", panel=SAMPLING)
     ] = False,
     out: Annotated[
         str | None,
@@ -250,14 +220,14 @@ def sample(
             KNOWN,
         ),
     ] = None,
-    format: Annotated[str | None, options.format(KNOWN, options.AS_SUFFIX)] = None,
+    format: Annotated[str | None, options.format(KNOWN)] = None,
     look: options.Look = options.USUAL,
-    overwrite: Overwrite = False,
-    seed: Seed = 0,
-    device: Device = "auto",
-    threads: Threads = None,
-    quiet: Quiet = False,
-    json: Json = False,
+    overwrite: options.Overwrite = False,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Draw what the PROMPT says, one NDJSON line each, or as a picture by the suffix of -o."""
     if list_words:
@@ -265,26 +235,26 @@ def sample(
         return
     temps, shape = _temperatures(temp), _shape(interpolate)
     style = options.style(look, **_rows(temps, shape))
-    kind, target = sample_output.kind_of(out, format), out or files.STDIO
-    sample_output.check(target, kind, format, [latents, complete], model, overwrite=overwrite)
+    target = Target(out or files.STDIO, sample_output.format_of(out, format), style)
+    sample_output.check(target, [latents, complete], model, overwrite=overwrite)
     _use_threads(threads, count, best_of, [latents, complete])
+    from sketchrnn_cli.cli import sample_request  # loads numpy, so the threads go first
+
     terminal = Terminal(quiet=quiet)
     given = {"pen_temperature": pen_temp, "latent_temperature": latent_temp, "guidance": guidance}
     given |= {"best_of": best_of, "greedy": greedy, "prior": prior, "most_likely": most_likely}
     rows = [_settings(temperature=t, max_points=max_points, seed=seed, **given) for t in temps]
-    source = complete and downloads.local([complete], terminal)[0]
     wanted = sample_request.Wanted(
         text=None if prompt is None else " ".join(prompt), strict=strict, no_word=no_word,
-        latents=latents, complete=source, frames=frames, count=count, first=first, shape=shape,
-        model=model, device=device, streams=kind in ("ndjson", SHOWN), most=_most(kind),
+        latents=latents, complete=complete and downloads.local([complete], terminal)[0],
+        frames=frames, count=count, first=first, shape=shape, model=model, device=device,
+        format=target.format,
     )  # fmt: skip
     drawn = sample_request.prepare(wanted, rows, terminal)
-    style = drawn.styled(style)
-    tally = sample_output.Tally(keep_scores=score)
-    sample_output.draw(drawn, tally, sample_output.Target(target, kind, format, style), terminal)
-    sample_output.say(terminal, tally, target, rows[0])
+    tally = sample_output.draw(drawn, target, terminal, keep_scores=score)
+    sample_output.say(terminal, tally, target.path, rows[0])
     if json:
-        terminal.answer({"file": target, "format": kind, **tally.facts(drawn.ignored)})
+        terminal.answer(tally.facts(target, drawn.ignored))
 
 
 def _use_threads(
@@ -294,11 +264,6 @@ def _use_threads(
     limit_threads(threads)
     if not any(given) and (count or COUNT) * (best_of or 1) <= FEW:
         work_alone()
-
-
-def _most(kind: str) -> int | None:
-    """Drawings after which one more is of no use, as it does not fit on a sheet."""
-    return MAX_DRAWINGS + 1 if kind in ("svg", "png", "gif") else None
 
 
 def _temperatures(given: str | float | None) -> list[float | None]:
@@ -313,8 +278,6 @@ def _temperatures(given: str | float | None) -> list[float | None]:
 
 def _shape(given: str | None) -> tuple[int, int] | None:
     """Rows and columns of --interpolate."""
-    import re
-
     if given is None:
         return None
     match = re.fullmatch(r"([0-9]{1,9})\s*[x×,]\s*([0-9]{1,9})", given.strip().lower())
@@ -333,13 +296,8 @@ def _rows(temps: list[float | None], shape: tuple[int, int] | None) -> dict[str,
 
 
 def _settings(**given: Any) -> Settings:
-    """Those a person gave; the dataclass knows the others.
-
-    Raises:
-        BadConfig: says which option is out of its range.
-    """
-    given = {name: value for name, value in given.items() if value is not None}
-    return Settings(**given)
+    """Those a person gave; the dataclass knows the others."""
+    return Settings(**options.given(**given))
 
 
 def _list_words(model: str | None, *, json: bool) -> None:

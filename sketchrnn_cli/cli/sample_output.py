@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from sketchrnn_cli import files
-from sketchrnn_cli.cli import options
+from sketchrnn_cli.cli import options, report
 from sketchrnn_cli.cli.display import show_drawings
 from sketchrnn_cli.cli.terminal import Terminal, stdout_is_terminal
 from sketchrnn_cli.drawing import outputs
+from sketchrnn_cli.files import Format
 
 if TYPE_CHECKING:
     from sketchrnn_cli.cli.sample_request import Prepared
@@ -21,15 +22,14 @@ if TYPE_CHECKING:
     from sketchrnn_cli.sketches.sketch import Sketch
 
 KNOWN = outputs.FORMATS
-SHOWN = "terminal"  # no file at all: drawings in characters
+SHOWN = Format("terminal")  # no file at all: drawings in characters
 
 
 class Target(NamedTuple):
     """Where the drawings go, and how they look there."""
 
     path: str
-    kind: str
-    format: str | None  # as given
+    format: Format
     style: Style
 
 
@@ -54,9 +54,11 @@ class Tally:
             self.n_points += sketch.n_points
             yield sketch
 
-    def facts(self, ignored: Iterable[str]) -> dict[str, Any]:
+    def facts(self, target: Target, ignored: Iterable[str]) -> dict[str, Any]:
         """As ``--json`` has them; also the words of the prompt that were ignored."""
         return {
+            "file": target.path,
+            "format": target.format.name,
             "n_drawings": self.n,
             "n_finished": self.n - self.n_cut,
             "n_points": self.n_points,
@@ -64,70 +66,56 @@ class Tally:
         }
 
 
-def kind_of(out: str | None, format: str | None) -> str:
-    """The format to write; a pipe gets NDJSON, a person a look."""
-    if out is None and format is None:
-        return SHOWN if stdout_is_terminal() else "ndjson"
-    if out == files.STDIO and format is None:
-        return "ndjson"
-    return files.format_of(out or files.STDIO, format, KNOWN).name
+def format_of(out: str | None, format: str | None) -> Format:
+    """What to write; a pipe gets NDJSON, a person a look."""
+    if out is None and format is None and stdout_is_terminal():
+        return SHOWN
+    if out in (None, files.STDIO) and format is None:
+        return Format("ndjson")
+    return files.format_of(out or files.STDIO, format, KNOWN)
 
 
 def check(
-    target: str,
-    kind: str,
-    format: str | None,
-    given: Iterable[str | None],
-    model: str | None,
-    *,
-    overwrite: bool,
+    target: Target, given: Iterable[str | None], model: str | None, *, overwrite: bool
 ) -> None:
     """Refuse a file that cannot be written, or would cost something."""
-    if kind == SHOWN:
+    path, format, _ = target
+    if format == SHOWN:
         return
     inputs: list[str | Path] = [*filter(None, given), *options.model_file(model)]
-    options.check_numbered(target, inputs)
+    options.check_numbered(path, inputs)
     files.check_output(
-        target,
-        binary=outputs.is_binary(kind) or _is_compressed(target, kind, format),
+        path,
+        binary=format.binary,
         inputs=inputs,
-        is_data=outputs.OUTPUTS[kind].kind == "data",
+        is_data=format.is_data,
         overwrite=overwrite,
     )
 
 
-def _is_compressed(target: str, kind: str, format: str | None) -> bool:
-    """Whether drawings are written through gzip."""
-    return files.format_of(target, format or kind, KNOWN).compressed
-
-
-def draw(drawn: Prepared, tally: Tally, target: Target, terminal: Terminal) -> None:
+def draw(drawn: Prepared, target: Target, terminal: Terminal, *, keep_scores: bool) -> Tally:
     """Draw and write; a bar shows how many have ended, unless they go to the same terminal."""
-    if target.kind != SHOWN:
-        n = 1 if outputs.is_numbered(target.path) else drawn.n
-        outputs.check(target.kind, target.style, n)
-    shows = target.path == files.STDIO and stdout_is_terminal()
+    path, format, _ = target
+    style, tally = drawn.styled(target.style), Tally(keep_scores)
+    if format != SHOWN:
+        outputs.check(format.name, style, 1 if outputs.is_numbered(path) else drawn.n)
+    shows = path == files.STDIO and stdout_is_terminal()
     with nullcontext() if shows else terminal.counting("drawing", total=drawn.n_all) as ended:
-        _write(target, tally.passing(drawn.sketches(ended)), drawn.n)
+        sketches = tally.passing(drawn.sketches(ended))
+        if format == SHOWN:
+            show_drawings(sketches, drawn.n, style)
+        else:
+            outputs.write_file(
+                path, sketches, format.name, style, n=drawn.n, compressed=format.compressed
+            )
+    return tally
 
 
 def say(terminal: Terminal, tally: Tally, target: str, settings: Settings) -> None:
     """What is said on stderr at the end."""
-    from sketchrnn_cli.cli import report
-
     for line in report.sampled_scores(sorted(tally.scores, reverse=True)):
         terminal.say(line)
     if tally.n_cut:
         terminal.say(report.cut(tally.n_cut, tally.n, settings.max_points))
     if target != files.STDIO:
         terminal.say(f"{target}: {report.number(tally.n, 'drawing')}")
-
-
-def _write(target: Target, sketches: Iterator[Sketch], n: int | None) -> None:
-    """Drawings in a file, a pipe, or in characters: each temperature under its name."""
-    path, kind, format, style = target
-    if kind != SHOWN:
-        compressed = _is_compressed(path, kind, format)
-        outputs.write_file(path, sketches, kind, style, n=n, compressed=compressed)
-        return
-    show_drawings(sketches, n, style)

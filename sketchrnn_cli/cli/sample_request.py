@@ -1,4 +1,4 @@
-"""The request that the options of `sample` make, files read."""
+"""The request that the options of `sample` make, files read. Importing it loads numpy."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sketchrnn_cli import files, pretrained
+from sketchrnn_cli.cli.sample_output import SHOWN
 from sketchrnn_cli.cli.terminal import Terminal
 from sketchrnn_cli.drawing import outputs
+from sketchrnn_cli.drawing.style import MAX_DRAWINGS, Style
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile
-
-if TYPE_CHECKING:
-    from sketchrnn_cli.drawing.style import Style
-    from sketchrnn_cli.inference.engine import Network
-    from sketchrnn_cli.inference.prompt import Item, Prompt
-    from sketchrnn_cli.inference.request import Request
-    from sketchrnn_cli.inference.settings import Settings
-    from sketchrnn_cli.model.checkpoint import Checkpoint
-    from sketchrnn_cli.sketches.formats.latents import Latents
-    from sketchrnn_cli.sketches.sketch import Sketch
+from sketchrnn_cli.files import Format
+from sketchrnn_cli.inference import devices, request
+from sketchrnn_cli.inference.engine import Network, no_encoder
+from sketchrnn_cli.inference.interpolation import CORNERS
+from sketchrnn_cli.inference.prompt import Item, Prompt
+from sketchrnn_cli.inference.ranking import usual_candidates
+from sketchrnn_cli.inference.request import Request
+from sketchrnn_cli.inference.settings import Settings
+from sketchrnn_cli.model.checkpoint import Checkpoint
+from sketchrnn_cli.model.load import open_model
+from sketchrnn_cli.sketches.formats import latents, read_sketches
+from sketchrnn_cli.sketches.formats.latents import Latents
+from sketchrnn_cli.sketches.sketch import Sketch
 
 Note = Callable[[str], None]
 
@@ -41,15 +45,20 @@ class Wanted:
     shape: tuple[int, int] | None  # of a grid
     model: str | None
     device: str
-    streams: bool  # the output takes drawings one by one
-    most: int | None = None  # partial drawings, where more are of no use
+    format: Format  # of what is written
     prompt: Prompt | None = None  # the text in the words of the model
 
     @property
     def one_by_one(self) -> bool:
         """Whether what comes in on a pipe goes out before the next comes."""
         piped = files.STDIO in (self.latents, self.complete)
-        return piped and self.streams and self.frames is None and self.shape is None
+        streams = self.format.name in (SHOWN.name, "ndjson")
+        return piped and streams and self.frames is None and self.shape is None
+
+    @property
+    def most(self) -> int | None:
+        """Partial drawings after which one more is of no use, as it does not fit on a sheet."""
+        return MAX_DRAWINGS + 1 if self.format.name in ("svg", "png", "gif") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +89,9 @@ class Prepared:
 
     def sketches(self, ended: Callable[[int], None] | None) -> Iterator[Sketch]:
         """The drawings; ``ended`` is told how many candidates have just ended."""
-        from sketchrnn_cli.inference.request import draw
-
-        for request in self.requests:
+        for asked in self.requests:
             for settings in self.rows:
-                yield from draw(self.network, request, settings, ended=ended)
+                yield from request.draw(self.network, asked, settings, ended=ended)
 
 
 def prepare(wanted: Wanted, rows: list[Settings], terminal: Terminal) -> Prepared:
@@ -98,10 +105,6 @@ def prepare(wanted: Wanted, rows: list[Settings], terminal: Terminal) -> Prepare
     Raises:
         SketchError: options that do not go with this model, or a file that cannot be read.
     """
-    from sketchrnn_cli.inference import devices, request
-    from sketchrnn_cli.inference.ranking import usual_candidates
-    from sketchrnn_cli.model.load import open_model
-
     devices.check(wanted.device)
     model = open_model(wanted.model or pretrained.FILE)
     settings = rows[0]
@@ -137,8 +140,6 @@ def _corners(wanted: Wanted) -> int | None:
     Raises:
         BadConfig: the prompt interpolates already.
     """
-    from sketchrnn_cli.inference.interpolation import CORNERS
-
     prompt = wanted.prompt
     if prompt is not None and prompt.has_interpolation:
         raise BadConfig('--interpolate fills a grid, "->" is a line: name four things instead')
@@ -148,8 +149,6 @@ def _corners(wanted: Wanted) -> int | None:
 
 def parse(checkpoint: Checkpoint, text: str, name: str, *, strict: bool) -> Prompt:
     """See ``request.parse``; a prompt that is a path gets advice."""
-    from sketchrnn_cli.inference import request
-
     try:
         return request.parse(checkpoint, text, name, strict=strict)
     except BadConfig as error:
@@ -164,18 +163,13 @@ def parse(checkpoint: Checkpoint, text: str, name: str, *, strict: bool) -> Prom
         raise
 
 
-def whole(
-    checkpoint: Checkpoint, settings: Settings, wanted: Wanted, note: Note | None = None
-) -> Request:
+def whole(checkpoint: Checkpoint, settings: Settings, wanted: Wanted, note: Note) -> Request:
     """Everything asked for, ready to draw; ``note`` is called with what files leave out.
 
     Raises:
         BadConfig: options that do not go together, or with this model.
         BadFile: latents or partial drawings that cannot be read.
     """
-    from sketchrnn_cli.inference import request
-    from sketchrnn_cli.sketches.formats import latents, read_sketches
-
     if wanted.latents is not None or wanted.complete is not None:
         _label(wanted)  # before anything is read
     elif wanted.frames is not None and not (wanted.prompt and wanted.prompt.has_interpolation):
@@ -202,15 +196,13 @@ def whole(
 
 
 def one_by_one(
-    checkpoint: Checkpoint, settings: Settings, wanted: Wanted, note: Note | None = None
+    checkpoint: Checkpoint, settings: Settings, wanted: Wanted, note: Note
 ) -> Iterator[Request]:
     """Requests for the latents or the partial drawings of a pipe, each as it comes in.
 
     Raises:
         BadConfig, BadFile: as ``whole``.
     """
-    from sketchrnn_cli.sketches.formats import latents, read_sketches
-
     n = 0
     _label(wanted)  # before anything is read
     if wanted.latents is not None:
@@ -229,8 +221,6 @@ def one_by_one(
 
 
 def _of_latents(checkpoint: Checkpoint, wanted: Wanted, found: Latents, first: int = 0) -> Request:
-    from sketchrnn_cli.inference import request
-
     label, count = _label(wanted)
     try:
         asked = request.from_latents(
@@ -251,8 +241,6 @@ def _of_prefixes(
     first: int = 0,
 ) -> Request:
     """Partial drawings, of which the first is the source's ``number``."""
-    from sketchrnn_cli.inference import request
-
     label, count = _label(wanted)
     asked = request.from_prefixes(checkpoint, found, count=count, first=first)
     for k, moves in enumerate((asked.prefixes or [])[::count], start=number):
@@ -267,8 +255,6 @@ def _of_prefixes(
 def _with_label(
     checkpoint: Checkpoint, wanted: Wanted, asked: Request, label: Item | None
 ) -> Request:
-    from sketchrnn_cli.inference import request
-
     if label is None and not wanted.no_word:
         return asked
     return request.with_label(checkpoint, asked, label)
@@ -276,8 +262,6 @@ def _with_label(
 
 def _label(wanted: Wanted) -> tuple[Item | None, int]:
     """The label of all latents or partial drawings, and drawings of each."""
-    from sketchrnn_cli.inference import request
-
     if wanted.prompt is None:
         return None, wanted.count or 1
     item = request.only_item(wanted.prompt)
@@ -288,7 +272,5 @@ def _label(wanted: Wanted) -> tuple[Item | None, int]:
 
 
 def _check_encoder(checkpoint: Checkpoint, wanted: Wanted) -> None:
-    from sketchrnn_cli.inference import engine
-
     if not checkpoint.config.encoder:
-        raise BadCheckpoint(f"--latents {wanted.latents}: {engine.no_encoder()}")
+        raise BadCheckpoint(f"--latents {wanted.latents}: {no_encoder()}")

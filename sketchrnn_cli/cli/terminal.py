@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -9,7 +10,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 
 import typer
 from rich.console import Console
@@ -112,11 +113,9 @@ class Terminal:
         try:
             text = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY).decode()
         except TypeError:  # a number of over 64 bits, a name that is not UTF-8
-            import json
-
-            text = json.dumps(values, default=_plain)
+            text = json.dumps(values, default=lambda array: array.tolist())
         if not text.isprintable():
-            text = "".join(c if c.isprintable() else _escaped(c) for c in text)
+            text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
         typer.echo(text)
 
     @property
@@ -206,17 +205,6 @@ class Terminal:
             return formats.count(sources)
 
 
-def _escaped(character: str) -> str:
-    """A character as JSON escapes it: its UTF-16 units."""
-    units = character.encode("utf-16-be", "surrogatepass").hex()
-    return "".join(f"\\u{units[k : k + 4]}" for k in range(0, len(units), 4))
-
-
-def _plain(value: Any) -> object:
-    """An array as lists."""
-    return value.tolist()
-
-
 def unbroken(line: str, stream: IO[str], *, indent: int = 0, width: int | None = None) -> str:
     """A line as it is, or for a terminal in lines of its width, no word broken.
 
@@ -244,18 +232,9 @@ def stdout_is_terminal() -> bool:
 
 
 def limit_threads(threads: int | None) -> None:
-    """Set the threads of numpy's product; call before numpy is imported.
-
-    Raises:
-        BadConfig: fewer than one, or more than the machine has.
-    """
+    """Set the threads of numpy's product; call before numpy is imported."""
     if threads is None:
         return
-    from sketchrnn_cli.errors import BadConfig
-
-    cores = os.cpu_count() or 1
-    if not 1 <= threads <= cores:
-        raise BadConfig(f"--threads {threads}: this machine has {cores} cores; give 1 to {cores}")
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
 

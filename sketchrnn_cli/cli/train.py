@@ -13,23 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from sketchrnn_cli.cli import completion, downloads, signals
-from sketchrnn_cli.cli.options import (
-    LARGEST,
-    Device,
-    Json,
-    Offline,
-    Overwrite,
-    QuickdrawUrl,
-    Quiet,
-    Threads,
-    WarmStart,
-    between,
-    flag,
-    one_of,
-    option,
-    parsed,
-)
+from sketchrnn_cli.cli import completion, downloads, options, signals
+from sketchrnn_cli.cli.options import LARGEST, between, choice, flag, option, parsed
 from sketchrnn_cli.cli.terminal import Terminal, limit_threads
 from sketchrnn_cli.model.config import CELLS, PRESETS, ModelConfig
 from sketchrnn_cli.model.device import choose, need_torch
@@ -62,8 +47,7 @@ def setting(name: str, help: str, metavar: str, panel: str, low: float | None = 
     """An option that is a setting of training, within its bounds."""
     least, most = RANGES[name]
     check = between(least if low is None else low, most)
-    spelled = f"--{name.replace('_', '-')}"
-    return option(spelled, help=help, metavar=metavar, panel=panel, callback=check)
+    return option(help, metavar, panel=panel, callback=check)
 
 
 def train(
@@ -78,159 +62,127 @@ def train(
     ] = None,
     more_data: Annotated[
         list[str] | None,
-        option(
-            "--data",
-            help="The same, as an option.",
-            metavar="DATA",
-            autocompletion=completion.sources,
-        ),
+        option("The same, as an option.", "DATA", "--data", autocompletion=completion.sources),
     ] = None,
     out: Annotated[
         Path | None,
         option(
+            "Run folder. \\[default: runs/ and the name of the data]",
+            "RUN",
             "--out",
             "-o",
-            help="Run folder. \\[default: runs/ and the name of the data]",
-            metavar="RUN",
             autocompletion=completion.runs,
         ),
     ] = None,
     preset: Annotated[
         str | None,
-        option(
-            "--preset",
-            help=f"Sizes and settings: {', '.join(PRESETS)}. \\[default: base; tiny without DATA]",
-            metavar="NAME",
-            callback=one_of(tuple(PRESETS)),
-            autocompletion=completion.choice(PRESETS),
+        choice(
+            f"Sizes and settings: {', '.join(PRESETS)}. \\[default: base; tiny without DATA]",
+            "NAME",
+            tuple(PRESETS),
         ),
     ] = None,
     steps: Annotated[
-        int | None,
-        setting("steps", "Stop after N steps.", "N", HOW_LONG, low=1),
+        int | None, setting("steps", "Stop after N steps.", "N", HOW_LONG, low=1)
     ] = None,
     epochs: Annotated[
-        float | None,
-        setting("epochs", "Stop after N passes over the data.", "N", HOW_LONG),
+        float | None, setting("epochs", "Stop after N passes over the data.", "N", HOW_LONG)
     ] = None,
     time_limit: Annotated[
         str | None,
         option(
-            "--time-limit",
-            help="Stop after 90s, 10m, 1h30m of this session. \\[default without DATA: 3m]",
-            metavar="TIME",
+            "Stop after 90s, 10m, 1h30m of this session. \\[default without DATA: 3m]",
+            "TIME",
             panel=HOW_LONG,
             callback=parsed(parse_duration, "a time above 0, such as 90s, 10m or 1h30m"),
         ),
     ] = None,
     batch_size: Annotated[
-        int | None,
-        setting("batch_size", "Drawings per step.", "N", TRAINING),
+        int | None, setting("batch_size", "Drawings per step.", "N", TRAINING)
     ] = None,
     learning_rate: Annotated[
-        float | None,
-        setting("learning_rate", "Adam's rate at step 0.", "X", TRAINING),
+        float | None, setting("learning_rate", "Adam's rate at step 0.", "X", TRAINING)
     ] = None,
     kl_weight: Annotated[
-        float | None,
-        setting("kl_weight", "Final weight of L_KL.", "X", TRAINING),
+        float | None, setting("kl_weight", "Final weight of L_KL.", "X", TRAINING)
     ] = None,
     precision: Annotated[
         str | None,
-        option(
-            "--precision",
-            help=f"Arithmetic: {', '.join(PRECISIONS)}; auto is the fastest.",
-            metavar="NAME",
+        choice(
+            f"Arithmetic: {', '.join(PRECISIONS)}; auto is the fastest.",
+            "NAME",
+            PRECISIONS,
             panel=TRAINING,
-            callback=one_of(PRECISIONS),
-            autocompletion=completion.choice(PRECISIONS),
         ),
     ] = None,
     cell: Annotated[
-        str | None,
-        option(
-            "--cell",
-            help=f"Recurrent cell: {', '.join(CELLS)}.",
-            metavar="CELL",
-            panel=NETWORK,
-            callback=one_of(CELLS),
-            autocompletion=completion.choice(CELLS),
-        ),
+        str | None, choice(f"Recurrent cell: {', '.join(CELLS)}.", "CELL", CELLS, panel=NETWORK)
     ] = None,
     encoder_cell: Annotated[
         str | None,
-        option(
-            "--encoder-cell",
-            help="Cell of the encoder, if not that of --cell.",
-            metavar="CELL",
-            panel=NETWORK,
-            callback=one_of(CELLS),
-            autocompletion=completion.choice(CELLS),
-        ),
+        choice("Cell of the encoder, if not that of --cell.", "CELL", CELLS, panel=NETWORK),
     ] = None,
     encoder: Annotated[
         bool | None,
-        flag(
-            "--encoder/--no-encoder",
-            help="Without: the paper's decoder-only model.",
-            panel=NETWORK,
-        ),
+        flag("Without: the paper's decoder-only model.", "--encoder/--no-encoder", panel=NETWORK),
     ] = None,
     words: Annotated[
         bool | None,
         flag(
+            "Condition the decoder on the label. \\[default: with two labels or more]",
             "--words/--no-words",
-            help="Condition the decoder on the label. \\[default: with two labels or more]",
             panel=NETWORK,
         ),
     ] = None,
     config: Annotated[
-        Path | None,
-        option(
-            "--config",
-            help="TOML with a model and a training table; options win.",
-            metavar="FILE",
-        ),
+        Path | None, option("TOML with a model and a training table; options win.", "FILE")
     ] = None,
     tensorboard: Annotated[
         bool,
         flag(
+            "Losses and samples for TensorBoard too, in RUN/tensorboard (an extra).",
             "--tensorboard",
-            help="Losses and samples for TensorBoard too, in RUN/tensorboard (an extra).",
             panel=LOGS,
         ),
     ] = False,
     log_csv: Annotated[
-        bool, flag("--log-csv", help="metrics.csv beside metrics.jsonl.", panel=LOGS)
+        bool, flag("metrics.csv beside metrics.jsonl.", "--log-csv", panel=LOGS)
     ] = False,
-    quickdraw_url: QuickdrawUrl = None,
-    offline: Offline = False,
-    from_: WarmStart = None,
+    quickdraw_url: options.QuickdrawUrl = None,
+    offline: options.Offline = False,
+    from_: Annotated[
+        str | None,
+        option(
+            "Start from the weights of a model, or of the built-in one: --from built-in.",
+            "RUN",
+            "--from",
+            autocompletion=completion.runs,
+        ),
+    ] = None,
     resume: Annotated[
-        bool, flag("--resume", help="Resume the run from its last state.", panel=HOW_LONG)
+        bool, flag("Resume the run from its last state.", "--resume", panel=HOW_LONG)
     ] = False,
-    overwrite: Overwrite = False,
+    overwrite: options.Overwrite = False,
     seed: Annotated[
         int | None,
         option(
-            "--seed",
-            help="Random seed: the same seed gives the same model.",
-            metavar="N",
+            "Random seed: the same seed gives the same model.",
+            "N",
             panel=TRAINING,
             callback=between(0, LARGEST),
         ),
     ] = None,
-    device: Device = "auto",
-    threads: Threads = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
 ) -> None:
     """Train a model on drawings; without DATA, on the practice drawings that ship.
 
     Ctrl-C saves first; `--resume` goes on from there, also after a crash. Several processes
     that torchrun started share every batch.
     """
-    options = dict(locals())  # by name
+    given = dict(locals())  # by name
     need_torch("train")
     from sketchrnn_cli.training.process_group import ErrorElsewhere, ProcessGroup
     from sketchrnn_cli.training.process_group import threads_per_process as share_of_threads
@@ -242,9 +194,9 @@ def train(
     try:
         group = ProcessGroup.from_environment()  # loads torch, but not for one process
         terminal = Terminal(quiet=quiet or not group.is_first)
-        request = _request(options, group, terminal)
+        request = _request(given, group, terminal)
         with run.opened(request, group, partial(_check_device, device)) as (plan, corpus):
-            code = _train(plan, corpus, group, options, terminal)
+            code = _train(plan, corpus, group, given, terminal)
     except ErrorElsewhere:
         raise typer.Exit(1) from None
     if group.world > 1:
@@ -253,25 +205,25 @@ def train(
         raise typer.Exit(code)
 
 
-def _request(options: dict[str, Any], group: ProcessGroup, terminal: Terminal) -> run.Request:
+def _request(given: dict[str, Any], group: ProcessGroup, terminal: Terminal) -> run.Request:
     """What the options ask for, the same in every process."""
     from sketchrnn_cli.sketches import download
     from sketchrnn_cli.training import run, tensorboard
 
-    limit, warm = options["time_limit"], options["from_"]
+    limit, warm = given["time_limit"], given["from_"]
     asked = {
-        **options,
+        **given,
         "time_limit": None if limit is None else parse_duration(limit),
-        "encoder_cell": options["encoder_cell"] or options["cell"],
+        "encoder_cell": given["encoder_cell"] or given["cell"],
     }
     training = {name: asked[name] for name in SETTINGS if asked[name] is not None}
     model = {name: asked[name] for name in SIZES if asked[name] is not None}
     with group.together():
-        if options["tensorboard"]:
+        if given["tensorboard"]:
             tensorboard.check()
-        sources = download.named([*(options["more_data"] or []), *(options["data"] or [])])
-        tables = read_toml(options["config"]) if options["config"] else None
-    alike = {name: options[name] for name in ("preset", "resume", "overwrite", "words")}
+        sources = download.named([*(given["more_data"] or []), *(given["data"] or [])])
+        tables = read_toml(given["config"]) if given["config"] else None
+    alike = {name: given[name] for name in ("preset", "resume", "overwrite", "words")}
     one_machine = group.world == group.local_world and not run.is_packed_set(sources)
     group.agree_on_options(
         {
@@ -285,8 +237,8 @@ def _request(options: dict[str, Any], group: ProcessGroup, terminal: Terminal) -
     )
     return run.Request(
         sources=sources,
-        out=options["out"],
-        config=options["config"],
+        out=given["out"],
+        config=given["config"],
         tables=tables,
         model=model,
         training=training,
@@ -295,8 +247,8 @@ def _request(options: dict[str, Any], group: ProcessGroup, terminal: Terminal) -
         fetch=partial(
             downloads.local,
             terminal=terminal,
-            url=options["quickdraw_url"],
-            offline=options["offline"],
+            url=given["quickdraw_url"],
+            offline=given["offline"],
         ),
         reading=terminal.reading,
         say=terminal.say,
@@ -307,7 +259,7 @@ def _train(
     plan: run.Plan,
     corpus: Corpus,
     group: ProcessGroup,
-    options: dict[str, Any],
+    given: dict[str, Any],
     terminal: Terminal,
 ) -> int:
     """Train until the end; returns the exit code."""
@@ -319,14 +271,14 @@ def _train(
     from sketchrnn_cli.training import run
     from sketchrnn_cli.training.device import set_threads
 
-    set_threads(options["threads"], plan.model, plan.training, world=group.world)
+    set_threads(given["threads"], plan.model, plan.training, world=group.world)
     with group.together():
-        chosen = choose(options["device"])
+        chosen = choose(given["device"])
     device = group.place(torch.device(chosen))
     with ExitStack() as held:
         with group.together():
             trainer = run.start(plan, corpus, device, group, terminal.warn)
-            events = _logs(trainer, options, resuming=plan.resuming)
+            events = _logs(trainer, given, resuming=plan.resuming)
             if events is not None:
                 held.callback(events.close)
         group.agree_on_options({"arithmetic": str(trainer.compute)})  # `auto` is by the machine
@@ -346,7 +298,7 @@ def _train(
         except SystemExit:  # a second Ctrl-C, or one while these are fitted
             report.say_what_is_kept(terminal, trainer)
             raise
-    report.conclude(terminal, trainer, finished, as_json=options["as_json"] and group.is_first)
+    report.conclude(terminal, trainer, finished, as_json=given["as_json"] and group.is_first)
     if finished.why != "stopped":
         return 0
     return signals.exit_code(stopped[0] if stopped else signal.SIGTERM)
@@ -383,15 +335,15 @@ def _check_device(device: str, model: ModelConfig, training: TrainingConfig) -> 
         products_type(training.precision, torch.device(choose(device)), model)
 
 
-def _logs(trainer: Trainer, options: dict[str, Any], *, resuming: bool) -> Events | None:
+def _logs(trainer: Trainer, given: dict[str, Any], *, resuming: bool) -> Events | None:
     """Begin the logs that are asked for, or that a resumed run has: metrics.csv, TensorBoard."""
     from sketchrnn_cli.training import metrics, tensorboard
 
     if not trainer.group.is_first:
         return None
-    if options["log_csv"]:
+    if given["log_csv"]:
         metrics.write_csv(trainer.run)
-    if options["tensorboard"] or (resuming and tensorboard.is_kept(trainer.run)):
+    if given["tensorboard"] or (resuming and tensorboard.is_kept(trainer.run)):
         return tensorboard.Events(trainer.run, trainer.progress.step)
     return None
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.text import Text
 
 from sketchrnn_cli.cli.display import inked, knows_braille
 from sketchrnn_cli.cli.live import Live
 from sketchrnn_cli.cli.terminal import Terminal
-
-if TYPE_CHECKING:
-    from sketchrnn_cli.sketches.sketch import Sketch
-    from sketchrnn_cli.training.metrics import Metrics
+from sketchrnn_cli.drawing import chart
+from sketchrnn_cli.drawing import terminal as characters
+from sketchrnn_cli.sketches.sketch import Sketch
+from sketchrnn_cli.training.metrics import Metrics
 
 PLAIN_SECONDS = 10.0  # between lines where stderr is no terminal
 TICK = 0.25  # seconds between looks at the clock,
@@ -141,8 +142,6 @@ class TrainingDisplay:
 
     def sampled(self, step: int, sketches: Sequence[Sketch]) -> None:
         """Newest samples."""
-        from sketchrnn_cli.sketches.sketch import Sketch
-
         self.samples = step, [Sketch(sketch.strokes, sketch.word) for sketch in sketches]
         if self.live:
             self._draw()
@@ -205,12 +204,11 @@ class TrainingDisplay:
             curve, samples = self._curve(left, rows), self._samples(columns - left - 4, rows)
             if not curve:
                 return samples
-            height = max(len(curve), len(samples))
             lines = []
-            for number in range(height):
-                line = curve[number] if number < len(curve) else Text()
+            for line, sample in zip_longest(curve, samples):
+                line = line or Text()
                 line.truncate(left, pad=True)
-                lines.append(line.append("    ").append_text(_or_nothing(samples, number)))
+                lines.append(line.append("    ").append_text(sample or Text()))
             return lines
         if rows < 14 or not has_samples:
             return self._curve(columns, min(rows, HIGHEST)) or self._samples(columns, rows)
@@ -218,8 +216,6 @@ class TrainingDisplay:
         return [*curve, *self._samples(columns, min(rows - len(curve), HIGHEST + 2))]
 
     def _curve(self, columns: int, rows: int) -> list[Text]:
-        from sketchrnn_cli.drawing import chart
-
         train, valid = self.curves["train"], self.curves["valid"]
         lines = chart.chart(train, valid, columns, rows - 1, ascii=self.ascii)
         if not lines:
@@ -235,8 +231,6 @@ class TrainingDisplay:
         return [title, *shown]
 
     def _samples(self, columns: int, rows: int) -> list[Text]:
-        from sketchrnn_cli.drawing import terminal as characters
-
         step, sketches = self.samples
         title = f"samples of step {step:,}"
         if step < self.named_after:
@@ -252,10 +246,6 @@ class TrainingDisplay:
         lines = characters.grid_runs(sketches[:n], columns, cell=cell, ascii=self.ascii)
         title = title if len(title) <= columns else title[: title.find(" of about")]
         return [Text(title, "dim"), *map(inked, lines)]
-
-
-def _or_nothing(lines: Sequence[Text], number: int) -> Text:
-    return lines[number] if number < len(lines) else Text()
 
 
 def describe(metrics: Metrics, columns: int | None = None) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sketchrnn_cli.cli.terminal import Terminal
-    from sketchrnn_cli.training.trainer import Trainer
+from sketchrnn_cli.cli.terminal import Terminal
+from sketchrnn_cli.inference import latent_prior
+from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.model import checkpoint, recogniser
+from sketchrnn_cli.training import batches
+from sketchrnn_cli.training import recogniser as fitting
+from sketchrnn_cli.training.trainer import Trainer
 
 FITTED = 20_000  # drawings, over all words, that the latent prior of a finished run is fitted to;
 FITTED_PER_WORD = 100  # of each word at least so many, where there are
@@ -18,11 +21,6 @@ def fit_latents(trainer: Trainer, terminal: Terminal) -> None:
 
     While training, one Gaussian per label does.
     """
-    from sketchrnn_cli.inference import latent_prior
-    from sketchrnn_cli.inference.engine import Engine
-    from sketchrnn_cli.model import checkpoint
-    from sketchrnn_cli.training import batches
-
     if trainer.network.encoder is None:
         return
     corpus, indices, seed = trainer.corpus, trainer.train_indices, trainer.config.seed
@@ -51,10 +49,6 @@ def fit_recogniser(trainer: Trainer, terminal: Terminal) -> None:
     A short run ends without one, and one that is there already stays.
     """
     import torch
-
-    from sketchrnn_cli.model import checkpoint, recogniser
-    from sketchrnn_cli.training import batches
-    from sketchrnn_cli.training import recogniser as fitting
 
     path = trainer.run / checkpoint.FILE_NAME
     found = checkpoint.load(path)

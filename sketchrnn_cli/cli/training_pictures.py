@@ -5,16 +5,22 @@ from __future__ import annotations
 import gc
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from sketchrnn_cli.cli.terminal import Terminal
+from sketchrnn_cli.cli.training_display import TrainingDisplay
+from sketchrnn_cli.drawing.plots import curves
+from sketchrnn_cli.drawing.raster import to_png
+from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.errors import SketchError
-
-if TYPE_CHECKING:
-    from sketchrnn_cli.cli.training_display import TrainingDisplay
-    from sketchrnn_cli.sketches.sketch import Sketch
-    from sketchrnn_cli.training.tensorboard import Events
-    from sketchrnn_cli.training.trainer import Trainer
+from sketchrnn_cli.inference import request
+from sketchrnn_cli.inference.conditioning import label_rows
+from sketchrnn_cli.inference.engine import Engine
+from sketchrnn_cli.inference.settings import Settings
+from sketchrnn_cli.model import tensor_file
+from sketchrnn_cli.sketches.sketch import Sketch
+from sketchrnn_cli.training import metrics as log
+from sketchrnn_cli.training.tensorboard import Events
+from sketchrnn_cli.training.trainer import Trainer
 
 EVERY = 30.0  # seconds, at least, between sample sheets
 N_SAMPLES = 9
@@ -54,12 +60,6 @@ class Pictures:
 
     def draw(self) -> None:
         """loss.png, and a sheet of samples of this step. One that fails does not stop a run."""
-        from sketchrnn_cli.drawing.plots import curves as plots
-        from sketchrnn_cli.drawing.raster import to_png
-        from sketchrnn_cli.drawing.style import Style
-        from sketchrnn_cli.model import tensor_file
-        from sketchrnn_cli.training import metrics as log
-
         run, step = self.trainer.run, self.trainer.progress.step
         try:
             sheet = to_png(self._samples(), Style())
@@ -68,7 +68,7 @@ class Pictures:
             tensor_file.write(folder / f"step-{step:06d}.png", sheet)
             if self.events is not None:
                 self.events.add_sheet(step, sheet)
-            tensor_file.write(run / "loss.png", plots.loss_png(log.Lines(run)))
+            tensor_file.write(run / "loss.png", curves.loss_png(log.Lines(run)))
             gc.collect()  # figures are rings, which pile up for many minutes where nobody looks
         except (SketchError, OSError) as error:
             self._warn(error)
@@ -76,11 +76,6 @@ class Pictures:
 
     def _samples(self) -> list[Sketch]:
         """Drawings by the model as it stands."""
-        from sketchrnn_cli.inference import request
-        from sketchrnn_cli.inference.conditioning import label_rows
-        from sketchrnn_cli.inference.engine import Engine
-        from sketchrnn_cli.inference.settings import Settings
-
         begun, step = time.monotonic(), self.trainer.progress.step
         model = self.trainer.model({"step": step})
         settings = Settings(seed=self.trainer.config.seed)

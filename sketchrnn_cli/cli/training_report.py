@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sketchrnn_cli.cli.terminal import Terminal
-
-if TYPE_CHECKING:
-    from sketchrnn_cli.training.loop import Ending, Event, Finished
-    from sketchrnn_cli.training.metrics import Metrics
-    from sketchrnn_cli.training.trainer import Trainer
+from sketchrnn_cli.model.checkpoint import FILE_NAME
+from sketchrnn_cli.training import loop, state
+from sketchrnn_cli.training.metrics import Metrics
+from sketchrnn_cli.training.trainer import Trainer
 
 WEIGHTS_PER_POINT = 20  # from so many on, a model memorizes its drawings
 STUCK = 5  # validations in a row with the KL term at its floor
@@ -80,10 +79,8 @@ class Report:
                 f"else; more drawings help{small}"
             )
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: loop.Event) -> None:
         """Say what a person should know of an event."""
-        from sketchrnn_cli.training import loop
-
         match event:
             case loop.Reported(metrics) | loop.Validated(metrics):
                 self.advise(metrics)
@@ -99,7 +96,7 @@ class Report:
             case loop.Ending():
                 self.terminal.say(self._todo(event))
 
-    def _todo(self, event: Ending) -> str:
+    def _todo(self, event: loop.Ending) -> str:
         """What is still to do after the last step."""
         tasks = ["validating"] * event.validates + ["saving", "drawing samples"]
         if event.why != "stopped" and self.trainer.network.encoder is not None:
@@ -140,9 +137,6 @@ class Report:
 
 def say_what_is_kept(terminal: Terminal, trainer: Trainer) -> None:
     """Say what a second Ctrl-C leaves behind."""
-    from sketchrnn_cli.model.checkpoint import FILE_NAME
-    from sketchrnn_cli.training import state
-
     run = shlex.quote(str(trainer.run))
     steps = [step for step, _ in state.paths(trainer.run)]
     kept = [f"the state of step {steps[0]}"] if steps else []
@@ -154,7 +148,9 @@ def say_what_is_kept(terminal: Terminal, trainer: Trainer) -> None:
         )
 
 
-def conclude(terminal: Terminal, trainer: Trainer, finished: Finished, *, as_json: bool) -> None:
+def conclude(
+    terminal: Terminal, trainer: Trainer, finished: loop.Finished, *, as_json: bool
+) -> None:
     """Say how it ended, and what to type next."""
     progress, run = trainer.progress, shlex.quote(str(trainer.run))
     why = {

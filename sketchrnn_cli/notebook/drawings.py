@@ -264,7 +264,6 @@ class Animation:
     seconds: float
     n_drawings: int
     plan: Callable[[], Film]  # once more, for another format
-    timing: Timing
 
     @classmethod
     def of(
@@ -282,7 +281,7 @@ class Animation:
         film, stream = again(), BytesIO()
         outputs.write_film(stream, film, "gif")
         facts = film.width, film.height, film.seconds, len(sketches)
-        return cls(stream.getvalue(), *facts, again, timing)
+        return cls(stream.getvalue(), *facts, again)
 
     def save(self, path: str | Path) -> None:
         """Write it into a file, by its suffix: .gif, .apng, .webp, .svg or .mp4.

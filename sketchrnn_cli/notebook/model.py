@@ -134,17 +134,17 @@ class Model:
         first = whole("first", first, 0)
         if frames is not None:
             frames = whole("frames", frames, 1)
-        if prompt is None:
-            if frames is not None:
-                raise BadConfig('frames are for interpolations, as in "cat -> pig"')
-            with _threads((count or COUNT) * (best_of or 1)):
-                return self._draw(request.unconditional(count, first=first), settings)
-        asked = self._understand(prompt, strict=strict)
-        made = request.from_prompt(
-            self.network.checkpoint, asked, count=count, frames=frames, first=first
-        )
+        if prompt is not None:
+            understood = self._understand(prompt, strict=strict)
+            asked = request.from_prompt(
+                self.network.checkpoint, understood, count=count, frames=frames, first=first
+            )
+        elif frames is None:
+            asked = request.unconditional(count, first=first)
+        else:
+            raise BadConfig('frames are for interpolations, as in "cat -> pig"')
         with _threads((count or COUNT) * (best_of or 1)):
-            return self._draw(made, settings)
+            return self._draw(asked, settings)
 
     def complete(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -77,17 +77,16 @@ class Request:
         )
         if practises and not training.is_limited:
             training = replace(training, time_limit=PRACTICE_SECONDS)
+        words = self.words
         if self.warm is not None:
             found, asked = warm_start.opened(self.warm), {**more, **self.model}
-            model, conditioned = warm_start.sizes(found, self.warm, asked, self.words)
-            self.check(model)
-            return model, training, conditioned
-        model = ModelConfig.from_dict({**PRESETS[preset], **more, **self.model})
-        words = self.words
-        if words is None and preset == UNCONDITIONAL:
-            words = False
-        if words is None and "n_words" in more:
-            words = model.n_words > 0
+            model, words = warm_start.sizes(found, self.warm, asked, words)
+        else:
+            model = ModelConfig.from_dict({**PRESETS[preset], **more, **self.model})
+            if words is None and preset == UNCONDITIONAL:
+                words = False
+            if words is None and "n_words" in more:
+                words = model.n_words > 0
         self.check(model)
         return model, training, words
 
@@ -263,7 +262,7 @@ def begin(run: Path, request: Request, group: ProcessGroup, check: Check) -> tup
         if old.exists() and not run.exists():
             old.rename(run)
         shutil.rmtree(fresh, ignore_errors=True)
-    return plan, Corpus.open(_packed(plan))
+    return plan, Corpus.open(packed_set(plan.run, plan.data))
 
 
 def _keep_inputs(run: Path, request: Request) -> None:
@@ -308,7 +307,7 @@ def reopen(
     sources = [str(source) for source in data.get("sources", [])]
     if request.sources and request.sources != sources:
         raise BadConfig(f"{run}: trains on {', '.join(sources)}; leave out DATA to resume")
-    corpus = Corpus.open(_packed(plan))
+    corpus = Corpus.open(packed_set(plan.run, plan.data))
     if corpus.split_hash("train") != data.get("hash"):
         raise BadConfig(f"{corpus.path}: the drawings have changed since the run was begun")
     corpus.check()
@@ -356,9 +355,9 @@ def is_packed_set(sources: list[str]) -> bool:
     return len(sources) == 1 and is_packed(sources[0])
 
 
-def _packed(plan: Plan) -> Path:
-    """The packed set of a run."""
-    return plan.run / str(plan.data.get("packed", CORPUS))  # where absolute, that
+def packed_set(run: Path, data: Mapping[str, Any]) -> Path:
+    """The packed set of a run, as the data table of its settings says."""
+    return run / str(data.get("packed", CORPUS))  # where absolute, that
 
 
 def _pack(sources: list[str], path: Path, request: Request) -> Corpus:
@@ -391,7 +390,7 @@ def own_corpus(group: ProcessGroup, corpus: Corpus | None, plan: Plan, request: 
     """
     from sketchrnn_cli.sketches.corpus import Corpus
 
-    path = _packed(plan)
+    path = packed_set(plan.run, plan.data)
     with group.together():
         if corpus is None and is_packed_set(request.sources):
             corpus = Corpus.open(request.sources[0])
