@@ -8,15 +8,26 @@ gates, copies, the loss, the optimiser and Python.
 
 Symbols: N sketches, P points of all of them, R rows (P + N), n rows of a step, H decoder size, E
 encoder size of a direction, C conditioning vector, M mixtures.
+
+    python tests/bench/floor.py PACKED [THREADS ...]
+
+Whole steps, the floor and steps of the peer, in turns: medians, and of one thread processor time.
 """
 
 from __future__ import annotations
 
+import contextlib
+import statistics
+import sys
+import tempfile
 import time
+from pathlib import Path
 
 import torch
 
-LEAST, MOST = 3, 9  # tries of a way
+LEAST, MOST = 2, 4  # tries of a way
+STEPS, TRIED = 2, 16  # steps that are compared, of so many those nearest to the mean length
+ROUNDS = 5
 
 
 class Product:
@@ -127,3 +138,110 @@ def flop(config, batch):
     of_sketch = 3 * (2 * 2 * e * config.latent_size + c * 6 * h)
     rows, points = batch.packing.n_rows, batch.moves_packing.n_rows
     return 2 * (rows * of_row + points * of_point + batch.n_sketches * of_sketch)
+
+
+def seconds_of(works, threads):
+    """Median seconds of each, in turns, after one round that plans the products."""
+    clock = time.process_time if threads == 1 else time.perf_counter
+    taken = {name: [] for name in works}
+    for k in range(1 + ROUNDS):
+        for name, work in works.items():
+            started = clock()
+            work()
+            if k:
+                taken[name].append(clock() - started)
+    return {name: statistics.median(each) for name, each in taken.items()}
+
+
+def of_steps(corpus, folder, batch_size, precision):
+    """Work to compare: of ``STEPS`` steps each and its floor; and the mean GFLOP of a step."""
+    import training
+
+    from sketchrnn_cli.training import batches
+
+    trainer = training.trainer(corpus, folder, batch_size, precision)
+    config = trainer.network.config
+    floor = Floor(config, trainer.compute)
+
+    def step(number):
+        trainer.progress.step = number
+        trainer.take_step()
+
+    def sketches(number):
+        return batches.training_sketches(corpus, trainer.train_indices, trainer.config, number)
+
+    def distance(number):
+        return abs(len(sketches(number).offsets) / batch_size - training.mean_points(corpus))
+
+    works, total = {}, 0.0
+    for number in sorted(range(TRIED), key=distance)[:STEPS]:
+        batch = batches.pack(sketches(number), device=torch.device("cpu"))
+        products = floor.work(batch)
+        works["step", number] = lambda number=number: step(number)
+        works["floor", number] = lambda products=products: [work() for work in products]
+        total += flop(config, batch) / STEPS / 1e9
+    return works, total
+
+
+def large(dtype):
+    """The large product, and its GFLOP."""
+    from ceilings import FLOP, SIZE
+
+    a, b = (torch.randn(SIZE, SIZE).to(dtype) for _ in range(2))
+    ways = [lambda: torch.mm(a, b)]
+    with contextlib.suppress(AttributeError, RuntimeError):
+        laid_out = torch.ops.mkldnn._reorder_linear_weight(b)
+        ways.append(lambda: torch.ops.mkldnn._linear_pointwise(a, laid_out, None, "none", [], ""))
+        ways[-1]()
+    return ways[fastest(ways)], FLOP / 1e9
+
+
+def rows(corpus, threads):
+    """Rows of the table, for so many threads each."""
+    import peer
+    import training
+    from measuring import Row
+
+    before = torch.get_num_threads()
+    for n in threads:
+        torch.set_num_threads(n)
+        for precision in training.precisions():
+            for batch_size in (32, 100):
+                with tempfile.TemporaryDirectory() as folder:
+                    works, gflop = of_steps(corpus, Path(folder), batch_size, precision)
+                large_work, large_gflop = large(getattr(torch, precision))
+                works["large"] = large_work
+                if batch_size == peer.BATCH:
+                    works["peer"], longest, who = peer.stepper(corpus.path)
+                taken = seconds_of(works, n)
+                step, least = (
+                    sum(took for name, took in taken.items() if name[0] == kind) / STEPS
+                    for kind in ("step", "floor")
+                )
+                what = f"batch {batch_size}, {precision}, {n} thread{'s' * (n > 1)}"
+                rate, most = gflop / least, large_gflop / taken["large"]
+                yield Row(
+                    f"a step, {what}",
+                    f"{1e3 * step:.0f} ms",
+                    f"{step / least:.2f} times its own products ({1e3 * least:.0f} ms), which "
+                    f"are at {rate / most:.0%} of the large one ({most:.0f} GFLOP/s)",
+                )
+                if "peer" in taken:
+                    yield Row(
+                        f"a step of {who}, padded to {longest}, {what}",
+                        f"{1e3 * taken['peer']:.0f} ms",
+                        f"{taken['peer'] / step:.1f} times a step here",
+                    )
+    torch.set_num_threads(before)
+
+
+def main():
+    from sketchrnn_cli.sketches.corpus import Corpus
+
+    packed, *threads = sys.argv[1:]
+    for row in rows(Corpus.open(packed), [int(n) for n in threads] or [1]):
+        print(f"{row.what:64}  {row.figure:10}  {row.ratio}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
