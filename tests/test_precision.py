@@ -116,4 +116,14 @@ def test_products_are_products_with_onednn_and_without(onednn, rows, monkeypatch
     step = products.StepWeights([w])
     torch.testing.assert_close(step(x[None])[0], x @ w.t())
     torch.testing.assert_close(step(x[None], added)[0], x @ w.t() + added)
-    torch.testing.assert_close(products.weight_gradient(x, added), x.t() @ added)
+    torch.testing.assert_close(products.weight_gradient(x, added, x.dtype), x.t() @ added)
+
+
+@pytest.mark.parametrize("n_sequences", [1, 7, 32, 64, 65, 100, 1000])
+def test_products_of_steps_have_few_sizes_and_enough_rows(n_sequences):
+    """Of so few that oneDNN keeps the plan of each."""
+    sizes = [products.planned(n, n_sequences) for n in range(1, n_sequences + 1)]
+    assert all(n <= size <= n_sequences for n, size in enumerate(sizes, start=1))
+    assert len(set(sizes)) <= products.STEP_SIZES
+    if n_sequences <= products.STEP_SIZES:
+        assert sizes == list(range(1, n_sequences + 1))

@@ -1,10 +1,12 @@
 """The arithmetic of every cell between its products: a forward and backward pair per cell.
 
-Two tricks make a step cheap. tanh(a) = 2 sigmoid(2a) - 1, and a sigmoid takes a third of the time
+Three tricks make a step cheap. tanh(a) = 2 sigmoid(2a) - 1, and a sigmoid takes a third of the time
 of a tanh: the candidate's weights (after a norm: its gain and bias) are doubled once, so that all
-four gates are one sigmoid, and the LSTM keeps its cell doubled, C = 2c. And nothing is allocated
-for what the backward pass reads: results go into buffers of the ``Workspace``. On CUDA the
-functions of a step are put together by torch.compile, see ``fused``.
+four gates are one sigmoid, and the LSTM keeps its cell doubled, C = 2c. Nothing is allocated for
+what the backward pass reads: results go into buffers of the ``Workspace``. And no operation has
+operands of two types, Python's numbers included: torch converts one of them first, which for few
+rows takes longer than the operation. On CUDA the functions of a step are put together by
+torch.compile, see ``fused``.
 
 Symbols: G layers side by side, N sequences, R rows (all steps of all sequences), n rows of a step,
 I inputs, H hidden units, Y hidden units of a hyper cell's small network, D numbers per embedding.
@@ -12,115 +14,38 @@ I inputs, H hidden units, Y hidden units of a hyper cell's small network, D numb
 
 from __future__ import annotations
 
-import functools
-import importlib.util
-import subprocess
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, split_with_sizes
+from torch import Tensor
 
-from sketchrnn_cli.model.onednn import StepWeights, weight_gradient
-from sketchrnn_cli.model.recurrence import Gates, Run
+from sketchrnn_cli.model.fused import fused
+from sketchrnn_cli.model.one_product import (
+    OneProductGates,
+    double_candidate,
+    with_doubled_candidate,
+)
+from sketchrnn_cli.model.recurrence import Run
 
 aten = torch.ops.aten
 EPSILON = 1e-3  # of layer normalisation, inside the root
 
 
-def fused(
-    function: Callable[..., None], *, on: str = "cuda", backend: Any = "inductor"
-) -> Callable[..., None]:
-    """The same function, put together by torch.compile where its first tensor lies on a device.
+class Constants(NamedTuple):
+    """Numbers of the arithmetic in the type of the gates."""
 
-    Where that cannot be, for want of a compiler, it runs as it stands.
-    """
-    chosen: list[Callable[..., None]] = []
+    minus_one: Tensor  # scalar
+    half: Tensor  # scalar
 
-    @functools.wraps(function)
-    def call(first: Tensor, *rest: Any) -> None:
-        if first.device.type != on:
-            return function(first, *rest)
-        if not chosen:
-            there = on != "cuda" or importlib.util.find_spec("triton") is not None
-            compiled = torch.compile(function, dynamic=True, backend=backend)
-            chosen.append(compiled if there else function)
-        try:
-            return chosen[0](first, *rest)
-        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            if chosen[0] is function or not _of_the_compiler(error):
-                raise
-            chosen[0] = function
-            return function(first, *rest)
+    @classmethod
+    def of(cls, like: Tensor) -> Constants:
+        """In this type, on this device."""
+        return cls(like.new_full((), -1.0), like.new_full((), 0.5))
 
-    return call
-
-
-def _of_the_compiler(error: Exception) -> bool:
-    """Whether it came before anything was computed."""
-    if not isinstance(error, RuntimeError):
-        return True
-    return type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))
-
-
-def laid_out(run: Run, width: int, *parts: Tensor) -> Tensor:
-    """Weights (O, width) of the rows of ``Gates.inputs``: of the state, of x, of 1; then zeros."""
-    stacked = torch.cat([part if part.dim() == 2 else part[None] for part in parts])
-    result = stacked.new_zeros(stacked.shape[1], width)
-    result[:, : len(stacked)] = stacked.t()
-    return result.to(run.compute)
-
-
-def with_doubled_candidate(columns: Tensor) -> Tensor:
-    """A copy of columns i, f, o, j with those of j doubled."""
-    result = columns.clone()
-    result[..., 3 * (columns.shape[-1] // 4) :] *= 2
-    return result
-
-
-class OneProductGates(Gates):
-    """Gates of one product per layer and step: of h, x and 1."""
-
-    def lay_out(self, layers: Sequence[Sequence[Tensor]], added: Tensor | None) -> None:
-        """Take of every layer the weights of h, x and, where they count, 1; columns (4H)."""
-        self.w_hs = [layer[0] for layer in layers]
-        self.products = StepWeights([laid_out(self.run, self.width, *layer) for layer in layers])
-        self.added = None if added is None else added.to(self.run.compute)
-        self.grad_added: Tensor | None = None
-
-    def totals(self, t: int) -> list[Tensor]:
-        """Products of a step, (n, 4H) of every layer."""
-        rows = self.inputs[:, self.taken(t)]
-        added = None if self.added is None else self.added[: rows.shape[1]]
-        return [product[: self.batch_sizes[t]] for product in self.products(rows, added)]
-
-    def begin_backward(self, grad_last: Tensor | None) -> None:
-        """See ``Gates``."""
-        super().begin_backward(grad_last)
-        w_hs = [w_h.to(self.run.compute).contiguous() for w_h in self.w_hs]
-        self.back_products = StepWeights(w_hs)
-        if self.added is not None:
-            self.grad_added = torch.zeros_like(self.added, dtype=self.like.dtype)
-
-    def through_products(self, t: int, grads: Tensor, grad: Tensor) -> None:
-        """From a step's gradient of the products, in its buffer, to that of h before it."""
-        n = self.batch_sizes[t]
-        if self.grad_added is not None:
-            self.grad_added[:n] += grad[0]
-        rows = grads[:, self.taken(t)]
-        for dh, product in zip(self.grad_state, self.back_products(rows), strict=True):
-            dh[:n] = product[:n]
-
-    def weight_gradients(self, grads: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Of every layer those of w_x (I, 4H), w_h (H, 4H) and b (4H,)."""
-        n_inputs = self.run.xs[0].shape[1]
-        sizes = [self.n_state, n_inputs, 1, self.width - self.n_state - n_inputs - 1]
-        result = []
-        for inputs, grad in zip(self.inputs, grads, strict=True):
-            w = weight_gradient(inputs, grad).to(self.like.dtype)  # (W, 4H)
-            w_h, w_x, b, _ = split_with_sizes(w, sizes)
-            result.append((w_x, w_h, b[0]))
-        return result
+    def tanh_of_half(self, a: Tensor) -> Tensor:
+        """Tanh of a / 2."""
+        return torch.add(self.minus_one, a.sigmoid(), alpha=2)
 
 
 # the LSTM
@@ -129,8 +54,8 @@ class OneProductGates(Gates):
 def lstm_forward(
     before: Tensor,
     products: Sequence[Tensor],
-    mask: Tensor | None,
-    keep: float,
+    factor: Tensor,
+    constants: Constants,
     gates: Tensor,
     c: Tensor,
     h: Tensor,
@@ -140,67 +65,81 @@ def lstm_forward(
     Args:
         before: (G, n, H) doubled cell before the step.
         products: of every layer (n, 4H).
-        mask: (G, n, H) uint8, 0 where the candidate is dropped, or None.
-        keep: keep probability.
+        factor: (G, n, H) or scalar, 4 over the keep probability, 0 where the candidate is dropped.
+        constants: in the type of c.
         gates: (G, n, 4H) buffer: the gates, or in fewer bits their products.
         c: (G, n, H) buffer: doubled cell after the step.
         h: (G, n, H) buffer.
     """
-    result = gates if gates.dtype == c.dtype else torch.empty_like(gates, dtype=c.dtype)
-    for product, gate, kept in zip(products, result, gates, strict=True):
-        if gates.dtype != c.dtype:
+    result = gates
+    if gates.dtype != c.dtype:
+        result = torch.empty_like(gates, dtype=c.dtype)
+        for product, gate, kept in zip(products, result, gates, strict=True):
             kept.copy_(product)
-        torch.sigmoid(product.to(c.dtype), out=gate)
+            gate.copy_(product)
+        result.sigmoid_()
+    else:
+        for product, gate in zip(products, gates, strict=True):
+            torch.sigmoid(product, out=gate)
     i, f, o, s = result.chunk(4, dim=2)
     torch.mul(f, before, out=c)
-    c.addcmul_(i, candidate(s, mask, 4, keep))
-    torch.mul(o, c.sigmoid().mul_(2).sub_(1), out=h)
+    c.addcmul_(i, candidate(s, factor, constants))
+    torch.mul(o, constants.tanh_of_half(c), out=h)
 
 
 def lstm_backward(
     dh: Tensor,
     dc: Tensor,
     before: Tensor,
-    mask: Tensor | None,
-    keep: float,
+    factor: Tensor,
+    constants: Constants,
     gates: Tensor,
     c: Tensor,
+    grad_added: Tensor | None,
 ) -> None:
     """From the gradients of a step's state to that of its products.
 
     Args:
         dh: (G, n, H) gradient of h after the step.
         dc: (G, n, H) gradient of the doubled cell after the step; becomes that before it.
-        before: as ``lstm_forward`` had it; so mask, keep and c.
-        mask: the same.
-        keep: the same.
+        before: as ``lstm_forward`` had it; so factor, constants and c.
+        factor: the same.
+        constants: the same.
         gates: of ``lstm_forward``; becomes the gradient of the products.
         c: the same.
+        grad_added: (n, 4H) that the gradient of the products is added to, or None; for G = 1 only.
     """
     narrow = gates.dtype != c.dtype
     gate = gates.to(c.dtype).sigmoid_() if narrow else gates
     grad = torch.empty_like(gate)
     i, f, o, s = gate.chunk(4, dim=2)
-    di, df, do, dj = grad.chunk(4, dim=2)
-    t = c.sigmoid().mul_(2).sub_(1)
+    di, df, do, ds = grad.chunk(4, dim=2)
+    t = constants.tanh_of_half(c)
     torch.mul(dh, t, out=do)  # h' = o tanh(C' / 2)
     dc.add_(aten.tanh_backward(dh * o, t), alpha=0.5)
-    torch.mul(dc, candidate(s, mask, 4, keep), out=di)  # C' = f C + i (2 mask j)
-    torch.mul(dc, before, out=df)
-    torch.mul(dc, i, out=dj)
-    dj *= 4 / keep
-    if mask is not None:
-        dj *= mask
+    torch.mul(dc, before, out=df)  # C' = f C + i (s - 1/2) factor
+    through_candidate(dc * factor, i, s, constants, di, ds)
     dc *= f
-    aten.sigmoid_backward(grad, gate, grad_input=gate)
+    result = grad if narrow else gates
+    aten.sigmoid_backward(grad, gate, grad_input=result)
+    if grad_added is not None:
+        grad_added += result[0]
     if narrow:
-        gates.copy_(gate)
+        gates.copy_(grad)
 
 
-def candidate(s: Tensor, mask: Tensor | None, factor: float, keep: float) -> Tensor:
-    """``factor / 2`` times mask / keep times j, of the sigmoid s of the candidate j = 2s - 1."""
-    result = (s - 0.5).mul_(factor / keep)
-    return result if mask is None else result.mul_(mask)
+def candidate(s: Tensor, factor: Tensor, constants: Constants) -> Tensor:
+    """``factor / 2`` times j, of the sigmoid s of the candidate j = 2s - 1."""
+    return torch.sub(s, constants.half).mul_(factor)
+
+
+def through_candidate(
+    kept: Tensor, i: Tensor, s: Tensor, constants: Constants, di: Tensor, ds: Tensor
+) -> None:
+    """From the gradient of i times ``candidate``, times its factor, into those of i and of s."""
+    torch.sub(s, constants.half, out=di)
+    di *= kept
+    torch.mul(kept, i, out=ds)
 
 
 _lstm_forward, _lstm_backward = fused(lstm_forward), fused(lstm_backward)
@@ -221,11 +160,11 @@ class LSTMGates(OneProductGates):
         n_hidden = len(weights[1])
         super().__init__(run, start, (n_hidden,), weights[1])
         self.cells[0][:, : self.batch_sizes[0]] *= 2
-        doubled = [with_doubled_candidate(part) for part in weights]
-        layers = list(zip(doubled[1::3], doubled[::3], doubled[2::3], strict=True))
-        self.lay_out(layers, None if added is None else with_doubled_candidate(added))
+        layers = list(zip(weights[1::3], weights[::3], weights[2::3], strict=True))
+        self.lay_out(layers, added, doubled=True)
         self.gates = self.take_gradients("gates", 4 * n_hidden)
-        self.gate_steps = self.steps(self.gates)
+        self.gate_steps, self.before_steps = self.steps(self.gates), self.steps(self.cells[0])
+        self.factors, self.constants = self.candidate_factors(4), Constants.of(self.like)
 
     def saved(self) -> Sequence[Tensor]:
         """See ``Gates``."""
@@ -233,18 +172,32 @@ class LSTMGates(OneProductGates):
 
     def forward(self, t: int) -> None:
         """See ``Gates``."""
-        before, after = self.cell_steps[0][t][:, : self.batch_sizes[t]], self.cell_steps[0][t + 1]
-        state, gates = self.state_steps[t + 1], self.gate_steps[t]
-        _lstm_forward(before, self.totals(t), self.masks[t], self.keep, gates, after, state)
+        _lstm_forward(
+            self.before_steps[t],
+            self.totals(t),
+            self.factors[t],
+            self.constants,
+            self.gate_steps[t],
+            self.cell_steps[0][t + 1],
+            self.state_steps[t + 1],
+        )
         self.keep_narrow(t)
 
     def backward(self, t: int) -> None:
         """See ``Gates``; the gradients of the gates take their place."""
-        n, gates = self.batch_sizes[t], self.gate_steps[t]
+        n = self.batch_sizes[t]
         dh, dc = self.grad_state[:, :n], self.grad_cells[0][:, :n]
-        before, after = self.cell_steps[0][t][:, :n], self.cell_steps[0][t + 1]
-        _lstm_backward(dh, dc, before, self.masks[t], self.keep, gates, after)
-        self.through_products(t, self.gates, gates)
+        _lstm_backward(
+            dh,
+            dc,
+            self.before_steps[t],
+            self.factors[t],
+            self.constants,
+            self.gate_steps[t],
+            self.cell_steps[0][t + 1],
+            None if self.grad_added is None else self.grad_added[:n],
+        )
+        self.through_products(t, self.gates, dh)
 
     def grad_start(self) -> Tensor | None:
         """See ``Gates``."""
@@ -253,10 +206,10 @@ class LSTMGates(OneProductGates):
 
     def gradients(self) -> tuple[Tensor | None, Sequence[Tensor]]:
         """See ``Gates``."""
-        layers = self.weight_gradients(self.gates)
-        weights = [with_doubled_candidate(part) for layer in layers for part in layer]
-        added = self.grad_added
-        return None if added is None else with_doubled_candidate(added), weights
+        weights = [part for layer in self.weight_gradients(self.gates) for part in layer]
+        if self.grad_added is not None:
+            double_candidate(self.grad_added)
+        return self.grad_added, weights
 
 
 # cells with layer normalisation
@@ -280,12 +233,12 @@ class NormGates:
     and layer_norm_all. The forget bias of 1 is inside ``b``.
     """
 
-    def __init__(self, norms: Sequence[Sequence[Tensor]], keep: float) -> None:
+    def __init__(self, norms: Sequence[Sequence[Tensor]]) -> None:
         """Of every layer gain and b (4H,), cell_gain and cell_b (H,)."""
         gains, bs, self.cell_gain, cell_b = (
             torch.stack(parts)[:, None] for parts in zip(*norms, strict=True)
         )
-        self.keep, self.n_hidden = keep, cell_b.shape[2]
+        self.n_hidden, self.constants = cell_b.shape[2], Constants.of(cell_b)
         self.twice_cell_gain, self.twice_cell_b = 2 * self.cell_gain, 2 * cell_b  # (G, 1, H)
         self.gain, self.b = with_doubled_candidate(gains), with_doubled_candidate(bs)
         self._sums = [torch.zeros_like(part[:, 0]) for part in (gains, bs, cell_b, cell_b)]
@@ -294,7 +247,7 @@ class NormGates:
         self,
         total: Tensor,
         before: Tensor,
-        mask: Tensor | None,
+        factor: Tensor,
         *,
         gates: Tensor,
         cell: Tensor,
@@ -306,7 +259,8 @@ class NormGates:
         Args:
             total: (G, n, 4H) sum of the products; columns i, f, o, j.
             before: (G, n, H) c before the step.
-            mask: (G, n, H) bool, False where the candidate is dropped, or None.
+            factor: (G, n, H) or scalar, 2 over the keep probability, 0 where the candidate is
+                dropped.
             gates: (G, n, 4H) buffer for the backward pass.
             cell: (G, n, H) the same.
             c: (G, n, H) buffer: c after the step.
@@ -315,13 +269,13 @@ class NormGates:
         inverse = _normalise(total, self.n_hidden, gates)
         i, f, o, s = torch.addcmul(self.b, self.gain, gates).sigmoid_().chunk(4, dim=2)
         torch.mul(f, before, out=c)
-        c.addcmul_(i, candidate(s, mask, 2, self.keep))
+        c.addcmul_(i, candidate(s, factor, self.constants))
         cell_inverse = _normalise(c, self.n_hidden, cell)
         torch.mul(o, self._tanh_of(cell), out=h)
         return Normalised(gates, cell, inverse, cell_inverse)
 
     def backward(
-        self, dh: Tensor, dc: Tensor, before: Tensor, mask: Tensor | None, saved: Normalised
+        self, dh: Tensor, dc: Tensor, before: Tensor, factor: Tensor, saved: Normalised
     ) -> Tensor:
         """Back through a step.
 
@@ -329,7 +283,7 @@ class NormGates:
             dh: (G, n, H) gradient of h after the step.
             dc: (G, n, H) gradient of c after the step; becomes that of c before it.
             before: (G, n, H) c before the step.
-            mask: as ``forward`` had it.
+            factor: as ``forward`` had it.
             saved: of ``forward``.
 
         Returns:
@@ -346,12 +300,8 @@ class NormGates:
         of_cell_b += d_cell.sum(1)
         of_cell_gain += (d_cell * saved.cell).sum(1)
         dc += _through(d_cell.mul_(self.cell_gain), saved.cell, saved.cell_inverse)
-        torch.mul(dc, candidate(s, mask, 2, self.keep), out=di)
         torch.mul(dc, before, out=df)
-        torch.mul(dc, i, out=ds)
-        ds *= 2 / self.keep
-        if mask is not None:
-            ds *= mask
+        through_candidate(dc * factor, i, s, self.constants, di, ds)
         dc *= f
         aten.sigmoid_backward(grad, sigmoids, grad_input=sigmoids)
         of_b += sigmoids.sum(1)
@@ -366,7 +316,7 @@ class NormGates:
 
     def _tanh_of(self, cell: Tensor) -> Tensor:
         twice = torch.addcmul(self.twice_cell_b, self.twice_cell_gain, cell)
-        return twice.sigmoid_().mul_(2).sub_(1)
+        return self.constants.tanh_of_half(twice)
 
 
 def _normalise(values: Tensor, n_hidden: int, result: Tensor) -> Tensor:
@@ -400,7 +350,8 @@ class LayerNormGates(OneProductGates):
         super().__init__(run, start, (n_hidden,), weights[1])
         self.lay_out(list(zip(weights[1::6], weights[::6], strict=True)), added)
         norms = [weights[k + 2 : k + 6] for k in range(0, len(weights), 6)]
-        self.norms = NormGates(norms, self.keep)
+        self.norms, self.factors = NormGates(norms), self.candidate_factors(2)
+        self.before_steps = self.steps(self.cells[0])
         self.gates, self.gate_steps = self.take_steps("gates", 4 * n_hidden)
         self.cell, self.normal_steps = self.take_steps("cell", n_hidden)
         self.kept: list[Normalised] = []
@@ -415,8 +366,8 @@ class LayerNormGates(OneProductGates):
         total = totals[0][None] if len(totals) == 1 else torch.stack(totals)
         saved = self.norms.forward(
             total.to(self.like.dtype),
-            self.cell_steps[0][t][:, : self.batch_sizes[t]],
-            self.masks[t],
+            self.before_steps[t],
+            self.factors[t],
             gates=self.gate_steps[t],
             cell=self.normal_steps[t],
             c=self.cell_steps[0][t + 1],
@@ -434,10 +385,12 @@ class LayerNormGates(OneProductGates):
     def backward(self, t: int) -> None:
         """See ``Gates``."""
         n = self.batch_sizes[t]
-        dh, dc, before = self.grad_state[:, :n], self.grad_cells[0][:, :n], self.cell_steps[0][t]
-        grad = self.norms.backward(dh, dc, before[:, :n], self.masks[t], self.kept[t])
+        dh, dc = self.grad_state[:, :n], self.grad_cells[0][:, :n]
+        grad = self.norms.backward(dh, dc, self.before_steps[t], self.factors[t], self.kept[t])
         self.grad_steps[t].copy_(grad)
-        self.through_products(t, self.grads, grad)
+        if self.grad_added is not None:
+            self.grad_added[:n].add_(grad[0])
+        self.through_products(t, self.grads, dh)
 
     def gradients(self) -> tuple[Tensor | None, Sequence[Tensor]]:
         """See ``Gates``."""

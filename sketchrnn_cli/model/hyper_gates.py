@@ -18,7 +18,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, split_with_sizes
 
-from sketchrnn_cli.model.gates import Normalised, NormGates, laid_out
+from sketchrnn_cli.model.gates import Normalised, NormGates
+from sketchrnn_cli.model.one_product import laid_out
 from sketchrnn_cli.model.onednn import StepWeights, weight_gradient
 from sketchrnn_cli.model.recurrence import Gates, Run
 
@@ -66,9 +67,10 @@ class HyperGates(Gates):
         super().__init__(run, start, (n_hidden, n_small), w.w_h)
         small = laid_out(run, self.width, w.small_w_y, w.small_w_h, w.small_w_x)
         self.small_products = StepWeights([small])
-        self.products = StepWeights([w.w_h.t().to(run.compute).contiguous()])
-        self.norms = NormGates([w[3:7]], self.keep)
-        self.small_norms = NormGates([w[10:14]], 1.0)
+        self.products = StepWeights([w.w_h.to(run.compute).t().contiguous()])
+        self.norms, self.small_norms = NormGates([w[3:7]]), NormGates([w[10:14]])
+        self.factors, self.small_factor = self.candidate_factors(2), self.like.new_full((), 2.0)
+        self.before_steps, self.small_before_steps = (self.steps(cell) for cell in self.cells)
         self.embed_bias = w.embed_bias
         self.added = self.small_added = None
         if added is not None:
@@ -104,8 +106,8 @@ class HyperGates(Gates):
         y = self.state_steps[t + 1][:, :, n_hidden:]
         small = self.small_norms.forward(
             self.small_products(rows, added)[0][None, :n].to(dtype),
-            self.cell_steps[1][t][:, :n],
-            None,
+            self.small_before_steps[t],
+            self.small_factor,
             gates=views["small gates"][t],
             cell=views["small cell"][t],
             c=self.cell_steps[1][t + 1],
@@ -122,8 +124,8 @@ class HyperGates(Gates):
         by_gate.addcmul_(scale[4:N_SCALES], _by_gate(recurrent))
         large = self.norms.forward(
             total[None],
-            self.cell_steps[0][t][:, :n],
-            self.masks[t],
+            self.before_steps[t],
+            self.factors[t],
             gates=views["gates"][t],
             cell=views["cell"][t],
             c=self.cell_steps[0][t + 1],
@@ -164,13 +166,17 @@ class HyperGates(Gates):
         grad = self.norms.backward(
             dh[None],
             self.grad_cells[0][:, :n],
-            self.cell_steps[0][t][:, :n],
-            self.masks[t],
+            self.before_steps[t],
+            self.factors[t],
             large,
         )[0]
         dy += self._through_scales(t, grad)
         small_grad = self.small_norms.backward(
-            dy[None], self.grad_cells[1][:, :n], self.cell_steps[1][t][:, :n], None, small
+            dy[None],
+            self.grad_cells[1][:, :n],
+            self.small_before_steps[t],
+            self.small_factor,
+            small,
         )[0]
         if self.grad_added is not None:
             self.grad_added[:n, : 4 * n_hidden] += grad
@@ -185,9 +191,9 @@ class HyperGates(Gates):
         w, n, n_hidden = self.w, self.batch_sizes[0], self.sizes[0]
         n_inputs, n_rows = len(w.w_x), self.run.packing.n_rows
         dtype = self.like.dtype
-        grad_w_h = weight_gradient(self.inputs[0, :, :n_hidden], self.grads[0]).to(dtype)
+        grad_w_h = weight_gradient(self.inputs[0, :, :n_hidden], self.grads[0], dtype)
         sizes = [*self.sizes, n_inputs, self.width - self.n_state - n_inputs]
-        small = weight_gradient(self.inputs[0], self.small_grads[0]).to(dtype)
+        small = weight_gradient(self.inputs[0], self.small_grads[0], dtype)
         small_w_y, small_w_h, small_w_x, _ = split_with_sizes(small, sizes)
         ys = self.states[0, n : n + n_rows, n_hidden : self.n_state]
         weights = (

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 PADDED_TO = 32  # columns of a product's operand: whole cache lines, in bfloat16 too
-STEP_ROWS = 8  # rows of a step's product, a multiple of this where there are so many
+STEP_SIZES = 64  # numbers of rows of a step's products: oneDNN keeps 1,024 plans in all
 ROWS_PADDED_TO = 128  # rows of a weight gradient: a product of a new size is planned first
 
 
@@ -28,11 +28,11 @@ def padded(n: int, to: int) -> int:
 
 
 def planned(n: int, at_most: int) -> int:
-    """Rows to multiply for n: few sizes, as each is planned and its plan kept.
+    """Rows to multiply for n: so few sizes that the plan of each is kept (it takes a millisecond).
 
     What follows a step's rows in memory is multiplied with them and not looked at.
     """
-    return min(padded(n, STEP_ROWS), at_most)
+    return min(padded(n, -(-at_most // STEP_SIZES)), at_most)
 
 
 @functools.lru_cache(maxsize=8)
@@ -92,22 +92,23 @@ class StepWeights:
         return (added_to(rows[0], added, self._weights[0], None, "add"),)
 
 
-def weight_gradient(inputs: Tensor, grads: Tensor) -> Tensor:
+def weight_gradient(inputs: Tensor, grads: Tensor, dtype: torch.dtype) -> Tensor:
     """Gradient of weights from all rows at once: ``inputs.T @ grads``.
 
     Args:
         inputs: (R, I) what was multiplied.
         grads: (R, O) gradients of the products.
+        dtype: of the result.
 
     Returns:
-        (I, O) in the type of the inputs.
+        (I, O), row after row in memory, as the weights are.
     """
     result: Tensor
     if inputs.dtype is torch.float32 and onednn_takes(inputs) and _has_512_bits():
         result = torch.ops.mkldnn._linear_pointwise(inputs.t(), grads.t(), None, "none", [], "")
     else:
         result = (grads.t() @ inputs).t()
-    return result
+    return result.to(dtype, memory_format=torch.contiguous_format)
 
 
 @functools.cache

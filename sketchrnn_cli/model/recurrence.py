@@ -85,10 +85,6 @@ class Gates:
         self.state_steps = self.regions(self.states[:, :, :n_state])
         self.cell_steps = [self.regions(cell) for cell in self.cells]
         self.narrow_steps = self.regions(self.inputs[:, :, :n_state]) if self.narrow else None
-        self.masks: Sequence[Tensor | None] = [None] * len(self.batch_sizes)
-        if run.mask is not None:
-            self.masks = packing.steps(run.mask, self.n_groups)
-        self.keep = 1.0 if run.mask is None else run.keep
 
     def take(self, name: str, columns: int, *, narrow: bool = False) -> Tensor:
         """A buffer (G, rows of all regions, columns), in the type of the products if narrow."""
@@ -113,10 +109,26 @@ class Gates:
         n = self.batch_sizes[0]
         return split_with_sizes(buffer[:, : n + self.run.packing.n_rows], (n, *self.batch_sizes), 1)
 
-    def steps(self, buffer: Tensor) -> list[Tensor]:
+    def steps(self, buffer: Tensor) -> Sequence[Tensor]:
         """(T) views (G, n, columns) of the rows that every step reads."""
-        regions = self.regions(buffer)
-        return [region[:, :n] for region, n in zip(regions, self.batch_sizes, strict=False)]
+        sizes, before = [], self.batch_sizes[0]
+        for n in self.batch_sizes:
+            sizes += [n, before - n]
+            before = n
+        rows = buffer[:, : self.batch_sizes[0] + self.run.packing.n_rows]
+        return split_with_sizes(rows, [*sizes, before], 1)[:-1:2]
+
+    def candidate_factors(self, scale: float) -> Sequence[Tensor]:
+        """(T) factors (G, n, H), or scalars, of the candidates of every step.
+
+        They are a scale over the keep probability, and 0 where a candidate is dropped.
+        """
+        mask = self.run.mask
+        if mask is None:
+            return [self.like.new_full((), scale)] * len(self.batch_sizes)
+        factors, steps = self.take_steps("factors", mask.shape[1])
+        factors.copy_(mask).mul_(scale / self.run.keep)
+        return steps
 
     def taken(self, t: int) -> slice:
         """Rows to multiply at step t, some of them of no interest, see ``onednn.planned``."""
@@ -234,7 +246,7 @@ class Recurrence(torch.autograd.Function):
         asked = None if grad_rows is None else split_with_sizes(grad_rows, sizes, 1)
         for t in reversed(range(len(sizes))):
             if asked is not None:
-                grad_h[:, : sizes[t]] += asked[t]
+                grad_h[:, : sizes[t]].add_(asked[t])
             cell.backward(t)
         added, weights = cell.gradients()
         return (None, None, cell.grad_start(), added, *weights)

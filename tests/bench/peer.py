@@ -1,8 +1,10 @@
 """The peer: labml-nn's Sketch RNN, its own classes and its own training step.
 
-    python tests/bench/peer.py PACKED [sampling]
+    python tests/bench/peer.py PACKED
+    python tests/bench/peer.py sampling
 
-Prints one JSON object. The frame it usually runs in (labml) is not needed and is left out.
+Prints one JSON object. The frame it usually runs in (labml) is not needed and is left out. Where
+labml-nn is not installed, training is that of the same network in plain torch, see ``plain_peer``.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import types
 from importlib.machinery import ModuleSpec
 
 import numpy as np
+import plain_peer
 
 BATCH, WARM, STEPS = 100, 1, 5
 MOST = 4000  # drawings: it holds all of them padded, in memory
@@ -57,27 +60,48 @@ def load():
     return sketch_rnn
 
 
-def train(packed):
+def stepper(packed):
+    """A function that takes a training step on the next batch, the longest drawing, its name."""
     import torch
-    from torch.utils.data import DataLoader
+    from torch.utils.data import DataLoader, TensorDataset
 
     from sketchrnn_cli.sketches.corpus import Corpus
 
-    peer = load()
     torch.manual_seed(0)
     corpus = Corpus.open(packed)
     train = corpus.indices("train")
     lengths = corpus.offsets[train + 1] - corpus.offsets[train]
     some = np.random.default_rng(0).choice(len(train), min(MOST, len(train)), replace=False)
     some[0] = lengths.argmax()  # it pads to the longest of the set
-    data = peer.StrokesDataset([corpus.moves_of(int(i)) for i in train[some]], 250)
-    loader = DataLoader(data, BATCH, shuffle=True)
+    drawings = [corpus.moves_of(int(i)) for i in train[some]]
+    if missing():
+        data, mask = plain_peer.padded(drawings)
+        loader = DataLoader(TensorDataset(data, mask), BATCH, shuffle=True, drop_last=True)
+        step, longest, name = plain_peer.training_step(), data.shape[1] - 2, plain_peer.NAME
+    else:
+        peer = load()
+        data = peer.StrokesDataset(drawings, 250)
+        loader = DataLoader(data, BATCH, shuffle=True, drop_last=True)
+        step, longest, name = training_step(peer), data.data.shape[1] - 2, "labml-nn"
+
+    def batches():
+        while True:
+            yield from loader
+
+    following = batches()
+    return lambda: step(next(following)), longest, name
+
+
+def training_step(peer):
+    """Configs.step of labml-nn, without its prints."""
+    import torch
+
     encoder, decoder = peer.EncoderRNN(128, 256), peer.DecoderRNN(128, 512, 20)
     parameters = [*encoder.parameters(), *decoder.parameters()]
     optimizer = torch.optim.Adam(parameters, lr=1e-3)
     reconstruction, divergence = peer.ReconstructionLoss(), peer.KLDivLoss()
 
-    def step(batch):  # Configs.step, without its prints
+    def step(batch):
         data, mask = (part.transpose(0, 1) for part in batch)
         z, mu, sigma_hat = encoder(data)
         z_stack = z.unsqueeze(0).expand(data.shape[0] - 1, -1, -1)
@@ -90,13 +114,18 @@ def train(packed):
         torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
         optimizer.step()
 
-    seconds, batches = [], iter(loader)
+    return step
+
+
+def train(packed):
+    """Drawings per second of the best step: every batch costs the same."""
+    step, longest, name = stepper(packed)
+    seconds = []
     for _ in range(WARM + STEPS):
         started = time.perf_counter()
-        step(next(batches))
+        step()
         seconds.append(time.perf_counter() - started)
-    rate = BATCH / min(seconds[WARM:])  # every batch costs the same; the best of them
-    return {"rate": rate, "longest": data.data.shape[1] - 2}
+    return {"rate": BATCH / min(seconds[WARM:]), "longest": longest, "name": name}
 
 
 def sample(steps=100):

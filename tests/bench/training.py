@@ -10,6 +10,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
+import floor
 import numpy as np
 from ceilings import Ceilings
 from measuring import Row, run
@@ -150,14 +151,12 @@ def rows(packed, folder):
             f"{seen.anonymous:.0f} MB without mapped files",
         )
     yield from beside_peer((usual, corpus), points)
+    yield from floor.rows(usual, (1, 2))
 
 
 def beside_peer(sets, points):
     import peer
 
-    if missing := peer.missing():
-        yield Row("peer, labml-nn", "not measured", missing)
-        return
     for data in sets:
         seen = run(sys.executable, peer.__file__, data.path)
         found = json.loads(seen.output)
@@ -167,7 +166,7 @@ def beside_peer(sets, points):
             for p in precisions()
         ]
         yield Row(
-            f"peer, labml-nn, batch 100, {mean:.1f} points padded to {found['longest']}",
+            f"peer, {found['name']}, batch 100, {mean:.1f} points padded to {found['longest']}",
             f"{found['rate']:.1f} drawings/s, {seen.peak:.0f} MB",
             ", ".join(faster),
         )
