@@ -13,6 +13,22 @@ hypothesis.settings.load_profile("untimed")
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+LONGEST = ("test_attacks", "test_distributed", "test_fuzz", "test_interrupted", "test_pipes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers take files in the order in which they were collected, and not the largest first."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files without slow tests come first; of the others, those that take longest."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    last = len(LONGEST)
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (item.path in slow) * (1 + ranks.get(item.path.stem, last)))
 
 
 @pytest.fixture(scope="session", autouse=True)

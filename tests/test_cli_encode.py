@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import reference
 import synthetic
+import warm
 from typer.testing import CliRunner
 
 from sketchrnn_cli import files
@@ -228,7 +229,7 @@ def test_encoding_on_a_cpu_never_loads_torch(models):
 
 
 def test_a_line_comes_out_before_the_next_goes_in(models):
-    process = subprocess.Popen(
+    process = warm.Popen(
         [sys.executable, "-m", "sketchrnn_cli", "encode", "--model", models.whole],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

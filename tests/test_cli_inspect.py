@@ -12,6 +12,7 @@ import datafiles
 import numpy as np
 import pytest
 import synthetic
+import warm
 from networks import tiny
 from typer.testing import CliRunner
 
@@ -159,7 +160,7 @@ def test_a_folder_and_standard_input_are_inspected_too(place, tmp_path):
         (tmp_path / f"{name}.ndjson").write_bytes((place / "two.ndjson").read_bytes())
     assert found(tmp_path)["n_sketches"] == 2 * 81
     command = [sys.executable, "-m", "sketchrnn_cli", "inspect", "-", "--json"]
-    piped = subprocess.run(
+    piped = warm.run(
         command, input=(place / "two.ndjson").read_bytes(), capture_output=True, check=True
     )
     assert json.loads(piped.stdout)["n_sketches"] == 81

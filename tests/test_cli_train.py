@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import synthetic
+import warm
 from quickdraw_server import drawings as quickdraw
 from quickdraw_server import serving
 from typer.testing import CliRunner
@@ -250,7 +251,7 @@ def test_resuming_nothing_and_resuming_otherwise_are_one_line(trained, drawings,
 def test_a_signal_saves_first(drawings, tmp_path, name, code):
     out = tmp_path / "run"
     command = [sys.executable, "-m", "sketchrnn_cli", "train", str(drawings), "-o", str(out)]
-    process = subprocess.Popen([*command, *QUICK[:-1]], stderr=subprocess.PIPE, text=True)
+    process = warm.Popen([*command, *QUICK[:-1]], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 300
     metrics = out / "metrics.jsonl"
     try:

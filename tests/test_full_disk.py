@@ -11,6 +11,7 @@ import cut_short
 import kills
 import moments
 import pytest
+import warm
 
 from sketchrnn_cli import files
 from sketchrnn_cli.errors import BadFile
@@ -155,7 +156,7 @@ def test_standard_output_on_a_full_disk(tmp_path, arguments):
     cut_short.prepare(tmp_path)
     (tmp_path / "here").mkdir()
     with FULL.open("wb") as full:
-        done = subprocess.run(
+        done = warm.run(
             [sys.executable, "-m", "sketchrnn_cli", *arguments],
             cwd=tmp_path / "here",
             stdin=subprocess.DEVNULL,

@@ -18,6 +18,7 @@ from pathlib import Path
 import networks
 import numpy as np
 import pytest
+import warm
 from bench import measuring
 from datafiles import QUICKDRAW
 
@@ -48,7 +49,7 @@ def command(*arguments):
 
 def program(folder, *arguments, **more):
     """Run a command to its end."""
-    return subprocess.run(
+    return warm.run(
         command(*arguments),
         cwd=folder,
         check=False,
@@ -62,7 +63,7 @@ def program(folder, *arguments, **more):
 def started(folder, *arguments, **more):
     """Start a command, and see that it is gone at the end."""
     pipe = subprocess.PIPE
-    process = subprocess.Popen(
+    process = warm.Popen(
         command(*arguments),
         cwd=folder,
         **({"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe} | more),
