@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -17,7 +18,10 @@ LONGEST = ("test_attacks", "test_distributed", "test_fuzz", "test_interrupted", 
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Workers take files in the order in which they were collected, and not the largest first."""
+    """Workers share the cores, and take files as they were collected, not the largest first."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:  # before numpy and torch are imported
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
 
@@ -29,6 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     last = len(LONGEST)
     ranks = {name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: (item.path in slow) * (1 + ranks.get(item.path.stem, last)))
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: no need to look through it for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

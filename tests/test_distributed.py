@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import synthetic
 import torch
+import warm
 from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
@@ -341,10 +342,12 @@ class Launched:
                  cwd=None):  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self.files = [folder / "stdout", folder / "stderr"]
-        command = [sys.executable, "-m", "torch.distributed.run", *launch, *map(str, arguments)]
+        torchrun = "from torch.distributed.run import main; main()"
+        command = [sys.executable, "-c", torchrun, *launch, *map(str, arguments)]
         with self.files[0].open("wb") as stdout, self.files[1].open("wb") as stderr:
-            self.process = subprocess.Popen(
+            self.process = warm.Popen(
                 command,
+                trains=True,
                 cwd=cwd,
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
                 stdout=stdout,

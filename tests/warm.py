@@ -61,6 +61,7 @@ TRAINS = (  # and for those that train
     "matplotlib.backends.backend_agg", "sketchrnn_cli.training.loop",
 )  # fmt: skip
 ALONE = {"OPENBLAS_NUM_THREADS": "1"}  # what a command sets before it loads numpy
+ONE = {"MKL_NUM_THREADS": "1"}  # which OMP_NUM_THREADS says too
 BRIEF = {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "1"}  # and before it loads torch
 
 
@@ -71,7 +72,7 @@ class Popen(subprocess.Popen):
 
     def __init__(self, args: Any, *more: Any, trains: bool | None = None, **named: Any) -> None:
         """As ``subprocess.Popen``; trains: torch is loaded, by default for ``train``."""
-        self.modules = TRAINS if "train" in args[3:] or trains else USES
+        self.modules = TRAINS if ("train" in args[3:] if trains is None else trains) else USES
         super().__init__(args, *more, **named)
 
     def _execute_child(self, args: Any, *more: Any) -> None:
@@ -184,7 +185,12 @@ def _server(args: Any, environment: Any, modules: tuple[str, ...]) -> Server | N
     if environment.get("OPENBLAS_NUM_THREADS", "1") != "1" or threads not in ([], ["1"]):
         return None
     read = STARTS + OF_TORCH if modules is TRAINS else STARTS
-    kept = {name: v for name, v in environment.items() if v and name.startswith(read)}
+    same = {**ALONE, **(ONE if environment.get("OMP_NUM_THREADS") == "1" else {})}
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if value and name.startswith(read) and same.get(name) != value
+    }
     return _servers(modules, tuple(sorted(kept.items())))
 
 
