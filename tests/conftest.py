@@ -4,8 +4,10 @@ import gc
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import hypothesis
+import pace
 import pytest
 from outside import missing
 
@@ -14,7 +16,6 @@ hypothesis.settings.load_profile("untimed")
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-LONGEST = ("test_attacks", "test_distributed", "test_fuzz", "test_interrupted", "test_pipes")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,11 +29,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files without slow tests come first; of the others, those that take longest."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    last = len(LONGEST)
-    ranks = {name: rank for rank, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: (item.path in slow) * (1 + ranks.get(item.path.stem, last)))
+    """The quick tests come first, and of the slow ones those of the longest files."""
+    items.sort(key=pace.turn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadfile``, the slow tests of a file are a part of their own."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFileAndPace(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return pace.part(config.rootpath, nodeid)
+
+    return ByFileAndPace(config, log)
 
 
 def pytest_collection_finish() -> None:

@@ -221,6 +221,7 @@ def loads_torch(code):
     return ran.returncode == 77
 
 
+@pytest.mark.slow
 def test_encoding_on_a_cpu_never_loads_torch(models):
     words = ["encode", "--model", models.whole, "--quiet"]
     call = f"from sketchrnn_cli.cli.app import app; app({words}, standalone_mode=False)"
