@@ -807,6 +807,7 @@ def test_equal_drawings_are_not_looked_for_among_too_many(place, monkeypatch):
     assert "not looked for" in inspect(place / "two.ndjson").stdout
 
 
+@pytest.mark.slow
 def test_runs_are_compared_and_their_curves_drawn(place, tmp_path):
     target = tmp_path / "curves.svg"
     text = inspect(place / "run", place / "run", "--plot", target).stdout
@@ -815,6 +816,7 @@ def test_runs_are_compared_and_their_curves_drawn(place, tmp_path):
     assert target.exists()
 
 
+@pytest.mark.slow
 def test_every_picture_is_said_to_be_written(place, tmp_path):
     for option, thing in (("--grid", "run"), ("--plot", "run"), ("--grid", "two.npz")):
         target = tmp_path / f"{thing}{option}.png"
