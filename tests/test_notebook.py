@@ -120,6 +120,7 @@ def test_nothing_in_a_notebook_loads_torch(saved, tmp_path):
     assert "torch" in in_a_fresh_interpreter("sys.modules['torch'] = sys")  # as if it were loaded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [notebook, models], ids=["drawings", "model"])
 def test_the_examples_in_the_docstrings_are_true(module, built_in, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

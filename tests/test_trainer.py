@@ -176,6 +176,7 @@ def test_a_device_without_float64_is_seen():
         torch.ones(3).double()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", [True, False])
 def test_nothing_is_float64_on_a_device(tmp_path, corpus, encoder):
     model = dataclasses.replace(SMALL, encoder=encoder)
