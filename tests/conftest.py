@@ -1,10 +1,13 @@
 """Fixtures that several test files share."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import hypothesis
+import pace
 import pytest
 from outside import missing
 
@@ -13,6 +16,41 @@ hypothesis.settings.load_profile("untimed")
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers share the cores, and take files as they were collected, not the largest first."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:  # before numpy and torch are imported
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The quick tests come first, and of the slow ones those of the longest files."""
+    items.sort(key=pace.turn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadfile``, the slow tests of a file are a part of their own."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFileAndPace(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return pace.part(config.rootpath, nodeid)
+
+    return ByFileAndPace(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: no need to look through it for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 import moments
 import networks
 import synthetic
+import warm
 
 from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches.formats import ndjson
@@ -49,12 +50,7 @@ WATCHED = [
     "sketches/build.py", "cli/preprocess.py", "cli/sample.py", "cli/encode.py",
     "cli/animate.py", "cli/export.py", "cli/inspect.py",
 ]  # fmt: skip
-LOADED = [
-    "sketchrnn_cli.cli.app", "sketchrnn_cli.inference.sampler",
-    "sketchrnn_cli.sketches.formats.latents",
-    "sketchrnn_cli.drawing.outputs", "sketchrnn_cli.drawing.film.animation",
-    "sketchrnn_cli.sketches.corpus",
-]  # fmt: skip
+LOADED = [module for module in warm.USES if module != "sketchrnn_cli.sketches.build"]  # watched
 OLD = b"what was there before\n"
 
 

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import moments
+import warm
 
 CONFIG = """
 [model]
@@ -54,7 +55,7 @@ def command(*arguments):
 
 def settings():
     """One thread, so that the order of sums is the same."""
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
+    return os.environ | {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 
 
 def facts(run):
@@ -109,7 +110,7 @@ def prepare(folder):
     config = ("--config", folder / "config.toml", "--log-csv")
     first = command("train", "-o", folder / "whole", *config)
     begun = time.perf_counter()
-    subprocess.run([*first, "--quiet"], check=True, env=settings())
+    warm.run([*first, "--quiet"], check=True, env=settings())
     return facts(folder / "whole"), time.perf_counter() - begun
 
 
@@ -121,7 +122,7 @@ def disturbed(folder, rng, seconds, count, most):
     while True:
         begun = (run / "config.toml").is_file()
         more = ("--resume", "--log-csv") if begun else config
-        child = subprocess.Popen(
+        child = warm.Popen(
             command("train", "-o", run, "--quiet", *more),
             env=settings(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -201,7 +202,7 @@ def undisturbed():
     (folder / "config.toml").write_text(SHORT, "utf-8")
     lines = [ndjson.to_line(sketch) for sketch in synthetic.generate(12, seed=1)]
     (folder / "drawings.ndjson").write_bytes(b"".join(lines))
-    (whole,) = moments.run([train_job(folder / "whole")], modules=LOADED)
+    (whole,) = moments.run([train_job(folder / "whole")], modules=LOADED, trains=True)
     assert whole.code == 0, whole.stderr
     cases = [
         (moment, count)
@@ -226,7 +227,7 @@ def at_moments(folder, cases, wanted, signals):
     for place, (moment, count) in zip(folders, cases, strict=True):
         jobs.append(train_job(place, moment=moment, count=count, signals=signals))
         jobs.append(train_job(place)._replace(watched=[]))
-    results = moments.run(jobs, modules=LOADED)
+    results = moments.run(jobs, modules=LOADED, trains=True)
     reached = 0
     ends = {-signals[0]} if signals[0] == signal.SIGKILL else {128 + signals[0]}
     for place, case, first, second in zip(folders, cases, results[::2], results[1::2], strict=True):

@@ -21,11 +21,20 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
+import warm
+
 RANDOM = re.compile(r"\.[a-z0-9_]{8}(?=\.part|/|$)")  # what tempfile puts into a name
 EVENTS = {
     "open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate",
     "os.scandir", "os.listdir", "shutil.rmtree",
 }  # fmt: skip
+
+HERE = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import moments
+moments.main(*sys.argv[1:])
+"""
 
 
 class Job(NamedTuple):
@@ -50,16 +59,24 @@ class Result(NamedTuple):
     moments: dict[str, int]  # how often each came, in the order of the first time
 
 
-def run(jobs, *, modules=()):
-    """Run jobs one after the other, in forks of an interpreter of their own."""
+def run(jobs, *, modules=(), trains=False):
+    """Run jobs one after the other, in forks of an interpreter of their own.
+
+    Args:
+        trains: the interpreter is a fork too, of one that has loaded torch.
+    """
     if not jobs:
         return []
     with tempfile.TemporaryDirectory() as name:
         todo, done = Path(name) / "jobs.json", Path(name) / "results.json"
         todo.write_text(json.dumps([job._asdict() for job in jobs]), "utf-8")
         one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-        command = [sys.executable, __file__, str(todo), str(done), *modules]
-        subprocess.run(command, check=True, env=os.environ | one, stdin=subprocess.DEVNULL)
+        settings = {"check": True, "env": os.environ | one, "stdin": subprocess.DEVNULL}
+        if trains:
+            warm.run([sys.executable, "-c", HERE, str(todo), str(done), *modules], **settings,
+                     trains=True)  # fmt: skip
+        else:
+            subprocess.run([sys.executable, __file__, str(todo), str(done), *modules], **settings)
         return [Result(**result) for result in json.loads(done.read_text("utf-8"))]
 
 

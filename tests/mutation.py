@@ -136,6 +136,7 @@ class Trials:
                 raise SystemExit(f"fails without a change: {item.nodeid}")
             for function in reached:
                 tests[function].append((time.process_time() - before, item))
+        gc.unfreeze()  # what conftest has frozen is not looked through
         for each in gc.get_objects():
             if type(each) is functools._lru_cache_wrapper:  # torch has some that warn when asked
                 each.cache_clear()

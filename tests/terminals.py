@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import warm
 
 CODE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
@@ -21,7 +22,7 @@ def on_a_terminal(*arguments, columns, rows=24, **environment):
     outside |= {"CI", "JPY_PARENT_PID"}
     settings = {name: value for name, value in os.environ.items() if name not in outside}
     settings |= {"TERM": "xterm-256color", "OMP_NUM_THREADS": "1", **environment}
-    child = subprocess.Popen(
+    child = warm.Popen(
         [sys.executable, "-m", "sketchrnn_cli", *arguments],
         stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=settings,
     )  # fmt: skip

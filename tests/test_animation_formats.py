@@ -233,6 +233,7 @@ def test_a_wrong_colour_by_is_one_line() -> None:
         Pen(color_by="mood")
 
 
+@pytest.mark.slow
 def test_no_frame_is_kept_by_apng() -> None:
     class Nowhere(io.RawIOBase):
         def write(self, data: bytes) -> int:  # type: ignore[override]
@@ -295,6 +296,7 @@ def test_our_reader_finds_the_drawings_in_an_animation(pen: str, tmp_path) -> No
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pen", [*PENS, "morph"])
 def test_chromium_shows_the_same_moments(pen: str, browser) -> None:  # noqa: ANN001
     """At every tenth of the loop the SVG looks as the frames do."""

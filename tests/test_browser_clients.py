@@ -63,6 +63,7 @@ def exported(model, path):
     return path
 
 
+@pytest.mark.slow
 def test_the_client_expects_what_the_exported_model_expects(tmp_path):
     model = networks.tiny(encoder=False, n_mixtures=20, decoder_size=48)
     path = exported(model, tmp_path / "x.gen.json")

@@ -59,6 +59,7 @@ def trained(place, name, *more):
     return target
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS[1:])
 def test_a_cell_trains_resumes_samples_encodes_and_is_judged(place, cell):
     target = trained(place, cell, "--cell", cell)
@@ -78,6 +79,7 @@ def test_a_cell_trains_resumes_samples_encodes_and_is_judged(place, cell):
     assert cell in run("inspect", target).stdout
 
 
+@pytest.mark.slow
 def test_the_encoder_may_have_another_cell(place):
     target = trained(place, "mixed", "--cell", "lstm", "--encoder-cell", "layer-norm")
     config = checkpoint.load(target).config
@@ -109,6 +111,7 @@ def test_a_cell_by_a_wrong_name_is_told_the_right_ones(place):
     assert not (place / "no").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["paper", "magenta"])
 def test_a_preset_brings_its_settings_and_flags_win(place, preset):
     target = trained(place, preset, "--preset", preset, "--learning-rate", 0.003)
@@ -213,6 +216,7 @@ def test_dropped_inputs_and_outputs_are_those_of_a_network_that_never_saw_them()
     torch.testing.assert_close(found.reconstruction, network(batch).reconstruction)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="a pipe of a shell")
 def test_sampling_a_cell_never_loads_torch(tmp_path):
     model = networks.tiny(cell="hyper", encoder=False)

@@ -229,6 +229,7 @@ def test_save_refuses_what_load_would_and_leaves_no_file(tmp_path, changes, says
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_wordless_model_has_a_latent_prior_of_one_row(tmp_path):
     model, rng = networks.tiny(words=()), np.random.default_rng(0)
     drawings = [(0, networks.random_moves(rng, 6)) for _ in range(9)]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import reference
 import synthetic
+import warm
 from typer.testing import CliRunner
 
 from sketchrnn_cli import files
@@ -220,6 +221,7 @@ def loads_torch(code):
     return ran.returncode == 77
 
 
+@pytest.mark.slow
 def test_encoding_on_a_cpu_never_loads_torch(models):
     words = ["encode", "--model", models.whole, "--quiet"]
     call = f"from sketchrnn_cli.cli.app import app; app({words}, standalone_mode=False)"
@@ -228,7 +230,7 @@ def test_encoding_on_a_cpu_never_loads_torch(models):
 
 
 def test_a_line_comes_out_before_the_next_goes_in(models):
-    process = subprocess.Popen(
+    process = warm.Popen(
         [sys.executable, "-m", "sketchrnn_cli", "encode", "--model", models.whole],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -12,6 +12,7 @@ import datafiles
 import numpy as np
 import pytest
 import synthetic
+import warm
 from networks import tiny
 from typer.testing import CliRunner
 
@@ -144,6 +145,7 @@ def test_splits_of_a_sketch_rnn_file_and_its_stray_arrays_are_told(place, tmp_pa
     assert "odd" in facts["notes"][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "scale", "n_max"),
     [("aaron_sheep", 18.5198, 250), ("omniglot", 53.437, 157), ("kanji.rdp200", 22.7304, 70)],
@@ -159,7 +161,7 @@ def test_a_folder_and_standard_input_are_inspected_too(place, tmp_path):
         (tmp_path / f"{name}.ndjson").write_bytes((place / "two.ndjson").read_bytes())
     assert found(tmp_path)["n_sketches"] == 2 * 81
     command = [sys.executable, "-m", "sketchrnn_cli", "inspect", "-", "--json"]
-    piped = subprocess.run(
+    piped = warm.run(
         command, input=(place / "two.ndjson").read_bytes(), capture_output=True, check=True
     )
     assert json.loads(piped.stdout)["n_sketches"] == 81
@@ -339,6 +341,7 @@ def test_another_drawing_is_prepared_as_the_training_drawings_were(place, tmp_pa
     assert far["per_prediction"] == pytest.approx(one["per_prediction"], abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["svg", "png"])
 def test_a_grid_is_a_sheet_of_the_set_or_of_samples(place, tmp_path, suffix):
     begins = {"svg": b"<?xml", "png": b"\x89PNG"}[suffix]
@@ -411,6 +414,7 @@ def test_drawings_are_shown_to_a_person_only(place, monkeypatch):
     assert inspect(place / "two.npz", "--json").stdout.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["two.npz"], ["run"], ["run", "--evaluate", "two.npz", "--split", "train"]]
 )
@@ -465,6 +469,7 @@ def made(path, *arguments):
     return data, facts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["svg", "png"])
 def test_several_runs_share_a_plot(place, tmp_path, suffix):
     (tmp_path / "other").mkdir()
@@ -478,6 +483,7 @@ def test_several_runs_share_a_plot(place, tmp_path, suffix):
     assert one != two
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["svg", "png"])
 def test_a_histogram_of_scores_with_the_worst_and_the_best(place, tmp_path, suffix):
     target = tmp_path / f"scores.{suffix}"
@@ -492,6 +498,7 @@ def test_a_histogram_of_scores_with_the_worst_and_the_best(place, tmp_path, suff
     assert facts["split"] == "train"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["svg", "png"])
 def test_a_map_of_drawings_and_of_the_models_own(place, told, tmp_path, suffix):
     target = tmp_path / f"map.{suffix}"
@@ -509,6 +516,7 @@ def test_a_map_of_drawings_and_of_the_models_own(place, told, tmp_path, suffix):
     assert "30 latents by pca" in text
 
 
+@pytest.mark.slow
 def test_a_map_by_neighbours_of_one_split(place, told, tmp_path):
     target = tmp_path / "map.svg"
     split = ("--evaluate", place / "two.npz", "--split", "train")
@@ -532,6 +540,7 @@ def test_drawings_of_a_map_are_a_fair_choice():
     assert taken.max() < 110
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["svg", "png"])
 def test_densities_along_a_drawing_of_the_data_or_of_the_models_own(place, told, tmp_path, suffix):
     target = tmp_path / f"densities.{suffix}"
@@ -549,6 +558,7 @@ def test_densities_along_a_drawing_of_the_data_or_of_the_models_own(place, told,
     assert f"{target}: drawing 0" in text
 
 
+@pytest.mark.slow
 def test_a_drawing_of_one_dot_has_its_pictures(place, tmp_path):
     (tmp_path / "dot.ndjson").write_text('{"word": "dot", "drawing": [[[5], [5]]]}\n')
     (tmp_path / "dot.npz").parent.mkdir(exist_ok=True)
@@ -625,6 +635,7 @@ def test_what_a_picture_lacks_is_one_line(place, told, monkeypatch, arguments, s
     (place / "long.ndjson").unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["run"], ["two.npz"], ["run", "--grid", "g.svg", "-n", "1"]])
 def test_libraries_of_plots_are_not_loaded_for_anything_else(place, arguments):
     def loads(before):
@@ -796,6 +807,7 @@ def test_equal_drawings_are_not_looked_for_among_too_many(place, monkeypatch):
     assert "not looked for" in inspect(place / "two.ndjson").stdout
 
 
+@pytest.mark.slow
 def test_runs_are_compared_and_their_curves_drawn(place, tmp_path):
     target = tmp_path / "curves.svg"
     text = inspect(place / "run", place / "run", "--plot", target).stdout
@@ -804,6 +816,7 @@ def test_runs_are_compared_and_their_curves_drawn(place, tmp_path):
     assert target.exists()
 
 
+@pytest.mark.slow
 def test_every_picture_is_said_to_be_written(place, tmp_path):
     for option, thing in (("--grid", "run"), ("--plot", "run"), ("--grid", "two.npz")):
         target = tmp_path / f"{thing}{option}.png"

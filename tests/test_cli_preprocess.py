@@ -370,6 +370,7 @@ def test_downloads_are_shown_to_a_person_and_leave_lines_that_last(
     assert "quickdraw:cat: http" in stderr  # not an emoji
 
 
+@pytest.mark.slow
 def test_packing_needs_no_torch(tmp_path, cats):
     code = (
         "import sys; from sketchrnn_cli.cli.app import app\n"

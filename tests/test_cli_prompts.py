@@ -213,6 +213,7 @@ def test_ignored_words_are_in_the_answer(models, tmp_path):
     assert json.loads(result.stdout)["ignored"] == ["happy"]
 
 
+@pytest.mark.slow
 def test_a_prompt_needs_no_torch(models):
     code = (
         "import sys\n"

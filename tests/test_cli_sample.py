@@ -87,6 +87,7 @@ def test_the_same_seed_gives_the_same_bytes_and_a_batch_begins_alike(models):
         assert [len(x) for x, _ in a] == [len(x) for x, _ in b]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", command.KNOWN)
 def test_every_format_makes_its_file(models, tmp_path, kind):
     if kind == "mp4":
@@ -109,6 +110,7 @@ def test_every_format_makes_its_file(models, tmp_path, kind):
             assert image.width > 0
 
 
+@pytest.mark.slow
 def test_npz_holds_the_drawings_rounded_to_whole_pixels(models, tmp_path):
     out = tmp_path / "some.npz"
     assert run("--model", models.run, "-n", 5, "-o", out, *SHORT).exit_code == 0
@@ -345,6 +347,7 @@ def loads_torch(code):
     )
 
 
+@pytest.mark.slow
 def test_drawing_on_a_cpu_never_loads_torch(models):
     call = "from sketchrnn_cli.cli.app import app; app({}, standalone_mode=False)"
     words = ["sample", "--model", models.run, "-n", "2", "--max-points", "9", "--quiet"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import synthetic
+import warm
 from quickdraw_server import drawings as quickdraw
 from quickdraw_server import serving
 from typer.testing import CliRunner
@@ -83,6 +84,7 @@ def test_the_command_it_ends_with_works_as_printed(trained, tmp_path, monkeypatc
     assert (tmp_path / "samples.svg").read_text().startswith("<svg")
 
 
+@pytest.mark.slow
 def test_no_data_practises_on_the_drawings_that_ship_in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("practice", "practice-2"):
@@ -94,6 +96,7 @@ def test_no_data_practises_on_the_drawings_that_ship_in_a_folder_of_its_own(tmp_
         assert (made / "state" / "corpus.npz").read_bytes() == practice.FILE.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_run_on_doodles_of_an_older_version_is_resumed_from_its_own_copy(tmp_path):
     out = tmp_path / "run"
     assert run("-o", out, "--steps", 1, *QUICK).exit_code == 0
@@ -105,6 +108,7 @@ def test_a_run_on_doodles_of_an_older_version_is_resumed_from_its_own_copy(tmp_p
     assert result.exit_code == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_a_shell_glob_after_data_and_underscores_are_accepted(drawings, tmp_path):
     other = tmp_path / "more.ndjson"
     other.write_bytes(drawings.read_bytes().replace(b'"star"', b'"sun"'))
@@ -117,6 +121,7 @@ def test_a_shell_glob_after_data_and_underscores_are_accepted(drawings, tmp_path
     assert set(checkpoint.load(out).words) == {"star", "sun"}
 
 
+@pytest.mark.slow
 def test_flags_go_before_the_file_and_the_file_before_defaults(drawings, tmp_path):
     settings = tmp_path / "x.toml"
     settings.write_text(
@@ -156,6 +161,7 @@ def test_resuming_equals_never_having_stopped(drawings, tmp_path):
     assert whole == parts
 
 
+@pytest.mark.slow
 def test_a_run_that_is_done_resumes_to_nothing_more(trained):
     out, _ = trained
     result = run("-o", out, "--resume")
@@ -163,6 +169,7 @@ def test_a_run_that_is_done_resumes_to_nothing_more(trained):
     assert "done: 6 steps" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_run_folder_is_not_overwritten_unless_told(drawings, tmp_path):
     out = tmp_path / "run"
     assert run(drawings, "-o", out, "--steps", 1, *QUICK).exit_code == 0
@@ -243,13 +250,14 @@ def test_resuming_nothing_and_resuming_otherwise_are_one_line(trained, drawings,
         one_line(run(drawings, "-o", out, "--resume", *more), wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)] if os.name == "posix" else []
 )
 def test_a_signal_saves_first(drawings, tmp_path, name, code):
     out = tmp_path / "run"
     command = [sys.executable, "-m", "sketchrnn_cli", "train", str(drawings), "-o", str(out)]
-    process = subprocess.Popen([*command, *QUICK[:-1]], stderr=subprocess.PIPE, text=True)
+    process = warm.Popen([*command, *QUICK[:-1]], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 300
     metrics = out / "metrics.jsonl"
     try:
@@ -269,6 +277,7 @@ def test_a_signal_saves_first(drawings, tmp_path, name, code):
     assert result.exit_code == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_drawings_by_name_beside_files(drawings, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("no_proxy", "*")
@@ -317,6 +326,7 @@ def test_two_words_give_a_conditional_model(told):
     assert [json.loads(line)["word"] for line in drawn.stdout.splitlines()] == ["boat"] * 2
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_a_mixture_of_latents_a_word(told, two_words):
     out, _ = told
     weights = checkpoint.load(out).weights
@@ -327,6 +337,7 @@ def test_a_run_ends_with_a_mixture_of_latents_a_word(told, two_words):
     assert (out / "model.safetensors").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "option", "n_words"),
     [("two", "--no-words", 0), ("one", "--words", 1), ("one", None, 0)],
@@ -345,6 +356,7 @@ def test_words_can_be_asked_for_and_refused(two_words, drawings, tmp_path, words
         one_line(again, "cannot change on the way")
 
 
+@pytest.mark.slow
 def test_settings_of_a_run_serve_another_but_not_one_of_other_words(
     told, two_words, drawings, tmp_path
 ):

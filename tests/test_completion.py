@@ -124,6 +124,7 @@ finally: sys.exit(77 if sys.modules.keys() & {"numpy", "torch", "matplotlib", "o
     assert "cat" in done.stdout.split()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="bash completes for people elsewhere")
 def test_bash_installs_it_and_completes_with_it(tmp_path):
     bash = shutil.which("bash") or missing("no bash here")

@@ -73,6 +73,7 @@ def test_the_scale_is_the_deviation_of_the_clipped_training_offsets(tmp_path):
     assert corpus.scale_factor == pytest.approx(offsets.astype("f8").std(), rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "scale", "n_max", "mean", "duplicates", "leaks"),
     [

@@ -54,6 +54,7 @@ def trainer_of(run, corpus, config=QUICK, model=SMALL):
 # states
 
 
+@pytest.mark.slow
 def test_the_state_of_another_run_is_passed_over_and_goes(tmp_path, corpus):
     run = tmp_path / "run"
     trainer = trainer_of(run, corpus)
@@ -132,6 +133,7 @@ def every_way(path):
     return rows.tobytes(), told, corpus.splits.tobytes(), corpus.scale_factor, corpus.n_max
 
 
+@pytest.mark.slow
 def test_every_cut_and_every_flip_of_a_packed_set_is_refused_or_does_no_harm(tmp_path):
     path = tmp_path / "set.npz"
     synthetic.pack(synthetic.generate(1, seed=1), path)
@@ -260,6 +262,7 @@ def metrics_of(run):
     return [{k: v for k, v in each.items() if k not in clocks} for each in log.read(run)]
 
 
+@pytest.mark.slow
 def test_resuming_from_the_state_before_comes_to_the_same_end(run, tmp_path):
     resumed = ("train", "--resume", "--steps", 12, "--quiet", "-o")
     undisturbed = shutil.copytree(run, tmp_path / "undisturbed")
@@ -292,6 +295,7 @@ def test_resuming_with_no_state_left_is_one_line_and_keeps_the_rest(run):
     assert (run / "metrics.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_damaged_model_is_told_of_and_written_anew_from_the_state(run):
     path = run / "model.safetensors"
     for spoil in (flip, lambda p: p.write_bytes(b""), lambda p: p.unlink()):
@@ -307,6 +311,7 @@ def test_a_damaged_model_is_told_of_and_written_anew_from_the_state(run):
         assert invoke("inspect", run, "--json").exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["config.toml", "metrics.jsonl", "state/corpus.npz"])
 @pytest.mark.parametrize("share", [0, 0.5])
 def test_other_damaged_pieces_of_a_run_are_one_line_or_do_no_harm(run, name, share):
@@ -363,6 +368,7 @@ def a_moment(trainer):
     trainer.optimizer.state[trainer.network.decoder.out_b]["exp_avg_sq"][0] = torch.nan
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [a_weight, an_average, a_moment])
 @pytest.mark.parametrize("step", [6, 7, 8, 12])
 def test_what_is_not_finite_is_never_saved_and_rolls_back(tmp_path, corpus, how, step):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import synthetic
 import torch
+import warm
 from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
@@ -341,10 +342,12 @@ class Launched:
                  cwd=None):  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self.files = [folder / "stdout", folder / "stderr"]
-        command = [sys.executable, "-m", "torch.distributed.run", *launch, *map(str, arguments)]
+        torchrun = "from torch.distributed.run import main; main()"
+        command = [sys.executable, "-c", torchrun, *launch, *map(str, arguments)]
         with self.files[0].open("wb") as stdout, self.files[1].open("wb") as stderr:
-            self.process = subprocess.Popen(
+            self.process = warm.Popen(
                 command,
+                trains=True,
                 cwd=cwd,
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
                 stdout=stdout,
@@ -390,6 +393,7 @@ def undisturbed(drawings, settings, tmp_path_factory):
     return run, stdout, stderr
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(undisturbed, corpus, tmp_path):
     run, stdout, stderr = undisturbed
     assert json.loads(stdout)["step"] == STEPS
@@ -403,6 +407,7 @@ def test_two_processes_train_as_one(undisturbed, corpus, tmp_path):
         np.testing.assert_allclose(saved.arrays[name], array, rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 is of POSIX")
 def test_killed_workers_change_nothing(undisturbed, drawings, settings, tmp_path):
     script, run = tmp_path / "worker.py", tmp_path / "run"
@@ -428,6 +433,7 @@ def test_killed_workers_change_nothing(undisturbed, drawings, settings, tmp_path
     assert differences(run, undisturbed[0]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C reaches a process group on POSIX")
 def test_ctrl_c_leaves_a_run_that_goes_on_in_one_process(drawings, settings, tmp_path):
     run = tmp_path / "run"
@@ -446,6 +452,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on_in_one_process(drawings, settings, tmp
     assert f"resuming from step {step}" in result.stderr
 
 
+@pytest.mark.slow
 def test_two_machines_with_other_drawings_are_one_line(drawings, settings, tmp_path):
     """Each launcher is a machine of its own, with a disk (a folder) of its own."""
     folders = [tmp_path / name for name in ("a", "b")]

@@ -16,6 +16,7 @@ import time
 
 import numpy as np
 import pytest
+import warm
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from quickdraw_server import drawings, serving
@@ -732,7 +733,7 @@ def test_stopped_on_the_way_it_begins_anew_the_next_time(server, cache, tmp_path
     server.script = [("stall", HALF)]
     out = tmp_path / "out.npz"
     environment = {**os.environ, "SKETCHRNN_QUICKDRAW_URL": server.address}
-    process = subprocess.Popen(
+    process = warm.Popen(
         [sys.executable, "-c", CHILD, str(out)],
         env=environment,
         stderr=subprocess.PIPE,

@@ -10,6 +10,7 @@ from bench import endurance
 STEPS = 800
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has /proc")
 def test_a_long_run_stays_as_it_was(tmp_path):
     looks = endurance.watch(

@@ -38,6 +38,7 @@ def test_there_are_examples():
     assert NOTEBOOKS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_runs(script, tmp_path):
     done = subprocess.run(
@@ -62,6 +63,7 @@ def test_every_film_is_of_an_example():
     assert FILMS.keys() | OF.keys() | PICTURES.keys() <= {script.name for script in EXAMPLES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_a_notebook_runs_and_shows_what_it_has_been_showing(path, tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))

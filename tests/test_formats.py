@@ -7,12 +7,12 @@ import gzip
 import io
 import json
 import struct
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 
 from sketchrnn_cli import files
 from sketchrnn_cli.errors import BadFile, SketchError
@@ -242,7 +242,7 @@ def test_nothing_is_said_of_data():
 
 def _piped(data: bytes) -> tuple[int, bytes, str]:
     words = [sys.executable, "-m", "sketchrnn_cli", "preprocess", "-", "-o", "-"]
-    ended = subprocess.run(
+    ended = warm.run(
         [*words, "--format", "ndjson", "--threads", "1", "-q"],
         input=data, capture_output=True, check=False,
     )  # fmt: skip

@@ -11,6 +11,7 @@ import cut_short
 import kills
 import moments
 import pytest
+import warm
 
 from sketchrnn_cli import files
 from sketchrnn_cli.errors import BadFile
@@ -65,7 +66,7 @@ def test_training_goes_on_when_there_is_room(tmp_path):
     for limit in limits:
         place = tmp_path / str(limit)
         jobs += [train_job(place, LIMIT.format(limit)), train_job(place, "")]
-    results = moments.run(jobs, modules=kills.LOADED)
+    results = moments.run(jobs, modules=kills.LOADED, trains=True)
     for limit, first, second in zip(limits, results[::2], results[1::2], strict=True):
         one_line(first, "cannot be written: file too large")
         assert second.code == 0, second.stderr
@@ -96,13 +97,13 @@ def test_training_on_a_small_disk(tmp_path, share):
     files = [path for path in (folder / "whole").rglob("*") if path.is_file()]
     place = tmp_path / "disk"
     with small_disk(place, int(share * sum(path.stat().st_size for path in files))):
-        (first,) = moments.run([train_job(place, "")], modules=kills.LOADED)
+        (first,) = moments.run([train_job(place, "")], modules=kills.LOADED, trains=True)
         one_line(first, "cannot be written: no space left on device")
         saved, passed_over = state.load_newest(place / "run")
         assert saved is not None
         assert not passed_over
         subprocess.run(["mount", "-o", "remount,size=50m", str(place)], check=True)
-        (second,) = moments.run([train_job(place, "")], modules=kills.LOADED)
+        (second,) = moments.run([train_job(place, "")], modules=kills.LOADED, trains=True)
         assert second.code == 0, second.stderr
         found = kills.facts(place / "run")
         assert [name for name in wanted if found[name] != wanted[name]] == []
@@ -155,7 +156,7 @@ def test_standard_output_on_a_full_disk(tmp_path, arguments):
     cut_short.prepare(tmp_path)
     (tmp_path / "here").mkdir()
     with FULL.open("wb") as full:
-        done = subprocess.run(
+        done = warm.run(
             [sys.executable, "-m", "sketchrnn_cli", *arguments],
             cwd=tmp_path / "here",
             stdin=subprocess.DEVNULL,

@@ -80,6 +80,7 @@ def told(tmp_path_factory):
         }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line", dict.fromkeys(e.line for each in (*EXAMPLES.values(), FIRST) for e in each)
 )

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import warm
 from typer.testing import CliRunner
 
 import sketchrnn_cli
@@ -97,7 +98,9 @@ main()
 def without_torch(folder, command):
     """A command where torch cannot be imported."""
     arguments = [sys.executable, "-c", HIDDEN, *command.split()]
-    return subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
+    return warm.run(
+        arguments, trains=False, cwd=folder, capture_output=True, text=True, check=False
+    )
 
 
 def test_all_commands_but_train_work_where_torch_cannot_be_imported(tmp_path):

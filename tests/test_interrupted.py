@@ -15,6 +15,7 @@ from sketchrnn_cli import files, locks
 posix = pytest.mark.skipif(os.name == "nt", reason="forks and signals are POSIX")
 
 
+@pytest.mark.slow
 @posix
 def test_every_command_at_some_of_its_moments(tmp_path):
     """All of them: python tests/cut_short.py."""

@@ -16,6 +16,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_is_not(tmp_path):
     assert count.kills >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="forks are POSIX")
 def test_the_comparison_sees_a_difference(tmp_path):
     """Of one number in one line of the metrics: the harness can fail."""

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import warm
 
 from sketchrnn_cli import locks
 from sketchrnn_cli.errors import BadFile
@@ -60,7 +61,7 @@ def test_nothing_stays_behind_whatever_happens(tmp_path):
 
 def test_two_trainers_in_one_run_folder(holder, tmp_path):
     for more in (["--overwrite"], ["--resume"], []):
-        done = subprocess.run(
+        done = warm.run(
             [sys.executable, "-m", "sketchrnn_cli", "train", "-o", str(tmp_path / "run"), *more],
             capture_output=True,
             text=True,

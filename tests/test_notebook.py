@@ -12,6 +12,7 @@ from pathlib import Path
 import networks
 import numpy as np
 import pytest
+import warm
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -64,7 +65,7 @@ def shell(*arguments, stdin=b""):
     call = [sys.executable, "-m", "sketchrnn_cli", *map(str, arguments)]
     threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")  # it has its own mind about them
     env = {name: value for name, value in os.environ.items() if name not in threads}
-    return subprocess.run(call, check=True, capture_output=True, input=stdin, env=env).stdout
+    return warm.run(call, check=True, capture_output=True, input=stdin, env=env).stdout
 
 
 def run(*arguments, stdin=b""):
@@ -119,6 +120,7 @@ def test_nothing_in_a_notebook_loads_torch(saved, tmp_path):
     assert "torch" in in_a_fresh_interpreter("sys.modules['torch'] = sys")  # as if it were loaded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [notebook, models], ids=["drawings", "model"])
 def test_the_examples_in_the_docstrings_are_true(module, built_in, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

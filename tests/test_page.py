@@ -138,6 +138,7 @@ def test_latents_are_drawn_from_where_the_drawings_of_the_word_lie(script):
     np.testing.assert_allclose(np.cov(found.T), spread, atol=0.12 * np.abs(spread).max())
 
 
+@pytest.mark.slow
 def test_moves_are_drawn_from_the_tempered_mixture(script):
     rng = np.random.default_rng(2)
     raw = rng.normal(size=3 + 6 * 3)

@@ -22,6 +22,7 @@ from sketchrnn_cli.model import checkpoint
 from sketchrnn_cli.sketches.formats import read_sketches
 from sketchrnn_cli.sketches.words import QUICKDRAW
 
+pytestmark = pytest.mark.slow  # a person in a browser, again and again
 SIZES = [
     *((1366, 650), (1024, 600), (1920, 1080), (768, 1024), (1024, 768)),
     *((820, 1180), (390, 844), (390, 664), (375, 553), (320, 568), (844, 390)),

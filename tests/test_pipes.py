@@ -18,6 +18,7 @@ from pathlib import Path
 import networks
 import numpy as np
 import pytest
+import warm
 from bench import measuring
 from datafiles import QUICKDRAW
 
@@ -48,7 +49,7 @@ def command(*arguments):
 
 def program(folder, *arguments, **more):
     """Run a command to its end."""
-    return subprocess.run(
+    return warm.run(
         command(*arguments),
         cwd=folder,
         check=False,
@@ -62,7 +63,7 @@ def program(folder, *arguments, **more):
 def started(folder, *arguments, **more):
     """Start a command, and see that it is gone at the end."""
     pipe = subprocess.PIPE
-    process = subprocess.Popen(
+    process = warm.Popen(
         command(*arguments),
         cwd=folder,
         **({"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe} | more),
@@ -175,6 +176,7 @@ def closed(folder, numbers, *arguments):
     )
 
 
+@pytest.mark.slow
 @posix
 def test_a_closed_stdout_is_one_line(place):
     names = ["--help", "--version", *(name for name in WRITERS if name not in ALIKE)]
@@ -199,6 +201,7 @@ def written(folder, name, how):
     return (*arguments, out), folder / out
 
 
+@pytest.mark.slow
 def test_closed_pipes_that_are_not_needed_are_not_missed(place):
     """And the file holds what it should: it was not given the number of a pipe."""
 
@@ -329,13 +332,22 @@ def test_how_fast_drawings_come_changes_nothing(place, first):
     assert together.stdout == found
 
 
-def feed(process, line):
-    """Write for ever, in a thread of its own, until the reader goes."""
+def feed(process, line, *, enough=None):
+    """Write for ever, in a thread of its own, until the reader goes.
+
+    ``enough``: an event that is set when 4000 lines are in, or the reader is gone.
+    """
 
     def write():
-        with contextlib.suppress(OSError, ValueError):
-            while True:
-                process.stdin.write(line * 100)
+        try:
+            with contextlib.suppress(OSError, ValueError):
+                for n in itertools.count(1):
+                    process.stdin.write(line * 100)
+                    if n == 40 and enough:
+                        enough.set()
+        finally:
+            if enough:
+                enough.set()
 
     thread = threading.Thread(target=write, daemon=True)
     thread.start()
@@ -362,7 +374,10 @@ def test_ctrl_c_ends_what_would_never_end(place, name, tmp_path):
     if "latents" in name:
         line = (place / "z.ndjson").read_bytes().splitlines(keepends=True)[0]
     with started(tmp_path, *arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
-        feed(process, line).join(2)  # it reads on all the while
+        enough = threading.Event()
+        writer = feed(process, line, enough=enough)
+        assert enough.wait(PATIENCE)
+        assert writer.is_alive()  # it reads on all the while
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
@@ -495,6 +510,7 @@ def different(n):
     return "".join(line % (k % 250, k // 62500 % 250, k // 250 % 250, k % 99) for k in range(n))
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("suffix", ["npz", "ndjson"])
 def test_memory_does_not_grow_with_the_drawings(tmp_path, suffix):
@@ -509,6 +525,7 @@ def test_memory_does_not_grow_with_the_drawings(tmp_path, suffix):
     assert peaks[1] - peaks[0] < 5, peaks
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("name", ["encode", "encode npz", "preprocess ndjson"])
 def test_memory_does_not_grow_with_what_is_skipped(place, name, tmp_path):

@@ -155,7 +155,7 @@ def test_training_by_a_clock_that_jumps(tmp_path):
     wanted = kills.beside(tmp_path)
     job = kills.train_job(tmp_path / "jumping")
     job = job._replace(patch=job.patch + JUMPING, watched=[])
-    (result,) = moments.run([job], modules=kills.LOADED)
+    (result,) = moments.run([job], modules=kills.LOADED, trains=True)
     assert result.code == 0, result.stderr
     found = kills.facts(tmp_path / "jumping" / "run")
     assert [name for name in wanted if found[name] != wanted[name]] == []

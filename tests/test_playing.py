@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+import warm
 from drawings import CAT, LINE
 from terminals import CODE, on_a_terminal
 from typer.testing import CliRunner
@@ -72,7 +73,7 @@ def test_a_terminal_that_moves_no_cursor_shows_the_end(two):
 def test_control_c_leaves_the_cursor_below_the_picture(two):
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
-    child = subprocess.Popen(
+    child = warm.Popen(
         [sys.executable, "-m", "sketchrnn_cli", "animate", two, "--duration", "60"],
         stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
         env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"},

@@ -139,6 +139,7 @@ def corpus(tmp_path_factory):
     return trainers.corpus_in(tmp_path_factory.mktemp("data"))
 
 
+@pytest.mark.slow
 def test_fitting_teaches_the_words(corpus):
     weights = fitting.fit(corpus, corpus.indices("train"), 2_500, seed=1)
     moves = [
@@ -150,6 +151,7 @@ def test_fitting_teaches_the_words(corpus):
     assert right >= 0.9 * len(moves)
 
 
+@pytest.mark.slow
 def test_fitting_is_the_same_for_the_same_seed(corpus):
     chosen = corpus.indices("train")
     state = torch.random.get_rng_state()

@@ -109,6 +109,7 @@ def test_the_sdist_contains_the_project_and_nothing_that_lay_about(built):
     assert not names & set(LEFT_BEHIND)
 
 
+@pytest.mark.slow
 def test_another_folder_time_umask_and_place_give_the_same_bytes(built, tmp_path):
     tree = copy_tree(tmp_path / "there", mode=0o600, time=1_000_000_000, backwards=True)
     wheel, sdist = build(
@@ -123,6 +124,7 @@ def test_another_folder_time_umask_and_place_give_the_same_bytes(built, tmp_path
     assert sdist.read_bytes() == built[1].read_bytes()
 
 
+@pytest.mark.slow
 def test_the_sdist_gives_the_same_wheel(built, tmp_path):
     with tarfile.open(built[1]) as sdist:
         sdist.extractall(

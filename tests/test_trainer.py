@@ -83,6 +83,7 @@ def test_validation_floors_what_training_floors(tmp_path, corpus):
     assert each.loss > mean.loss + 0.01  # of dimensions below the floor 0.2 nats each
 
 
+@pytest.mark.slow
 def test_a_model_that_is_told_words_learns_which_is_which(tmp_path, corpus):
     model = dataclasses.replace(SMALL, n_words=len(corpus.words), encoder=False)
     config = TrainingConfig(batch_size=16, steps=150, valid_every=150, save_every=150)
@@ -102,6 +103,7 @@ def test_a_model_that_is_told_words_learns_which_is_which(tmp_path, corpus):
     assert none > wrong
 
 
+@pytest.mark.slow
 def test_latents_are_fitted_to_the_posteriors_of_the_training_drawings(tmp_path, corpus):
     trainer = trainer_of(tmp_path / "run", corpus)
     generator = torch.Generator().manual_seed(0)
@@ -174,6 +176,7 @@ def test_a_device_without_float64_is_seen():
         torch.ones(3).double()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", [True, False])
 def test_nothing_is_float64_on_a_device(tmp_path, corpus, encoder):
     model = dataclasses.replace(SMALL, encoder=encoder)

@@ -176,6 +176,7 @@ def test_a_report_of_a_run_names_the_model_that_it_began_with(begun):
     assert re.search(r"^ *from +.*m\.safetensors", report, re.MULTILINE), report
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_state_still_begins_there(begun, tmp_path):
     _, folder, _ = begun
     old = shutil.copytree(folder / "run", tmp_path / "run")

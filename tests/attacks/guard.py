@@ -92,7 +92,14 @@ WARM = (
     "sketchrnn_cli.sketches.corpus", "sketchrnn_cli.drawing.film.animation",
     "sketchrnn_cli.drawing.raster", "PIL.GifImagePlugin", "numpy.ma", "pydantic.plugin._loader",
     "sketchrnn_cli.inference.score",
-    "numpy.random", "encodings.cp437", "typer._adapters",  # the last one takes a fifth of a second
+    "sketchrnn_cli.cli.inspect_drawings", "sketchrnn_cli.cli.inspect_likelihoods",
+    "sketchrnn_cli.cli.inspect_models", "sketchrnn_cli.cli.inspect_recognised",
+    "sketchrnn_cli.inference.recognition", "sketchrnn_cli.model.load",
+    "sketchrnn_cli.sketches.practice", "sketchrnn_cli.training.run",
+    "sketchrnn_cli.training.state", "sketchrnn_cli.training.warm_start",
+    "sketchrnn_cli.drawing.film.gif", "sketchrnn_cli.drawing.film.morph", "filelock",
+    "numpy.random", "encodings.cp437", "typer._click.decorators",
+    "typer._adapters",  # this one takes a fifth of a second
 )  # fmt: skip
 
 

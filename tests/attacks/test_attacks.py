@@ -196,6 +196,7 @@ def test_every_reader_meets_every_kind_of_attack_or_says_why():
             assert bool(n) != (kind in attack.REASONS.get(reader, {})), (reader, kind, n)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_an_attack_ends_as_it_should(ended, name):
     one, result = ended[name]
@@ -230,11 +231,13 @@ OF_RUNS = [*texts.TOML, *models.PLOTTED, *models.of_resuming(Path())]
 TRAINING = [_key(one, 0) for one in OF_RUNS]
 
 
+@pytest.mark.slow
 def test_training_breaks_out_of_nothing(trained):
     _, one, result = trained
     assert not faults(one, result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINING)
 def test_an_attack_on_training_ends_as_it_should(ended_training, name):
     one, result = ended_training[name]

@@ -59,6 +59,7 @@ def test_inputs_that_are_changed_blindly(name):
         assert finding is None, f"{data!r}: {finding.text}"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a campaign forks, and this system has no fork")
 def test_a_short_campaign_finds_nothing(tmp_path):
     names = [name for name in targets.TARGETS if name not in NOT_HERE]

@@ -76,6 +76,7 @@ def same(a: Sketch, b: Sketch, *, within: float = 0.0) -> None:
 # drawings
 
 
+@pytest.mark.slow
 @some
 @given(st.lists(sketches, min_size=1, max_size=4))
 def test_ndjson_gives_back_what_was_written(drawings):
@@ -99,6 +100,7 @@ def _reads_both_ways(sketch: Sketch) -> bool:
     return all(len(stroke) in (2, 3) for stroke in sketch.strokes[:1])
 
 
+@pytest.mark.slow
 @some
 @given(st.lists(sketches, min_size=1, max_size=4))
 def test_blocks_write_the_lines_that_drawings_write(drawings):
@@ -282,6 +284,7 @@ def _toml_text(value):
         return None
 
 
+@pytest.mark.slow
 @some
 @given(
     st.fixed_dictionaries(
@@ -354,6 +357,7 @@ def _commands():
     return st.sampled_from(sorted(table)).flatmap(of)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=QUIET)
 @given(_commands())
 def test_any_command_is_done_or_tells_what_is_wrong(words):
@@ -362,6 +366,7 @@ def test_any_command_is_done_or_tells_what_is_wrong(words):
         targets.command_line(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data", [*commands.seeds()], ids=lambda data: " ".join(json.loads(data))[:60]
 )
