@@ -70,12 +70,12 @@ class OneProductGates(Gates):
         self.added = None if added is None else added.to(self.run.compute)
         self.grad_added: Tensor | None = None
 
-    def totals(self, t: int) -> Sequence[Tensor]:
+    def totals(self, t: int) -> list[Tensor]:
         """Products of a step, (n, 4H) of every layer."""
         n, rows = self.batch_sizes[t], self.inputs[:, self.taken(t)]
         added = None if self.added is None else self.added[: rows.shape[1]]
         products = self.products(rows, added)
-        return products if rows.shape[1] == n else [product[:n] for product in products]
+        return list(products) if rows.shape[1] == n else [product[:n] for product in products]
 
     def begin_backward(self, grad_last: Tensor | None) -> None:
         """See ``Gates``."""

@@ -2,8 +2,8 @@
 
 Written from the paper and from the sizes and the layout that labml-nn publishes; none of its code.
 A bidirectional LSTM of 256 reads every drawing with its padding; an LSTM of 512 reads a move and z
-at every step and is initialised from z; a mixture of 20. Padded to the longest drawing of the set,
-as there, and so counted at every step.
+at every step and is initialised from z; a mixture of 20. Padded to 250 steps, the longest
+that the peer takes, and so counted at every step.
 
 Source: Ha & Eck 2017, sections 3.2 and 3.3.
 """
@@ -18,13 +18,14 @@ from torch import nn
 
 NAME = "the same network in plain torch"
 ENCODER, DECODER, LATENT, MIXTURES = 256, 512, 128, 20
+LONGEST = 250
 
 
 def padded(drawings):
-    """Stroke-5 (n, longest + 2, 5) with a start token, and which offsets count (n, longest + 1)."""
-    longest = max(len(moves) for moves in drawings)
+    """Stroke-5 (n, 252, 5) with a start token, and which offsets count (n, 251)."""
+    drawings = [moves for moves in drawings if len(moves) <= LONGEST]
     scale = np.concatenate([moves[:, :2] for moves in drawings]).std()
-    data, mask = np.zeros((len(drawings), longest + 2, 5)), np.zeros((len(drawings), longest + 1))
+    data, mask = np.zeros((len(drawings), LONGEST + 2, 5)), np.zeros((len(drawings), LONGEST + 1))
     data[:, 0, 2] = 1
     for rows, counted, moves in zip(data, mask, drawings, strict=True):
         n = len(moves)
@@ -73,7 +74,7 @@ def reconstruction(mask, target, mixtures, pen):
 
 
 def training_step():
-    """A function of a batch (n, longest + 2, 5) with its mask: one step of Adam."""
+    """A function of a batch (n, 252, 5) with its mask: one step of Adam."""
     network = Network()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
 
