@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,13 @@ from sketchrnn_cli.cli.options import (
     Threads,
     flag,
 )
-from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal, work_alone
+from sketchrnn_cli.cli.terminal import (
+    Terminal,
+    limit_threads,
+    stdout_is_terminal,
+    unbroken,
+    work_alone,
+)
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile, BadSketch
 
@@ -177,7 +184,8 @@ def _summarise(encoded: Encoded, sources: Sequence[str]) -> dict[str, object]:
     facts |= {"mu": mean, "mu_deviation": (square - mean**2) ** 0.5, "sigma": sigma_mean}
     facts |= {"words": words, "recognized": answers}
     command = shlex.join(["sketchrnn", "encode", *sources, "-o", "z.ndjson"])
-    typer.echo("\n".join(report.latents(facts, command)))
+    lines = report.latents(facts, command)
+    typer.echo("\n".join(unbroken(line, sys.stdout, indent=14) for line in lines))
     return facts
 
 
