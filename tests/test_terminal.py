@@ -193,6 +193,8 @@ def test_latents_on_a_terminal_are_a_summary_that_says_how_to_write_them(tmp_pat
     assert re.search(r"words +cat 9\n", text)
     assert f"sketchrnn encode '{source}' -o z.ndjson" in text
     assert '"z"' not in text
+    narrow = CODE.sub("", on_a_terminal("encode", str(source), "--quiet", columns=40))
+    assert narrow.split() == text.split()  # no word is broken
     asked = on_a_terminal("encode", str(source), "--format", "ndjson", "--quiet", columns=200)
     assert [len(json.loads(line)["z"]) for line in asked.splitlines()] == [64] * 9
 

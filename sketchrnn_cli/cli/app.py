@@ -84,6 +84,9 @@ class Commands(TyperGroup):
             args = [*(name for name in args[1:2] if name not in ("help", "version")), "--help"]
         elif args == ["version"]:
             args = ["--version"]
+        if dashed := usage.one_dash(args[:1], ctx):
+            _tell(BadUsage(dashed))
+            raise typer.Exit(BadUsage.exit_code)
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as error:

@@ -135,7 +135,7 @@ def _names(command: Any) -> list[str]:
 
 def one_dash(typed: list[str], context: Any) -> str | None:
     """What is wrong with a long option that was typed with one dash: -model is -m odel."""
-    names = _names(context.command)
+    names = [*_names(context.command), "--help"]
     options = typed[: typed.index("--")] if "--" in typed else typed
     for word in options:
         name = word.partition("=")[0]
