@@ -157,7 +157,7 @@ def test_faulty_lines_are_skipped_and_counted_when_asked(models):
 
 REFUSED = [  # {whole}, {bare}: models; {bad}: a folder
     ("{bad}/cat.ndjson --model {bad}/none", "none: no such checkpoint"),
-    ("{bad}/cat.ndjson --model {bad}/cat.ndjson", "not a sketchrnn checkpoint"),
+    ("{bad}/cat.ndjson --model {bad}/cat.ndjson", "not a model, which is a run folder"),
     ("{bad}/cat.ndjson --model {bad}/empty", "no model.safetensors in this folder"),
     ("{bad}/cat.ndjson --model {bare}", "bare.safetensors: decoder-only, so it knows no latents"),
     ("{bad}/none.ndjson --model {whole}", "none.ndjson: no such file"),

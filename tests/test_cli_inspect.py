@@ -374,7 +374,7 @@ def test_the_loss_curve_is_drawn_for_a_run_only(place, tmp_path):
         (["run", "--model", "run", "--score"], "--model"),
         (["run", "--score"], "--score"),
         (["run", "--evaluate", "missing.npz"], "missing.npz: no such file"),
-        (["two.npz", "--model", "two.npz", "--score"], "not a sketchrnn checkpoint"),
+        (["two.npz", "--model", "two.npz", "--score"], "not a model, which is a run folder"),
     ],
 )
 def test_what_does_not_go_together_is_one_line(place, monkeypatch, arguments, says):

@@ -307,7 +307,7 @@ def test_the_page_says_what_the_drawing_looks_like(person, tmp_path):
     assert looks.is_hidden()
     person.draw(ARC)
     person.page.locator("#looks:not(:empty)").wait_for()
-    assert re.fullmatch(r"looks like: (\w+ \d+ %, ){2}\w+ \d+ %", looks.inner_text())
+    assert re.fullmatch(r"looks like: (\w+ \d+\u00a0%, ){2}\w+ \d+\u00a0%", looks.inner_text())
     assert all(word in looks.inner_text() for word in WORDS)
     person.press("Clear")
     assert looks.is_hidden()

@@ -178,6 +178,13 @@ def test_a_stream_that_is_no_terminal_gets_lines_whatever_colours_are_forced(mon
     ]
 
 
+def test_no_word_of_a_message_is_broken_however_long_it_is(tmp_path):
+    path = tmp_path / ("a-folder-whose-name-is-longer-than-a-line" * 2) / "drawing-of-a-cat.svg"
+    text = CODE.sub("", on_a_terminal("sample", "cat", "-n", "1", "-o", str(path), columns=40))
+    assert str(path) in text  # in one piece, whatever the terminal makes of it
+    assert f"{path}:" in text.split()
+
+
 def test_latents_on_a_terminal_are_a_summary_that_says_how_to_write_them(tmp_path):
     source = tmp_path / "my cats.ndjson"
     source.write_text(CATS)
@@ -186,6 +193,8 @@ def test_latents_on_a_terminal_are_a_summary_that_says_how_to_write_them(tmp_pat
     assert re.search(r"words +cat 9\n", text)
     assert f"sketchrnn encode '{source}' -o z.ndjson" in text
     assert '"z"' not in text
+    narrow = CODE.sub("", on_a_terminal("encode", str(source), "--quiet", columns=40))
+    assert narrow.split() == text.split()  # no word is broken
     asked = on_a_terminal("encode", str(source), "--format", "ndjson", "--quiet", columns=200)
     assert [len(json.loads(line)["z"]) for line in asked.splitlines()] == [64] * 9
 

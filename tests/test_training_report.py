@@ -1,6 +1,7 @@
 """What a person reads at the end of a run: what is still to do, how far it is, what is kept."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 from trainers import QUICK, SMALL, corpus_in, trainer_of
@@ -60,6 +61,13 @@ def test_what_is_left_to_do_is_said(tmp_path, corpus, ending, says):
     terminal.lines.clear()
     report.tell(ending)
     assert terminal.lines == [says]
+
+
+@pytest.mark.parametrize(("n_words", "steps"), [(0, 800), (1, 800), (5, 1400), (345, 5600)])
+def test_the_more_words_the_later_drawings_can_be_named(n_words, steps):
+    corpus = SimpleNamespace(words=("word",) * n_words)
+    assert training_report.named_after(SimpleNamespace(is_warm=False, corpus=corpus)) == steps
+    assert training_report.named_after(SimpleNamespace(is_warm=True, corpus=corpus)) == 0
 
 
 def test_a_log_says_now_and_then_how_far_it_is(monkeypatch):

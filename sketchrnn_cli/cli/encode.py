@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,13 @@ import typer
 from sketchrnn_cli import files, pretrained
 from sketchrnn_cli.cli import downloads, options, report
 from sketchrnn_cli.cli.options import flag
-from sketchrnn_cli.cli.terminal import Terminal, limit_threads, stdout_is_terminal, work_alone
+from sketchrnn_cli.cli.terminal import (
+    Terminal,
+    limit_threads,
+    stdout_is_terminal,
+    unbroken,
+    work_alone,
+)
 from sketchrnn_cli.drawing import outputs
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig, BadFile, BadSketch
 from sketchrnn_cli.files import Format
@@ -196,7 +203,8 @@ def _summarise(network: Network, given: _Given) -> dict[str, object]:
     facts |= {"mu": mean, "mu_deviation": (square - mean**2) ** 0.5, "sigma": sigma_mean}
     facts |= {"words": words, "recognized": answers}
     command = shlex.join(["sketchrnn", "encode", *given.sources, "-o", "z.ndjson"])
-    typer.echo("\n".join(report.latents(facts, command)))
+    lines = report.latents(facts, command)
+    typer.echo("\n".join(unbroken(line, sys.stdout, indent=14) for line in lines))
     return facts
 
 

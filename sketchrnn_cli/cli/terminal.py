@@ -10,7 +10,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 
 import typer
 from rich.console import Console
@@ -84,8 +84,13 @@ class Terminal:
     def _print(self, text: str | Text) -> None:
         if self.above is not None:
             self.above()
+        wraps = isinstance(text, Text) and self.console.is_terminal
+        if isinstance(text, str):  # rich would break a path that is longer than a line
+            lines = text.split("\n")
+            width = self.console.width
+            text = "\n".join(unbroken(line, self.console.file, width=width) for line in lines)
         try:
-            self.console.print(text, markup=False, soft_wrap=not self.console.is_terminal)
+            self.console.print(text, markup=False, soft_wrap=not wraps)
         except OSError:  # a log on a disk that is full: the work matters more
             self.console.on_broken_pipe()
 
@@ -200,17 +205,18 @@ class Terminal:
             return formats.count(sources)
 
 
-def unbroken(line: str, stream: TextIO, *, indent: int = 0) -> str:
+def unbroken(line: str, stream: IO[str], *, indent: int = 0, width: int | None = None) -> str:
     """A line as it is, or for a terminal in lines of its width, no word broken.
 
     Args:
         line: of text.
         stream: where it goes.
         indent: spaces before all lines but the first.
+        width: of the terminal; None: that of stdout.
     """
     if not stream.isatty():
         return line
-    width = max(shutil.get_terminal_size().columns, 2 * indent, 20)
+    width = max(width or shutil.get_terminal_size().columns, 2 * indent, 20)
     return textwrap.fill(
         line,
         width,

@@ -13,7 +13,7 @@ from sketchrnn_cli.training.trainer import Trainer
 
 WEIGHTS_PER_POINT = 20  # from so many on, a model memorizes its drawings
 STUCK = 5  # validations in a row with the KL term at its floor
-NAMED = 128_000  # drawings seen, over all words, until those drawn can be named
+NAMED = 800  # steps until about half of the drawings of one word can be named; see docs/log.md
 NEAR = 1.02  # times the floor is at the floor
 SETTLED = 0.9  # of its final value the KL weight has reached by then
 
@@ -47,7 +47,11 @@ def announce(terminal: Terminal, trainer: Trainer, *, resuming: bool) -> None:
 
 def named_after(trainer: Trainer) -> int:
     """Steps from which on drawings can be named, about; 0 for a run that began with a model."""
-    return 0 if trainer.is_warm else -(-NAMED // trainer.config.batch_size)
+    if trainer.is_warm:
+        return 0
+    n_words = max(len(trainer.corpus.words), 1)
+    steps: float = NAMED * n_words ** (1 / 3)
+    return 100 * round(steps / 100)
 
 
 class Report:

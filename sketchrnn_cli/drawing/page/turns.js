@@ -102,7 +102,7 @@ function receive(message) {
   if (message.ready) $("thinking").textContent = "thinking";
   if (message.id !== state.asked) return;
   if (message.looks) {
-    const named = message.looks.map(([word, share]) => `${model.words[word]} ${Math.round(100 * share)} %`);
+    const named = message.looks.map(([word, share]) => `${model.words[word]} ${Math.round(100 * share)}\u00a0%`);
     $("looks").textContent = named.length ? `looks like: ${named.join(", ")}` : "";
   }
   for (const [k, word] of message.words || []) {
