@@ -68,8 +68,6 @@ except SystemExit as end:
 sys.exit(77 if "pydantic" in sys.modules else code)"""
     call = [sys.executable, "-c", code]
     assert subprocess.run(call, check=False, capture_output=True).returncode == 0
-    refused = subprocess.run(
-        [*call, "--seed", "many"], check=False, capture_output=True, text=True
-    )
+    refused = subprocess.run([*call, "--seed", "many"], check=False, capture_output=True, text=True)
     assert refused.returncode == 77
     assert "--seed many: must be a whole number" in refused.stderr
