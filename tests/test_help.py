@@ -8,7 +8,8 @@ import typer
 from typer.testing import CliRunner
 
 import sketchrnn_cli
-from sketchrnn_cli.cli.app import app
+from sketchrnn_cli.cli.app import COMMANDS as SUMMARIES
+from sketchrnn_cli.cli.app import _needed, app, program
 from sketchrnn_cli.cli.examples import EXAMPLES, FIRST
 
 COMMANDS = list(EXAMPLES)
@@ -267,3 +268,34 @@ def test_a_wrong_file_gets_the_way_out(typed, hint, tmp_path, monkeypatch):
     assert (told.exit_code, told.stdout, told.stderr.count("\n")) == (1, "", 1)
     assert hint in told.stderr
     assert "--on-error" not in told.stderr or typed[0] == "animate"
+
+
+def test_the_list_of_commands_says_what_their_own_help_says():
+    full = typer.main.get_command(program())
+    assert list(full.commands) == list(SUMMARIES)
+    for name, command in full.commands.items():
+        assert " ".join(command.help.split("\n\n")[0].split()) == SUMMARIES[name]
+    listed = CliRunner().invoke(_needed(["--help"]), ["--help"])
+    assert listed.stdout == CliRunner().invoke(app, ["--help"]).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["sample", "cat"], ["sample"]),
+        (["--debug", "sample"], ["sample"]),
+        (["help", "train"], ["train"]),
+        (["smaple"], list(SUMMARIES)),
+        (["--model", "x"], list(SUMMARIES)),
+    ],
+)
+def test_a_command_is_declared_alone_and_all_where_none_is_known(arguments, names):
+    command = typer.main.get_group(_needed(arguments))
+    assert list(command.commands) == names
+    assert all(len(each.params) > 1 for each in command.commands.values())
+
+
+def test_a_shell_that_asks_for_completions_gets_all_options(monkeypatch):
+    assert not any(each.params for each in typer.main.get_group(_needed([])).commands.values())
+    monkeypatch.setenv("_SKETCHRNN_COMPLETE", "complete_bash")
+    assert all(each.params for each in typer.main.get_group(_needed([])).commands.values())

@@ -77,6 +77,12 @@ def test_block_wise_is_the_textbook(seed):
     block = from_sketches([from_polylines(walks(seed + 50 * i, 5)) for i in range(4)])
     points, strokes = simplify.resample(block.points, block.strokes)
     keep = simplify.douglas_peucker(points, strokes, epsilon=2.0)
+    for epsilon in (0.0, 0.3, 2.0, 9.0):  # what cannot stray is not looked at
+        kept = [
+            simplify.douglas_peucker(points, strokes, epsilon=epsilon, spaced=spaced).tolist()
+            for spaced in (False, True)
+        ]
+        assert kept[0] == kept[1]
     for i in range(len(strokes) - 1):
         stroke = block.points[block.strokes[i] : block.strokes[i + 1]]
         slow = slow_resample(stroke)

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-import copy
+import os
 import sys
 import warnings
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from sketchrnn_cli import __version__
-from sketchrnn_cli.cli import (
-    animate,
-    demo,
-    encode,
-    examples,
-    export,
-    inspect,
-    pipes,
-    preprocess,
-    rules,
-    sample,
-    signals,
-    train,
-    usage,
-)
+from sketchrnn_cli.cli import examples, pipes, rules, signals, usage, values
 from sketchrnn_cli.cli.options import COMMON, flag
 from sketchrnn_cli.cli.terminal import Terminal, unbroken
 from sketchrnn_cli.errors import BadFile, BadUsage, SketchError, SketchWarning
 from sketchrnn_cli.files import reason
 
+if TYPE_CHECKING:
+    app: typer.Typer  # the whole program; made when it is asked for
+
+COMMANDS = {  # what each does; its module has its name, and loads when it runs
+    "preprocess": "Read drawings of any kind, prepare them, and pack them for training.",
+    "train": "Train a model on drawings; without DATA, on the practice drawings that ship.",
+    "sample": "Draw what the PROMPT says, one NDJSON line each, or as a picture by the suffix "
+    "of -o.",
+    "encode": "Find the latents of drawings: mean z and its sigma, beside each drawing or as "
+    "arrays.",
+    "animate": "Show the pen drawing, stroke by stroke, or with --morph the drawings turning into "
+    "others.",
+    "inspect": "Say what is in a file of drawings, a model or a run, and show some of it.",
+    "export": "Write a model as one file: to pass on, for a browser, or as a page to draw on.",
+    "demo": "Draw together with a model, on a page in the browser: one file, no network.",
+}
+LISTED = ("--help", "-h", "help", "--version", "-V", "version")  # what runs no command
 MAX_MESSAGE = 4000  # characters
 ADVICE = ", or use --on-error skip"  # for the commands that have it
 
@@ -65,6 +69,7 @@ class Command(TyperCommand):
         for parameter in parameters:
             if parameter.param_type_name == "argument":
                 parameter.display_type_rich = lambda ctx: ""
+            values.read_plainly(parameter)
         return parameters
 
     def get_help_option(self, ctx: Any) -> Any:
@@ -99,6 +104,13 @@ class Commands(TyperGroup):
             return super().resolve_command(ctx, args)
         except typer.TyperException as error:
             raise BadUsage(usage.no_command(args[0])) from error
+
+    def get_params(self, ctx: Any) -> Any:
+        """As typer does; plain values are read without pydantic."""
+        parameters: Any = super().get_params(ctx)
+        for parameter in parameters:
+            values.read_plainly(parameter)
+        return parameters
 
     def get_help_option(self, ctx: Any) -> Any:
         """As typer does; a flag shows no type."""
@@ -168,17 +180,9 @@ def _one_line(message: str) -> str:
     return "".join(shown)
 
 
-app = typer.Typer(
-    name="sketchrnn",
-    cls=Commands,
-    invoke_without_command=True,
-    pretty_exceptions_enable=False,
-    context_settings={
-        "token_normalize_func": lambda name: name.replace("_", "-"),  # --batch_size
-        "help_option_names": ["--help", "-h"],
-    },
-    help="Learn to draw: train Sketch-RNN models on pen strokes, and draw with them.",
-)
+def _spelling(name: str) -> str:
+    """``--batch_size`` is ``--batch-size``."""
+    return name.replace("_", "-")
 
 
 def _version(value: bool) -> None:
@@ -198,7 +202,6 @@ def _welcome() -> None:
     )
 
 
-@app.callback(epilog=examples.epilog(examples.FIRST))
 def common(
     context: typer.Context,
     version: Annotated[
@@ -212,30 +215,50 @@ def common(
         _welcome()
 
 
-for command in (
-    preprocess.preprocess,
-    train.train,
-    sample.sample,
-    encode.encode,
-    animate.animate,
-    inspect.inspect,
-    export.export,
-    demo.demo,
-):
-    app.command(cls=Command, epilog=examples.epilog(examples.EXAMPLES[command.__name__]))(command)
+def program(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The program with some of its commands: to declare the options of all takes longer."""
+    made = _empty()
+    for name in names:
+        command = getattr(import_module(f"sketchrnn_cli.cli.{name}"), name)
+        made.command(cls=Command, epilog=examples.epilog(examples.EXAMPLES[name]))(command)
+    return made
 
 
-def _with_only(arguments: list[str]) -> typer.Typer:
-    """The program with the command that is run alone: to declare every option takes longer."""
-    named = arguments[1:2] if arguments[:1] == ["--debug"] else arguments[:1]
-    chosen = [
-        each for each in app.registered_commands if getattr(each.callback, "__name__", "") in named
-    ]
-    if not chosen:
-        return app
-    smaller = copy.copy(app)
-    smaller.registered_commands = chosen
-    return smaller
+def _empty() -> typer.Typer:
+    made = typer.Typer(
+        name="sketchrnn",
+        cls=Commands,
+        invoke_without_command=True,
+        pretty_exceptions_enable=False,
+        context_settings={"token_normalize_func": _spelling, "help_option_names": ["--help", "-h"]},
+        help="Learn to draw: train Sketch-RNN models on pen strokes, and draw with them.",
+    )
+    made.callback(epilog=examples.epilog(examples.FIRST))(common)
+    return made
+
+
+def _listing() -> typer.Typer:
+    """The program as its own --help shows it: commands without their options."""
+    made = _empty()
+    for name, what in COMMANDS.items():
+        made.command(name, help=what)(_welcome)
+    return made
+
+
+def _needed(arguments: list[str]) -> typer.Typer:
+    """As much of the program as these arguments need."""
+    words = [word for word in arguments[:2] if word != "--debug"] or ["--help"]
+    name = words[-1] if words[0] == "help" else words[0]
+    if name in COMMANDS:
+        return program([name])
+    completes = "_SKETCHRNN_COMPLETE" in os.environ  # a shell asks, in other variables
+    return _listing() if name in LISTED and not completes else program()
+
+
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault("app", program())
 
 
 def main() -> None:
@@ -248,7 +271,7 @@ def main() -> None:
         arguments.insert(0, "--debug")
     try:
         with signals.unwound():
-            _with_only(arguments)(args=arguments, prog_name="sketchrnn")
+            _needed(arguments)(args=arguments, prog_name="sketchrnn")
     except SketchError as error:  # of --help and --version, before a command is chosen
         if "--debug" in arguments[:1]:
             raise

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from sketchrnn_cli.inference.products import Matrix
+
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
 
 MOVE = 5  # width of a stroke-5 row
-GEMV_ROWS = 6  # up to this many rows, one product a row beats one product for all
 EPSILON = np.float32(1e-3)  # of layer normalisation, see ``model.gates.NormGates``
 
 
@@ -51,9 +52,10 @@ class LstmCell:
         self.half = np.ones(4 * size, np.float32)
         self.half[: 3 * size] = 0.5
         self.width = _whole(size + MOVE)
-        self.w = np.zeros((self.width, 4 * size), np.float32)
-        np.multiply(w["w_h"], self.half * 0.5, out=self.w[:size])
-        np.multiply(w["w_x"], self.half, out=self.w[size : size + MOVE])
+        matrix = np.zeros((self.width, 4 * size), np.float32)
+        np.multiply(w["w_h"], self.half * 0.5, out=matrix[:size])
+        np.multiply(w["w_x"], self.half, out=matrix[size : size + MOVE])
+        self.matrix = Matrix(matrix)
         self.b = w["b"] * self.half
         self.w_const = w["w_const"] * self.half if "w_const" in w else None
 
@@ -94,7 +96,7 @@ class LstmCell:
         """Advance the first n sketches by the move in ``memory.input``; gives 2h, (n, H)."""
         size = self.size
         gates, c = memory.gates[:n], memory.c[:n]
-        product(memory.input[:n], self.w, gates)
+        self.matrix.multiply(memory.input[:n], gates)
         gates += memory.constant[:n]
         np.tanh(gates, out=gates)
         _advance(gates, c)
@@ -112,13 +114,13 @@ class LayerNormCell(LstmCell):
         super().__init__({**w, "b": np.zeros_like(w["b"])})
         self.norms = Norms(w["gain"], w["b"], w["cell_gain"], w["cell_b"])
         # nothing is halved before it is normalised
-        self.w /= self.half
+        self.matrix.w /= self.half
         self.w_const = w.get("w_const")
 
     def step(self, memory: Memory, n: int) -> Array:
         """See ``LstmCell``."""
         gates, h2 = memory.gates[:n], memory.input[:n, : self.size]
-        product(memory.input[:n], self.w, gates)
+        self.matrix.multiply(memory.input[:n], gates)
         gates += memory.constant[:n]
         self.norms.step(gates, memory.c[:n], h2)
         return h2
@@ -163,19 +165,20 @@ class HyperCell:
         self.size, self.small = size, small
         self.width = _whole(size + MOVE + small)
         self.w_x = w["w_x"]
-        self.w_h = w["w_h"] * np.float32(0.5)
-        self.small_w = np.zeros((self.width, 4 * small), np.float32)
-        self.small_w[:size] = 0.5 * w["small_w_y"]
-        self.small_w[size : size + MOVE] = w["small_w_x"]
-        self.small_w[size + MOVE : size + MOVE + small] = 0.5 * w["small_w_h"]
+        self.matrix = Matrix(w["w_h"] * np.float32(0.5))
+        small_w = np.zeros((self.width, 4 * small), np.float32)
+        small_w[:size] = 0.5 * w["small_w_y"]
+        small_w[size : size + MOVE] = w["small_w_x"]
+        small_w[size + MOVE : size + MOVE + small] = 0.5 * w["small_w_h"]
+        self.small_matrix = Matrix(small_w)
         self.sum_b = w["sum_b"]
         self.w_const, self.small_w_const = w.get("w_const"), w.get("small_w_const")
         self.norms = Norms(w["gain"], w["b"], w["cell_gain"], w["cell_b"])
         self.small_norms = Norms(
             w["small_gain"], w["small_b"], w["small_cell_gain"], w["small_cell_b"]
         )
-        self.embed_w = w["embed_w"] * np.float32(0.5)
-        self.embed_b = np.zeros(self.embed_w.shape[1], np.float32)
+        self.embed_matrix = Matrix(w["embed_w"] * np.float32(0.5))
+        self.embed_b = np.zeros(w["embed_w"].shape[1], np.float32)
         self.embed_b[: len(w["embed_b"])] = w["embed_b"]
         self.scale_w = w["scale_w"]  # (12, D, H)
 
@@ -215,17 +218,17 @@ class HyperCell:
         h2, move = rows[:, :size], rows[:, size : size + MOVE]
         small_h2 = rows[:, size + MOVE : size + MOVE + small]
         inner = np.empty((n, 4 * small), np.float32)
-        product(rows, self.small_w, inner)
+        self.small_matrix.multiply(rows, inner)
         inner += memory.more["constant"][:n]
         self.small_norms.step(inner, memory.more["c"][:n], small_h2)
 
         embedded = np.empty((n, len(self.embed_b)), np.float32)
-        product(small_h2, self.embed_w, embedded)
+        self.embed_matrix.multiply(small_h2, embedded)
         embedded += self.embed_b
         scales = np.matmul(embedded.reshape(n, 12, -1).transpose(1, 0, 2), self.scale_w)
         by_gate = memory.gates[:n].reshape(n, 4, size).transpose(1, 0, 2)  # (4, n, H)
         recurrent = np.empty((n, 4 * size), np.float32)
-        product(h2, self.w_h, recurrent)
+        self.matrix.multiply(h2, recurrent)
         read = move @ self.w_x
         read += memory.constant[:n]
         np.multiply(scales[:4], read.reshape(n, 4, size).transpose(1, 0, 2), out=by_gate)
@@ -247,15 +250,6 @@ def cell_of(kind: str, weights: Mapping[str, Array], prefix: str) -> Cell:
     if kind == "hyper":
         return HyperCell(w)
     return LayerNormCell(w) if kind == "layer-norm" else LstmCell(w)
-
-
-def product(a: Array, w: Array, out: Array) -> None:
-    """``a @ w`` into ``out``; a few rows go one by one, which is faster in every BLAS met."""
-    if len(a) <= GEMV_ROWS:
-        for row, target in zip(a, out, strict=True):
-            np.dot(row, w, out=target)
-    else:
-        np.matmul(a, w, out=out)
 
 
 def _advance(gates: Array, c: Array) -> None:

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadCheckpoint, BadConfig
-from sketchrnn_cli.inference.cells import MOVE, Cell, Memory, cell_of, product
+from sketchrnn_cli.inference.cells import MOVE, Cell, Memory, cell_of
+from sketchrnn_cli.inference.products import Matrix
 from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.sketches.sketch import START
 
@@ -68,7 +69,7 @@ class Engine:
         config, w = checkpoint.config, checkpoint.weights
         self.checkpoint = checkpoint
         self.cell = cell_of(config.cell, w, "decoder.cell")
-        self.out_w = w["decoder.out_w"] * np.float32(0.5)  # its input is 2h
+        self.out = Matrix(w["decoder.out_w"] * np.float32(0.5))  # its input is 2h
         self.out_b = w["decoder.out_b"]
         self._readers: tuple[Cell, Cell] | None = None
 
@@ -131,7 +132,7 @@ class Engine:
             steps = _run(self.cell, decoding.memory, [inputs[i] for i in batch])
             for t, h2 in enumerate(steps):
                 hidden[begins[: len(h2)] + t] = h2
-            raw = hidden @ self.out_w
+            raw = hidden @ self.out.w
             raw += self.out_b
             for i, begin, end in zip(batch, begins, ends, strict=True):
                 result[i] = raw[begin:end]
@@ -178,7 +179,7 @@ class EngineDecoding:
         n, size = len(moves), self.engine.cell.size
         self.memory.input[:n, size : size + MOVE] = moves
         output = self.memory.output[:n]
-        product(self.engine.cell.step(self.memory, n), self.engine.out_w, output)
+        self.engine.out.multiply(self.engine.cell.step(self.memory, n), output)
         output += self.engine.out_b
         return output
 

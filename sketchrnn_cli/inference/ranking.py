@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn_cli.inference.conditioning import label_rows
-from sketchrnn_cli.inference.recogniser import Recogniser
 from sketchrnn_cli.inference.settings import BEST_OF
 from sketchrnn_cli.model import recogniser as weights_of
 from sketchrnn_cli.model.checkpoint import Checkpoint
-from sketchrnn_cli.sketches.sketch import Sketch, to_stroke3
+from sketchrnn_cli.sketches.sketch import Sketch
 
 if TYPE_CHECKING:
     from sketchrnn_cli.inference.request import Request
@@ -62,7 +61,7 @@ def fit_together(n: int, best_of: int) -> bool:
 
 def scores(
     candidates: Sequence[Sketch],
-    recogniser: Recogniser | None,
+    found: Array | None,
     shares: Array | None,
     scale_factor: float,
 ) -> npt.NDArray[np.float64]:
@@ -70,17 +69,16 @@ def scores(
 
     Args:
         candidates: K.
-        recogniser: of their model.
+        found: (K, V) shares of the words that the recogniser of their model sees; None: without.
         shares: (V,) of the words that are to be drawn; None: nobody knows.
         scale_factor: data units per model unit.
 
     Returns:
         (K, 3): the first column decides, the next ones where those before are equal.
     """
-    if recogniser is None or shares is None:
+    if found is None or shares is None:
         ranks = np.array([rank(sketch, scale_factor) for sketch in candidates], np.float64)
         return np.insert(ranks, 1, 1.0, axis=1)
-    found = recogniser.shares([to_stroke3(sketch) for sketch in candidates])  # (K, V)
     ended = [bool(sketch.extras["finished"]) for sketch in candidates]
     taken = shares[found.argmax(1)] > 0
     return np.column_stack([ended, taken, np.log(np.maximum(found, TINY)) @ shares])

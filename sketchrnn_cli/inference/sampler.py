@@ -27,7 +27,7 @@ from sketchrnn_cli.inference.conditioning import Conditioning
 from sketchrnn_cli.inference.engine import Decoding
 from sketchrnn_cli.inference.recogniser import Recogniser
 from sketchrnn_cli.inference.settings import Settings
-from sketchrnn_cli.sketches.sketch import GIVEN_STROKES, MORPH, START, Sketch
+from sketchrnn_cli.sketches.sketch import GIVEN_STROKES, MORPH, START, Sketch, to_stroke3
 
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
@@ -38,6 +38,7 @@ BATCH = 512  # sketches alive at once
 BLOCK = 32  # B: steps whose random numbers are made at once
 WAITING = 16 * BATCH  # finished sketches that may wait for an earlier one
 TRIED = 64  # drawings that are chosen before the first of them is passed on
+SEEN = 256  # candidates that a recogniser looks at together
 TINY = np.float32(1e-30)
 PENS = np.eye(3, dtype=np.float32)  # one-hot down, up, end
 
@@ -79,12 +80,20 @@ def _best_together(frames: list[Scored], numbers: Sequence[int]) -> Iterator[Ske
 
 def _scored(sketches: Iterator[Sketch], conditioning: Conditioning) -> Iterator[Scored]:
     """The candidates of each drawing, and (K, 3) how good they are."""
-    checkpoint, index = conditioning.network.checkpoint, 0
+    checkpoint, best_of, index = conditioning.network.checkpoint, conditioning.best_of, 0
     recogniser = Recogniser.of(checkpoint)
-    while candidates := list(islice(sketches, conditioning.best_of)):
-        shares = conditioning.word_shares(index)
-        yield candidates, ranking.scores(candidates, recogniser, shares, checkpoint.scale_factor)
-        index += conditioning.best_of
+    together = max(1, SEEN // best_of) * best_of
+    while group := list(islice(sketches, together)):
+        firsts = range(0, len(group), best_of)
+        wanted = [conditioning.word_shares(index + first) for first in firsts]
+        found = None
+        if recogniser is not None and any(shares is not None for shares in wanted):
+            found = recogniser.shares([to_stroke3(sketch) for sketch in group])
+        for first, shares in zip(firsts, wanted, strict=True):
+            part = slice(first, first + best_of)
+            seen = None if found is None or shares is None else found[part]
+            yield group[part], ranking.scores(group[part], seen, shares, checkpoint.scale_factor)
+        index += len(group)
 
 
 def _kept(candidates: list[Sketch], scores: npt.NDArray[np.float64]) -> tuple[Sketch, Scores]:

@@ -30,6 +30,7 @@ from sketchrnn_cli.sketches.sketch import BOX
 EPSILON = 2.0  # canvas pixels
 DENSE_STEP = 8.0  # canvas pixels; simplified drawings go further from point to point
 CHUNK = 60_000  # resampled points worked on at once: what a core's cache holds
+ROUNDING = 1e-3  # pixels; more than what the length of a stroke is rounded by
 LONGEST = 1_000_000  # resampled points of one drawing; more is no drawing
 
 
@@ -138,7 +139,7 @@ def thinned(block: Block, *, epsilon: float, spaced: bool) -> Block:
         strokes = strokes - strokes[0]
         if spaced:
             part, strokes = resample(part, strokes)
-        keep = douglas_peucker(part, strokes, epsilon=epsilon)
+        keep = douglas_peucker(part, strokes, epsilon=epsilon, spaced=spaced)
         points.append(part[keep])
         counts.append(np.diff(np.concatenate([[0], np.cumsum(keep)])[strokes]))
     if not points:
@@ -177,14 +178,20 @@ def resample(points: Floats, strokes: Ints) -> tuple[Floats, Ints]:
     left = np.maximum(right - 1, np.repeat(strokes[:-1], counts))
     step = steps[right]
     step[step == 0] = 1
-    distance = ranges(np.zeros_like(counts), counts)
-    share = (distance - walked[left]) / step
+    share = ranges(np.zeros_like(counts), counts) - walked[left]
+    share /= step
     share[where[1:] - 1] = 1  # the appended last point
-    result = points[left] * (1 - share)[:, None] + points[right] * share[:, None]
+    rest = 1 - share
+    result = np.empty((total, 2), order="F")  # a column after the other, as is read next
+    for axis, column in enumerate(np.ascontiguousarray(points.T)):
+        np.multiply(column[left], rest, out=result[:, axis])
+        result[:, axis] += column[right] * share
     return result, where
 
 
-def douglas_peucker(points: Floats, strokes: Ints, *, epsilon: float) -> Bools:
+def douglas_peucker(
+    points: Floats, strokes: Ints, *, epsilon: float, spaced: bool = False
+) -> Bools:
     """Which points every stroke needs, level by level for all strokes at once.
 
     The distance is to the infinite line through the ends, or to the point where they coincide;
@@ -194,6 +201,8 @@ def douglas_peucker(points: Floats, strokes: Ints, *, epsilon: float) -> Bools:
         points: (P, 2).
         strokes: (S + 1,) where each stroke begins; none is empty.
         epsilon: pixels; a point further away than this stays.
+        spaced: no point is more than 1 px from the one before, as ``resample`` leaves them. Then
+            n steps between ends that are L apart stray by at most sqrt(n^2 - L^2) / 2.
 
     Returns:
         (P,) true for points to keep.
@@ -206,6 +215,10 @@ def douglas_peucker(points: Floats, strokes: Ints, *, epsilon: float) -> Bools:
     while True:
         inner = last - first - 1
         work = inner > 0
+        if spaced:
+            dx, dy = x[last] - x[first], y[last] - y[first]
+            steps = inner + 1 + ROUNDING
+            work &= steps * steps - (dx * dx + dy * dy) > 4 * epsilon * epsilon
         first, last, inner = first[work], last[work], inner[work]
         if not len(first):
             return keep
@@ -213,13 +226,17 @@ def douglas_peucker(points: Floats, strokes: Ints, *, epsilon: float) -> Bools:
         dx, dy = x[last] - x[first], y[last] - y[first]
         norm = np.sqrt(dx * dx + dy * dy)
         point = ranges(first + 1, inner)
-        qx = x[point] - np.repeat(x[first], inner)
-        qy = y[point] - np.repeat(y[first], inner)
-        far = np.abs(qx * np.repeat(dy, inner) - qy * np.repeat(dx, inner))
+        qx, qy = x[point], y[point]
+        qx -= np.repeat(x[first], inner)
+        qy -= np.repeat(y[first], inner)
+        same = None if norm.all() else np.repeat(norm == 0, inner)
+        near = None if same is None else np.sqrt(qx[same] * qx[same] + qy[same] * qy[same])
+        qx *= np.repeat(dy, inner)
+        qy *= np.repeat(dx, inner)
+        far = np.abs(np.subtract(qx, qy, out=qx), out=qx)
         far /= np.repeat(np.where(norm > 0, norm, 1), inner)
-        if not norm.all():
-            same = np.repeat(norm == 0, inner)
-            far[same] = np.sqrt(qx[same] * qx[same] + qy[same] * qy[same])
+        if same is not None:
+            far[same] = near
         furthest = np.maximum.reduceat(far, starts)
         split = furthest > epsilon
         at = np.flatnonzero(far == np.repeat(furthest, inner))

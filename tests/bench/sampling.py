@@ -1,13 +1,16 @@
 """Drawing and encoding with the numpy engine, beside its own product and a peer.
 
 python tests/bench/sampling.py one      # one sketch, in a program of its own
+python tests/bench/sampling.py few      # nine drawings of the built-in model
 """
 
 from __future__ import annotations
 
 import json
 import math
+import statistics
 import sys
+import time
 
 import numpy as np
 from ceilings import Ceilings
@@ -53,6 +56,24 @@ def step_seconds(n, cell):
     return median_seconds(lambda: draw(engine, n, STEPS), 5) / STEPS
 
 
+def few():
+    """Seconds of processor time of nine drawings of the built-in model, by word; and their mean."""
+    from sketchrnn_cli import pretrained
+    from sketchrnn_cli.inference import request
+    from sketchrnn_cli.inference.engine import Engine
+    from sketchrnn_cli.model.load import open_model
+
+    checkpoint = open_model(pretrained.FILE)
+    found = {}
+    for word in ("cat", "cat", *checkpoint.words[::15]):  # the first one warms up
+        begun = time.process_time()
+        prompt = request.parse(checkpoint, word, "", strict=True)
+        asked = request.from_prompt(checkpoint, prompt, count=9)
+        list(request.draw(Engine(checkpoint), asked))
+        found[word] = time.process_time() - begun
+    return found
+
+
 def one():
     """Milliseconds a step of one sketch, and of nothing but the product h W."""
     from sketchrnn_cli.inference.engine import Engine
@@ -96,6 +117,12 @@ def rows():
     else:
         yield Row("peer, labml-nn", "not measured", peer.missing())
 
+    seconds = json.loads(run(sys.executable, __file__, "few", OPENBLAS_NUM_THREADS=1).output)
+    mean = statistics.mean(seconds.values())
+    what = f"9 drawings, 4 candidates each, mean of {len(seconds)} words of the built-in model"
+    each = f"cat {seconds['cat']:.2f} s, slowest {max(seconds.values()):.2f} s"
+    yield Row(what, f"{mean:.2f} s of processor time", each)
+
     ceilings = Ceilings("numpy")
     fixed, ending = Engine(network()), Engine(network(mean=MEAN))
     sketches = draw(ending, 1000)
@@ -126,4 +153,4 @@ def rows():
 
 
 if __name__ == "__main__":
-    print(json.dumps(one()))
+    print(json.dumps(few() if sys.argv[1:] == ["few"] else one()))

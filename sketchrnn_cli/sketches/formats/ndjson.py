@@ -21,7 +21,7 @@ import orjson
 
 from sketchrnn_cli.errors import BadSketch
 from sketchrnn_cli.sketches.block import Block, offsets, per_drawing, take
-from sketchrnn_cli.sketches.formats import strokes
+from sketchrnn_cli.sketches.formats import strokes, whole_numbers
 from sketchrnn_cli.sketches.formats.json_objects import KEYS, Numbered
 from sketchrnn_cli.sketches.formats.strokes import FAR, Layout, is_time
 from sketchrnn_cli.sketches.sketch import Sketch
@@ -261,8 +261,11 @@ class _Laid:
 
     def __init__(self, *, extras: bool, singly: bool) -> None:
         self.extras, self.singly = extras, singly
-        self.x, self.y = array("d"), array("d")
-        self.n_points, self.n_strokes, self.numbers = array("q"), array("q"), array("q")
+        self.x: Any = array("d")
+        self.y: Any = array("d")
+        self.n_points: Any = array("q")  # of each stroke
+        self.n_strokes: Any = array("q")  # of each drawing
+        self.numbers = array("q")
         self.recognized, self.timed = array("b"), array("b")
         self.words: list[str | None] = []
         self.others: list[dict[str, Any]] = []
@@ -279,14 +282,15 @@ class _Laid:
     ) -> Iterator[Block]:
         """Lay the drawings of many lines one after the other; of those before an error, too."""
         fault = None
-        for number, line in batch:
-            try:
-                self._line(line, number, name, word, points=points)
-            except BadSketch as error:
-                if fault := _fault(error, skipped):
-                    break
+        if points or self.singly or not self._all_lines(batch, word):
+            for number, line in batch:
+                try:
+                    self._line(line, number, name, word, points=points)
+                except BadSketch as error:
+                    if fault := _fault(error, skipped):
+                        break
         block = Block(
-            np.column_stack([np.array(self.x), np.array(self.y)]),
+            np.column_stack([np.array(self.x, np.float64), np.array(self.y, np.float64)]),
             offsets(np.array(self.n_points, np.int64)),
             offsets(np.array(self.n_strokes, np.int64)),
             self.words,
@@ -308,6 +312,26 @@ class _Laid:
         yield block
         if fault:
             raise fault
+
+    def _all_lines(self, batch: list[Numbered], word: str | None) -> bool:
+        """Lay down the drawings of many lines at once; whether they are written so that it can."""
+        found = whole_numbers.read([line for _, line in batch])
+        if found is None:
+            return False
+        laid = found.laid
+        self.x, self.y = laid.x, laid.y
+        self.n_points, self.n_strokes = laid.n_points, laid.n_strokes
+        self.numbers.extend([number for number, _ in batch])
+        said = {id(each): (_word(each, word), _recognized(each)) for each in found.distinct}
+        each_says = [said[id(fields)] for fields in found.fields]
+        self.words = [own for own, _ in each_says]
+        self.recognized.extend([recognized for _, recognized in each_says])
+        self.timed.extend([0] * len(batch))
+        if self.extras:
+            known = ("word", "drawing")
+            for fields in found.fields:
+                self.others.append({k: v for k, v in fields.items() if k not in known})
+        return True
 
     def _line(self, line: bytes, number: int, name: str, word: str | None, *, points: bool) -> None:
         """Lay down the drawing of a line.

@@ -10,6 +10,7 @@ not is pressure.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ def _is_extra(values: Any) -> bool:
 
 def is_numbers(row: Any) -> bool:
     """Whether something is a list of numbers, true and false not among them."""
-    return isinstance(row, list) and all(type(value) in (int, float) for value in row)
+    return isinstance(row, list) and {*map(type, row)} <= {int, float}
 
 
 def is_time(thirds: list[Any]) -> bool:
@@ -91,11 +92,12 @@ def is_time(thirds: list[Any]) -> bool:
 
     Pressure, a constant and the like do not.
     """
-    row = [value for third in thirds for value in third]
-    if len(row) < 2 or not is_numbers(row):
+    row = list(chain.from_iterable(thirds))
+    if len(row) < 2 or not is_numbers(row) or not row[-1] > row[0]:
         return False
-    steps = np.diff(np.array(row, float))
-    return bool(row[-1] > row[0] and (steps >= 0).mean() >= 0.9)
+    moments = np.array(row, float)
+    steps = moments[1:] - moments[:-1]
+    return bool(np.count_nonzero(steps >= 0) / len(steps) >= 0.9)
 
 
 def opened(drawing: Any, where: str, depth: int = 0) -> tuple[list[Any], bool]:
