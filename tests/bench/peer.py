@@ -17,7 +17,6 @@ import types
 from importlib.machinery import ModuleSpec
 
 import numpy as np
-import plain_peer
 
 BATCH, WARM, STEPS = 100, 1, 5
 MOST = 4000  # drawings: it holds all of them padded, in memory
@@ -62,6 +61,7 @@ def load():
 
 def stepper(packed):
     """A function that takes a training step on the next batch, the longest drawing, its name."""
+    import plain_peer
     import torch
     from torch.utils.data import DataLoader, TensorDataset
 

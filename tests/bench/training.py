@@ -10,7 +10,6 @@ import time
 from itertools import islice
 from pathlib import Path
 
-import floor
 import numpy as np
 from ceilings import Ceilings
 from measuring import Row, run
@@ -105,6 +104,8 @@ def points_a_second(each, ceilings):
 
 
 def rows(packed, folder):
+    import floor
+
     from sketchrnn_cli.sketches.corpus import Corpus
     from sketchrnn_cli.training.config import TrainingConfig
 
