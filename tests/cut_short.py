@@ -72,6 +72,14 @@ def job(place, arguments, **more):
     return moments.Job(str(place), list(arguments), watched=WATCHED, **more)
 
 
+def begun(place, name, replaced, **more):
+    """A command whose output is new, or replaces what was there before."""
+    this = job(place, COMMANDS[name], **more)
+    if replaced:
+        (place / target_of(this.arguments)).write_bytes(OLD)
+    return this
+
+
 def visible(folder):
     return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
 
@@ -79,21 +87,22 @@ def visible(folder):
 def cut_short(folder, names, signals, *, rng, share=1.0, most=10**6):
     """Interrupt commands at some of their moments; how many there were of each."""
     prepare(folder)
-    plain = [job(folder / f"whole-{k}", COMMANDS[name]) for k, name in enumerate(names)]
-    new, jobs, cases = {}, [], []
-    for name, this, result in zip(names, plain, run(plain), strict=True):
-        assert result.code == 0, f"{name}: {result.stderr}"
-        new[name] = (Path(this.folder) / target_of(this.arguments)).read_bytes()
-        found = [(m, c) for m, times in result.moments.items() for c in sorted({1, times})]
-        n = min(max(round(share * len(found)), 1), most)
+    kinds = [(name, replaced) for name in names for replaced in (False, True)]
+    whole = [begun(folder / f"whole-{k}", *kind) for k, kind in enumerate(kinds)]
+    new, found = {}, {}
+    for kind, this, result in zip(kinds, whole, run(whole), strict=True):
+        assert result.code == 0, f"{kind}: {result.stderr}"
+        new[kind[0]] = (Path(this.folder) / target_of(this.arguments)).read_bytes()
+        found[kind] = [(m, c) for m, times in result.moments.items() for c in sorted({1, times})]
+    jobs, cases = [], []
+    for name in names:
         for numbers in signals:
-            for moment, count in rng.sample(found, n):
-                place = folder / f"{len(jobs):05d}"
+            chosen = [(each, old) for old in (False, True) for each in found[name, old]]
+            n = min(max(round(share * len(chosen) / 2), 1), most)
+            for (moment, count), replaced in rng.sample(chosen, n):
                 more = {"moment": moment, "count": count, "signals": numbers}
-                jobs.append(job(place, COMMANDS[name], **more))
+                jobs.append(begun(folder / f"{len(jobs):05d}", name, replaced, **more))
                 cases.append((name, numbers, moment, count))
-                if rng.random() < 0.5:
-                    (place / target_of(COMMANDS[name])).write_bytes(OLD)
     for this, case, result in zip(jobs, cases, run(jobs), strict=True):
         name, numbers, *_ = case
         target, place = target_of(this.arguments), Path(this.folder)

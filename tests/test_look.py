@@ -68,7 +68,7 @@ def test_a_page_is_in_millimetres_with_its_margin(command, margin, mm, here):
 @pytest.mark.parametrize("margin", ["wide", "1e9mm", "-3mm", "90mm", ""])
 def test_a_margin_that_no_page_has_is_refused(margin, here):
     result = run(*SHEETS["inspect"], "-o", "x.svg", "--page", "a5", "--margin", margin)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "margin" in result.stderr
     assert not (here / "x.svg").exists()
 

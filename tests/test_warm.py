@@ -89,7 +89,11 @@ def test_it_ends_the_same(code):
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL", "SIGINT", "SIGHUP"])
 def test_a_signal_ends_it_the_same(name):
     def ended(way):
-        code = "print('here', flush=True); import time; time.sleep(60)"
+        code = (
+            "import signal, time; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "signal.signal(signal.SIGHUP, signal.SIG_DFL); print('here', flush=True); "
+            "time.sleep(60)"
+        )
         with way.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE,
                        stderr=subprocess.DEVNULL) as process:  # fmt: skip
             assert process.stdout.readline() == b"here\n"

@@ -26,6 +26,7 @@ INSTEAD = b"7230584391742605311"  # stands where the drawing was, while the rest
 SHORTEST = len("[[[0],[0]]]")
 TOGETHER = 512  # drawings, whose text a core's cache holds
 ROW = 3  # how deep the numbers of a row lie
+MOST_TEXT = 1 << 22  # bytes of drawings that are read together: some 25 times as much memory
 MOST_HEADS = 4096  # that are remembered
 
 DIGIT, COMMA, OPEN, CLOSE, OTHER = range(5)
@@ -110,7 +111,9 @@ def _cut(lines: Sequence[bytes]) -> tuple[list[Fields], list[bytes]] | None:
 
 
 def lay(drawings: Sequence[bytes]) -> Laid | None:
-    """Read the numbers of drawings; None where one is written otherwise."""
+    """Read the numbers of drawings; None where one is written otherwise, or they are long."""
+    if sum(map(len, drawings)) > MOST_TEXT:
+        return None
     joined = b",".join(drawings)
     text = np.frombuffer(joined, np.uint8)
     kinds = np.frombuffer(joined.translate(_KINDS), np.uint8)
