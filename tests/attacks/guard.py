@@ -77,6 +77,7 @@ class Result(NamedTuple):
     left: list[str]  # files in the output and temporary folders
 
 
+OF_TORCH = "TORCHINDUCTOR_CACHE_DIR"  # which it sets where it is loaded: a folder of all programs
 WARM = (
     "sketchrnn_cli.cli.report", "sketchrnn_cli.sketches.statistics",
     "sketchrnn_cli.sketches.formats.ndjson", "sketchrnn_cli.sketches.formats.quickdraw_bin",
@@ -115,7 +116,8 @@ def run(jobs: list[Job], folder: Path, *modules: str) -> list[Result]:
     todo.write_text(json.dumps([job._asdict() for job in jobs]), "utf-8")
     one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
     command = [sys.executable, "-B", __file__, str(todo), str(done), *modules]
-    subprocess.run(command, check=True, env=os.environ | one, stdin=subprocess.DEVNULL)
+    theirs = {name: value for name, value in os.environ.items() if name != OF_TORCH}
+    subprocess.run(command, check=True, env=theirs | one, stdin=subprocess.DEVNULL)
     return [Result(**result) for result in json.loads(done.read_text("utf-8"))]
 
 
