@@ -114,7 +114,7 @@ def test_the_picture_of_minutes_has_a_row_for_each_run(tmp_path):
     assert re.findall(r">([0-9]+ minutes?)<", made) == list(rows)
     assert made.count("<g data-word") == 2 * make["N"]
     kept = (ROOT / "docs" / "minutes.svg").read_text("utf-8")
-    assert re.findall(r">([0-9]+ minutes?)<", kept) == ["1 minute", "10 minutes", "20 minutes"]
+    assert re.findall(r">([0-9]+ minutes?)<", kept) == ["1 minute", "10 minutes", "60 minutes"]
     assert kept.count("<g data-word") == 3 * make["N"]
 
 
