@@ -79,8 +79,8 @@ def test_a_table_without_words_is_called_as_the_file(tmp_path):
     ("content", "says"),
     [
         (
-            table(["word", "strikes", *"abcdefgh"], ["a", "b"]),
-            "no column called drawing in a table with word, strikes, a, b, c, d$",
+            table(["word", "lines", *"abcdefgh"], ["a", "b"]),
+            "no column called drawing in a table with word, lines, a, b, c, d$",
         ),
         (table(["ab" * 200]), f"no column called drawing in a table with {'ab' * 100}$"),
         (b"\n\n", "no column called drawing in a table with nothing$"),

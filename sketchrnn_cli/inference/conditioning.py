@@ -252,7 +252,7 @@ class Conditioning:
         return shares if shares.any() else None
 
     def number(self, index: int) -> int:
-        """The number of a sketch in the random streams."""
+        """Which random stream belongs to a sketch."""
         k = index // self.best_of
         return k if self.numbers is None else self.numbers[k]
 

@@ -198,7 +198,7 @@ class Drawings:
             morph: each drawing turns into the next, there and back.
             in_turn: one drawing after the other, not all at once.
             fps: frames a second, 1 to 50; None: 30.
-            duration: seconds of drawing; None: 4, or 2 a drawing in turn, or by what changes.
+            duration: seconds of drawing; None: 4, or in turn 2 per drawing, or by what changes.
             hold: seconds the finished picture stays; None: 1.5.
             size: pixels of one drawing; None: by the number of drawings.
             dark: light ink on dark paper.

@@ -1,6 +1,6 @@
 // Choosing words and settings: part of the script that turns.js begins.
 
-// ---- a box to search a word in --------------------------------------------------------------
+// ---- a box to search for words ---------------------------------------------------------------
 
 /** Words that a text may mean, the best first: exact, at the beginning, at the beginning of a part, anywhere. */
 function matching(words, text) {

@@ -50,7 +50,7 @@ def read_blocks(files: Sequence[File], how: How = PLAIN) -> Iterator[Block]:
     """Read files, those with few drawings together.
 
     Args:
-        files: names, and what a drawing in each shows that does not say.
+        files: names, and the label of their drawings where none is given.
         how: to read them; the label is what all show instead, and what is seen in a file and is
             not drawn, or drawn otherwise, is noted.
 
