@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
 from sketchrnn_cli.sketches.block import NO_TEST, NO_VALID, TEST, TRAIN, UNSPLIT, VALID, to_moves
 from sketchrnn_cli.sketches.formats import (
-    How,
+    ReadOptions,
     archive,
     npz,
     pickled_arrays,
@@ -32,7 +32,7 @@ from sketchrnn_cli.sketches.sketch import from_stroke3
 def drawings(source, **how):
     """{origin: [moves of every drawing]}"""
     result = {}
-    for block in npz.read_blocks(source, how=How(**how)):
+    for block in npz.read_blocks(source, options=ReadOptions(**how)):
         moves, bounds = to_moves(block), block.bounds
         for a, b in zip(bounds[:-1], bounds[1:], strict=True):
             result.setdefault(block.origin, []).append(moves[a:b])
@@ -558,7 +558,7 @@ def test_every_real_file(shared_data, name, n, n_train):
 
 
 def words_of(source, word=None, **how):
-    blocks = npz.read_blocks(source, word, How(**how))
+    blocks = npz.read_blocks(source, word, ReadOptions(**how))
     return [word for block in blocks for word in block.words]
 
 

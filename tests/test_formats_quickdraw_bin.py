@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.sketches.build import BuildOptions, build, build_ndjson
 from sketchrnn_cli.sketches.corpus import Corpus
-from sketchrnn_cli.sketches.formats import How, quickdraw_bin, read_sketches
+from sketchrnn_cli.sketches.formats import ReadOptions, quickdraw_bin, read_sketches
 
 CAT = [[[0, 0], [255, 40], [130, 72]], [[10, 5]], [[20, 6], [30, 7]]]
 
@@ -74,7 +74,7 @@ def far_east(monkeypatch):
 )
 def test_every_head_is_read_where_it_is_asked_for(tmp_path, far_east, head, fields):
     source = write(tmp_path / "a.bin", record([CAT[0]] * 2, *head))
-    (block,) = quickdraw_bin.read_blocks(source, "cat", How(extras=True))
+    (block,) = quickdraw_bin.read_blocks(source, "cat", ReadOptions(extras=True))
     assert [tuple(each.values()) for each in block.extras] == [fields]
     (block,) = quickdraw_bin.read_blocks(source)
     assert (block.extras, block.words) == (None, [None])

@@ -22,7 +22,7 @@ from sketchrnn_cli.drawing.svg import to_svg
 from sketchrnn_cli.errors import BadFile, BadSketch, SketchError
 from sketchrnn_cli.sketches.build import BuildOptions, build, build_ndjson
 from sketchrnn_cli.sketches.corpus import Corpus
-from sketchrnn_cli.sketches.formats import File, How, expand, read_sketches, sniff, svg
+from sketchrnn_cli.sketches.formats import File, ReadOptions, expand, read_sketches, sniff, svg
 from sketchrnn_cli.sketches.formats.svg import curves, document, path
 from sketchrnn_cli.sketches.formats.svg import style as looks
 from sketchrnn_cli.sketches.formats.svg import transforms as frames
@@ -924,7 +924,7 @@ def noted(tmp_path: Path):
         text = f'<svg xmlns="http://www.w3.org/2000/svg" {attributes}>{inside}</svg>'
         path.write_text(text, "utf-8")
         notes: list[str] = []
-        blocks = list(svg.read_blocks([File(str(path), "a")], How(note=notes.append)))
+        blocks = list(svg.read_blocks([File(str(path), "a")], ReadOptions(note=notes.append)))
         assert all(note.startswith(f"{path}: ") for note in notes)
         (sketch,) = (block.sketch(k) for block in blocks for k in range(len(block)))
         lines = [np.round(stroke.astype(float), 3).tolist() for stroke in sketch.strokes]

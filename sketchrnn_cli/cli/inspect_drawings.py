@@ -68,9 +68,9 @@ def _facts_of(thing: str, n_examples: int, seed: int) -> tuple[Facts, list[Sketc
                 few.extend(block.sketch(i) for i in range(min(len(block), FEW - len(few))))
                 yield block
 
-        how = formats.How(skipped=skipped, note=notes.append, extras=n_examples > 0)
+        options = formats.ReadOptions(skipped=skipped, note=notes.append, extras=n_examples > 0)
         found, examples = statistics.of_blocks(
-            counted(formats.read_all([thing], how)),
+            counted(formats.read_all([thing], options)),
             where=name_of(thing),
             n_examples=n_examples,
             seed=seed,

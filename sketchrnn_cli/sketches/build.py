@@ -262,14 +262,14 @@ def _prepared(job: _Job, *, extras: bool = False, at_once: bool = False) -> Iter
             simplified = options.simplify
             if simplified is None and not formats.on_canvas(files[0].path):
                 simplified = False
-            how = formats.How(
+            reading = formats.ReadOptions(
                 label=options.label,
                 skipped=report.skip if options.on_error == "skip" else None,
                 note=report.note,
                 extras=extras,
                 at_once=piped,
             )
-            for block in formats.read_blocks(files, how):
+            for block in formats.read_blocks(files, reading):
                 waiting.append(pool.submit(_make, block, job, simplified))
                 if piped:
                     while waiting:

@@ -131,7 +131,7 @@ def _first(sketches: Any) -> list[Sketch]:
 def blocks(path: str) -> None:
     """The same in blocks, and what ``inspect`` counts in them."""
     notes: list[str] = []
-    read = formats.read_all([path], formats.How(skipped=notes.append, note=notes.append))
+    read = formats.read_all([path], formats.ReadOptions(skipped=notes.append, note=notes.append))
     found, examples = statistics.of_blocks(read, n_examples=3, seed=0)
     facts = found.to_dict()
     assert facts["n_sketches"] >= 0
@@ -186,7 +186,7 @@ def _same_both_ways(path: str) -> None:
     except SketchError as error:
         fault = error
     try:
-        for block in formats.read_all([path], formats.How(extras=True)):
+        for block in formats.read_all([path], formats.ReadOptions(extras=True)):
             together += [block.sketch(i) for i in range(len(block))]
     except SketchError:
         assert fault is not None, "a fault in blocks alone"

@@ -49,20 +49,18 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class How:
+class ReadOptions:
     """How drawings are read, of every format what applies to it."""
 
     label: str | None = None  # what is drawn where neither the drawing nor its format says
-    skipped: Skipped | None = (
-        None  # called for a drawing left out for a fault; None: it is an error
-    )
+    skipped: Skipped | None = None  # called for each faulty drawing; None: that is an error
     note: Note | None = None  # called for what is in the files and is no drawing
     extras: bool = False  # keep the other fields of NDJSON and .bin
     at_once: bool = False  # hand on the drawings of a pipe as they come in
     singly: bool = False  # drawings are wanted one by one, with their times
 
 
-PLAIN = How()
+PLAIN = ReadOptions()
 
 
 class File(NamedTuple):
@@ -196,7 +194,7 @@ def count(sources: Iterable[str]) -> int:
     Raises:
         BadFile: as ``read_blocks``.
     """
-    return sum(map(len, read_all(sources, How(skipped=lambda message: None))))
+    return sum(map(len, read_all(sources, ReadOptions(skipped=lambda message: None))))
 
 
 def _named_for_characters(files: list[File]) -> list[File]:
@@ -252,62 +250,64 @@ def together(files: Iterable[File]) -> Iterator[list[File]]:
         yield from [row] if is_svg else ([file] for file in row)
 
 
-def read_all(sources: Iterable[str], how: How) -> Iterator[Block]:
+def read_all(sources: Iterable[str], options: ReadOptions) -> Iterator[Block]:
     """Read any files, one after the other, in blocks.
 
     Args:
         sources: files, folders, patterns and ``-``.
-        how: to read them.
+        options: how to read them.
 
     Raises:
         BadFile: as ``expand`` and ``read_blocks``.
         BadSketch: as ``read_blocks``.
     """
-    for files in together(expand(sources, how.note)):
-        yield from read_blocks(files, how)
+    for files in together(expand(sources, options.note)):
+        yield from read_blocks(files, options)
 
 
-def read_blocks(files: Sequence[File], how: How = PLAIN) -> Iterator[Block]:
+def read_blocks(files: Sequence[File], options: ReadOptions = PLAIN) -> Iterator[Block]:
     """Read files that go together, one or a row of SVG files, in blocks.
 
     Raises:
         BadFile: a file that cannot be read, or holds something else.
         BadSketch: a faulty drawing, unless these are skipped.
     """
-    if how.label is not None:
-        how = replace(how, label=text(how.label))
-    source, word = files[0].path, how.label or files[0].word
+    if options.label is not None:
+        options = replace(options, label=text(options.label))
+    source, word = files[0].path, options.label or files[0].word
     kind = format_of(source)
     if kind == "svg":
         from sketchrnn_cli.sketches.formats import svg
 
-        return svg.read_blocks(files, how)
+        return svg.read_blocks(files, options)
     if kind == "bin":
         from sketchrnn_cli.sketches.formats import quickdraw_bin
 
-        return quickdraw_bin.read_blocks(source, word, how)
+        return quickdraw_bin.read_blocks(source, word, options)
     if kind in ("npz", "npy"):
         from sketchrnn_cli.sketches import corpus
         from sketchrnn_cli.sketches.formats import npz
 
         if kind == "npz" and corpus.is_packed(source):
             return corpus.Corpus.open(Path(source)).blocks()
-        return npz.read_blocks(source, word, how)
+        return npz.read_blocks(source, word, options)
     from sketchrnn_cli.sketches.formats import ndjson
 
     blocks = ndjson.blocks_of(
-        _arrivals(source, kind, how),
+        _arrivals(source, kind, options),
         names.name_of(source),
         word,
-        how.skipped,
-        extras=how.extras,
-        at_once=how.at_once,
-        singly=how.singly,
+        options.skipped,
+        extras=options.extras,
+        at_once=options.at_once,
+        singly=options.singly,
     )
-    return _or_other(blocks, how)
+    return _or_other(blocks, options)
 
 
-def _arrivals(source: str, kind: str, how: How) -> Iterator[Iterator[tuple[int, bytes]]]:
+def _arrivals(
+    source: str, kind: str, options: ReadOptions
+) -> Iterator[Iterator[tuple[int, bytes]]]:
     """JSON objects of drawings, as they come in, of formats that are or become such."""
     if kind == "csv":
         from sketchrnn_cli.sketches.formats import tables
@@ -316,11 +316,11 @@ def _arrivals(source: str, kind: str, how: How) -> Iterator[Iterator[tuple[int, 
     if kind in ("excalidraw", "tldr"):
         from sketchrnn_cli.sketches.formats import whiteboards
 
-        return _or_skipped(whiteboards.arrivals(source, how.note), how.skipped)
+        return _or_skipped(whiteboards.arrivals(source, options.note), options.skipped)
     if kind == "inkml":
         from sketchrnn_cli.sketches.formats import inkml
 
-        return _or_skipped(inkml.arrivals(source), how.skipped)
+        return _or_skipped(inkml.arrivals(source), options.skipped)
     from sketchrnn_cli.sketches.formats import json_objects
 
     return json_objects.arrivals(source)
@@ -336,7 +336,7 @@ def _or_skipped(found: Iterator[T], skipped: Skipped | None) -> Iterator[T]:
         skipped(str(error))
 
 
-def _or_other(blocks: Iterator[Block], how: How) -> Iterator[Block]:
+def _or_other(blocks: Iterator[Block], options: ReadOptions) -> Iterator[Block]:
     """What is read of a pipe; of another format than NDJSON through a file of that."""
     try:
         yield from blocks
@@ -351,9 +351,9 @@ def _or_other(blocks: Iterator[Block], how: How) -> Iterator[Block]:
             def said(call: Note | None) -> Note | None:
                 return call and (lambda text: call(named(text)))
 
-            how = replace(how, skipped=said(how.skipped), note=said(how.note))
+            options = replace(options, skipped=said(options.skipped), note=said(options.note))
             try:
-                yield from read_blocks([File(str(path), None)], how)
+                yield from read_blocks([File(str(path), None)], options)
             except SketchError as error:
                 raise type(error)(named(str(error))) from None
 
@@ -381,14 +381,14 @@ def read_sketches(
         BadSketch: a faulty drawing, unless these are skipped.
     """
     report = None if on_error == "fail" else skipped or (lambda message: None)
-    how = How(label=label, skipped=report, note=note, extras=True, singly=True)
+    options = ReadOptions(label=label, skipped=report, note=note, extras=True, singly=True)
     if isinstance(source, File):
         found = [source]
     else:
         found = expand([source] if isinstance(source, str) else source, note)
     for files in together(found):
         in_frames = format_of(files[0].path) in ("svg", "bin", "npz", "npy")  # some of them empty
-        for block in read_blocks(files, replace(how, at_once=files[0].path == STDIO)):
+        for block in read_blocks(files, replace(options, at_once=files[0].path == STDIO)):
             for i in range(len(block)):
                 if (sketch := block.sketch(i)).strokes or not in_frames:
                     yield sketch

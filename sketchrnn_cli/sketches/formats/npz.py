@@ -28,7 +28,7 @@ from sketchrnn_cli.sketches.block import (
     offsets,
     per_drawing,
 )
-from sketchrnn_cli.sketches.formats import PLAIN, How, Note, Skipped, array_labels
+from sketchrnn_cli.sketches.formats import PLAIN, Note, ReadOptions, Skipped, array_labels
 from sketchrnn_cli.sketches.formats.archive import NUMBER, Member, open_arrays, read_exactly
 from sketchrnn_cli.sketches.formats.pickled_arrays import Array, items
 
@@ -58,13 +58,15 @@ class Chosen(NamedTuple):
     names: Member | None = None  # of labels that are numbers
 
 
-def read_blocks(source: str, word: str | None = None, how: How = PLAIN) -> Iterator[Block]:
+def read_blocks(
+    source: str, word: str | None = None, options: ReadOptions = PLAIN
+) -> Iterator[Block]:
     """Read the drawings of a file, those of the train array first.
 
     Args:
         source: the file.
         word: what is drawn, where the file does not say.
-        how: to read it; arrays that are not drawings are noted, and columns that look like
+        options: how; arrays that are not drawings are noted, and columns that look like
             something else.
 
     Yields:
@@ -76,21 +78,23 @@ def read_blocks(source: str, word: str | None = None, how: How = PLAIN) -> Itera
     """
     with open_arrays(source) as members:
         drawings, labels, others, by_word, names = choose(members, source)
-        if how.note and others:
-            how.note(f"{source}: ignored {', '.join(member.called for member in others)[:1000]}")
+        if options.note and others:
+            options.note(
+                f"{source}: ignored {', '.join(member.called for member in others)[:1000]}"
+            )
         if drawings[0].is_number and drawings[0].shape[1:] == (2,):
             yield _one_drawing(drawings, word)
             return
         codes = {_split_of(member) for member in drawings}
         for member in drawings:
-            reader = _Reader(member.where, how.skipped)
+            reader = _Reader(member.where, options.skipped)
             origin = _origin(_split_of(member), codes)
             words = None
             if member.name in labels:
                 words = array_labels.read(labels[member.name], names)
             for number, made in enumerate(_rows(member, reader)):
-                if number == 0 and how.note:
-                    _suspect(made.rows, reader.where, how.note)
+                if number == 0 and options.note:
+                    _suspect(made.rows, reader.where, options.note)
                 yield _block(reader, made, member.name if by_word else word, words, origin)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.files import name_of
 from sketchrnn_cli.sketches.block import Block, offsets, ranges
-from sketchrnn_cli.sketches.formats import PLAIN, How, sniff
+from sketchrnn_cli.sketches.formats import PLAIN, ReadOptions, sniff
 
 READ_SIZE = 1 << 20  # bytes
 MAX_RECORD = 1 << 23  # bytes of one drawing
@@ -26,13 +26,15 @@ _HEAD = struct.Struct("<Q2sBIH")
 Record = tuple[int, bytes, int, int, int]  # the head of a drawing
 
 
-def read_blocks(source: str, word: str | None = None, how: How = PLAIN) -> Iterator[Block]:
+def read_blocks(
+    source: str, word: str | None = None, options: ReadOptions = PLAIN
+) -> Iterator[Block]:
     """Read the drawings of a file in blocks of some thousand.
 
     Args:
         source: the file.
         word: what is drawn; the file does not say.
-        how: to read it; extras are key_id, countrycode, timestamp and recognized, as in NDJSON.
+        options: how; extras are key_id, countrycode, timestamp and recognized, as in NDJSON.
 
     Raises:
         BadFile: no such file, one that ends inside a drawing, or another kind of file.
@@ -46,7 +48,7 @@ def read_blocks(source: str, word: str | None = None, how: How = PLAIN) -> Itera
             if not n and not rest:
                 _say_what_it_is(chunk, name)
             data = rest + chunk
-            block, end = _block(data, name, word, n, passed, extras=how.extras)
+            block, end = _block(data, name, word, n, passed, extras=options.extras)
             if len(block):
                 yield block
             n += len(block)

@@ -22,7 +22,7 @@ import numpy as np
 from sketchrnn_cli.errors import BadSketch, SketchError
 from sketchrnn_cli.sketches import simplify
 from sketchrnn_cli.sketches.block import Block, Floats, Ints, offsets, take
-from sketchrnn_cli.sketches.formats import PLAIN, File, How, Note, sniff
+from sketchrnn_cli.sketches.formats import PLAIN, File, Note, ReadOptions, sniff
 from sketchrnn_cli.sketches.formats.svg.curves import extent, flatten
 from sketchrnn_cli.sketches.formats.svg.document import MAX_BYTES, parse, say_what_it_is
 from sketchrnn_cli.sketches.formats.svg.walk import Drawing, Drawn, follow
@@ -46,12 +46,12 @@ class _Lines:
     curved: bool
 
 
-def read_blocks(files: Sequence[File], how: How = PLAIN) -> Iterator[Block]:
+def read_blocks(files: Sequence[File], options: ReadOptions = PLAIN) -> Iterator[Block]:
     """Read files, those with few drawings together.
 
     Args:
         files: names, and the label of their drawings where none is given.
-        how: to read them; the label is what all show instead, and what is seen in a file and is
+        options: how; the label is what all show instead, and what is seen in a file and is
             not drawn, or drawn otherwise, is noted.
 
     Yields:
@@ -65,12 +65,12 @@ def read_blocks(files: Sequence[File], how: How = PLAIN) -> Iterator[Block]:
     n_points = 0
     for name, word in files:
         try:
-            found = _drawings(name, how.label or word, how.note)
+            found = _drawings(name, options.label or word, options.note)
         except SketchError as error:
-            if how.skipped is None:
+            if options.skipped is None:
                 advice = "; repair it, or use --on-error skip" if len(files) > 1 else ""
                 raise type(error)(f"{error}{advice}") from None
-            how.skipped(str(error))
+            options.skipped(str(error))
             continue
         for lines in found:
             waiting.append(lines)
