@@ -8,13 +8,12 @@ import sys
 from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING
 
-from rich.console import Console
-from rich.text import Text
-
 from sketchrnn_cli.drawing.style import Style
 from sketchrnn_cli.errors import BadConfig
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from sketchrnn_cli.drawing.terminal import Run
     from sketchrnn_cli.sketches.sketch import Sketch
 
@@ -53,6 +52,8 @@ def show_drawings(
     Raises:
         BadConfig: more columns than the window has room for.
     """
+    from rich.console import Console
+
     from sketchrnn_cli.drawing import terminal as characters
 
     width, height = shutil.get_terminal_size()
@@ -75,6 +76,8 @@ def show_drawings(
 
 def inked(line: Iterable[Run]) -> Text:
     """A line of drawings with the colours of its strokes."""
+    from rich.text import Text
+
     from sketchrnn_cli.drawing.terminal import CAPTION
 
     text = Text(no_wrap=True)

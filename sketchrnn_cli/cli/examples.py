@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rich.markup import escape
-
 
 class Example(NamedTuple):
     """One line to type, and what comes of it."""
@@ -85,9 +83,14 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
 def epilog(examples: tuple[Example, ...]) -> str:
     """Examples as they stand under a --help: to be copied, with what each one does before it."""
     lines = []
-    for example in examples:
-        lines += [f"[dim]# {escape(example.what)}[/dim]", escape(example.line)]
+    for what, line in ((each.what, each.line) for each in examples):
+        lines += [f"[dim]# {_plain(what)}[/dim]", _plain(line)]
     return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Text without styles; rich.markup.escape would have rich imported at every start."""
+    return text.replace("[", r"\[")
 
 
 def beside(examples: tuple[Example, ...]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sketchrnn_cli import files, pretrained
 from sketchrnn_cli.cli.sample_output import SHOWN
@@ -23,9 +24,11 @@ from sketchrnn_cli.inference.request import Request
 from sketchrnn_cli.inference.settings import Settings
 from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.model.load import open_model
-from sketchrnn_cli.sketches.formats import latents, read_sketches
-from sketchrnn_cli.sketches.formats.latents import Latents
+from sketchrnn_cli.sketches.formats import read_sketches
 from sketchrnn_cli.sketches.sketch import Sketch
+
+if TYPE_CHECKING:
+    from sketchrnn_cli.sketches.formats.latents import Latents
 
 Note = Callable[[str], None]
 
@@ -175,6 +178,8 @@ def whole(checkpoint: Checkpoint, settings: Settings, wanted: Wanted, note: Note
     elif wanted.frames is not None and not (wanted.prompt and wanted.prompt.has_interpolation):
         raise BadConfig('--frames is for interpolations, as in "cat -> pig", or for --latents')
     if wanted.latents is not None:
+        from sketchrnn_cli.sketches.formats import latents
+
         _check_encoder(checkpoint, wanted)
         return _of_latents(checkpoint, wanted, latents.read(wanted.latents))
     if wanted.complete is not None:
@@ -206,6 +211,8 @@ def one_by_one(
     n = 0
     _label(wanted)  # before anything is read
     if wanted.latents is not None:
+        from sketchrnn_cli.sketches.formats import latents
+
         _check_encoder(checkpoint, wanted)
         for one in latents.read_each(wanted.latents):
             yield (asked := _of_latents(checkpoint, wanted, one, first=n))

@@ -10,17 +10,18 @@ import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, TypeVar
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from sketchrnn_cli import files
 from sketchrnn_cli.cli import pipes
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, ProgressColumn
+    from rich.text import Text
 
 T = TypeVar("T")
 
@@ -29,25 +30,30 @@ LOG_SECONDS = 10.0  # between lines of progress where no bar is shown
 LOGS = ("CI", "JPY_PARENT_PID")  # set where a log keeps all that was written: CI, Jupyter
 
 
-class _Console(Console):
-    """Goes on with the work when nobody reads any more what is said about it."""
-
-    def on_broken_pipe(self) -> None:
-        """Called by rich, which would end the program."""
-        self.quiet = True
-        pipes.discard(sys.stderr)
-
-
 class Terminal:
     """The stderr of one command, and its ``--json`` answer."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.console = _Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         self.n_notes = 0
         self.above: Callable[[], None] | None = None  # makes room where a block of lines is live
         self.draws = False  # that block, right now
         self.owed: list[str] = []  # what is said when it is there
+
+    @cached_property
+    def console(self) -> Console:
+        """Rich's, imported when something is said first: it takes a tenth of a short command."""
+        from rich.console import Console
+
+        class Unending(Console):
+            """Goes on with the work when nobody reads any more what is said about it."""
+
+            def on_broken_pipe(self) -> None:
+                """Called by rich, which would end the program."""
+                self.quiet = True
+                pipes.discard(sys.stderr)
+
+        return Unending(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
     def say(self, text: str) -> None:
         """One line for a person; silent under ``--quiet``."""
@@ -84,7 +90,7 @@ class Terminal:
     def _print(self, text: str | Text) -> None:
         if self.above is not None:
             self.above()
-        wraps = isinstance(text, Text) and self.console.is_terminal
+        wraps = not isinstance(text, str) and self.console.is_terminal
         if isinstance(text, str):  # rich would break a path that is longer than a line
             lines = text.split("\n")
             width = self.console.width
@@ -122,7 +128,7 @@ class Terminal:
     def is_live(self) -> bool:
         """Whether a person is watching, where the cursor may move."""
         try:
-            watched = self.console.file.isatty() and not self.console.is_dumb_terminal
+            watched = sys.stderr.isatty() and not self.console.is_dumb_terminal
         except ValueError:  # closed
             return False
         kept = any(os.environ.get(name, "").lower() not in ("", "0", "false") for name in LOGS)

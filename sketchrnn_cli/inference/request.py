@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,11 @@ from sketchrnn_cli.inference.prompt import Item, Prompt
 from sketchrnn_cli.inference.ranking import usual_candidates
 from sketchrnn_cli.inference.settings import COUNT, FRAMES, GUIDANCE, ROUNDS, Settings
 from sketchrnn_cli.model.checkpoint import Checkpoint
-from sketchrnn_cli.sketches.formats.latents import Latents
 from sketchrnn_cli.sketches.preparation import prepare_like
 from sketchrnn_cli.sketches.sketch import Morph, Sketch, to_stroke3
+
+if TYPE_CHECKING:
+    from sketchrnn_cli.sketches.formats.latents import Latents
 
 Array = npt.NDArray[np.float32]
 T = TypeVar("T")
