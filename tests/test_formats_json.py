@@ -208,7 +208,13 @@ def test_lines_of_bare_drawings(tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (f'{{"cats":[{LINE}]}}', "with cats; if they are in cats, write these one a line"),
+        (f'{{"cats":[{LINE}],"owls":[{LINE}]}}', "with cats, owls; if they are in cats, write"),
+        (
+            json.dumps({"word": ["cat", "owl"], "drawing": [A, A]}),
+            "columns of a table; write a dra",
+        ),
+        (json.dumps({"drawing": {"0": A, "1": A}}), "with 0, 1; write a drawing a line: to_json("),
+        (json.dumps({"word": "cat", "simplified": A}), "if it is simplified, call that drawing"),
         (f'{{"info":[1],"cat":[{json.dumps(A)}]}}', "with info, cat; if they are in cat"),
         ("[{'word':'cat'}]", "as Python prints them; write it with json.dumps"),
         ("{'word':'cat'}", "as Python prints them; write it with json.dumps"),
@@ -420,11 +426,69 @@ def test_pressure_and_time(values, extra):
         ({"word": None}, "file"),
         ({}, "file"),
         ({"word": "cafe\u0301"}, "caf\u00e9"),
+        ({"label": 64.0}, "64"),
+        ({"label": "64.0"}, "64"),
+        ({"label": ["cat"]}, "cat"),
+        ({"category": {"id": 3, "name": "cat"}}, "cat"),
+        ({"label": 3, "class_name": "cat"}, "cat"),
+        ({"Word": "cat"}, "cat"),
+        ({"name": "cat"}, "cat"),
+        ({"class_id": 7}, "7"),
     ],
 )
 def test_what_is_drawn(tmp_path, how, fields, word):
     (found,) = read(tmp_path, json.dumps({"drawing": A, **fields}), how, word="file")
     assert found.word == word
+
+
+def test_texts_beside_drawings_without_a_word_are_noted_once(tmp_path):
+    path = tmp_path / "a.ndjson"
+    line = json.dumps({"drawing": A, "title": "cat", "key_id": "5"})
+    path.write_text(f"{line}\n{line}\n")
+    said: list[str] = []
+    words = [found.word for found in read_sketches(str(path), note=said.append)]
+    assert words == ["a", "a"]
+    assert said == [f"{path}: no word in drawings with title; they are called a; name the key word"]
+    [*read_sketches(str(path), note=said.append, label="owl")]
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("how", BOTH)
+@pytest.mark.parametrize(
+    "record",
+    [
+        *({key: A} for key in ("Drawing", "lines", "paths", "ink")),
+        {"drawing": [{"x": ["0", "100", "255"], "y": ["0", "50.0", "0"]}, {"x": ["20", "40"],
+                     "y": ["30", "60"]}]},  # BigQuery
+        {"x": [[0, 100, 255], [20, 40]], "y": [[0, 50, 0], [30, 60]]},
+        json.dumps({"drawing": A}),
+        {"data": {"n": 1, "items": [{"drawing": A}]}},
+    ],
+)  # fmt: skip
+def test_drawings_under_other_names(tmp_path, how, record):
+    (found,) = read(tmp_path, json.dumps(record), how)
+    assert rows(found) == A
+
+
+def test_drawings_of_an_object_around_them(tmp_path):
+    content = json.dumps({"version": 1, "drawings": [{"label": k, "drawing": A} for k in "abc"]})
+    for how in BOTH:
+        assert [found.word for found in read(tmp_path, content, how)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("width", [5, 6, 8])
+def test_points_of_many_numbers(tmp_path, width):
+    stroke = [[k, 3 * k % 7, 10 * k, *[0.5] * (width - 3)] for k in range(12)]
+    (found,) = read(tmp_path, json.dumps({"drawing": [stroke]}), "read")
+    assert found.strokes[0].tolist() == [point[:2] for point in stroke]
+    assert found.times[0].tolist() == [point[2] for point in stroke]
+
+
+def test_too_many_rows_are_no_stroke(tmp_path):
+    with pytest.raises(BadSketch, match="stroke 1 has 9 rows"):
+        read(
+            tmp_path, json.dumps({"drawing": [A[0], [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]] * 9]}), "read"
+        )
 
 
 @pytest.mark.parametrize(

@@ -301,6 +301,7 @@ def read_blocks(files: Sequence[File], options: ReadOptions = PLAIN) -> Iterator
         extras=options.extras,
         at_once=options.at_once,
         singly=options.singly,
+        note=None if options.label else options.note,
     )
     return _or_other(blocks, options)
 

@@ -10,6 +10,7 @@ not is pressure.
 
 from __future__ import annotations
 
+import contextlib
 from itertools import chain
 from typing import Any
 
@@ -21,8 +22,11 @@ from sketchrnn_cli.errors import BadSketch
 FAR = 1e9  # pixels; a coordinate beyond is a fault
 MAX_DEPTH = 4  # objects of strokes within one another
 WIDTHS = (2, 3, 4)  # numbers of a point: x, y, and time, pressure or both
+WIDEST = 8  # the same with tilt and the like
 TIMES = ("t", "time", "times", "timestamp")
-INNER = ("strokes", "drawing", "points", "paths", "lines")  # keys of lists within a drawing
+INNER = ("strokes", "drawing", "points", "paths", "lines", "ink")  # keys of lists of a drawing
+
+RECORDS = "write a drawing a line: to_json(OUT, orient='records', lines=True) of pandas does"
 
 Rows = list[list[Any]]
 
@@ -47,7 +51,7 @@ class Layout:
 
     def _see(self, stroke: Rows, n: int, width: int) -> None:
         if n not in WIDTHS:
-            self.points = width in WIDTHS
+            self.points = width in WIDTHS or width < min(n, WIDEST + 1)
         elif width not in WIDTHS:
             self.points = False
         else:
@@ -155,7 +159,8 @@ def _columns(drawing: dict[str, Any], where: str) -> list[Any]:
     x, y = drawing.get("x"), drawing.get("y")
     if not isinstance(x, list) or not isinstance(y, list):
         has = ", ".join(map(str, list(drawing)[:6])) or "nothing"
-        raise BadSketch(f"{where}: a drawing that is an object with {has}; it needs x and y")
+        advice = RECORDS if all(map(str.isdecimal, drawing)) and drawing else "it needs x and y"
+        raise BadSketch(f"{where}: a drawing that is an object with {has}; {advice}")
     t = next((drawing[key] for key in TIMES if isinstance(drawing.get(key), list)), None)
     if not any(isinstance(part, list) for part in (*x, *y)):
         return [[x, y] if t is None else [x, y, t]]
@@ -194,6 +199,9 @@ def rows_of(drawing: list[Any], where: str, *, points: bool) -> list[Rows]:
         if points and len({len(point) for point in stroke}) > 1:
             raise BadSketch(f"{here} has points of different length")
         rows = list(map(list, zip(*stroke, strict=True))) if points else stroke
+        rows = [row if is_numbers(row) else [*map(_number, row)] for row in rows]
+        if len(rows) > WIDEST:
+            raise BadSketch(f"{here} has {len(rows):,} rows; it needs x, y, and perhaps a few more")
         if len(rows) < 2:
             raise BadSketch(f"{here} has one row; it needs x and y")
         if any(len(row) != len(rows[0]) for row in rows[:3]):
@@ -209,10 +217,21 @@ def rows_of(drawing: list[Any], where: str, *, points: bool) -> list[Rows]:
     return _with_times(result)
 
 
+def _number(value: Any) -> Any:
+    """A number that is written as text, as BigQuery does; what is none stays as it is."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return float(value)
+    return value
+
+
 def _with_times(strokes: list[Rows]) -> list[Rows]:
-    """The strokes with their third row, or the fourth where that is time and the third is not."""
-    if all(len(rows) > 3 and len(rows[3]) == len(rows[0]) for rows in strokes):
-        thirds, fourths = ([rows[k] for rows in strokes] for k in (2, 3))
-        if is_time(fourths) and not is_time(thirds):
-            return [[*rows[:2], rows[3]] for rows in strokes]
+    """The strokes with one more row: the first that is time, or else the third."""
+    wide = min(map(len, strokes), default=0)
+    for k in range(3, wide):
+        thirds, others = ([rows[j] for rows in strokes] for j in (2, k))
+        if is_time(thirds):
+            break
+        if is_time(others) and all(len(rows[k]) == len(rows[0]) for rows in strokes):
+            return [[*rows[:2], rows[k]] for rows in strokes]
     return [rows[:3] for rows in strokes]
