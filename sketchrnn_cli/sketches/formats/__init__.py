@@ -29,10 +29,21 @@ FORMATS = ("npz", "npy", "ndjson", "json", "csv", "svg", "bin", "excalidraw", "t
 MIXED = ("json",)  # formats of many things, taken from a folder where they begin as drawings do
 SUFFIXES_NAMED = 5  # of files that are left out of a folder
 WAYS: dict[str | tuple[str, ...], str] = {  # of files that are not read
-    (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic"): sniff.PIXELS,
+    (
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".gif",
+        ".webp",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".heic",
+        ".avif",
+    ): sniff.PIXELS,
     ".parquet": "a Parquet file; write it as NDJSON: pandas.read_parquet(FILE).to_json("
     "OUT, orient='records', lines=True)",
-    (".pkl", ".pickle"): "a pickle, which is not read; save its drawings with numpy.savez",
+    (".pkl", ".pickle"): sniff.PICKLE,
     ".zip": "a zip file; unpack it, and name the folder",
     ".pdf": "a PDF; save its drawing as SVG first",
     ".safetensors": "a model, where drawings are expected; it goes with --model, or train --from",
@@ -84,6 +95,8 @@ def format_of(source: str) -> str:
     if kind := kind_of(source):
         return kind
     way = next((way for ends, way in WAYS.items() if source.lower().endswith(ends)), None)
+    if way is None and os.path.isfile(source):
+        way = sniff.what_by_content(source)
     known = f"unknown format; known are {', '.join(FORMATS)} and - for ndjson"
     raise BadFile(f"{source}: {way or known}")
 
@@ -94,7 +107,8 @@ def kind_of(name: str) -> str | None:
 
 
 def _suffixes(kind: str) -> tuple[str, ...]:
-    return names.SUFFIXES.get(kind, (f".{kind}",))
+    library = (".excalidrawlib",) if kind == "excalidraw" else ()  # is read alone
+    return names.SUFFIXES.get(kind, (f".{kind}",)) + library
 
 
 def on_canvas(source: str) -> bool:
