@@ -26,7 +26,8 @@ UNDRAWN = {"text", "image", "foreignObject"}  # they show something, but no stro
 STYLING = {
     "display", "visibility", "opacity", "fill", "fill-opacity", "stroke", "stroke-opacity",
     "stroke-width", "transform", "transform-origin", "transform-box", "clip-path", "mask",
-    "overflow", "marker", "marker-start", "marker-mid", "marker-end",
+    "overflow", "rotate", "scale", "translate", "marker", "marker-start", "marker-mid",
+    "marker-end",
 }  # fmt: skip
 _ATTRIBUTES = STYLING | {
     "id", "class", "style", "href", "viewBox", "preserveAspectRatio", "width", "height", "x", "y",
