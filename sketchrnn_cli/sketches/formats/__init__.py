@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sketchrnn_cli.sketches.block import Block
 
 FORMATS = ("npz", "npy", "ndjson", "json", "csv", "svg", "bin", "excalidraw", "tldr", "inkml")
-MIXED = ("json",)  # formats of many things, taken from a folder where they begin as drawings do
+MIXED = ("json", "csv")  # formats of many things; a folder takes those that begin as drawings
 SUFFIXES_NAMED = 5  # of files that are left out of a folder
 WAYS: dict[str | tuple[str, ...], str] = {  # of files that are not read
     (
@@ -228,7 +228,7 @@ def _named_for_characters(files: list[File]) -> list[File]:
 
 
 def _inside(folder: str, note: Note | None) -> list[File]:
-    """The files of a folder and of those below; of JSON, which may hold anything, drawings."""
+    """The files of a folder and of those below; of JSON and tables those that hold drawings."""
     found: list[File] = []
     left: Counter[str] = Counter()  # files that are not read, by their suffix
     for place, inside in names.below(folder):
@@ -236,7 +236,7 @@ def _inside(folder: str, note: Note | None) -> list[File]:
         for name in inside:
             path = os.path.join(place, name)
             kind = kind_of(name)
-            if kind and (kind not in MIXED or _holds_drawings(path)):
+            if kind and (kind not in MIXED or _holds_drawings(path, kind)):
                 found.append(File(path, word if kind == "svg" and word else word_of(path)))
             else:
                 left[Path(name).suffix.lower() or "without a suffix"] += 1
@@ -246,15 +246,17 @@ def _inside(folder: str, note: Note | None) -> list[File]:
     return sorted(found)
 
 
-def _holds_drawings(path: str) -> bool:
-    """Whether the beginning of a file of JSON is that of a drawing."""
+def _holds_drawings(path: str, kind: str) -> bool:
+    """Whether the beginning of a file of JSON, or of a table, is that of drawings."""
     from sketchrnn_cli.sketches.formats import json_objects
 
     try:
         head = next(sniff.text_chunks(path, "JSON", 1 << 16), b"")
     except (BadFile, OSError):
         return False
-    return any(f'"{key}"'.encode() in head for key in json_objects.KEYS)
+    if kind == "csv":
+        return sniff.format_of(head) == "csv"
+    return any(f'"{key}"'.encode() in head.lower() for key in json_objects.KEYS)
 
 
 def together(files: Iterable[File]) -> Iterator[list[File]]:
