@@ -404,17 +404,25 @@ def test_a_folder_says_which_files_it_left_out(tmp_path):
     line = '{"word":"cat","drawing":[[[0,9],[0,9]]]}\n'
     (folder / "deep" / "cat.ndjson").write_text(line, "utf-8")
     (folder / "one.json").write_text(line, "utf-8")
-    for name in ("settings.json", "a.png", "b.PNG", "deep/c.png", "README", ".hidden.png"):
+    (folder / "t.csv").write_text('word,drawing\nowl,"[[[0,9],[0,9]]]"\n', "utf-8")
+    for name in (
+        "settings.json",
+        "names.csv",
+        "a.png",
+        "b.PNG",
+        "deep/c.png",
+        "README",
+        ".hidden.png",
+    ):
         (folder / name).write_text("{}", "utf-8")
     notes = []
     found = formats.expand([str(folder)], notes.append)
-    assert [Path(file.path).name for file in found] == ["cat.ndjson", "one.json"]
-    left = ".png 3, .json 1, without a suffix 1"
-    assert notes == [f"{folder}: files that hold no drawings are left out: {left}"]
-    assert [sketch.word for sketch in formats.read_sketches(str(folder), note=notes.append)] == [
-        "cat",
-        "cat",
-    ]
+    assert [Path(file.path).name for file in found] == ["cat.ndjson", "one.json", "t.csv"]
+    left = ".csv 1, .json 1, .png 3, without a suffix 1"
+    said = notes[0].removeprefix(f"{folder}: files that hold no drawings are left out: ")
+    assert (len(notes), sorted(said.split(", "))) == (1, left.split(", "))
+    words = [sketch.word for sketch in formats.read_sketches(str(folder), note=notes.append)]
+    assert words == ["cat", "cat", "owl"]
     assert len(notes) == 2
 
 

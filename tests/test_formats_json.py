@@ -484,6 +484,12 @@ def test_points_of_many_numbers(tmp_path, width):
     assert found.times[0].tolist() == [point[2] for point in stroke]
 
 
+def test_moves_are_no_places(tmp_path):
+    moves = [[3, 4, 0], [5, -6, 1], [7, 8, 0], [9, 9, 0], [1, 1, 1]]
+    with pytest.raises(BadSketch, match="moves and a pen, as in stroke-3, not places; save them"):
+        read(tmp_path, json.dumps([moves, moves]), "read")
+
+
 def test_too_many_rows_are_no_stroke(tmp_path):
     with pytest.raises(BadSketch, match="stroke 1 has 9 rows"):
         read(

@@ -58,7 +58,7 @@ class _Ink:
         self.name = name
         self.depth, self.n_points = 0, 0
         self.formats: list[dict[str, float]] = [{}]  # channels in order, and what each is times
-        self.traces: list[str] = []
+        self.traces: list[list[str]] = []  # the pieces of each
         self.parts: list[str] | None = None  # of the text that is wanted
         self.word = ""
         self.is_more = False  # of the trace before
@@ -91,9 +91,9 @@ class _Ink:
         if tag.rpartition("}")[2] != "trace":
             self.word = self.word or text
         elif self.is_more and self.traces:
-            self.traces[-1] += f",{text}"
+            self.traces[-1].append(text)
         else:
-            self.traces.append(text)
+            self.traces.append([text])
 
     def text(self, text: str) -> None:
         if self.parts is not None:
@@ -121,7 +121,7 @@ class _Ink:
         ]
 
     def _stroke(self, k: int, wanted: list[int], width: int) -> list[list[float]]:
-        trace = self.traces[k]
+        trace = ",".join(self.traces[k])
         here = f"{self.name}: trace {k}"
         if _DIFFERENCES.search(trace):
             raise BadSketch(f"{here}: written as differences; export it with explicit places")

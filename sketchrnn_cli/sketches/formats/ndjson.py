@@ -200,7 +200,7 @@ def _record(line: bytes, where: str) -> _Record:
         fields = {"drawing": fields}
     if not isinstance(fields, dict):
         raise BadSketch(f'{where}: not an object with a drawing; write {{"drawing": ...}} lines')
-    key = next((key for key in KEYS if key in fields), None) or _other_key(fields)
+    key = next((key for key in KEYS if key in fields), None) or strokes.other_key(fields)
     if key is None:
         has = ", ".join(list(fields)[:6]) or "nothing"
         lists = (name for name in fields if isinstance(fields[name], list))
@@ -216,17 +216,6 @@ def _record(line: bytes, where: str) -> _Record:
     drawing, rows = strokes.opened(whole, where)
     _recognized(fields)
     return _Record(fields, key, drawing, rows)
-
-
-def _other_key(fields: dict[str, Any]) -> str | None:
-    """Another name of the drawing, where it has none of ``KEYS`` as they are written."""
-    names = {name.lower(): name for name, value in fields.items()
-             if value and isinstance(value, list | str | dict)}  # fmt: skip
-    if "x" in names and "y" in names:
-        keys = {"x", "y", *strokes.TIMES} & names.keys()
-        fields["drawing"] = {key: fields.pop(names[key]) for key in keys}
-        return "drawing"
-    return next((names[key] for key in (*KEYS, *strokes.INNER) if key in names), None)
 
 
 def _parsed(line: bytes, where: str) -> Any:

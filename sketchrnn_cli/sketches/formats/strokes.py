@@ -24,7 +24,7 @@ MAX_DEPTH = 4  # objects of strokes within one another
 WIDTHS = (2, 3, 4)  # numbers of a point: x, y, and time, pressure or both
 WIDEST = 8  # the same with tilt and the like
 TIMES = ("t", "time", "times", "timestamp")
-INNER = ("strokes", "drawing", "points", "paths", "lines", "ink")  # keys of lists of a drawing
+INNER = ("drawing", "strokes", "points", "paths", "lines", "ink")  # keys of lists of a drawing
 
 RECORDS = "write a drawing a line: to_json(OUT, orient='records', lines=True) of pandas does"
 
@@ -102,6 +102,17 @@ def is_time(thirds: list[Any]) -> bool:
     moments = np.array(row, float)
     steps = moments[1:] - moments[:-1]
     return bool(np.count_nonzero(steps >= 0) / len(steps) >= 0.9)
+
+
+def other_key(fields: dict[str, Any]) -> str | None:
+    """Another name of the drawing, where it is not called as in Quick, Draw!."""
+    names = {name.lower(): name for name, value in fields.items()
+             if value and isinstance(value, list | str | dict)}  # fmt: skip
+    if "x" in names and "y" in names:
+        keys = {"x", "y", *TIMES} & names.keys()
+        fields["drawing"] = {key: fields.pop(names[key]) for key in keys}
+        return "drawing"
+    return next((names[key] for key in INNER if key in names), None)
 
 
 def opened(drawing: Any, where: str, depth: int = 0) -> tuple[list[Any], bool]:
@@ -214,7 +225,15 @@ def rows_of(drawing: list[Any], where: str, *, points: bool) -> list[Rows]:
             if not abs(value) < FAR:
                 raise BadSketch(f"{here} holds {value}, which is no place on a canvas")
         result.append(rows)
+    if points and result and all(map(_is_moves, result)):
+        raise BadSketch(f"{where}: moves and a pen, as in stroke-3, not places; save them as npz")
     return _with_times(result)
+
+
+def _is_moves(rows: Rows) -> bool:
+    """Whether what comes third is a pen that lifts now and then, and at last."""
+    pen = rows[2] if len(rows) == 3 else []
+    return {*pen} == {0, 1} and pen[-1] == 1 and 2 * sum(pen) < len(pen)
 
 
 def _number(value: Any) -> Any:
