@@ -484,6 +484,30 @@ def test_points_of_many_numbers(tmp_path, width):
     assert found.times[0].tolist() == [point[2] for point in stroke]
 
 
+def test_strokes_of_three_points_are_no_rows(tmp_path):
+    drawing = [[[0, 0], [5, 5], [9, 3]], [[1, 1], [2, 2], [5, 7]]]
+    (found,) = read(tmp_path, json.dumps({"drawing": drawing}), "read")
+    assert [stroke.tolist() for stroke in found.strokes] == drawing
+    timed = [[[0, 3], [5, 5], [0, 16]], [[1, 1], [2, 2], [40, 56]]]
+    (found,) = read(tmp_path, json.dumps({"drawing": timed}), "read")
+    assert rows(found) == [stroke[:2] for stroke in timed]
+
+
+def test_points_with_the_number_of_their_stroke(tmp_path):
+    points = [{"x": k, "y": 2 * k, "strokeId": k // 3} for k in range(7)]
+    columns = {key: [point[key] for point in points] for key in points[0]}
+    for record in ({"drawing": points}, {"drawing": columns}, columns):
+        (found,) = read(tmp_path, json.dumps(record), "read")
+        assert [len(stroke) for stroke in found.strokes] == [3, 3, 1]
+
+
+@pytest.mark.parametrize("key", ["penDown", "pen", "isDrawing", "type", "lifted"])
+def test_points_that_only_say_where_the_pen_is_are_refused(tmp_path, key):
+    points = [{"x": k, "y": 2 * k, key: k % 3 == 0} for k in range(7)]
+    with pytest.raises(BadSketch, match=f"points with {key.lower()}; give each stroke a list"):
+        read(tmp_path, json.dumps({"drawing": points}), "read")
+
+
 def test_moves_are_no_places(tmp_path):
     moves = [[3, 4, 0], [5, -6, 1], [7, 8, 0], [9, 9, 0], [1, 1, 1]]
     with pytest.raises(BadSketch, match="moves and a pen, as in stroke-3, not places; save them"):

@@ -11,7 +11,8 @@ not is pressure.
 from __future__ import annotations
 
 import contextlib
-from itertools import chain
+import re
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,11 @@ TIMES = ("t", "time", "times", "timestamp")
 INNER = ("drawing", "strokes", "points", "paths", "lines", "ink")  # keys of lists of a drawing
 
 RECORDS = "write a drawing a line: to_json(OUT, orient='records', lines=True) of pandas does"
+
+MOST_STATES = 4  # of a pen
+_PEN = re.compile(
+    r"pen|stroke|down|lift|state|event|draw|^(?:is_?)?(?:up|end|new|start|type|move)$"
+)
 
 Rows = list[list[Any]]
 
@@ -59,10 +65,11 @@ class Layout:
             self._inner.add(width)
             if len(self._inner) > 1:  # the points of a file are all as wide
                 self.points = False
-            if n > 2 and width > 2:
+            if width > 2:
                 thirds = [item[2] if isinstance(item, list) and len(item) > 2 else None
                           for item in stroke]  # fmt: skip
                 self._columns = self._columns and _is_extra(thirds)
+            if n > 2:
                 self._rows = self._rows and _is_extra(stroke[2])
 
     def decide(self) -> bool:
@@ -70,11 +77,7 @@ class Layout:
         if self.points is None:
             same = len(self._inner) == 1
             varies = len(self._outer) > 1
-            clear = min(self._outer | self._inner, default=0) > 2
-            if same and not varies and clear:
-                self.points = self._columns and not self._rows
-            else:
-                self.points = same and varies
+            self.points = same and (varies or (self._columns and not self._rows))
         return self.points
 
 
@@ -109,7 +112,12 @@ def other_key(fields: dict[str, Any]) -> str | None:
     names = {name.lower(): name for name, value in fields.items()
              if value and isinstance(value, list | str | dict)}  # fmt: skip
     if "x" in names and "y" in names:
-        keys = {"x", "y", *TIMES} & names.keys()
+        keys = [
+            key
+            for key in names
+            if key in ("x", "y")
+            or (isinstance(fields[names[key]], list) and (key in TIMES or _PEN.search(key)))
+        ]
         fields["drawing"] = {key: fields.pop(names[key]) for key in keys}
         return "drawing"
     return next((names[key] for key in INNER if key in names), None)
@@ -144,7 +152,10 @@ def opened(drawing: Any, where: str, depth: int = 0) -> tuple[list[Any], bool]:
             raise BadSketch(f"{where}: a stroke of objects and of something else")
         keys = {key.lower(): isinstance(value, list) for key, value in first.items()}
         if not keys.get("x") and not any(key in keys for key in INNER):
-            return [_of_points(drawing, where)], True
+            rows = _of_points(drawing, where)
+            points = [{key.lower(): value for key, value in point.items()} for point in drawing]
+            marks = {key: [point.get(key) for point in points] for key in points[0]}
+            return _apart(rows, marks, where), True
         parts = [opened(stroke, where, depth + 1) for stroke in drawing if stroke]
         return [stroke for part, _ in parts for stroke in part], all(rows for _, rows in parts)
     if isinstance(first, list) and any(isinstance(point, dict) for point in first):
@@ -174,11 +185,31 @@ def _columns(drawing: dict[str, Any], where: str) -> list[Any]:
         raise BadSketch(f"{where}: a drawing that is an object with {has}; {advice}")
     t = next((drawing[key] for key in TIMES if isinstance(drawing.get(key), list)), None)
     if not any(isinstance(part, list) for part in (*x, *y)):
-        return [[x, y] if t is None else [x, y, t]]
+        marks = {key: value for key, value in drawing.items() if isinstance(value, list)}
+        return _apart([x, y] if t is None else [x, y, t], marks, where)
     parts = (x, y) if t is None else (x, y, t)
     if len({len(part) for part in parts}) > 1:
         raise BadSketch(f"{where}: x has {len(x):,} strokes, and y or t another number")
     return [list(rows) for rows in zip(*parts, strict=True)]
+
+
+def _apart(rows: Rows, marks: dict[str, list[Any]], where: str) -> list[Rows]:
+    """Strokes of points that stand together, each with the number of its stroke.
+
+    Raises:
+        BadSketch: something else says where the pen lifts.
+    """
+    marks = {key: values for key, values in marks.items() if len(values) == len(rows[0])}
+    for key, values in marks.items():
+        kinds = {str(value) for value in values}
+        if "stroke" in key and len(kinds) > 1:
+            cuts = [k for k in range(1, len(values)) if values[k] != values[k - 1]]
+            bounds = pairwise([0, *cuts, len(values)])
+            return [[row[a:b] for row in rows] for a, b in bounds]
+        is_state = 1 < len(kinds) <= MOST_STATES and float not in {*map(type, values)}
+        if is_state and _PEN.search(key):
+            raise BadSketch(f"{where}: points with {key[:40]}; give each stroke a list of its own")
+    return [rows]
 
 
 def _of_points(points: Any, where: str) -> Rows:
