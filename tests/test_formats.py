@@ -203,7 +203,16 @@ def test_svg_files_go_together_in_rows():
         (b"\x89PNG\r\n\x1a\n", "a picture of pixels"),
         (b"\xff\xd8\xff\xe0", "a picture of pixels"),
         (b"GIF89a", "a picture of pixels"),
-        (b"BM......", "a picture of pixels"),
+        (b"BM....\0\0\0\0", "a picture of pixels"),
+        (b"\0\0\0\x18ftypheic", "a picture of pixels"),
+        (b"\0\0\0\x18ftypmp42", "a film"),
+        (b"SQLite format 3\0", "a table or a database of another program; write its drawings"),
+        (b"7z\xbc\xaf\x27\x1c", "compressed otherwise than with gzip; unpack it first"),
+        (b"\x80\x04\x95....", "a pickle, which is not read"),
+        (b"%!PS-Adobe-3.0", "PostScript; save its drawing as SVG first"),
+        (b"0" * 257 + b"ustar", "a tar archive; unpack it, and name the folder"),
+        (b"<?xml version='1.0'?><gpx>", "XML, but neither SVG nor InkML"),
+        (b"<ink/>", "InkML; name it .inkml"),
         (b"RIFF....WEBPVP8 ", "a picture of pixels"),
         (b"II*\0", "a picture of pixels, which has no strokes; trace it to SVG first"),
         (b"MM\0*", "a picture of pixels"),
@@ -223,6 +232,26 @@ def test_what_a_file_is_instead(head, says):
     Path("x.ndjson").write_bytes(head)
     with pytest.raises(BadFile, match=r"x\.ndjson: "):
         list(read_sketches("x.ndjson"))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("x.txt", b'{"drawing":[]}', "JSON; name it .ndjson"),
+        ("x.xml", b"<?xml version='1.0'?><svg>", "an SVG drawing; name it .svg"),
+        ("x.xml", b"<?xml version='1.0'?><html>", "XML, but neither SVG nor InkML"),
+        ("x.txt", b"word,drawing\n", "a table; name it .csv"),
+        ("x.npy", b"PK\x03\x04", "a zip file; name it .npz if it is one"),
+        ("x.npz", b"\x93NUMPY", "a NumPy array; name it .npy"),
+        ("x.ndjson", b"word;drawing\n", "a table; name it .csv"),
+        ("x.txt", b"hello", "unknown format; known are npz"),
+    ],
+)
+def test_a_file_under_another_name_is_named_for_what_it_is(name, data, says):
+    Path(name).write_bytes(data)
+    with pytest.raises(SketchError) as error:
+        list(read_sketches(name))
+    assert str(error.value).startswith(f"{name}: {says}")
 
 
 @pytest.mark.parametrize(
@@ -375,17 +404,25 @@ def test_a_folder_says_which_files_it_left_out(tmp_path):
     line = '{"word":"cat","drawing":[[[0,9],[0,9]]]}\n'
     (folder / "deep" / "cat.ndjson").write_text(line, "utf-8")
     (folder / "one.json").write_text(line, "utf-8")
-    for name in ("settings.json", "a.png", "b.PNG", "deep/c.png", "README", ".hidden.png"):
+    (folder / "t.csv").write_text('word,drawing\nowl,"[[[0,9],[0,9]]]"\n', "utf-8")
+    for name in (
+        "settings.json",
+        "names.csv",
+        "a.png",
+        "b.PNG",
+        "deep/c.png",
+        "README",
+        ".hidden.png",
+    ):
         (folder / name).write_text("{}", "utf-8")
     notes = []
     found = formats.expand([str(folder)], notes.append)
-    assert [Path(file.path).name for file in found] == ["cat.ndjson", "one.json"]
-    left = ".png 3, .json 1, without a suffix 1"
-    assert notes == [f"{folder}: files that hold no drawings are left out: {left}"]
-    assert [sketch.word for sketch in formats.read_sketches(str(folder), note=notes.append)] == [
-        "cat",
-        "cat",
-    ]
+    assert [Path(file.path).name for file in found] == ["cat.ndjson", "one.json", "t.csv"]
+    left = ".csv 1, .json 1, .png 3, without a suffix 1"
+    said = notes[0].removeprefix(f"{folder}: files that hold no drawings are left out: ")
+    assert (len(notes), sorted(said.split(", "))) == (1, left.split(", "))
+    words = [sketch.word for sketch in formats.read_sketches(str(folder), note=notes.append)]
+    assert words == ["cat", "cat", "owl"]
     assert len(notes) == 2
 
 

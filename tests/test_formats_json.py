@@ -208,7 +208,13 @@ def test_lines_of_bare_drawings(tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (f'{{"cats":[{LINE}]}}', "with cats; if they are in cats, write these one a line"),
+        (f'{{"cats":[{LINE}],"owls":[{LINE}]}}', "with cats, owls; if they are in cats, write"),
+        (
+            json.dumps({"word": ["cat", "owl"], "drawing": [A, A]}),
+            "columns of a table; write a dra",
+        ),
+        (json.dumps({"drawing": {"0": A, "1": A}}), "with 0, 1; write a drawing a line: to_json("),
+        (json.dumps({"word": "cat", "simplified": A}), "if it is simplified, call that drawing"),
         (f'{{"info":[1],"cat":[{json.dumps(A)}]}}', "with info, cat; if they are in cat"),
         ("[{'word':'cat'}]", "as Python prints them; write it with json.dumps"),
         ("{'word':'cat'}", "as Python prints them; write it with json.dumps"),
@@ -420,11 +426,99 @@ def test_pressure_and_time(values, extra):
         ({"word": None}, "file"),
         ({}, "file"),
         ({"word": "cafe\u0301"}, "caf\u00e9"),
+        ({"label": 64.0}, "64"),
+        ({"label": "64.0"}, "64"),
+        ({"label": ["cat"]}, "cat"),
+        ({"category": {"id": 3, "name": "cat"}}, "cat"),
+        ({"label": 3, "class_name": "cat"}, "cat"),
+        ({"Word": "cat"}, "cat"),
+        ({"name": "cat"}, "cat"),
+        ({"class_id": 7}, "7"),
     ],
 )
 def test_what_is_drawn(tmp_path, how, fields, word):
     (found,) = read(tmp_path, json.dumps({"drawing": A, **fields}), how, word="file")
     assert found.word == word
+
+
+def test_texts_beside_drawings_without_a_word_are_noted_once(tmp_path):
+    path = tmp_path / "a.ndjson"
+    line = json.dumps({"drawing": A, "title": "cat", "key_id": "5"})
+    path.write_text(f"{line}\n{line}\n")
+    said: list[str] = []
+    words = [found.word for found in read_sketches(str(path), note=said.append)]
+    assert words == ["a", "a"]
+    assert said == [f"{path}: no word in drawings with title; they are called a; name the key word"]
+    [*read_sketches(str(path), note=said.append, label="owl")]
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("how", BOTH)
+@pytest.mark.parametrize(
+    "record",
+    [
+        *({key: A} for key in ("Drawing", "lines", "paths", "ink")),
+        {"drawing": [{"x": ["0", "100", "255"], "y": ["0", "50.0", "0"]}, {"x": ["20", "40"],
+                     "y": ["30", "60"]}]},  # BigQuery
+        {"x": [[0, 100, 255], [20, 40]], "y": [[0, 50, 0], [30, 60]]},
+        json.dumps({"drawing": A}),
+        {"data": {"n": 1, "items": [{"drawing": A}]}},
+    ],
+)  # fmt: skip
+def test_drawings_under_other_names(tmp_path, how, record):
+    (found,) = read(tmp_path, json.dumps(record), how)
+    assert rows(found) == A
+
+
+def test_drawings_of_an_object_around_them(tmp_path):
+    content = json.dumps({"version": 1, "drawings": [{"label": k, "drawing": A} for k in "abc"]})
+    for how in BOTH:
+        assert [found.word for found in read(tmp_path, content, how)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("width", [5, 6, 8])
+def test_points_of_many_numbers(tmp_path, width):
+    stroke = [[k, 3 * k % 7, 10 * k, *[0.5] * (width - 3)] for k in range(12)]
+    (found,) = read(tmp_path, json.dumps({"drawing": [stroke]}), "read")
+    assert found.strokes[0].tolist() == [point[:2] for point in stroke]
+    assert found.times[0].tolist() == [point[2] for point in stroke]
+
+
+def test_strokes_of_three_points_are_no_rows(tmp_path):
+    drawing = [[[0, 0], [5, 5], [9, 3]], [[1, 1], [2, 2], [5, 7]]]
+    (found,) = read(tmp_path, json.dumps({"drawing": drawing}), "read")
+    assert [stroke.tolist() for stroke in found.strokes] == drawing
+    timed = [[[0, 3], [5, 5], [0, 16]], [[1, 1], [2, 2], [40, 56]]]
+    (found,) = read(tmp_path, json.dumps({"drawing": timed}), "read")
+    assert rows(found) == [stroke[:2] for stroke in timed]
+
+
+def test_points_with_the_number_of_their_stroke(tmp_path):
+    points = [{"x": k, "y": 2 * k, "strokeId": k // 3} for k in range(7)]
+    columns = {key: [point[key] for point in points] for key in points[0]}
+    for record in ({"drawing": points}, {"drawing": columns}, columns):
+        (found,) = read(tmp_path, json.dumps(record), "read")
+        assert [len(stroke) for stroke in found.strokes] == [3, 3, 1]
+
+
+@pytest.mark.parametrize("key", ["penDown", "pen", "isDrawing", "type", "lifted"])
+def test_points_that_only_say_where_the_pen_is_are_refused(tmp_path, key):
+    points = [{"x": k, "y": 2 * k, key: k % 3 == 0} for k in range(7)]
+    with pytest.raises(BadSketch, match=f"points with {key.lower()}; give each stroke a list"):
+        read(tmp_path, json.dumps({"drawing": points}), "read")
+
+
+def test_moves_are_no_places(tmp_path):
+    moves = [[3, 4, 0], [5, -6, 1], [7, 8, 0], [9, 9, 0], [1, 1, 1]]
+    with pytest.raises(BadSketch, match="moves and a pen, as in stroke-3, not places; save them"):
+        read(tmp_path, json.dumps([moves, moves]), "read")
+
+
+def test_too_many_rows_are_no_stroke(tmp_path):
+    with pytest.raises(BadSketch, match="stroke 1 has 9 rows"):
+        read(
+            tmp_path, json.dumps({"drawing": [A[0], [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]] * 9]}), "read"
+        )
 
 
 @pytest.mark.parametrize(

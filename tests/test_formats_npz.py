@@ -718,7 +718,7 @@ def test_an_array_by_itself(tmp_path, dense):
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"", "an empty file"), (b"PK\x03\x04", "not a .npy array"), (b"<html>", "a web page"),
+    [(b"", "an empty file"), (b"PK\x03\x04", "a zip file; name it .npz"), (b"<html>", "a web page"),
      (b"\x93NUMPY\x01\x00\x02\x00{}", "a .npy header that cannot be read")],
 )  # fmt: skip
 def test_a_npy_that_is_none(tmp_path, content, says):

@@ -982,6 +982,24 @@ def test_many_faulty_paths_are_few_notes(noted) -> None:
         (f'<path {PEN} marker-end="url(#a)" d="M1 1L9 9"/>', "1 shape(s) with markers"),
         ('<path stroke="#FFF" fill="none" d="M1 1L9 9"/>', "1 white shape(s) drawn as ink"),
         ('<rect fill="white" x="1" y="1" width="9" height="9"/>' * 2, "2 white shape(s)"),
+        *(
+            (f'<path stroke="{ink}" fill="none" d="M1 1L9 9"/>', "1 white shape(s) drawn as ink")
+            for ink in (
+                "#fefefe",
+                "#FFFF",
+                "rgba(255, 255, 255, 1)",
+                "hsl(0,0%,100%)",
+                "rgb(100%,100%,100%)",
+            )
+        ),
+        (
+            '<rect fill="#FfE" width="100" height="100"/>'
+            '<path stroke="#ffe" fill="none" d="M1 1L9 9"/>',
+            "1 shape(s) of the colour of the page drawn as ink",
+        ),
+        ("<style>@media (width>9px){path{fill:red}}</style>", "rules of CSS that are not followed"),
+        ("<style>@import url(a.css);</style>", "rules of CSS that are not followed"),
+        ('<g style="rotate:45deg"/>', "a rotate, scale or translate property"),
     ],
 )
 def test_what_is_not_drawn_as_it_is_seen_is_noted(noted, inside, says) -> None:
@@ -998,10 +1016,14 @@ def test_what_is_not_drawn_as_it_is_seen_is_noted(noted, inside, says) -> None:
         '<defs><clipPath id="c"><path d="M0 0h9"/></clipPath></defs>',
         '<switch><foreignObject requiredExtensions="x"/></switch>',
         "<use/>",
+        "<style>@media print{path{display:none}} @font-face{font-family:a}</style>",
     ],
 )
 def test_nothing_is_noted_where_all_is_drawn(noted, inside) -> None:
     assert noted(inside + GOOD) == ([LINE_OF_GOOD], [])
+
+
+OVER = "stroke(s) reach off the page, where they are not seen; they are drawn whole"
 
 
 def test_strokes_off_the_page_are_left_out_and_noted(noted) -> None:
@@ -1010,7 +1032,12 @@ def test_strokes_off_the_page_are_left_out_and_noted(noted) -> None:
     says = ["1 stroke(s) off the page, which are left out"]
     assert noted(off + GOOD, sized) == ([LINE_OF_GOOD], says)
     assert noted(off, sized)[0] == [[[900, 900], [909, 909]]]  # better than nothing
-    assert len(noted(off + GOOD)[0]) == 2  # a view box alone is no page
+    lines, notes = noted(off + GOOD)  # a view box alone is no page
+    assert len(lines) == 2
+    assert notes == [f"1 {OVER}"]
+    partly = f'<path {PEN} d="M-90 10L9 9"/>'
+    assert noted(partly + GOOD, sized) == ([[[-90, 10], [9, 9]], LINE_OF_GOOD], [f"1 {OVER}"])
+    assert noted(partly.replace("-90", "-4") + GOOD, sized)[1] == []
 
 
 def test_notes_reach_the_command(tmp_path: Path) -> None:
@@ -1135,7 +1162,7 @@ def test_the_heavier_selector_wins_wherever_it_stands(noted) -> None:
 def test_transforms_of_css_have_units_and_an_origin(noted, style, line) -> None:
     lines, notes = noted(f'<path {PEN} style="{style}" d="M0 0H10"/>')
     np.testing.assert_allclose(lines, [line], atol=1e-3)
-    assert notes == []
+    assert {*notes} <= {f"1 {OVER}"}
 
 
 @pytest.mark.parametrize("text", ["rotate(10mm)", "matrix(1deg 0 0 1 0 0)", "scale(1px%)"])
@@ -1155,6 +1182,47 @@ def test_the_box_of_a_group_is_said_not_to_be_known(noted) -> None:
     _, notes = noted(f'<g style="{style}rotate(9deg)">{GOOD}</g>')
     assert notes == ["a transform-box of a group, which is not followed: view-box is taken"]
     assert noted(f'<g style="{style}none">{GOOD}</g>') == ([LINE_OF_GOOD], [])
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '<path d="M10 10h30v40h-30z"/>',
+        '<polygon points="10,10 40,10 40,50 10,50"/>',
+        '<rect x="5" y="4" width="15" height="20" transform="translate(0 2) scale(2)"/>',
+    ],
+)
+def test_clip_paths_that_are_rectangles_cut(noted, inside) -> None:
+    group = f'<g clip-path="url(#c)">{ACROSS}</g>'
+    assert noted(f'<clipPath id="c">{inside}</clipPath>{group}') == (CUT, [])
+    moved = f'<g transform="translate(3 5)">{inside}</g>'
+    assert noted(f'<clipPath id="c">{moved}</clipPath>{group}')[1] == [NOT_CLIPPED, f"1 {OVER}"]
+    clip = f'<clipPath id="c" transform="translate(-10 0)">{inside}</clipPath>'
+    assert noted(f"{clip}{group}")[0][0] == [[0, 30], [30, 30]]
+
+
+NOT_CLIPPED = "a clip path, which is not followed: what it cuts off is drawn"
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '<rect x="10" y="10" width="30" height="40" rx="5"/>',
+        '<path d="M10 10L40 50V10H10z"/>',
+        '<path d="M10 10L40 50V10L10 50z"/>',
+        '<rect x="10" y="10" width="30" height="40" transform="rotate(NaN)"/>',
+    ],
+)
+def test_clip_paths_that_are_no_rectangles_are_noted(noted, inside) -> None:
+    lines, notes = noted(f'<clipPath id="c">{inside}</clipPath><g clip-path="url(#c)">{GOOD}</g>')
+    assert (lines, notes) == ([LINE_OF_GOOD], [NOT_CLIPPED])
+
+
+def test_important_rules_of_css_win(noted) -> None:
+    css = "<style>.a{display:none!important} @media screen{.b{display:none}}</style>"
+    hidden = f'<path class="a" style="display:inline" {PEN} d="M1 1L2 9"/>'
+    hidden += f'<path class="b" {PEN} d="M1 1L2 9"/>'
+    assert noted(css + hidden + GOOD) == ([LINE_OF_GOOD], [])
 
 
 def test_a_clip_path_may_go_by_the_box_of_its_shape(noted) -> None:

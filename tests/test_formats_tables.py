@@ -51,6 +51,9 @@ def rows(sketch):
         table(HEAD, ROW).replace(b"\r\n", b"\n"),
         b"\r\n" + table(HEAD, ROW) + b"\r\n",
         table([f" {name} " for name in HEAD], ROW),
+        table(HEAD, ROW).replace(b"\r\n", b"\r"),
+        b"sep=,\r\n" + table(HEAD, ROW),
+        b"\xef\xbb\xbf" + table(HEAD) + b"\xef\xbb\xbf" + table(HEAD, ROW),
     ],
 )
 def test_a_row_is_a_drawing(tmp_path, content):
@@ -80,10 +83,10 @@ def test_a_table_without_words_is_called_as_the_file(tmp_path):
     [
         (
             table(["word", "lines", *"abcdefgh"], ["a", "b"]),
-            "no column called drawing in a table with word, lines, a, b, c, d$",
+            "no column called drawing in a table with word, lines, a, b, c, d;",
         ),
-        (table(["ab" * 200]), f"no column called drawing in a table with {'ab' * 100}$"),
-        (b"\n\n", "no column called drawing in a table with nothing$"),
+        (table(["ab" * 200]), f"no column called drawing in a table with {'ab' * 100};"),
+        (b"\n\n", "no column called drawing in a table with nothing;"),
         (table(["drawing"] * 1001), "no column called drawing in a table with drawing, drawing"),
         (table(HEAD, ROW) + b"\xff\xfe\n", ":3: not UTF-8; save the table as UTF-8$"),
         (table(HEAD, ROW) + b"\xff\xfe", ":3: not UTF-8; save the table as UTF-8$"),
@@ -130,3 +133,15 @@ def test_what_is_written_is_read(tmp_path_factory, drawn):
     content = table(["word", "drawing"], *(['a,"b', json.dumps(d)] for d in drawings))
     found = read(tmp_path_factory.mktemp("csv"), content)
     assert [(s.word, rows(s)) for s in found] == [('a,"b', d) for d in drawings]
+
+
+def test_columns_may_be_capitalised_and_labels_floats(tmp_path):
+    (found,) = read(tmp_path, table(["Label", "Drawing"], ["64.0", json.dumps(A)]))
+    assert (found.word, rows(found)) == ("64", A)
+
+
+def test_what_is_no_table_of_drawings_says_what_it_takes(tmp_path):
+    with pytest.raises(BadFile, match="with x, y, stroke; it takes a drawing a row"):
+        read(tmp_path, table(["x", "y", "stroke"], [0, 0, 0]))
+    with pytest.raises(BadFile, match="JSON, not a table; name it .ndjson"):
+        read(tmp_path, b'{"word":"cat","drawing":[]}')

@@ -251,7 +251,8 @@ def test_ink_may_begin_with_a_mark_and_have_many_traces(tmp_path):
     [
         (b"", "an empty file", BadFile),
         (b"hello", "not InkML, which is XML", BadFile),
-        (b"<svg/>", "begins with <svg>, not <ink>; no InkML", BadFile),
+        (b"<svg/>", "an SVG drawing; name it .svg", BadFile),
+        (b"<a/>", "XML, but neither SVG nor InkML", BadFile),
         (b"<ink>", "damaged XML: no element found", BadFile),
         (b"<ink>" + b"<g>" * 101, "elements nested deeper than 100", BadFile),
         (ink(head='<!DOCTYPE ink [<!ENTITY a "b">]>'), "XML with entities", BadFile),
@@ -259,6 +260,20 @@ def test_ink_may_begin_with_a_mark_and_have_many_traces(tmp_path):
         (ink(one="1 2, 3"), "trace 0: a point without a number for each of 2 ch", BadSketch),
         (ink(two="1 b"), "trace 1: holds something else than numbers", BadSketch),
         (ink(one="1 2, '3 4"), "trace 0: written as differences", BadSketch),
+        (
+            ink(one="1 2 3, 4 5 6"),
+            "trace 0: more numbers at a point than its 2 channels",
+            BadSketch,
+        ),
+        (
+            ink().replace(
+                b"<trace id",
+                b"<traceFormat><channel name='Y'/><channel name='X'/></traceFormat><trace id",
+                1,
+            ),
+            "several trace formats that d",
+            BadSketch,
+        ),
         (ink(one="1 nan"), "holds NaN|null where a number", BadSketch),
     ],
 )
@@ -275,3 +290,74 @@ def test_limits_of_ink(tmp_path, monkeypatch):
     monkeypatch.setattr(inkml, "MAX_BYTES", 100)
     with pytest.raises(BadFile, match="over 0 MiB; a drawing has far less"):
         read(tmp_path, ink(), "a.inkml")
+
+
+def test_traces_of_a_lifted_pen_and_in_pieces(tmp_path):
+    content = ink(one="0 0</trace><trace type='penUp'>1 1, 2 2</trace><trace>5-3, 6-4")
+    found = read(tmp_path, content.replace(b'id="2"', b'continuation="end"'), "a.inkml")
+    assert lines(found) == [[[0, 0]], [[5, -3], [6, -4], [9, 9]]]
+
+
+def test_channels_that_grow_upwards(tmp_path):
+    content = ink().replace(b'name="Y"', b'name="Y" orientation="-ve"')
+    assert lines(read(tmp_path, content, "a.inkml"))[0] == [[0, 0], [5, -6], [7, -8]]
+
+
+def test_inkml_in_utf_16(tmp_path):
+    content = ink(head="").decode().encode("utf-16")
+    assert lines(read(tmp_path, content, "a.inkml")) == lines(read(tmp_path, ink(), "b.inkml"))
+
+
+def test_what_is_unseen_on_a_board_is_left_out_and_its_erasers_are_noted(tmp_path):
+    points, notes = [[0, 0], [5, 6]], []
+    board = {
+        "elements": [
+            element("line", points=points),
+            element("line", points=points, opacity=0),
+            element("line", points=points, strokeColor="transparent"),
+            element("freedraw", points=points, strokeColor="#ABCDEF"),
+        ],
+        "appState": {"viewBackgroundColor": "#abcdef"},
+    }
+    assert len(read(tmp_path, board, note=notes.append).strokes) == 2
+    assert [note.partition(": ")[2] for note in notes] == [
+        "1 shape(s) of the colour of the board drawn as ink",
+        "left out what has no strokes: 2 unseen line",
+    ]
+
+
+@pytest.mark.parametrize("key", ["libraryItems", "library"])
+def test_a_library_is_a_drawing_an_item(tmp_path, key):
+    parts = [[element("line", points=[[0, 0], [k, 1]])] for k in (1, 2)]
+    items = [{"elements": part, "name": "owl"} for part in parts[:1]] + parts[1:]
+    path = tmp_path / "a.excalidrawlib"
+    path.write_text(json.dumps({"type": "excalidrawlib", key: items}))
+    found = list(read_sketches(str(path)))
+    assert [(one.word, lines(one)) for one in found] == [
+        ("owl", [[[10, 20], [11, 21]]]), ("a", [[[10, 20], [12, 21]]])
+    ]  # fmt: skip
+
+
+def test_shapes_in_groups_lie_where_these_are_and_pages_are_drawings(tmp_path):
+    drawn = {"segments": [{"points": [{"x": 0, "y": 0}, {"x": 3, "y": 4}]}]}
+    board = {
+        "records": [
+            shape("group", {}, id="g", parentId="page:1", rotation=np.pi / 2),
+            shape("draw", drawn, parentId="g"),
+            shape("draw", drawn, parentId="page:2", opacity=0.5),
+        ]
+    }
+    for kept in (board, {"document": {"store": dict(enumerate(board["records"]))}}):
+        path = tmp_path / "a.tldr"
+        path.write_text(json.dumps(kept))
+        notes = []
+        found = [lines(one) for one in read_sketches(str(path), note=notes.append)]
+        assert found == [[[[-10, 30], [-14, 33]]], [[[10, 20], [13, 24]]]]
+        assert notes == []
+    board["records"][0]["parentId"] = "g"  # a circle ends
+    assert len(list(read_sketches(_put(path, json.dumps(board).encode())))) == 2
+
+
+def test_a_file_of_tldraw_1_says_the_way_out(tmp_path):
+    with pytest.raises(BadSketch, match="tldraw 1; open it at tldraw.com and save it again"):
+        read(tmp_path, {"document": {"pages": {"page": {"shapes": {}}}}}, "a.tldr")

@@ -15,7 +15,9 @@ from sketchrnn_cli.sketches.formats import sniff
 
 MAX_BYTES = 1 << 24
 KEYS = ("names", "id2label", "label2id")  # of a data set's labels
-_NUMBERED = re.compile(r"""['"]?([0-9]{1,9})['"]?(?:\s*[:,;=]\s*|\s+)(\S.*)""")  # 64: cat
+_NUMBER = r"""['"]?(?P<number>[0-9]{1,9})['"]?"""
+_NUMBERED = re.compile(rf"{_NUMBER}(?:\s*[:,;=]\s*|\s+)(?P<name>\S.*)")  # 64: cat
+_NAMED = re.compile(rf"(?P<name>\S.*?)\s*[:,;=\t]\s*{_NUMBER}")  # cat,64
 _QUOTES = "'\" \t"
 
 Labels = Mapping[str, str]  # names by number, as text
@@ -25,7 +27,8 @@ def read(source: str) -> Labels:
     """Read a file of names.
 
     Args:
-        source: a text with a name a line, or a number and a name; or JSON: a list, an object of
+        source: a text with a name a line, or a number and a name, as in a table or the card of a
+            data set; or JSON: a list, an object of
             names by number or of numbers by name, or the ClassLabel of a data set, whose
             ``names`` may lie anywhere in it.
 
@@ -48,11 +51,16 @@ def read(source: str) -> Labels:
 
 
 def _of_lines(text: str) -> Labels:
-    lines = {str(number): line.strip() for number, line in enumerate(text.splitlines())}
-    lines = {number: line for number, line in lines.items() if line}
-    found = [_NUMBERED.fullmatch(line) for line in lines.values()]
-    numbered = {str(int(match[1])): match[2].strip(_QUOTES) for match in found if match}
-    return numbered if len(numbered) == len(lines) else lines
+    """Names a line, or numbers and names on all lines; on some, if these count up from 0."""
+    lines = [line.strip() for line in text.splitlines()]
+    n = sum(map(bool, lines))
+    for pattern in (_NUMBERED, _NAMED):
+        found = [match for line in lines if (match := pattern.fullmatch(line))]
+        names = {str(int(match["number"])): match["name"].strip(_QUOTES) for match in found}
+        counted = len(names) > 1 and {*names} == {*map(str, range(len(names)))}
+        if n and (len(found) == n or (len(names) == len(found) and counted)):
+            return names
+    return {str(number): line for number, line in enumerate(lines) if line}
 
 
 def _of_json(text: str, name: str) -> Labels:

@@ -73,6 +73,16 @@ BOARDS = [
            b'"props":{"segments":[{"points":{"a":1}}]}}]}', DRAWINGS,
            EITHER),
     Attack("code dunder.tldr", b'{"records":[{"__class__":1,"typeName":"shape"}]}', DRAWINGS),
+    Attack("a circle of groups.tldr", b'{"records":[' + b",".join(
+        b'{"typeName":"shape","type":"%s","id":"%d","parentId":"%d","x":1,"y":1,"props":{"segments":'
+        b'[{"points":[{"x":0,"y":0},{"x":9,"y":9}]}]}}' % (kind, k, 1 - k)
+        for k, kind in enumerate((b"group", b"draw"))) + b"]}", DRAWINGS, EITHER),
+    Attack("groups in groups.tldr", b'{"records":[' + b",".join(
+        b'{"typeName":"shape","type":"draw","id":"%d","parentId":"%d","x":1e300,"y":1,"rotation":1,'
+        b'"props":{"segments":[{"points":[{"x":0,"y":0},{"x":9,"y":9}]}]}}' % (k, k + 1)
+        for k in range(9000)) + b"]}", DRAWINGS, EITHER),
+    Attack("a library of lies.excalidraw", b'{"libraryItems":{"elements":[1]},"library":[[[]]]}',
+           DRAWINGS),
     Attack("wrong sizes.tldr", b'{"records":[{"typeName":"shape","type":"geo","x":0,"y":0,'
            b'"props":{"geo":"rectangle","w":1e300,"h":-1e300}}]}', DRAWINGS),
 ]  # fmt: skip
@@ -92,6 +102,8 @@ INKS = [
     Attack("numbers 1e308.inkml", b"<ink><trace>1e308 0, 1 1</trace></ink>", DRAWINGS),
     Attack("a channel that lies.inkml", b"<ink><channel name='X'/><channel name='Y'/>"
            b"<channel name='T'/><trace>0 0, 1 1</trace></ink>", DRAWINGS),
+    Attack("traces without end.inkml", b"<ink><trace>0 0</trace>" + b"<trace continuation='end'>1 1"
+           b"</trace>" * 50_000 + b"</ink>", DRAWINGS, EITHER),
     Attack("many channels.inkml", b"<ink>" + b"<channel name='X'/>" * 100_000 + INK + b"</ink>",
            DRAWINGS, EITHER),
     Attack("escape codes.inkml", b"<\x1b[2J\nerror: x>", DRAWINGS),

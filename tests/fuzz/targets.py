@@ -555,6 +555,10 @@ def _loose_seeds() -> list[bytes]:
         b'{"drawing":[[[1,2,0,0.5],[3,4,16,0.5],[5,6,32,0.1],[7,8,48,1],[9,9,60,1]]]}',
         b'{"drawing":{"strokes":[{"points":[[1,2],[3,4]]}]}}',
         json.dumps({"drawing": "[[[1,2],[3,4]]]"}).encode(),
+        b'{"n":{"data":[' + cat + b"," + cat + b"]}}",
+        b'{"Label":["a"],"lines":[[[1,2,0,0.5,7],[3,4,9,0.5,7]]],"title":"b"}',
+        b'{"class_id":3.0,"x":["1","2.5"],"y":["3","4"],"t":["0","9"]}',
+        json.dumps('{"drawing":[[[1,2],[3,4]]]}').encode(),
     ]
 
 
@@ -562,6 +566,7 @@ def _csv_seeds() -> list[bytes]:
     return [
         b'countrycode,drawing,recognized,word\nUS,"[[[0,100,255],[0,50,0]]]",True,cat\n' * 1,
         b'word;drawing\r\n"a ""b""";"[[[0,9],[5,6]]]"\r\n;[]\r\n',
+        b'sep=;\rword;Drawing\r3.0;"[[[0,9],[5,6]]]"\r\xef\xbb\xbfword;Drawing\r',
     ]
 
 
@@ -575,7 +580,11 @@ def _whiteboard_seeds() -> list[bytes]:
         json.dumps({"elements": [line, {**line, "type": "ellipse", "angle": 1.5}]}).encode(),
         json.dumps({"records": [shape, box]}).encode(),
         json.dumps({"type": "excalidraw", "elements": [line | {"customData": said}]}).encode(),
-    ]
+        json.dumps({"libraryItems": [{"name": "a", "elements": [line | {"opacity": 0}]}]}).encode(),
+        json.dumps({"library": [[line | {"strokeColor": "#ffffff"}], [line]]}).encode(),
+        json.dumps({"store": {"a": shape | {"id": "g", "type": "group", "parentId": "p"},
+                              "records": shape | {"parentId": "g"}}}).encode(),
+    ]  # fmt: skip
 
 
 def _inkml_seeds() -> list[bytes]:
@@ -584,12 +593,16 @@ def _inkml_seeds() -> list[bytes]:
         b'<channel name="T"/><annotation type="truth">a</annotation>'
         b"<trace>0 0 0, 9 9 16</trace><trace>1.5 2e1 40</trace></ink>",
         b"<ink><trace>0 0, 9 9, 20 3</trace></ink>",
+        b'<ink><traceFormat><channel name="Y" orientation="-ve"/><channel name="X"/></traceFormat>'
+        b'<trace type="penUp">0 0</trace><trace>1-2</trace><trace continuation="end">5 6</trace>'
+        b"</ink>",
     ]
 
 
 def _label_seeds() -> list[bytes]:
     return [
         b"cat\ndog\n", b"0 cat\n1 dog\n", b'["cat","dog"]', b'{"0":"cat","1":"dog"}',
+        b"id,name\n0,cat\n1,dog\n", b"names:\n '0': cat\n '1': dog\n", b"cat\t0\ndog\t1\n",
         b'{"cat":0,"dog":1}', b'{"features":{"label":{"names":["cat","dog"]}}}',
     ]  # fmt: skip
 
@@ -627,9 +640,11 @@ def _svg_seeds() -> list[bytes]:
     edited = b"""<!DOCTYPE svg [<!ENTITY ns "http://ns.adobe.com/x/">]>
 <svg xmlns="http://www.w3.org/2000/svg" xmlns:x="&ns;" width="9cm" height="9cm" i:k="1">
 <style>#g &gt; path.a.b, svg g line{display:none;transform-origin:50% 9px}</style>
-<clipPath id="c"><rect x="1" y="1" width="30" height="9"/></clipPath>
+<style>@import url(a); @media screen{.k{fill:none!important}} @media print{g{display:none}}</style>
+<clipPath id="c" transform="scale(2)"><path d="M1 1h30v9h-30z" transform="rotate(90)"/></clipPath>
 <g id="g" clip-path="url(#c)" transform="rotate(.25turn) translate(1mm,2%)">
-<path stroke="white" d="M-9 5H90C1 1 NaN"/></g><g mask="url(#c)"><path d="M0 0L9 9z5"/></g>
+<rect width="9cm" height="9cm" fill="#eee"/><path stroke="#eee" d="M1 1" style="scale:2"/>
+<path stroke="hsl(0,0%,100%)" d="M-9 5H90C1 1 NaN"/></g><g mask="url(#c)"><path d="M0 0L9 9z5"/></g>
 <svg width="9" height="9" overflow="visible"><path d="M0 0L5 5L900 3"/></svg></svg>"""
     plain_ = b'<svg><path fill="none" stroke="red" d="M0 0L5 5"/></svg>'
     return [ours, theirs, edited, plain_, gzip.compress(plain_, mtime=0)]

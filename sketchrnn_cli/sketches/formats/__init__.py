@@ -26,13 +26,24 @@ if TYPE_CHECKING:
     from sketchrnn_cli.sketches.block import Block
 
 FORMATS = ("npz", "npy", "ndjson", "json", "csv", "svg", "bin", "excalidraw", "tldr", "inkml")
-MIXED = ("json",)  # formats of many things, taken from a folder where they begin as drawings do
+MIXED = ("json", "csv")  # formats of many things; a folder takes those that begin as drawings
 SUFFIXES_NAMED = 5  # of files that are left out of a folder
 WAYS: dict[str | tuple[str, ...], str] = {  # of files that are not read
-    (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic"): sniff.PIXELS,
+    (
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".gif",
+        ".webp",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".heic",
+        ".avif",
+    ): sniff.PIXELS,
     ".parquet": "a Parquet file; write it as NDJSON: pandas.read_parquet(FILE).to_json("
     "OUT, orient='records', lines=True)",
-    (".pkl", ".pickle"): "a pickle, which is not read; save its drawings with numpy.savez",
+    (".pkl", ".pickle"): sniff.PICKLE,
     ".zip": "a zip file; unpack it, and name the folder",
     ".pdf": "a PDF; save its drawing as SVG first",
     ".safetensors": "a model, where drawings are expected; it goes with --model, or train --from",
@@ -84,6 +95,8 @@ def format_of(source: str) -> str:
     if kind := kind_of(source):
         return kind
     way = next((way for ends, way in WAYS.items() if source.lower().endswith(ends)), None)
+    if way is None and os.path.isfile(source):
+        way = sniff.what_by_content(source)
     known = f"unknown format; known are {', '.join(FORMATS)} and - for ndjson"
     raise BadFile(f"{source}: {way or known}")
 
@@ -94,7 +107,8 @@ def kind_of(name: str) -> str | None:
 
 
 def _suffixes(kind: str) -> tuple[str, ...]:
-    return names.SUFFIXES.get(kind, (f".{kind}",))
+    library = (".excalidrawlib",) if kind == "excalidraw" else ()  # is read alone
+    return names.SUFFIXES.get(kind, (f".{kind}",)) + library
 
 
 def on_canvas(source: str) -> bool:
@@ -214,7 +228,7 @@ def _named_for_characters(files: list[File]) -> list[File]:
 
 
 def _inside(folder: str, note: Note | None) -> list[File]:
-    """The files of a folder and of those below; of JSON, which may hold anything, drawings."""
+    """The files of a folder and of those below; of JSON and tables those that hold drawings."""
     found: list[File] = []
     left: Counter[str] = Counter()  # files that are not read, by their suffix
     for place, inside in names.below(folder):
@@ -222,7 +236,7 @@ def _inside(folder: str, note: Note | None) -> list[File]:
         for name in inside:
             path = os.path.join(place, name)
             kind = kind_of(name)
-            if kind and (kind not in MIXED or _holds_drawings(path)):
+            if kind and (kind not in MIXED or _holds_drawings(path, kind)):
                 found.append(File(path, word if kind == "svg" and word else word_of(path)))
             else:
                 left[Path(name).suffix.lower() or "without a suffix"] += 1
@@ -232,15 +246,17 @@ def _inside(folder: str, note: Note | None) -> list[File]:
     return sorted(found)
 
 
-def _holds_drawings(path: str) -> bool:
-    """Whether the beginning of a file of JSON is that of a drawing."""
+def _holds_drawings(path: str, kind: str) -> bool:
+    """Whether the beginning of a file of JSON, or of a table, is that of drawings."""
     from sketchrnn_cli.sketches.formats import json_objects
 
     try:
         head = next(sniff.text_chunks(path, "JSON", 1 << 16), b"")
     except (BadFile, OSError):
         return False
-    return any(f'"{key}"'.encode() in head for key in json_objects.KEYS)
+    if kind == "csv":
+        return sniff.format_of(head) == "csv"
+    return any(f'"{key}"'.encode() in head.lower() for key in json_objects.KEYS)
 
 
 def together(files: Iterable[File]) -> Iterator[list[File]]:
@@ -301,6 +317,7 @@ def read_blocks(files: Sequence[File], options: ReadOptions = PLAIN) -> Iterator
         extras=options.extras,
         at_once=options.at_once,
         singly=options.singly,
+        note=None if options.label else options.note,
     )
     return _or_other(blocks, options)
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from sketchrnn_cli.errors import BadFile
 from sketchrnn_cli.files import open_input
-from sketchrnn_cli.sketches.formats.sniff import say_what_it_is
+from sketchrnn_cli.sketches.formats import sniff
 
 MAX_MEMBERS = 10_000
 MAX_MEMBER = 1 << 34  # bytes, unpacked
@@ -98,8 +98,8 @@ def open_zip(source: str) -> Iterator[zipfile.ZipFile]:
     """
     with open_input(source) as file:
         head = file.read(512)
-        say_what_it_is(head, source)
         if not head.startswith(b"PK"):
+            sniff.say_what_else(head, source)
             raise BadFile(f"{source}: not an npz: it does not begin like a zip file")
         with opened(file, source) as archive:
             yield archive
@@ -141,7 +141,8 @@ def open_arrays(source: str) -> Iterator[list[Member]]:
         return
     with open_input(source) as stream:
         head = stream.read(512)
-        say_what_it_is(head, source)
+        if not head.startswith(b"\x93NUMPY"):
+            sniff.say_what_else(head, source)
         stream.seek(0)
         descr, fortran, shape = read_header(stream, source)
     if shape[1:] in ((3,), (5,)):

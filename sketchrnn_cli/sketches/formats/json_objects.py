@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import orjson
 
@@ -17,8 +18,10 @@ LONG_LINE = 1 << 20  # bytes; of one that is longer, the parts are counted first
 MAX_LISTS = 3_200_000  # in an object, with its objects; each takes 60 bytes or more
 MAX_NUMBERS = 6_000_000  # in an object, and texts
 KEYS = ("drawing", "strokes")  # of an object that is a drawing
+MAX_DEPTH = 4  # objects around a list of drawings
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}"]', re.DOTALL)
+_KEY = re.compile(rb'"(?:drawing|strokes)"\s*:')
 _BETWEEN = b" \t\r\n[],\x1e\xef\xbb\xbf"  # objects of a text
 
 Numbered = tuple[int, bytes]  # the line on which an object begins, and its text
@@ -45,7 +48,9 @@ def arrivals(source: str) -> Iterator[Iterator[Numbered]]:
                 yield objects.feed(b"".join(rest), number + 1)
                 rest, held = [], 0
             elif held > MAX_LINE:
-                raise BadFile(f"{name}:{number + 1}: a line of over {MAX_LINE >> 20} MiB")
+                raise BadFile(
+                    f"{name}:{number + 1}: a line of over {MAX_LINE >> 20} MiB; a drawing a line"
+                )
             continue
         pieces[0] = b"".join([*rest, pieces[0]])
         rest = [pieces.pop()]
@@ -108,7 +113,7 @@ class _Objects:
             elif kind == b"}" and self.depth:
                 self.depth -= 1
                 if not self.depth:
-                    yield self._made(data[start : token.end()])
+                    yield from self._made(data[start : token.end()])
                     start = done = token.end()
             elif kind == b'"':
                 data, self.held = data[:at], data[at:]
@@ -121,21 +126,24 @@ class _Objects:
     def finish(self) -> Iterator[Numbered]:
         """What has begun and does not end."""
         if self.begun:
-            yield self._made(self.held)
+            yield from self._made(self.held)
         self.held, self.depth = b"", 0
 
     def _keep(self, part: bytes) -> None:
         self.parts.append(part)
         self.size += len(part)
         if self.size + len(self.held) > MAX_LINE:
-            raise BadFile(f"{self.name}:{self.number}: a line of over {MAX_LINE >> 20} MiB")
+            raise BadFile(
+                f"{self.name}:{self.number}: a line of over {MAX_LINE >> 20} MiB; a drawing a line"
+            )
 
-    def _made(self, end: bytes) -> Numbered:
+    def _made(self, end: bytes) -> Iterator[Numbered]:
         text = b"".join([*self.parts, end])
         self.parts, self.size = [], 0
-        self.n += 1
         _check_parts(text, f"{self.name}:{self.number}")
-        return self.number, text
+        parts = _inner_drawings(text)
+        self.n += len(parts)
+        yield from ((self.number, part) for part in parts)
 
     def _between(self, text: bytes, number: int) -> Iterator[Numbered]:
         if text.strip(_BETWEEN):
@@ -153,6 +161,31 @@ def _bare_drawings(text: bytes) -> list[bytes]:
         return [orjson.dumps(drawing) for drawing in orjson.loads(text)]
     except orjson.JSONDecodeError:
         return []
+
+
+def _inner_drawings(text: bytes) -> list[bytes]:
+    """The drawings of an object that holds a list of such; else the object."""
+    second = text.find(b"{", 1)
+    if second < 0 or _KEY.search(text, 0, second) or not _KEY.search(text, second):
+        return [text]
+    try:
+        found = _within(orjson.loads(text), MAX_DEPTH)
+    except orjson.JSONDecodeError:
+        return [text]
+    return [orjson.dumps(drawing) for drawing in found] or [text]
+
+
+def _within(found: Any, depth: int) -> list[Any]:
+    """The only list of objects with a drawing each, within objects."""
+    if not isinstance(found, dict) or not depth or any(key in found for key in KEYS):
+        return []
+    lists = []
+    for value in found.values():
+        first = value[0] if isinstance(value, list) and value else None
+        of_drawings = isinstance(first, dict) and any(key in first for key in KEYS)
+        lists.append(value if of_drawings else _within(value, depth - 1))
+    lists = [each for each in lists if each]
+    return lists[0] if len(lists) == 1 else []
 
 
 def is_drawing(line: bytes) -> bool:

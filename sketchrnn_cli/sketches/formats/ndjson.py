@@ -32,11 +32,16 @@ EXACT = 1 << 24  # whole numbers below are the same in float32
 MAX_STROKES = 100_000  # of a drawing that is handed on by itself; each takes 500 bytes meanwhile
 MAX_HELD = 1024  # lines of a pipe after which strokes that read both ways are decided
 DEPTH = 3  # of lists in a drawing: strokes, rows, numbers
-LABELS = ("word", "label", "category", "class")  # keys that may say what is drawn
+LABELS = (  # keys that may say what is drawn, names before numbers
+    *("word", "class_name", "label_name", "category_name", "label", "category", "class", "labels"),
+    *("name", "tag", "target", "class_id", "label_id", "category_id", "y"),
+)
+OF_NO_WORD = {"drawing", "key_id", "countrycode", "timestamp", "id"}  # they name no drawing
 _TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 _TRAILING_COMMA = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")|,(?=\s*[\]}])')
 
 Skipped = Callable[[str], None]
+Note = Callable[[str], None]
 Arrivals = Iterable[Iterator[Numbered]]
 
 
@@ -57,6 +62,7 @@ def blocks_of(
     extras: bool = False,
     at_once: bool = False,
     singly: bool = False,
+    note: Note | None = None,
 ) -> Iterator[Block]:
     """Read the drawings of JSON objects, in blocks of a few thousand.
 
@@ -68,6 +74,7 @@ def blocks_of(
         extras: keep unknown fields.
         at_once: hand drawings on as they come in, and the first one alone.
         singly: drawings are wanted one by one: with their times, and none of endless strokes.
+        note: called, once, where drawings have texts in their fields, and none that is a label.
 
     Raises:
         BadFile: no such file, an empty one, or another kind of file.
@@ -78,14 +85,18 @@ def blocks_of(
     size = 0
 
     def block() -> Iterator[Block]:
-        nonlocal batch, size
+        nonlocal batch, size, note
         number, _ = batch[-1]
         if not _seen(layout, batch) and (not at_once or number >= MAX_HELD):
             layout.decide()
         lines, batch, size = batch, [], 0
-        yield from _Laid(extras=extras, singly=singly).block(
-            lines, name, word, skipped, points=bool(layout.points)
-        )
+        laid = _Laid(extras=extras, singly=singly)
+        yield from laid.block(lines, name, word, skipped, points=bool(layout.points))
+        if laid.unlabelled and note is not None:
+            called = "have no label" if word is None else f"are called {word}"
+            has = ", ".join(sorted(laid.unlabelled))[:100]
+            note(f"{name}: no word in drawings with {has}; they {called}; name the key word")
+            note = None
 
     for lines in arriving:
         for number, line in lines:
@@ -183,18 +194,26 @@ def _record(line: bytes, where: str) -> _Record:
         BadSketch: it is something else.
     """
     fields = _parsed(line, where)
+    if isinstance(fields, str):  # JSON text inside JSON
+        fields = _parsed(fields.encode(), where)
     if isinstance(fields, list) and _depth(fields) == DEPTH:
         fields = {"drawing": fields}
     if not isinstance(fields, dict):
         raise BadSketch(f'{where}: not an object with a drawing; write {{"drawing": ...}} lines')
-    key = next((key for key in KEYS if key in fields), None)
+    key = next((key for key in KEYS if key in fields), None) or strokes.other_key(fields)
     if key is None:
         has = ", ".join(list(fields)[:6]) or "nothing"
         lists = (name for name in fields if isinstance(fields[name], list))
         inner = next((name for name in lists if _depth(fields[name]) >= DEPTH - 1), None)
         advice = f"; if they are in {inner}, write these one a line" if inner else ""
+        if inner and _depth(fields[inner]) == DEPTH:
+            advice = f"; if it is {inner}, call that drawing"
         raise BadSketch(f"{where}: no drawing in an object with {has}{advice}")
-    drawing, rows = strokes.opened(fields[key], where)
+    found = fields[key]
+    if isinstance(found, list) and _depth(found) > DEPTH and isinstance(fields.get("word"), list):
+        raise BadSketch(f"{where}: columns of a table; {strokes.RECORDS}")
+    whole = found if key.lower() in KEYS else {key: found}
+    drawing, rows = strokes.opened(whole, where)
     _recognized(fields)
     return _Record(fields, key, drawing, rows)
 
@@ -239,15 +258,30 @@ def _seen(layout: Layout, batch: list[Numbered]) -> bool:
     return layout.points is not None
 
 
-def _word(fields: dict[str, Any], word: str | None) -> str | None:
-    """What is drawn: a text or a number, as the fields say, or else as the file does."""
-    for key in LABELS:
-        found = fields.get(key)
-        if isinstance(found, str) and found:
-            return found if found.isascii() else unicodedata.normalize("NFC", found)
-        if type(found) is int:
-            return str(found)
-    return word
+def _word(fields: dict[str, Any]) -> str | None:
+    """What is drawn: a text or a number, as the fields say."""
+    for each in (fields, {key.lower(): value for key, value in fields.items()}):
+        found = next((text for key in LABELS if (text := _label(each.get(key)))), None)
+        if found:
+            return found
+    return None
+
+
+def _label(found: Any) -> str | None:
+    """A text or a number as a label, also one that is alone in a list, or has a name."""
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    if isinstance(found, dict):
+        found = found.get("name")
+    if isinstance(found, float) and found.is_integer():
+        found = int(found)
+    if type(found) is int:
+        return str(found)
+    if not isinstance(found, str) or not found:
+        return None
+    if found.endswith(".0") and found[:-2].isdecimal():
+        return found[:-2]
+    return found if found.isascii() else unicodedata.normalize("NFC", found)
 
 
 def _has_truth(line: bytes, fields: dict[str, Any]) -> bool:
@@ -269,6 +303,7 @@ class _Laid:
         self.recognized, self.timed = array("b"), array("b")
         self.words: list[str | None] = []
         self.others: list[dict[str, Any]] = []
+        self.unlabelled: set[str] = set()  # keys of texts of drawings without a label
         self.times: list[tuple[npt.NDArray[Any], ...] | None] = []
 
     def block(
@@ -322,7 +357,7 @@ class _Laid:
         self.x, self.y = laid.x, laid.y
         self.n_points, self.n_strokes = laid.n_points, laid.n_strokes
         self.numbers.extend([number for number, _ in batch])
-        said = {id(each): (_word(each, word), _recognized(each)) for each in found.distinct}
+        said = {id(each): (self._word(each, word), _recognized(each)) for each in found.distinct}
         each_says = [said[id(fields)] for fields in found.fields]
         self.words = [own for own, _ in each_says]
         self.recognized.extend([recognized for _, recognized in each_says])
@@ -361,7 +396,7 @@ class _Laid:
         timed = bool(thirds) and is_time(thirds)
         self.numbers.append(number)
         self.n_strokes.append(n_strokes)
-        self.words.append(_word(fields, word))
+        self.words.append(self._word(fields, word))
         self.recognized.append(_recognized(fields))
         self.timed.append(timed)
         if self.extras:
@@ -369,6 +404,14 @@ class _Laid:
         if self.singly:
             whole = timed and len(thirds) == n_strokes
             self.times.append(tuple(np.array(t, np.float64) for t in thirds) if whole else None)
+
+    def _word(self, fields: dict[str, Any], word: str | None) -> str | None:
+        """What is drawn: as the fields say, or else as the file does."""
+        found = _word(fields)
+        if found is None:
+            texts = {key for key, value in fields.items() if isinstance(value, str) and value}
+            self.unlabelled |= texts - OF_NO_WORD
+        return found or word
 
     def _strokes(self, drawing: list[Any]) -> list[Any]:
         """Lay down strokes that are two or three rows of numbers; the third rows.

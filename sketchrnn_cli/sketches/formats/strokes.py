@@ -10,7 +10,9 @@ not is pressure.
 
 from __future__ import annotations
 
-from itertools import chain
+import contextlib
+import re
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -21,8 +23,16 @@ from sketchrnn_cli.errors import BadSketch
 FAR = 1e9  # pixels; a coordinate beyond is a fault
 MAX_DEPTH = 4  # objects of strokes within one another
 WIDTHS = (2, 3, 4)  # numbers of a point: x, y, and time, pressure or both
+WIDEST = 8  # the same with tilt and the like
 TIMES = ("t", "time", "times", "timestamp")
-INNER = ("strokes", "drawing", "points", "paths", "lines")  # keys of lists within a drawing
+INNER = ("drawing", "strokes", "points", "paths", "lines", "ink")  # keys of lists of a drawing
+
+RECORDS = "write a drawing a line: to_json(OUT, orient='records', lines=True) of pandas does"
+
+MOST_STATES = 4  # of a pen
+_PEN = re.compile(
+    r"pen|stroke|down|lift|state|event|draw|^(?:is_?)?(?:up|end|new|start|type|move)$"
+)
 
 Rows = list[list[Any]]
 
@@ -47,7 +57,7 @@ class Layout:
 
     def _see(self, stroke: Rows, n: int, width: int) -> None:
         if n not in WIDTHS:
-            self.points = width in WIDTHS
+            self.points = width in WIDTHS or width < min(n, WIDEST + 1)
         elif width not in WIDTHS:
             self.points = False
         else:
@@ -55,10 +65,11 @@ class Layout:
             self._inner.add(width)
             if len(self._inner) > 1:  # the points of a file are all as wide
                 self.points = False
-            if n > 2 and width > 2:
+            if width > 2:
                 thirds = [item[2] if isinstance(item, list) and len(item) > 2 else None
                           for item in stroke]  # fmt: skip
                 self._columns = self._columns and _is_extra(thirds)
+            if n > 2:
                 self._rows = self._rows and _is_extra(stroke[2])
 
     def decide(self) -> bool:
@@ -66,11 +77,7 @@ class Layout:
         if self.points is None:
             same = len(self._inner) == 1
             varies = len(self._outer) > 1
-            clear = min(self._outer | self._inner, default=0) > 2
-            if same and not varies and clear:
-                self.points = self._columns and not self._rows
-            else:
-                self.points = same and varies
+            self.points = same and (varies or (self._columns and not self._rows))
         return self.points
 
 
@@ -98,6 +105,22 @@ def is_time(thirds: list[Any]) -> bool:
     moments = np.array(row, float)
     steps = moments[1:] - moments[:-1]
     return bool(np.count_nonzero(steps >= 0) / len(steps) >= 0.9)
+
+
+def other_key(fields: dict[str, Any]) -> str | None:
+    """Another name of the drawing, where it is not called as in Quick, Draw!."""
+    names = {name.lower(): name for name, value in fields.items()
+             if value and isinstance(value, list | str | dict)}  # fmt: skip
+    if "x" in names and "y" in names:
+        keys = [
+            key
+            for key in names
+            if key in ("x", "y")
+            or (isinstance(fields[names[key]], list) and (key in TIMES or _PEN.search(key)))
+        ]
+        fields["drawing"] = {key: fields.pop(names[key]) for key in keys}
+        return "drawing"
+    return next((names[key] for key in INNER if key in names), None)
 
 
 def opened(drawing: Any, where: str, depth: int = 0) -> tuple[list[Any], bool]:
@@ -129,7 +152,10 @@ def opened(drawing: Any, where: str, depth: int = 0) -> tuple[list[Any], bool]:
             raise BadSketch(f"{where}: a stroke of objects and of something else")
         keys = {key.lower(): isinstance(value, list) for key, value in first.items()}
         if not keys.get("x") and not any(key in keys for key in INNER):
-            return [_of_points(drawing, where)], True
+            rows = _of_points(drawing, where)
+            points = [{key.lower(): value for key, value in point.items()} for point in drawing]
+            marks = {key: [point.get(key) for point in points] for key in points[0]}
+            return _apart(rows, marks, where), True
         parts = [opened(stroke, where, depth + 1) for stroke in drawing if stroke]
         return [stroke for part, _ in parts for stroke in part], all(rows for _, rows in parts)
     if isinstance(first, list) and any(isinstance(point, dict) for point in first):
@@ -155,14 +181,35 @@ def _columns(drawing: dict[str, Any], where: str) -> list[Any]:
     x, y = drawing.get("x"), drawing.get("y")
     if not isinstance(x, list) or not isinstance(y, list):
         has = ", ".join(map(str, list(drawing)[:6])) or "nothing"
-        raise BadSketch(f"{where}: a drawing that is an object with {has}; it needs x and y")
+        advice = RECORDS if all(map(str.isdecimal, drawing)) and drawing else "it needs x and y"
+        raise BadSketch(f"{where}: a drawing that is an object with {has}; {advice}")
     t = next((drawing[key] for key in TIMES if isinstance(drawing.get(key), list)), None)
     if not any(isinstance(part, list) for part in (*x, *y)):
-        return [[x, y] if t is None else [x, y, t]]
+        marks = {key: value for key, value in drawing.items() if isinstance(value, list)}
+        return _apart([x, y] if t is None else [x, y, t], marks, where)
     parts = (x, y) if t is None else (x, y, t)
     if len({len(part) for part in parts}) > 1:
         raise BadSketch(f"{where}: x has {len(x):,} strokes, and y or t another number")
     return [list(rows) for rows in zip(*parts, strict=True)]
+
+
+def _apart(rows: Rows, marks: dict[str, list[Any]], where: str) -> list[Rows]:
+    """Strokes of points that stand together, each with the number of its stroke.
+
+    Raises:
+        BadSketch: something else says where the pen lifts.
+    """
+    marks = {key: values for key, values in marks.items() if len(values) == len(rows[0])}
+    for key, values in marks.items():
+        kinds = {str(value) for value in values}
+        if "stroke" in key and len(kinds) > 1:
+            cuts = [k for k in range(1, len(values)) if values[k] != values[k - 1]]
+            bounds = pairwise([0, *cuts, len(values)])
+            return [[row[a:b] for row in rows] for a, b in bounds]
+        is_state = 1 < len(kinds) <= MOST_STATES and float not in {*map(type, values)}
+        if is_state and _PEN.search(key):
+            raise BadSketch(f"{where}: points with {key[:40]}; give each stroke a list of its own")
+    return [rows]
 
 
 def _of_points(points: Any, where: str) -> Rows:
@@ -194,6 +241,9 @@ def rows_of(drawing: list[Any], where: str, *, points: bool) -> list[Rows]:
         if points and len({len(point) for point in stroke}) > 1:
             raise BadSketch(f"{here} has points of different length")
         rows = list(map(list, zip(*stroke, strict=True))) if points else stroke
+        rows = [row if is_numbers(row) else [*map(_number, row)] for row in rows]
+        if len(rows) > WIDEST:
+            raise BadSketch(f"{here} has {len(rows):,} rows; it needs x, y, and perhaps a few more")
         if len(rows) < 2:
             raise BadSketch(f"{here} has one row; it needs x and y")
         if any(len(row) != len(rows[0]) for row in rows[:3]):
@@ -206,13 +256,32 @@ def rows_of(drawing: list[Any], where: str, *, points: bool) -> list[Rows]:
             if not abs(value) < FAR:
                 raise BadSketch(f"{here} holds {value}, which is no place on a canvas")
         result.append(rows)
+    if points and result and all(map(_is_moves, result)):
+        raise BadSketch(f"{where}: moves and a pen, as in stroke-3, not places; save them as npz")
     return _with_times(result)
 
 
+def _is_moves(rows: Rows) -> bool:
+    """Whether what comes third is a pen that lifts now and then, and at last."""
+    pen = rows[2] if len(rows) == 3 else []
+    return {*pen} == {0, 1} and pen[-1] == 1 and 2 * sum(pen) < len(pen)
+
+
+def _number(value: Any) -> Any:
+    """A number that is written as text, as BigQuery does; what is none stays as it is."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return float(value)
+    return value
+
+
 def _with_times(strokes: list[Rows]) -> list[Rows]:
-    """The strokes with their third row, or the fourth where that is time and the third is not."""
-    if all(len(rows) > 3 and len(rows[3]) == len(rows[0]) for rows in strokes):
-        thirds, fourths = ([rows[k] for rows in strokes] for k in (2, 3))
-        if is_time(fourths) and not is_time(thirds):
-            return [[*rows[:2], rows[3]] for rows in strokes]
+    """The strokes with one more row: the first that is time, or else the third."""
+    wide = min(map(len, strokes), default=0)
+    for k in range(3, wide):
+        thirds, others = ([rows[j] for rows in strokes] for j in (2, k))
+        if is_time(thirds):
+            break
+        if is_time(others) and all(len(rows[k]) == len(rows[0]) for rows in strokes):
+            return [[*rows[:2], rows[k]] for rows in strokes]
     return [rows[:3] for rows in strokes]

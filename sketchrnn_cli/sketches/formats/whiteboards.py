@@ -1,6 +1,7 @@
 """Drawings of whiteboards: Excalidraw's ``.excalidraw`` and tldraw's ``.tldr``.
 
-A file is one drawing; one that this program wrote is as many as it shows, with their words.
+A file is one drawing, a page of tldraw or an item of a library too; one that this program wrote is
+as many as it shows, with their words.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ POINT = 1e-3  # pixels; a stroke no larger is a dot
 CELL = 300  # pixels from one drawing to the next, on a board of several
 ROW = 6  # drawings side by side
 
+MAX_DEPTH = 20  # groups and frames around a shape
+WHITE = "white"  # counts shapes of the colour of the board
+
 Line = list[tuple[float, float]]
+Part = tuple[object, Any, Line]  # of which drawing, its word, a line of it
 
 
 def arrivals(source: str, note: Note | None = None) -> Iterator[Iterator[Numbered]]:
@@ -56,8 +61,12 @@ def arrivals(source: str, note: Note | None = None) -> Iterator[Iterator[Numbere
     left: Counter[str] = Counter()
     try:
         drawings = _drawings(board, left)
+    except BadSketch as error:
+        raise BadSketch(f"{name}: {error}") from None
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError):
         raise BadSketch(f"{name}: a shape without places; export it again") from None
+    if (n_white := left.pop(WHITE, 0)) and note:
+        note(f"{name}: {n_white:,} shape(s) of the colour of the board drawn as ink")
     if left and note:
         what = ", ".join(f"{n:,} {kind}" for kind, n in sorted(left.items())[:6])
         note(f"{name}: left out what has no strokes: {what}")
@@ -103,30 +112,59 @@ def _drawings(board: Any, left: Counter[str]) -> list[dict[str, Any]]:
     """Every drawing of a board with its word and strokes; one without strokes is left out.
 
     Raises:
+        BadSketch: an older kind of file.
         TypeError and the like: something is not what it is in such files.
     """
-    if isinstance(board.get("elements"), list):
-        shown = [element for element in board["elements"] if not element.get("isDeleted")]
-        ours = all(_number_of(element) is not None for element in shown)
-        parts = [
-            (element.get("customData") if ours else None, line)
-            for element in shown
-            for line in _excalidraw(element, left)
-        ]
-    elif isinstance(board.get("records"), list):
-        shapes = [one for one in board["records"] if one.get("typeName") == "shape"]
-        shapes.sort(key=lambda one: str(one.get("index", "")))
-        parts = [(None, line) for shape in shapes for line in _tldraw(shape, left)]
-    else:
-        raise ValueError
-    drawings: dict[int, dict[str, Any]] = {}
-    for said, line in parts:
+    drawings: dict[object, dict[str, Any]] = {}
+    for key, word, line in _excalidraw_parts(board, left) or _tldraw_parts(board, left):
         if line:
-            made = drawings.setdefault(said["drawing"] if said else 0, {"drawing": []})
+            made = drawings.setdefault(key, {"drawing": []})
             made["drawing"].append([[float(p[0]) for p in line], [float(p[1]) for p in line]])
-            if said and isinstance(said.get("word"), str):
-                made["word"] = said["word"]
+            if isinstance(word, str):
+                made["word"] = word
     return list(drawings.values())
+
+
+def _excalidraw_parts(board: Any, left: Counter[str]) -> list[Part]:
+    """Lines of a board of Excalidraw, of its clipboard, or of a library, a drawing an item."""
+    items = board.get("libraryItems") or board.get("library")
+    items = [board] if isinstance(board.get("elements"), list) else items
+    paper = (board.get("appState") or {}).get("viewBackgroundColor") or "#ffffff"
+    names = [isinstance(item, dict) and item.get("name") for item in items or ()]
+    parts: list[Part] = []
+    for k, item in enumerate(items or ()):
+        elements = item["elements"] if isinstance(item, dict) else item
+        shown = [element for element in elements if not element.get("isDeleted")]
+        ours = all(_number_of(element) is not None for element in shown)
+        for element in shown:
+            said = element["customData"] if ours else {"drawing": k, "word": names[k]}
+            lines = _excalidraw(element, left, paper)
+            parts += [(said["drawing"], said.get("word"), line) for line in lines]
+    if not parts and items is not None:
+        parts = [(0, None, [])]
+    return parts
+
+
+def _tldraw_parts(board: Any, left: Counter[str]) -> list[Part]:
+    """Lines of a file or a snapshot of tldraw, a drawing a page."""
+    document = board.get("document") or {}
+    if document.get("pages"):
+        raise BadSketch("a file of tldraw 1; open it at tldraw.com and save it again")
+    store = board.get("store") or document.get("store")
+    records = [*store.values()] if isinstance(store, dict) else board["records"]
+    shapes = [one for one in records if one.get("typeName") == "shape"]
+    shapes.sort(key=lambda one: str(one.get("index", "")))
+    by_id = {str(shape["id"]): shape for shape in shapes if "id" in shape}
+    parts: list[Part] = []
+    for shape in shapes:
+        lines, around = [*_tldraw(shape, left)], shape
+        for _ in range(MAX_DEPTH):
+            parent = by_id.get(str(around.get("parentId")))
+            if parent is None:
+                break
+            lines, around = [_moved(line, parent) for line in lines], parent
+        parts += [(around.get("parentId"), None, line) for line in lines]
+    return parts
 
 
 def _number_of(element: dict[str, Any]) -> int | None:
@@ -136,8 +174,9 @@ def _number_of(element: dict[str, Any]) -> int | None:
     return number if type(number) is int else None
 
 
-def _excalidraw(element: dict[str, Any], left: Counter[str]) -> Iterator[Line]:
+def _excalidraw(element: dict[str, Any], left: Counter[str], paper: str) -> Iterator[Line]:
     kind, x, y = element["type"], element["x"], element["y"]
+    ink = str(element.get("strokeColor", "")).lower()
     if kind in ("freedraw", "line", "arrow", "draw"):
         points = [(p[0], p[1]) for p in element["points"]]
         if len(points) == 2 and 0 < math.dist(*points) < POINT:
@@ -147,6 +186,10 @@ def _excalidraw(element: dict[str, Any], left: Counter[str]) -> Iterator[Line]:
     else:
         left[str(kind)[:40]] += 1
         return
+    if element.get("opacity") == 0 or ink == "transparent":
+        left[f"unseen {kind}"] += 1
+        return
+    left[WHITE] += ink == paper.lower()
     width, height = element.get("width", 0), element.get("height", 0)
     yield _placed(points, x, y, element.get("angle") or 0, (width / 2, height / 2))
 
@@ -162,10 +205,18 @@ def _tldraw(shape: dict[str, Any], left: Counter[str]) -> Iterator[Line]:
         lines = [[(p["x"], p["y"]) for p in places]]
     elif kind == "geo" and props.get("geo") in ("rectangle", "diamond", "ellipse"):
         lines = [_outline(props["geo"], props["w"], props["h"])]
-    if not lines:
+    if shape.get("opacity") == 0:
+        kind, lines = f"unseen {kind}", []
+    if not lines and kind not in ("group", "frame"):
         left[str(kind)[:40]] += 1
     for line in lines:
-        yield _placed(line, shape["x"], shape["y"], shape.get("rotation") or 0, (0, 0))
+        left[WHITE] += props.get("color") == "white"
+        yield _moved(line, shape)
+
+
+def _moved(line: Line, shape: dict[str, Any]) -> Line:
+    """A line of a shape, or of one within it, as it lies around it."""
+    return _placed(line, shape["x"], shape["y"], shape.get("rotation") or 0, (0, 0))
 
 
 def _outline(kind: str, width: float, height: float) -> Line:

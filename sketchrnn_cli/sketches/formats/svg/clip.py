@@ -8,6 +8,7 @@ from sketchrnn_cli.sketches.formats.svg.curves import flatten
 from sketchrnn_cli.sketches.formats.svg.path import STRAIGHT, Nodes
 from sketchrnn_cli.sketches.formats.svg.transforms import Box, Matrix
 
+LONGEST = 500  # characters of an outline that may be a rectangle
 Edges = tuple[float, float, float, float]  # left, top, right, bottom
 
 FINE = 1 / 2000  # of a curve that is cut, times its box
@@ -24,6 +25,19 @@ def placed(box: Box, frame: Matrix) -> Edges | None:
     x = sorted(a * x + c * y + e for x in (left, left + width) for y in (top, top + height))
     y = sorted(b * x + d * y + f for x in (left, left + width) for y in (top, top + height))
     return x[0], y[0], x[-1], y[-1]
+
+
+def rectangle(nodes: Nodes) -> Box | None:
+    """The box that a stroke goes around; None of another stroke."""
+    corners = nodes[::3]
+    if not (4 <= len(corners) <= 6 and np.isnan(nodes[1::3]).all()):
+        return None
+    x, y, steps = corners.real, corners.imag, np.diff(corners)
+    at_edges = ((x == x.min()) | (x == x.max())) & ((y == y.min()) | (y == y.max()))
+    along = (steps.real == 0) | (steps.imag == 0)
+    if not (at_edges.all() and along.all() and len(np.unique(corners)) == 4):
+        return None
+    return float(x.min()), float(y.min()), float(np.ptp(x)), float(np.ptp(y))
 
 
 def both(one: Edges | None, other: Edges) -> Edges:

@@ -26,7 +26,8 @@ UNDRAWN = {"text", "image", "foreignObject"}  # they show something, but no stro
 STYLING = {
     "display", "visibility", "opacity", "fill", "fill-opacity", "stroke", "stroke-opacity",
     "stroke-width", "transform", "transform-origin", "transform-box", "clip-path", "mask",
-    "overflow", "marker", "marker-start", "marker-mid", "marker-end",
+    "overflow", "rotate", "scale", "translate", "marker", "marker-start", "marker-mid",
+    "marker-end",
 }  # fmt: skip
 _ATTRIBUTES = STYLING | {
     "id", "class", "style", "href", "viewBox", "preserveAspectRatio", "width", "height", "x", "y",
@@ -84,7 +85,7 @@ def parse(data: bytes) -> Document:
             builder = _build(_declared(data))
     except expat.ExpatError as error:
         why = expat.ErrorString(error.code)
-        raise BadSketch(f"damaged XML, {why} in line {error.lineno}") from None
+        raise BadSketch(f"damaged XML, {why} in line {error.lineno}; export it again") from None
     except (LookupError, ValueError) as error:  # of the declared encoding
         raise BadSketch(f"an encoding that is not read ({error}); save it as UTF-8") from None
     assert builder.root is not None, "expat finds no document without an element"
@@ -193,5 +194,5 @@ def say_what_it_is(data: bytes, name: str) -> None:
     if head[:14].lower().startswith((b"<!doctype html", b"<html", b"<head")):
         raise BadSketch(f"{name}: a web page, not SVG; download the raw file")
     if not head.startswith((b"<", b"\0<", b"\xff\xfe", b"\xfe\xff")):
-        sniff.say_what_it_is(head, name)
+        sniff.say_what_else(head, name)
         raise BadSketch(f"{name}: not SVG, which is XML")

@@ -19,7 +19,7 @@ MAX_TRIES = 2_000_000  # of a rule at an element, in all
 LONGEST = 10_000  # characters of a style; the rest is left alone
 INHERITED = STYLING - {
     *("display", "opacity", "transform", "transform-origin", "transform-box", "clip-path", "mask"),
-    "overflow",
+    *("overflow", "rotate", "scale", "translate"),
 }
 
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
@@ -32,19 +32,24 @@ _CLEAR = re.compile(
     r"|(?:rgb|hsl)a?\([^,/()]*/\s*[0.]+%?\s*\)"
 )
 _WHITE = re.compile(
-    r"white|#fff(?:f{3})?|rgb\(\s*(?:255|100%)\s*,\s*(?:255|100%)\s*,\s*(?:255|100%)\s*\)"
+    r"white|#(?:fff|(?:f[c-f]){3})(?:ff?)?|(?:rgb|hsl)a?\(\s*(?:(?:25[2-5]|100%)[\s,]+){2}"
+    r"(?:25[2-5]|100%)\s*(?:[,/]\s*(?:1|100%)\s*)?\)|hsla?\([^()]*[\s,]100%\s*(?:[,/]\s*(?:1|100%)\s*)?\)"
 )
+_SCREEN = re.compile(r"@media\s+(?:only\s+)?(?:screen|all)")
 _NUMBER = re.compile(NUMBER)
 
 
 def declarations(text: str) -> dict[str, str]:
-    """What a ``style`` says of the properties that matter here."""
+    """What a ``style`` says of the properties that matter here; once more if it is important."""
     result = {}
     for part in text[:LONGEST].split(";"):
         name, colon, value = part.partition(":")
         name = name.strip().lower()
         if colon and name in STYLING:
-            result[name] = value.replace("!important", "").strip()
+            value, important, _ = value.partition("!")
+            result[name] = value.strip()
+            if important:
+                result[f"!{name}"] = value.strip()
     return result
 
 
@@ -82,16 +87,24 @@ class Rules:
     def __init__(self, css: str) -> None:
         self.by_key: dict[str, list[_Rule]] = {}  # of what the last part must have
         self.n_tries = 0
-        self.passed_over = ""  # the first selector that is not followed
-        n_rules = depth = 0  # of blocks such as @media, which are passed over
+        self.passed_over = "@import" if "@import" in css else ""  # what is not followed first
+        n_rules = depth = 0
+        block = ""  # such as @media, around the rules
         for order, part in enumerate(_COMMENT.sub("", css).split("}")):
             *around, head, body = ["", *part.split("{")]
             if not around:
                 depth = max(depth - 1, 0)
                 continue
+            if len(around) > 1:
+                block = around[-1].rpartition(";")[2].strip()
             depth += len(around) - 1
+            head = head.rpartition(";")[2]  # behind @import and the like
             values = declarations(body)
-            for selector in head.split(",") if values and not depth else ():
+            is_passed = values and depth and not _SCREEN.fullmatch(block) and "print" not in block
+            if is_passed:
+                self.passed_over = self.passed_over or block[:40]
+            is_seen = not depth or (depth == 1 and _SCREEN.fullmatch(block))
+            for selector in head.split(",") if values and is_seen else ():
                 parts = _parts(selector.strip())
                 if not parts:
                     self.passed_over = self.passed_over or " ".join(selector.split())[:40]
@@ -185,6 +198,8 @@ def own(node: Node, rules: Rules) -> dict[str, str]:
     result.update(rules.of(node))
     if "style" in attributes:
         result.update(declarations(_COMMENT.sub("", attributes["style"][:LONGEST])))
+    for name in [name for name in result if name[0] == "!"]:
+        result[name[1:]] = result.pop(name)
     return {name: value for name, value in result.items() if value != "inherit"}
 
 
@@ -224,11 +239,21 @@ def has_markers(look: Properties) -> bool:
     return any(look.get(name, "none") != "none" for name in names)
 
 
-def is_white(look: Properties) -> bool:
-    """Whether it is drawn with white ink alone, which is paper on a white page."""
-    inks = [look.get("stroke", "none")] if is_stroked(look) else []
-    inks += [look.get("fill", "black")] if is_filled(look) else []
-    return bool(inks) and all(_WHITE.fullmatch(ink.strip().lower()[:64]) for ink in inks)
+def is_turned(properties: Properties) -> bool:
+    """Whether it is moved otherwise than by ``transform``."""
+    return any(properties.get(name, "none") != "none" for name in ("rotate", "scale", "translate"))
+
+
+def inks(look: Properties) -> set[str]:
+    """The inks that it is drawn with."""
+    found = [look.get("stroke", "none")] if is_stroked(look) else []
+    found += [look.get("fill", "black")] if is_filled(look) else []
+    return {ink.strip().lower()[:64] for ink in found}
+
+
+def are_white(inks: set[str]) -> bool:
+    """Whether there is white ink alone, which is paper on a white page."""
+    return bool(inks) and all(_WHITE.fullmatch(ink) for ink in inks)
 
 
 def _is_clear(paint: str) -> bool:

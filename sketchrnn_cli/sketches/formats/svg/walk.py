@@ -44,6 +44,10 @@ OUTLINED = (
     "{n} filled shape(s) drawn as outlines; a pen stroke saved as a shape comes as a closed outline"
 )
 OFF = "{n} stroke(s) off the page, which are left out"
+OVER = "{n} stroke(s) reach off the page, where they are not seen; they are drawn whole"
+EDGE = 0.05  # of the page, which a stroke may reach beyond
+TINTED = "{n} shape(s) of the colour of the page drawn as ink; an eraser is better removed"
+TURNED = "a rotate, scale or translate property, which is not followed; transform is"
 WHITE = "{n} white shape(s) drawn as ink; a frame or an eraser is better removed"
 
 
@@ -135,6 +139,7 @@ class _Hand:
         self.is_ours = False
         self.strokes: list[tuple[int | None, Nodes]] = []
         self.paper: set[int] = set()  # strokes that are the edge of the page
+        self.paper_ink = "white"  # until a page of another colour is drawn
         self.room = MAX_ALL_NUMBERS
         self.n_numbers: Counter[int | None] = Counter()  # of each drawing
         self.n_strokes: Counter[int | None] = Counter()
@@ -171,11 +176,20 @@ class _Hand:
         if len(self.paper) < len(self.strokes):
             self.strokes = [s for k, s in enumerate(self.strokes) if k not in self.paper]
         sheet = clip.placed(self.page, frame)
-        if sheet and all(self.size) and not self.is_ours:
-            seen = [s for s in self.strokes if not clip.is_off(clip.bounds(s[1]), sheet)]
-            if 0 < len(seen) < len(self.strokes):
-                self.notes[OFF] += len(self.strokes) - len(seen)
-                self.strokes = seen
+        if sheet and all(self.page[2:]) and not self.is_ours:
+            self._look_off(sheet)
+
+    def _look_off(self, sheet: clip.Edges) -> None:
+        """Leave out what lies off the page, and note what reaches there."""
+        boxes = [clip.bounds(nodes) for _, nodes in self.strokes]
+        seen = [k for k, box in enumerate(boxes) if not clip.is_off(box, sheet)]
+        if not seen or not all(self.size):  # a view box alone is no page
+            seen = [*range(len(boxes))]
+        self.notes[OFF] += len(boxes) - len(seen)
+        slack = EDGE * max(sheet[2] - sheet[0], sheet[3] - sheet[1])
+        near = sheet[0] - slack, sheet[1] - slack, sheet[2] + slack, sheet[3] + slack
+        self.notes[OVER] += sum(clip.both(boxes[k], near) != boxes[k] for k in seen)
+        self.strokes = [self.strokes[k] for k in seen]
 
     def _inside(self, node: Node, place: _Place) -> None:
         place = place._replace(depth=place.depth + 1)
@@ -193,6 +207,7 @@ class _Hand:
         if style.is_gone(look):
             self.n_hidden += 1
             return
+        self.notes[TURNED] += style.is_turned(look)
         if node.tag in SHAPES:
             self.n_shapes += 1
             where = f"{node.tag} {self.n_shapes}"
@@ -257,7 +272,7 @@ class _Hand:
             place = place._replace(frame=frame)
             _, _, width, height = box
         if node.attributes.get("overflow") not in ("visible", "auto"):
-            place = self._cut(box or (0.0, 0.0, width, height), place)
+            place = self._cut(box or (0.0, 0.0, width, height), place.frame, place)
         self._inside(node, place._replace(width=width, height=height))
 
     def _use(self, node: Node, place: _Place) -> None:
@@ -304,26 +319,40 @@ class _Hand:
             return place
         named = _URL.match(look["clip-path"])
         path = self.document.ids.get(named[1]) if named else None
-        rect = path.children[0] if path and len(path.children) == 1 else None
-        if path and rect and rect.tag == "rect" and path.tag == "clipPath":
-            own = style.own(rect, self.rules)
-            of_shape = path.attributes.get("clipPathUnits") == BOX_UNITS
-            whole = (1.0, 1.0) if of_shape else (place.width, place.height)
-            x, y, width, height = (
-                frames.length(rect.attributes.get(side), all_)
-                for side, all_ in zip(("x", "y", "width", "height"), whole * 2, strict=True)
-            )
-            if of_shape and shape is not None:
-                x, y = shape[0] + x * shape[2], shape[1] + y * shape[3]
-                width, height = width * shape[2], height * shape[3]
-            if (shape is not None or not of_shape) and not own.keys() & {"transform", "clip-path"}:
-                return self._cut((x, y, width, height), place)
+        inner = path.children[0] if path and len(path.children) == 1 else None
+        if path and inner and path.tag == "clipPath" and inner.tag in SHAPES:
+            try:
+                found = self._clip_box(path, inner, place, shape)
+            except (BadSketch, _Faulty):
+                found = None
+            if found is not None:
+                return self._cut(*found, place)
         self.notes["a clip path, which is not followed: what it cuts off is drawn"] += 1
         return place
 
-    def _cut(self, box: frames.Box, place: _Place) -> _Place:
-        """Within a box of the frame of an element."""
-        found = clip.placed(box, place.frame)
+    def _clip_box(
+        self, path: Node, inner: Node, place: _Place, shape: frames.Box | None
+    ) -> tuple[frames.Box, frames.Matrix] | None:
+        """The box that the only shape of a clip path is, and where it lies."""
+        looks = [style.own(node, self.rules) for node in (path, inner)]
+        frame, whole = place.frame, (place.width, place.height)
+        if path.attributes.get("clipPathUnits") == BOX_UNITS:
+            if shape is None:
+                return None
+            left, top, width, height = shape
+            frame, whole = frames.after(frame, (width, 0.0, 0.0, height, left, top)), (1.0, 1.0)
+        for look in looks:
+            if "clip-path" in look:
+                return None
+            frame = frames.after(frame, self._transform(look, (0.0, 0.0, *whole)))
+        data = outline(inner, *whole)
+        strokes = parse(data, room=MAX_NUMBERS)[0] if len(data) <= clip.LONGEST else []
+        box = clip.rectangle(strokes[0]) if len(strokes) == 1 else None
+        return None if box is None else (box, frame)
+
+    def _cut(self, box: frames.Box, frame: frames.Matrix, place: _Place) -> _Place:
+        """Within a box of a frame."""
+        found = clip.placed(box, frame)
         if found is None:
             self.notes["a turned viewport or clip path, which is not followed"] += 1
             return place
@@ -370,12 +399,17 @@ class _Hand:
             placed = _transformed(nodes, place.frame)
             if not stroked and len(strokes) == 1 and self._is_page(placed):
                 is_paper = True
+                self.paper_ink = "".join(style.inks(place.look))
                 self.paper.add(len(self.strokes))
             pieces = [placed] if place.clip is None else clip.clipped(placed, place.clip)
             self.strokes += ((self.group, piece) for piece in pieces)
         if strokes and not is_paper and not self.is_ours:
-            if style.is_white(place.look):
+            inks = style.inks(place.look)
+            paper = {self.paper_ink}
+            if style.are_white(inks) and style.are_white(paper):
                 self.notes[WHITE] += 1
+            elif inks == paper:
+                self.notes[TINTED] += 1
             elif not stroked:
                 self.notes[OUTLINED] += 1
             if style.has_markers(place.look):
@@ -386,18 +420,15 @@ class _Hand:
     def _is_page(self, nodes: Nodes) -> bool:
         """Whether it is a rectangle around the whole page."""
         left, top, width, height = self.page
-        corners = nodes[::3]
-        if not (width and height and 4 <= len(corners) <= 6 and np.isnan(nodes[1::3]).all()):
-            return False
-        x, y = corners.real, corners.imag
-        at_edges = ((x == x.min()) | (x == x.max())) & ((y == y.min()) | (y == y.max()))
+        box = clip.rectangle(nodes)
         slack_x, slack_y = width / 100, height / 100
-        return bool(
-            at_edges.all()
-            and x.min() <= left + slack_x
-            and y.min() <= top + slack_y
-            and x.max() >= left + width - slack_x
-            and y.max() >= top + height - slack_y
+        return box is not None and (
+            width > 0
+            and height > 0
+            and box[0] <= left + slack_x
+            and box[1] <= top + slack_y
+            and box[0] + box[2] >= left + width - slack_x
+            and box[1] + box[3] >= top + height - slack_y
         )
 
 
