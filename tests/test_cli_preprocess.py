@@ -113,6 +113,16 @@ def test_ndjson_out(tmp_path, cats, name):
     assert (tmp_path / name).read_bytes().startswith(b"\x1f\x8b") == name.endswith("gz")
 
 
+def test_excalidraw_out_is_read_back(tmp_path, cats):
+    good(cats, "-o", tmp_path / "board.excalidraw")
+    found, given = ([*read_sketches(str(path))] for path in (tmp_path / "board.excalidraw", cats))
+    assert [sketch.word for sketch in found] == [sketch.word for sketch in given]
+    for ours, theirs in zip(found, given, strict=True):
+        for ink, wanted in zip(ours.strokes, theirs.strokes, strict=True):
+            moves, wanted = np.diff(ink, axis=0), np.diff(wanted, axis=0)
+            np.testing.assert_allclose(moves, wanted, atol=0.01)
+
+
 def test_sketch_rnn_out_is_what_the_old_programs_load(tmp_path):
     arrays = stroke3(60)
     source = write_npz(tmp_path / "a.npz", train=arrays[:40], valid=arrays[40:50], test=arrays[50:])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sketchrnn_cli.sketches.block import Block, Bools
     from sketchrnn_cli.sketches.build import BuildOptions
 
-FORMATS = ("packed", "sketch-rnn", "ndjson")
+FORMATS = ("packed", "sketch-rnn", "ndjson", "excalidraw")
 SHOWN_WORDS = 12
 
 WHICH = "Which drawings"  # panels of --help
@@ -58,7 +58,9 @@ def preprocess(
             autocompletion=completion.sources,
         ),
     ],
-    out: Annotated[str, options.out("The set to write; - is a pipe.", ("npz", "ndjson"))],
+    out: Annotated[
+        str, options.out("The set to write; - is a pipe.", ("npz", "ndjson", "excalidraw"))
+    ],
     simplify: Annotated[
         bool | None,
         flag(
@@ -192,6 +194,7 @@ def _build(
         "packed": build.build,
         "sketch-rnn": build.build_sketch_rnn,
         "ndjson": partial(build.build_ndjson, compress=kind.compressed),
+        "excalidraw": build.build_excalidraw,
     }
     write = writers[kind.name]
     with terminal.reading(sources, then="writing"):

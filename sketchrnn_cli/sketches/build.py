@@ -37,12 +37,13 @@ from sketchrnn_cli.sketches.corpus import (
     write_about,
     write_sketch_rnn,
 )
+from sketchrnn_cli.sketches.formats import whiteboards
 from sketchrnn_cli.sketches.formats.ndjson import to_lines
 from sketchrnn_cli.sketches.labels import Labels, is_number
 from sketchrnn_cli.sketches.preparation import Preparation, prepare
 from sketchrnn_cli.sketches.scratch import Columns, Shares, Splits, split
 from sketchrnn_cli.sketches.simplify import EPSILON, LONGEST, lengths, looks_raw
-from sketchrnn_cli.sketches.sketch import BOX
+from sketchrnn_cli.sketches.sketch import BOX, Sketch
 from sketchrnn_cli.sketches.statistics import UNNAMED, Deviation, Report
 
 DEFAULT_SPLIT = (90.0, 5.0, 5.0)
@@ -145,6 +146,21 @@ def build_ndjson(
             if at_once:
                 stream.flush()
         job.report.refuse_empty()
+    return job.report.to_dict()
+
+
+def build_excalidraw(sources: list[str], out: str | Path, options: BuildOptions) -> dict[str, Any]:
+    """The same drawings on a board of Excalidraw, side by side."""
+    job = _Job.of(sources, options)
+
+    def sketches() -> Iterator[Sketch]:
+        for block in _prepared(job, extras=True):
+            job.report.keep(block)
+            yield from map(block.sketch, range(len(block)))
+        job.report.refuse_empty()
+
+    with open_output(out, binary=False) as stream:
+        whiteboards.write(stream, sketches())
     return job.report.to_dict()
 
 
