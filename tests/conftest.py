@@ -75,6 +75,14 @@ def declared_once():  # noqa: ANN201
         yield
 
 
+@pytest.fixture
+def without_pictures(monkeypatch):  # noqa: ANN201
+    """A run draws no pictures, which take longer than the few steps of a test."""
+    from sketchrnn_cli.cli import training_pictures
+
+    monkeypatch.setattr(training_pictures.Pictures, "draw", lambda self: None)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real drawings beside the checkout; a test that wants them skips where they are not."""
