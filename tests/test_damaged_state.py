@@ -23,6 +23,7 @@ from sketchrnn_cli.training import loop, state
 from sketchrnn_cli.training import metrics as log
 from sketchrnn_cli.training.config import TrainingConfig
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
 SMALL = ModelConfig(encoder_size=6, latent_size=4, decoder_size=8, n_mixtures=2)
 QUICK = TrainingConfig(batch_size=8, log_every=2, save_every=4, valid_every=4, steps=12)
 CONFIG = """[model]

@@ -88,10 +88,8 @@ class Popen(subprocess.Popen):
             super()._execute_child(args, *more)
             return
         session = self.may_lead and rest[5]
-        if rest[:5] != (True, None, None, None, -1) or rest[5] != session or rest[6:] not in (
-            (),
-            (-1,),
-        ):
+        plain = (True, None, None, None, -1, session)
+        if rest[:6] != plain or rest[6:] not in ((), (-1,)):
             super()._execute_child(args, *more)
             return
         ends = [settings[name] for name in ("p2cread", "c2pwrite", "errwrite")]
