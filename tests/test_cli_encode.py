@@ -229,6 +229,7 @@ def test_encoding_on_a_cpu_never_loads_torch(models):
     assert loads_torch(f"{call}; import torch")
 
 
+@pytest.mark.slow
 def test_a_line_comes_out_before_the_next_goes_in(models):
     process = warm.Popen(
         [sys.executable, "-m", "sketchrnn_cli", "encode", "--model", models.whole],

@@ -152,6 +152,7 @@ def test_flags_go_before_the_file_and_the_file_before_defaults(drawings, tmp_pat
     assert all(a[name].tobytes() == b[name].tobytes() for name in a)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 def test_resuming_equals_never_having_stopped(drawings, tmp_path):
     assert run(drawings, "-o", tmp_path / "whole", "--steps", 6, *QUICK).exit_code == 0
@@ -397,6 +398,7 @@ def same_as_jsonl(out):
     return records
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 def test_a_csv_keeps_step_with_the_metrics(drawings, tmp_path):
     out, settings = tmp_path / "run", tmp_path / "x.toml"
@@ -418,6 +420,7 @@ def test_a_csv_keeps_step_with_the_metrics(drawings, tmp_path):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 def test_a_csv_begun_later_has_all_lines_and_a_rollback_goes_into_it(drawings, tmp_path):
     from sketchrnn_cli.training import metrics as log
@@ -450,6 +453,7 @@ def test_tensorboard_without_its_package_is_one_line_before_any_work(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # other people's
 def test_tensorboard_gets_losses_and_sheets_and_forgets_what_is_taken_back(drawings, tmp_path):
     pytest.importorskip("tensorboard")
@@ -477,6 +481,7 @@ def test_tensorboard_gets_losses_and_sheets_and_forgets_what_is_taken_back(drawi
     assert sheets[-1].encoded_image_string.startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 def test_no_validation_drawings_is_said_in_words(tmp_path):
     path, packed = tmp_path / "stars.ndjson", tmp_path / "stars.npz"

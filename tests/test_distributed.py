@@ -215,6 +215,7 @@ def test_every_sketch_is_assigned_once_and_the_parts_are_alike(world):
         assert (part.lengths == lengths[part.numbers]).all()
 
 
+@pytest.mark.slow
 def test_whoever_is_told_to_stop_stops_all_and_the_run_goes_on_in_other_numbers(tmp_path, corpus):
     ((one, _),) = trained(tmp_path / "one", corpus)
     told = [loop.Finished(6, "stopped")] * 3
@@ -241,6 +242,7 @@ def test_only_the_clock_of_the_first_counts(tmp_path, corpus):
     assert ends[0].why == "time"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 9])
 def test_all_roll_back_together(tmp_path, corpus, times, monkeypatch):
     take_step, spoilt = loop.Trainer.take_step, []

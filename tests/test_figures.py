@@ -105,6 +105,7 @@ PICTURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PICTURES)
 def test_every_text_is_whole_and_across_no_other(name, shown):
     PICTURES[name]("png")

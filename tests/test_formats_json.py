@@ -72,6 +72,7 @@ def test_how_text_arrives_makes_no_difference(tmp_path, monkeypatch, content, si
     assert [rows(s) for s in read(tmp_path, content, "read")] == [A, A]
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_objects_are_found_however_text_is_cut(data):
     texts = st.text(st.sampled_from('{}[]"\\ ,:aé\n'), max_size=12)
@@ -114,6 +115,7 @@ def test_what_stands_between_objects_is_a_fault(tmp_path):
     assert [":1: not JSON" in skipped[0], ":2: not JSON" in skipped[1]] == [True] * 2
 
 
+@pytest.mark.slow
 def test_an_endless_object_stops(tmp_path, monkeypatch):
     monkeypatch.setattr(json_objects, "MAX_LINE", 10_000)
     with pytest.raises(BadFile, match=r"a\.ndjson:2: a line of over 0 MiB"):

@@ -293,6 +293,7 @@ coordinates = st.one_of(whole, broken)
 strokes = st.lists(st.tuples(coordinates, coordinates), min_size=1, max_size=8)
 
 
+@pytest.mark.slow
 @given(st.lists(strokes, min_size=1, max_size=5))
 def test_to_line_loses_nothing(tmp_path_factory, lines):
     sketch = from_polylines(lines, "cät", {"seed": 3})
