@@ -434,7 +434,7 @@ def test_torch_is_not_loaded(place, arguments):
 
     assert not loads_torch("")
     if arguments == ["run"]:
-        assert loads_torch("import torch")  # the check can fail
+        assert loads_torch("import sys; sys.modules['torch'] = sys")  # the check can fail
 
 
 # pictures
