@@ -332,6 +332,7 @@ def test_whole_numbers_are_written_whole_and_others_short():
     assert ndjson.to_line(Sketch(())) == b'{"drawing":[]}\n'
 
 
+@pytest.mark.slow
 def test_every_real_file(shared_data):
     counts = {"simplified": 42352, "raw": 556, "raw-simplified-by-google": 468}
     for folder, expected in counts.items():
