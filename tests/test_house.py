@@ -25,6 +25,7 @@ def test_help_never_loads_torch():
     assert not loads_torch("import sketchrnn_cli.cli.app")
 
 
+@pytest.mark.slow
 def test_the_check_for_torch_can_fail():
     assert loads_torch("import torch")
 
