@@ -150,6 +150,15 @@ def test_an_object_of_too_many_parts_is_refused(tmp_path, monkeypatch, drawing, 
             read(tmp_path, long, "read")
 
 
+def test_an_object_of_too_many_parts_is_refused_before_it_ends(monkeypatch):
+    for name, most in (("MAX_LISTS", 104), ("LONG_LINE", 1000)):
+        monkeypatch.setattr(json_objects, name, most)
+    objects = json_objects._Objects("a.json")
+    assert list(objects.feed(b'{"a":[' + b"{}," * 20, 1)) == []
+    with pytest.raises(BadFile, match=r"a\.json:1: a line of 0 MiB with too many parts$"):
+        list(objects.feed(b"{}," * 400, 1))
+
+
 @pytest.mark.parametrize(
     ("drawing", "says"),
     [
