@@ -104,6 +104,7 @@ def without_torch(folder, command):
     )
 
 
+@pytest.mark.slow
 def test_all_commands_but_train_work_where_torch_cannot_be_imported(tmp_path):
     line = '{"word": "cat", "drawing": [[[%d, 60, 120], [20, 90, 30]]]}\n'
     (tmp_path / "cats.ndjson").write_text("".join(line % k for k in range(9)))

@@ -24,6 +24,7 @@ def corpus(tmp_path_factory):
     return corpus_in(tmp_path_factory.mktemp("corpus"))
 
 
+@pytest.mark.slow
 def test_two_hundred_steps_on_twenty_drawings_halve_the_loss(tmp_path):
     lines = [ndjson.to_line(synthetic.draw("star", 0, k)) for k in range(20)]
     (tmp_path / "stars.ndjson").write_bytes(b"".join(lines))
@@ -39,6 +40,7 @@ def test_two_hundred_steps_on_twenty_drawings_halve_the_loss(tmp_path):
     assert losses[-1] < losses[0] / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", [True, False])
 @pytest.mark.parametrize("stopped_after", [1, 5, 7])
 def test_ten_steps_equal_some_steps_then_a_resumed_rest(tmp_path, corpus, encoder, stopped_after):
@@ -82,6 +84,7 @@ def test_the_model_that_is_kept_averages_the_last_weights(tmp_path, corpus):
     assert any((shown[name] != last[name]).any() for name in last)
 
 
+@pytest.mark.slow
 def test_stopping_saves_between_the_rhythm_too(tmp_path, corpus):
     whole = trainer_of(tmp_path / "whole", corpus)
     for _ in loop.events(whole):
@@ -98,6 +101,7 @@ def test_stopping_saves_between_the_rhythm_too(tmp_path, corpus):
         assert array.tobytes() == again.arrays()[name].tobytes(), name
 
 
+@pytest.mark.slow
 def test_the_best_model_is_the_one_with_the_lowest_validation_loss(tmp_path, corpus):
     config = dataclasses.replace(QUICK, steps=40, learning_rate=0.02)
     for _ in loop.events(trainer_of(tmp_path / "run", corpus, config)):
