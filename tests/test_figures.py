@@ -124,6 +124,7 @@ def test_the_check_for_texts_can_fail():
     assert any("'one text' is across" in overlap for overlap in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["one score", "map", "densities of a dot"])
 def test_the_same_bytes_in_both_formats_whatever_the_users_settings(name):
     for format in figure.FORMATS:
@@ -138,6 +139,7 @@ def test_the_same_bytes_in_both_formats_whatever_the_users_settings(name):
             assert Image.open(io.BytesIO(once)).format == "PNG"
 
 
+@pytest.mark.slow
 def test_runs_are_apart_in_grey_by_dash_and_marker(shown):
     PICTURES["many runs"]("png")
     legend = shown[0].legends[0]

@@ -196,6 +196,7 @@ def spoiled_at(trainer, *steps):
     trainer.take_step = spoiled
 
 
+@pytest.mark.slow
 def test_a_rollback_is_forgotten_after_enough_good_steps(tmp_path, corpus, monkeypatch):
     monkeypatch.setattr(loop, "ENOUGH_GOOD_STEPS", 12)
     config = dataclasses.replace(QUICK, steps=80)
@@ -206,6 +207,7 @@ def test_a_rollback_is_forgotten_after_enough_good_steps(tmp_path, corpus, monke
     assert trainer.progress.rate_scale == 1 / 32
 
 
+@pytest.mark.slow
 def test_rollbacks_close_together_are_counted_across_a_resume(tmp_path, corpus):
     trainer = trainer_of(tmp_path / "run", corpus)
     spoiled_at(trainer, 6, 7)

@@ -50,6 +50,7 @@ UNROLL = """([model, weights, moves, z, shares]) => {
 }"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 5])
 @pytest.mark.parametrize("name", MODELS)
 def test_the_decoder_of_the_page_agrees_with_the_engine(script, name, n):
