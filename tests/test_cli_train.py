@@ -323,6 +323,7 @@ def told(two_words, tmp_path_factory):
     return out, result
 
 
+@pytest.mark.slow
 def test_two_words_give_a_conditional_model(told):
     out, result = told
     assert "conditioned on 2 words" in result.stderr

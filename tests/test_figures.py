@@ -190,6 +190,7 @@ def ink(made, k=0):
     return [(*path.vertices.min(0), *path.vertices.max(0)) for path in lines.get_paths()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_words", [0, 1, 4, 60])
 @pytest.mark.parametrize("n", [1, 5, 300])
 def test_drawings_of_a_map_are_apart_from_one_another_and_from_words(n, n_words, shown):
@@ -315,6 +316,7 @@ def test_ellipses_are_one_standard_deviation_around_each_mean(shown):
         np.testing.assert_allclose(on_curve[:-1], 1, rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_of_very_many_ellipses_the_heaviest_are_drawn(shown, monkeypatch):
     monkeypatch.setattr(densities, "MOST_ELLIPSES", 60)
     found = of_model(sketch=scribble(1, 6))
@@ -336,6 +338,7 @@ def test_bars_of_the_pen_fill_up_to_one_and_its_lifts_are_marked(shown):
     assert (np.flatnonzero(found.pen == 1) + 1).tolist() == list(lifts)
 
 
+@pytest.mark.slow
 def test_odd_mixtures_are_drawn_or_left_out():
     found = of_model()
     odd = SimpleNamespace(

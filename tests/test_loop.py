@@ -116,6 +116,7 @@ def test_the_best_model_is_the_one_with_the_lowest_validation_loss(tmp_path, cor
     assert saved.preparation == corpus.preparation.to_dict()
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_rolls_back_and_lowers_the_rate(tmp_path, corpus):
     trainer = trainer_of(tmp_path / "run", corpus)
     take_step, spoilt = trainer.take_step, []
@@ -140,6 +141,7 @@ def test_a_loss_that_is_not_finite_rolls_back_and_lowers_the_rate(tmp_path, corp
     assert steps == [2, 4, 6, 8, 10]
 
 
+@pytest.mark.slow
 def test_training_stops_after_three_rollbacks(tmp_path, corpus):
     trainer = trainer_of(tmp_path / "run", corpus)
     take_step = trainer.take_step

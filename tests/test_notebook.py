@@ -132,6 +132,7 @@ def test_the_examples_in_the_docstrings_are_true(module, built_in, tmp_path, mon
 # Drawing as the command does
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "asked"),
     [
