@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import functools
 import gc
 import os
 import shutil
@@ -9,6 +10,7 @@ from typing import Any
 import hypothesis
 import pace
 import pytest
+import typer.testing
 from outside import missing
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no fault
@@ -20,6 +22,7 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Workers share the cores, and take files as they were collected, not the largest first."""
+    gc.disable()  # until all is loaded: nothing of it is garbage
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if workers > 1:  # before numpy and torch are imported
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
@@ -49,6 +52,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def pytest_collection_finish() -> None:
     """What is loaded by now stays: no need to look through it for garbage again and again."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 
@@ -61,6 +65,22 @@ def no_window(tmp_path_factory):  # noqa: ANN201
         patch.delenv("BROWSER", raising=False)
         patch.setenv("SKETCHRNN_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def declared_once():  # noqa: ANN201
+    """The options of a program are declared once, not for every command that a test runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", functools.cache(typer.main.get_command))
+        yield
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):  # noqa: ANN201
+    """A run draws no pictures, which take longer than the few steps of a test."""
+    from sketchrnn_cli.cli import training_pictures
+
+    monkeypatch.setattr(training_pictures.Pictures, "draw", lambda self: None)
 
 
 @pytest.fixture(scope="session")

@@ -117,7 +117,7 @@ def cut_short(folder, names, signals, *, rng, share=1.0, most=10**6):
         assert visible(place) <= {target}, where + str(visible(place))
         if (place / target).exists():
             assert (place / target).read_bytes() in (OLD, new[name]), where + "not whole"
-    again = [this._replace(moment="", signals=[]) for this in jobs]
+    again = [this._replace(moment="", signals=[], watched=[]) for this in jobs]
     for this, case, result in zip(again, cases, run(again), strict=True):
         target, place = target_of(this.arguments), Path(this.folder)
         assert result.code == 0, f"again after {case}: {result.stderr}"

@@ -235,6 +235,7 @@ def test_odd_sizes_and_places(size: int) -> None:
     assert np.abs(frames[-1] - expected).max() <= ONE_LEVEL
 
 
+@pytest.mark.slow
 def test_no_frame_is_kept() -> None:
     """Ten times the frames, the same peak of memory."""
 
@@ -260,6 +261,7 @@ class Nowhere(io.RawIOBase):
         return len(data)
 
 
+@pytest.mark.slow
 def test_sixteen_drawings_stay_small() -> None:
     """A page's limit; the scribbles have twice the ink of real drawings."""
     data = encoded(*(scribble(seed, 5) for seed in range(16)), timing=Timing())

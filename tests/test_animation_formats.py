@@ -76,6 +76,7 @@ def decoded(data: bytes, background: tuple[int, int, int] = (255, 255, 255)) -> 
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paper", ["#ffffff", "#17191c", "none"])
 @pytest.mark.parametrize("pen", PENS)
 @pytest.mark.parametrize("format", ["apng", "webp"])

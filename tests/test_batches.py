@@ -58,6 +58,7 @@ def test_batches_of_like_lengths_show_every_drawing_once_an_epoch():
     assert means != sorted(means)
 
 
+@pytest.mark.slow
 def test_every_drawing_is_as_likely_at_every_step_whatever_its_length():
     lengths = np.arange(1, 41)  # known by its position
     counts = np.zeros((4, 40))

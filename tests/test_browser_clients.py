@@ -99,6 +99,7 @@ def test_the_check_of_the_client_can_fail(tmp_path):
         assert_alike(client_pdf(path, moves, tmp_path), pdf(raw))
 
 
+@pytest.mark.slow
 def test_googles_model_means_the_same_to_us_and_to_the_client(shared_data, tmp_path):
     path = shared_data / "sketch-rnn-js" / "bird.gen.json"
     model = open_model(path)

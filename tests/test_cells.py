@@ -25,6 +25,7 @@ from sketchrnn_cli.training import config as settings
 from sketchrnn_cli.training import noise as noises
 from sketchrnn_cli.training.batches import FlatSketches, pack
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
 CPU = torch.device("cpu")
 SIZES = """
 [model]

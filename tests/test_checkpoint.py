@@ -56,6 +56,7 @@ def test_checkpoint_round_trip(tmp_path, encoder, n_words):
     assert all((v == saved.weights[n]).all() for n, v in again.weights().items())
 
 
+@pytest.mark.slow
 def test_the_same_model_is_the_same_bytes_in_another_process():
     code = (
         "import sys, numpy as np; from sketchrnn_cli.model.tensor_file import to_bytes;"

@@ -387,6 +387,7 @@ def test_what_does_not_go_together_is_one_line(place, monkeypatch, arguments, sa
     assert set(place.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_examples_are_a_fair_choice_in_file_order(place):
     def chosen(seed, n):
         blocks = datafiles.ndjson_blocks(str(place / "two.ndjson"))
@@ -433,7 +434,7 @@ def test_torch_is_not_loaded(place, arguments):
 
     assert not loads_torch("")
     if arguments == ["run"]:
-        assert loads_torch("import torch")  # the check can fail
+        assert loads_torch("import sys; sys.modules['torch'] = sys")  # the check can fail
 
 
 # pictures

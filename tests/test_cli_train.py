@@ -85,6 +85,7 @@ def test_the_command_it_ends_with_works_as_printed(trained, tmp_path, monkeypatc
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_no_data_practises_on_the_drawings_that_ship_in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("practice", "practice-2"):
@@ -97,6 +98,7 @@ def test_no_data_practises_on_the_drawings_that_ship_in_a_folder_of_its_own(tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_on_doodles_of_an_older_version_is_resumed_from_its_own_copy(tmp_path):
     out = tmp_path / "run"
     assert run("-o", out, "--steps", 1, *QUICK).exit_code == 0
@@ -109,6 +111,7 @@ def test_a_run_on_doodles_of_an_older_version_is_resumed_from_its_own_copy(tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_a_shell_glob_after_data_and_underscores_are_accepted(drawings, tmp_path):
     other = tmp_path / "more.ndjson"
     other.write_bytes(drawings.read_bytes().replace(b'"star"', b'"sun"'))
@@ -122,6 +125,7 @@ def test_a_shell_glob_after_data_and_underscores_are_accepted(drawings, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_flags_go_before_the_file_and_the_file_before_defaults(drawings, tmp_path):
     settings = tmp_path / "x.toml"
     settings.write_text(
@@ -148,6 +152,8 @@ def test_flags_go_before_the_file_and_the_file_before_defaults(drawings, tmp_pat
     assert all(a[name].tobytes() == b[name].tobytes() for name in a)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_resuming_equals_never_having_stopped(drawings, tmp_path):
     assert run(drawings, "-o", tmp_path / "whole", "--steps", 6, *QUICK).exit_code == 0
     assert run(drawings, "-o", tmp_path / "parts", "--steps", 3, *QUICK).exit_code == 0
@@ -170,6 +176,7 @@ def test_a_run_that_is_done_resumes_to_nothing_more(trained):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_folder_is_not_overwritten_unless_told(drawings, tmp_path):
     out = tmp_path / "run"
     assert run(drawings, "-o", out, "--steps", 1, *QUICK).exit_code == 0
@@ -278,6 +285,7 @@ def test_a_signal_saves_first(drawings, tmp_path, name, code):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_drawings_by_name_beside_files(drawings, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("no_proxy", "*")
@@ -315,6 +323,7 @@ def told(two_words, tmp_path_factory):
     return out, result
 
 
+@pytest.mark.slow
 def test_two_words_give_a_conditional_model(told):
     out, result = told
     assert "conditioned on 2 words" in result.stderr
@@ -342,6 +351,7 @@ def test_a_run_ends_with_a_mixture_of_latents_a_word(told, two_words):
     ("words", "option", "n_words"),
     [("two", "--no-words", 0), ("one", "--words", 1), ("one", None, 0)],
 )
+@pytest.mark.usefixtures("without_pictures")
 def test_words_can_be_asked_for_and_refused(two_words, drawings, tmp_path, words, option, n_words):
     source = {"one": drawings, "two": two_words}[words]
     options = [option] if option else []
@@ -357,6 +367,7 @@ def test_words_can_be_asked_for_and_refused(two_words, drawings, tmp_path, words
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_settings_of_a_run_serve_another_but_not_one_of_other_words(
     told, two_words, drawings, tmp_path
 ):
@@ -388,6 +399,8 @@ def same_as_jsonl(out):
     return records
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_a_csv_keeps_step_with_the_metrics(drawings, tmp_path):
     out, settings = tmp_path / "run", tmp_path / "x.toml"
     settings.write_text("[training]\nlog_every = 1\nsave_every = 2\nvalid_every = 3\n")
@@ -408,6 +421,8 @@ def test_a_csv_keeps_step_with_the_metrics(drawings, tmp_path):
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_a_csv_begun_later_has_all_lines_and_a_rollback_goes_into_it(drawings, tmp_path):
     from sketchrnn_cli.training import metrics as log
 
@@ -439,6 +454,7 @@ def test_tensorboard_without_its_package_is_one_line_before_any_work(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # other people's
 def test_tensorboard_gets_losses_and_sheets_and_forgets_what_is_taken_back(drawings, tmp_path):
     pytest.importorskip("tensorboard")
@@ -466,6 +482,8 @@ def test_tensorboard_gets_losses_and_sheets_and_forgets_what_is_taken_back(drawi
     assert sheets[-1].encoded_image_string.startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_no_validation_drawings_is_said_in_words(tmp_path):
     path, packed = tmp_path / "stars.ndjson", tmp_path / "stars.npz"
     path.write_bytes(b"".join(ndjson.to_line(synthetic.draw("star", 0, k)) for k in range(20)))

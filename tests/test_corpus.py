@@ -384,6 +384,7 @@ def resident(corpus):
     return total
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the system does not tell")
 def test_reading_a_whole_set_does_not_fill_memory_with_it(tmp_path):
     arrays = [np.ones((250, 3), np.int16) for _ in range(3000)]

@@ -23,6 +23,7 @@ from sketchrnn_cli.training import loop, state
 from sketchrnn_cli.training import metrics as log
 from sketchrnn_cli.training.config import TrainingConfig
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
 SMALL = ModelConfig(encoder_size=6, latent_size=4, decoder_size=8, n_mixtures=2)
 QUICK = TrainingConfig(batch_size=8, log_every=2, save_every=4, valid_every=4, steps=12)
 CONFIG = """[model]
@@ -85,6 +86,7 @@ def test_the_state_of_another_run_is_passed_over_and_goes(tmp_path, corpus):
 # models
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", ["float32", "float16", "int8"])
 def test_every_cut_and_every_flip_of_a_model_is_refused_or_does_no_harm(tmp_path, numbers):
     path = tmp_path / "model.safetensors"
@@ -391,6 +393,7 @@ def test_what_is_not_finite_is_never_saved_and_rolls_back(tmp_path, corpus, how,
     assert [r["step"] for r in records if r["split"] == "train"] == [2, 4, 6, 8, 10, 12]
 
 
+@pytest.mark.slow
 def test_a_gradient_that_is_not_finite_rolls_back(tmp_path, corpus):
     trainer, calls = trainer_of(tmp_path / "run", corpus), []
 
@@ -406,6 +409,7 @@ def test_a_gradient_that_is_not_finite_rolls_back(tmp_path, corpus):
     assert checkpoint.load(tmp_path / "run").training["step"] in (4, 8, 12)
 
 
+@pytest.mark.slow
 def test_repeated_failures_end_in_one_line_and_lose_nothing(tmp_path, corpus):
     trainer = trainer_of(tmp_path / "run", corpus)
     take_step = trainer.take_step
@@ -425,6 +429,7 @@ def test_repeated_failures_end_in_one_line_and_lose_nothing(tmp_path, corpus):
     assert [r["split"] for r in log.read(tmp_path / "run")].count("rollback") == 3
 
 
+@pytest.mark.slow
 def test_a_rollback_passes_over_a_damaged_state_and_says_so(tmp_path, corpus):
     trainer = trainer_of(tmp_path / "run", corpus)
 
@@ -438,6 +443,7 @@ def test_a_rollback_passes_over_a_damaged_state_and_says_so(tmp_path, corpus):
     assert "step-000000008.safetensors" in rolled[0].passed_over[0]
 
 
+@pytest.mark.slow
 def test_losses_do_not_wait_for_ever(tmp_path, corpus, monkeypatch):
     monkeypatch.setattr(loop, "MOST_WAITING", 3)
     rare = dataclasses.replace(QUICK, log_every=10**6, save_every=10**6, valid_every=10**6)

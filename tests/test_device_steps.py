@@ -72,6 +72,7 @@ def test_the_watch_sees_what_waits(waiting):
         waiting(torch.ones(2, device=META))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", [False, True])
 def test_a_step_never_waits_for_the_device(tmp_path, small_corpus, encoder):
     """On torch's device without numbers, where asking for one is an error."""

@@ -1,6 +1,7 @@
 """Several processes that train one model."""
 
 import dataclasses
+import functools
 import json
 import os
 import signal
@@ -139,34 +140,56 @@ def differences(run, other):
     )
 
 
-@pytest.mark.parametrize("world", [2, 3, 7])
-@pytest.mark.parametrize(
-    ("model", "config"),
-    [
-        (SMALL, {"kl_floor": 0.2}),
-        (SMALL, {"kl_floor": 0.0, "kl_weight_start": 0.5}),
-        (SMALL, {"kl_floor": 0.004, "kl_weight_start": 0.5}),
-        (dataclasses.replace(SMALL, encoder=False), {}),
-    ],
-    ids=["below the floor", "no floor", "around the floor", "decoder only"],
-)
-def test_a_group_takes_the_steps_of_one_process(tmp_path, corpus, world, model, config):
-    config = dataclasses.replace(EXACT, **config)
-    ((one, _),) = trained(tmp_path / "one", corpus, config=config, model=model)
-    members = trained(tmp_path / "group", corpus, world, config=config, model=model)
-    assert differences(tmp_path / "group", tmp_path / "one") < 1e-10
+CASES = {
+    "below the floor": (SMALL, {"kl_floor": 0.2}),
+    "no floor": (SMALL, {"kl_floor": 0.0, "kl_weight_start": 0.5}),
+    "around the floor": (SMALL, {"kl_floor": 0.004, "kl_weight_start": 0.5}),
+    "decoder only": (dataclasses.replace(SMALL, encoder=False), {}),
+}
+
+
+@pytest.fixture(scope="module")
+def alone(corpus, tmp_path_factory):
+    """What one process makes of a case: its settings, run and trainer."""
+
+    @functools.cache
+    def train(case):
+        model, changes = CASES[case]
+        config = dataclasses.replace(EXACT, steps=6, **changes)
+        run = tmp_path_factory.mktemp("alone") / "run"
+        ((trainer, _),) = trained(run, corpus, config=config, model=model)
+        return config, run, trainer
+
+    return train
+
+
+def takes_the_same_steps(alone, case, run, corpus, world):
+    config, one, trainer = alone(case)
+    members = trained(run, corpus, world, config=config, model=CASES[case][0])
+    assert differences(run, one) < 1e-10
     first = members[0][0].arrays()
-    for name, array in one.arrays().items():
+    for name, array in trainer.arrays().items():
         np.testing.assert_allclose(first[name], array, rtol=0, atol=1e-12)
-        for trainer, _ in members[1:]:
-            assert trainer.arrays()[name].tobytes() == first[name].tobytes()
+        for other, _ in members[1:]:
+            assert other.arrays()[name].tobytes() == first[name].tobytes()
 
 
-def test_around_the_floor_means_on_both_sides_of_it(tmp_path, corpus):
-    config = dataclasses.replace(EXACT, kl_floor=0.004, kl_weight_start=0.5)
-    trained(tmp_path / "one", corpus, config=config)
-    values = [record["l_kl"] for record in log.read(tmp_path / "one")]
-    assert min(values) < 0.004 < max(values)
+@pytest.mark.parametrize("case", CASES)
+def test_two_take_the_steps_of_one_process(alone, case, corpus, tmp_path):
+    takes_the_same_steps(alone, case, tmp_path / "run", corpus, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", [3, 7])
+@pytest.mark.parametrize("case", CASES)
+def test_a_group_takes_the_steps_of_one_process(alone, case, corpus, world, tmp_path):
+    takes_the_same_steps(alone, case, tmp_path / "run", corpus, world)
+
+
+def test_around_the_floor_means_on_both_sides_of_it(alone):
+    config, run, _ = alone("around the floor")
+    values = [record["l_kl"] for record in log.read(run)]
+    assert min(values) < config.kl_floor < max(values)
 
 
 @pytest.mark.parametrize("world", [2, 3, 5])
@@ -192,6 +215,7 @@ def test_every_sketch_is_assigned_once_and_the_parts_are_alike(world):
         assert (part.lengths == lengths[part.numbers]).all()
 
 
+@pytest.mark.slow
 def test_whoever_is_told_to_stop_stops_all_and_the_run_goes_on_in_other_numbers(tmp_path, corpus):
     ((one, _),) = trained(tmp_path / "one", corpus)
     told = [loop.Finished(6, "stopped")] * 3
@@ -218,6 +242,7 @@ def test_only_the_clock_of_the_first_counts(tmp_path, corpus):
     assert ends[0].why == "time"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 9])
 def test_all_roll_back_together(tmp_path, corpus, times, monkeypatch):
     take_step, spoilt = loop.Trainer.take_step, []
@@ -324,6 +349,17 @@ name = os.environ["RANK"] + "-" + os.environ["TORCHELASTIC_RESTART_COUNT"]
 from sketchrnn_cli.cli.app import main
 main()
 """
+TORCHRUN = f"""
+import sys
+sys.path.append({os.path.dirname(__file__)!r})
+import warm
+sys.path.pop()
+from torch.distributed.elastic.multiprocessing.subprocess_handler import subprocess_handler
+if {hasattr(os, "fork") and "SKETCHRNN_TESTS_COLD" not in os.environ}:
+    subprocess_handler.Popen = warm.branch()
+from torch.distributed.run import main
+main()
+"""  # its workers are forks too
 STEPS = 120
 
 
@@ -342,8 +378,7 @@ class Launched:
                  cwd=None):  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self.files = [folder / "stdout", folder / "stderr"]
-        torchrun = "from torch.distributed.run import main; main()"
-        command = [sys.executable, "-c", torchrun, *launch, *map(str, arguments)]
+        command = [sys.executable, "-c", TORCHRUN, *launch, *map(str, arguments)]
         with self.files[0].open("wb") as stdout, self.files[1].open("wb") as stderr:
             self.process = warm.Popen(
                 command,

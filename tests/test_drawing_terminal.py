@@ -247,7 +247,9 @@ def test_a_chart_of_nothing_is_nothing_and_of_one_value_is_a_point() -> None:
     assert line.split() == ["o"]
 
 
-def test_wild_first_steps_leave_the_chart_at_the_top() -> None:
-    wild = [(1, 1e6), *((k, 2 + math.sin(k)) for k in range(2, 100))]
-    top, *_ = lines_of(wild, [], 60, 8)
+@pytest.mark.parametrize("first", [9.0, 1e6, 1e300])
+def test_wild_first_steps_leave_the_chart_at_the_top(first: float) -> None:
+    wild = [(1, first), *((k, 2 + math.sin(k)) for k in range(2, 100))]
+    top, *others = lines_of(wild, [], 60, 8)
     assert float(top.split()[0]) < 4
+    assert others[1:] == lines_of([(1, 1e3), *wild[1:]], [], 60, 8)[2:]

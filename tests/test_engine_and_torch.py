@@ -31,11 +31,7 @@ def in_torch(model):
     return network.requires_grad_(False)
 
 
-@pytest.mark.parametrize("preset", ["tiny", "base"])
-@pytest.mark.parametrize("n_words", [0, 2])
-@pytest.mark.parametrize("encoder", [True, False])
-@pytest.mark.parametrize("cell", CELLS)
-def test_numpy_and_torch_agree_within_1e_5(preset, encoder, n_words, cell):
+def agree_within_1e_5(preset, encoder, n_words, cell):
     sizes = {name: getattr(ModelConfig(**PRESETS[preset]), name) for name in PRESETS["tiny"]}
     words = ("ant", "bee")[: n_words or 1]
     cells = {"cell": cell, "encoder_cell": cell}
@@ -58,6 +54,21 @@ def test_numpy_and_torch_agree_within_1e_5(preset, encoder, n_words, cell):
     for rank, number in enumerate(batch.numbers):
         rows = [start + rank for start in batch.packing.starts[: len(sketches[number]) + 1]]
         np.testing.assert_allclose(outputs[rows], ours[number], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_words", [0, 2])
+@pytest.mark.parametrize("encoder", [True, False])
+@pytest.mark.parametrize("cell", CELLS)
+def test_numpy_and_torch_agree_within_1e_5(encoder, n_words, cell):
+    agree_within_1e_5("tiny", encoder, n_words, cell)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_words", [0, 2])
+@pytest.mark.parametrize("encoder", [True, False])
+@pytest.mark.parametrize("cell", CELLS)
+def test_numpy_and_torch_agree_within_1e_5_in_large_networks(encoder, n_words, cell):
+    agree_within_1e_5("base", encoder, n_words, cell)
 
 
 @pytest.mark.parametrize("word", ["bird", "bicycle", "bear"])

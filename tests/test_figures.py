@@ -105,6 +105,7 @@ PICTURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PICTURES)
 def test_every_text_is_whole_and_across_no_other(name, shown):
     PICTURES[name]("png")
@@ -123,6 +124,7 @@ def test_the_check_for_texts_can_fail():
     assert any("'one text' is across" in overlap for overlap in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["one score", "map", "densities of a dot"])
 def test_the_same_bytes_in_both_formats_whatever_the_users_settings(name):
     for format in figure.FORMATS:
@@ -137,6 +139,7 @@ def test_the_same_bytes_in_both_formats_whatever_the_users_settings(name):
             assert Image.open(io.BytesIO(once)).format == "PNG"
 
 
+@pytest.mark.slow
 def test_runs_are_apart_in_grey_by_dash_and_marker(shown):
     PICTURES["many runs"]("png")
     legend = shown[0].legends[0]
@@ -187,6 +190,7 @@ def ink(made, k=0):
     return [(*path.vertices.min(0), *path.vertices.max(0)) for path in lines.get_paths()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_words", [0, 1, 4, 60])
 @pytest.mark.parametrize("n", [1, 5, 300])
 def test_drawings_of_a_map_are_apart_from_one_another_and_from_words(n, n_words, shown):
@@ -312,6 +316,7 @@ def test_ellipses_are_one_standard_deviation_around_each_mean(shown):
         np.testing.assert_allclose(on_curve[:-1], 1, rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_of_very_many_ellipses_the_heaviest_are_drawn(shown, monkeypatch):
     monkeypatch.setattr(densities, "MOST_ELLIPSES", 60)
     found = of_model(sketch=scribble(1, 6))
@@ -333,6 +338,7 @@ def test_bars_of_the_pen_fill_up_to_one_and_its_lifts_are_marked(shown):
     assert (np.flatnonzero(found.pen == 1) + 1).tolist() == list(lifts)
 
 
+@pytest.mark.slow
 def test_odd_mixtures_are_drawn_or_left_out():
     found = of_model()
     odd = SimpleNamespace(

@@ -72,6 +72,7 @@ def test_how_text_arrives_makes_no_difference(tmp_path, monkeypatch, content, si
     assert [rows(s) for s in read(tmp_path, content, "read")] == [A, A]
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_objects_are_found_however_text_is_cut(data):
     texts = st.text(st.sampled_from('{}[]"\\ ,:aé\n'), max_size=12)
@@ -114,6 +115,7 @@ def test_what_stands_between_objects_is_a_fault(tmp_path):
     assert [":1: not JSON" in skipped[0], ":2: not JSON" in skipped[1]] == [True] * 2
 
 
+@pytest.mark.slow
 def test_an_endless_object_stops(tmp_path, monkeypatch):
     monkeypatch.setattr(json_objects, "MAX_LINE", 10_000)
     with pytest.raises(BadFile, match=r"a\.ndjson:2: a line of over 0 MiB"):
@@ -146,6 +148,15 @@ def test_an_object_of_too_many_parts_is_refused(tmp_path, monkeypatch, drawing, 
             continue
         with pytest.raises(BadFile, match=r"a\.ndjson:1: a line of 1 MiB with too many parts$"):
             read(tmp_path, long, "read")
+
+
+def test_an_object_of_too_many_parts_is_refused_before_it_ends(monkeypatch):
+    for name, most in (("MAX_LISTS", 104), ("LONG_LINE", 1000)):
+        monkeypatch.setattr(json_objects, name, most)
+    objects = json_objects._Objects("a.json")
+    assert list(objects.feed(b'{"a":[' + b"{}," * 20, 1)) == []
+    with pytest.raises(BadFile, match=r"a\.json:1: a line of 0 MiB with too many parts$"):
+        list(objects.feed(b"{}," * 400, 1))
 
 
 @pytest.mark.parametrize(

@@ -293,6 +293,7 @@ coordinates = st.one_of(whole, broken)
 strokes = st.lists(st.tuples(coordinates, coordinates), min_size=1, max_size=8)
 
 
+@pytest.mark.slow
 @given(st.lists(strokes, min_size=1, max_size=5))
 def test_to_line_loses_nothing(tmp_path_factory, lines):
     sketch = from_polylines(lines, "cät", {"seed": 3})
@@ -331,6 +332,7 @@ def test_whole_numbers_are_written_whole_and_others_short():
     assert ndjson.to_line(Sketch(())) == b'{"drawing":[]}\n'
 
 
+@pytest.mark.slow
 def test_every_real_file(shared_data):
     counts = {"simplified": 42352, "raw": 556, "raw-simplified-by-google": 468}
     for folder, expected in counts.items():

@@ -530,6 +530,7 @@ def test_a_zip_that_is_given_up_inside_of_a_member_does_not_say_otherwise():
         give_up()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "n", "n_train"),
     [

@@ -99,6 +99,7 @@ byte = st.integers(0, 255)
 drawings = st.lists(st.lists(st.lists(st.tuples(byte, byte), max_size=5), max_size=4), min_size=1)
 
 
+@pytest.mark.slow
 @given(drawings)
 def test_what_is_written_is_read(tmp_path_factory, given_drawings):
     path = tmp_path_factory.mktemp("bin") / "a.bin"

@@ -177,6 +177,7 @@ def random_path(rng: random.Random) -> str:
     return "".join(parts)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_random_paths_go_where_another_library_goes() -> None:
     try:
@@ -513,6 +514,7 @@ def test_a_sheet_keeps_its_drawings_when_an_editor_moves_them(read) -> None:
     assert [sketch.word for sketch in read(text)] == ["line"]
 
 
+@pytest.mark.slow
 def test_sample_writes_what_preprocess_reads(tmp_path: Path) -> None:
     out = str(tmp_path / "out.svg")
     runner = CliRunner()

@@ -30,6 +30,7 @@ def one_line(result, *parts):
         assert part in line
 
 
+@pytest.mark.slow
 @posix
 def test_no_command_leaves_half_a_file(tmp_path):
     """As if the disk were full, after nothing or after some bytes."""

@@ -25,6 +25,7 @@ def test_help_never_loads_torch():
     assert not loads_torch("import sketchrnn_cli.cli.app")
 
 
+@pytest.mark.slow
 def test_the_check_for_torch_can_fail():
     assert loads_torch("import torch")
 
@@ -103,6 +104,7 @@ def without_torch(folder, command):
     )
 
 
+@pytest.mark.slow
 def test_all_commands_but_train_work_where_torch_cannot_be_imported(tmp_path):
     line = '{"word": "cat", "drawing": [[[%d, 60, 120], [20, 90, 30]]]}\n'
     (tmp_path / "cats.ndjson").write_text("".join(line % k for k in range(9)))

@@ -22,6 +22,7 @@ def posteriors(rng, n, z=4):
     return mu.astype(np.float32), sigma.astype(np.float32), word
 
 
+@pytest.mark.slow
 def test_a_mixture_has_the_means_the_shares_and_the_variances_of_the_posteriors():
     mu, sigma, words = posteriors(np.random.default_rng(0), 1200)
     fitted = latent_mixture.fit(mu, sigma, words, 2)

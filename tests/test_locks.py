@@ -59,6 +59,7 @@ def test_nothing_stays_behind_whatever_happens(tmp_path):
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["run"]
 
 
+@pytest.mark.slow
 def test_two_trainers_in_one_run_folder(holder, tmp_path):
     for more in (["--overwrite"], ["--resume"], []):
         done = warm.run(

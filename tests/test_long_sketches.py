@@ -42,6 +42,7 @@ def corpus(tmp_path_factory):
     return corpora.Corpus.open(folder / "spirals.npz")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell", "encoder"), [("lstm", True), ("lstm", False), ("layer-norm", True), ("hyper", False)]
 )

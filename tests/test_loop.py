@@ -24,6 +24,7 @@ def corpus(tmp_path_factory):
     return corpus_in(tmp_path_factory.mktemp("corpus"))
 
 
+@pytest.mark.slow
 def test_two_hundred_steps_on_twenty_drawings_halve_the_loss(tmp_path):
     lines = [ndjson.to_line(synthetic.draw("star", 0, k)) for k in range(20)]
     (tmp_path / "stars.ndjson").write_bytes(b"".join(lines))
@@ -39,6 +40,7 @@ def test_two_hundred_steps_on_twenty_drawings_halve_the_loss(tmp_path):
     assert losses[-1] < losses[0] / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", [True, False])
 @pytest.mark.parametrize("stopped_after", [1, 5, 7])
 def test_ten_steps_equal_some_steps_then_a_resumed_rest(tmp_path, corpus, encoder, stopped_after):
@@ -82,6 +84,7 @@ def test_the_model_that_is_kept_averages_the_last_weights(tmp_path, corpus):
     assert any((shown[name] != last[name]).any() for name in last)
 
 
+@pytest.mark.slow
 def test_stopping_saves_between_the_rhythm_too(tmp_path, corpus):
     whole = trainer_of(tmp_path / "whole", corpus)
     for _ in loop.events(whole):
@@ -98,6 +101,7 @@ def test_stopping_saves_between_the_rhythm_too(tmp_path, corpus):
         assert array.tobytes() == again.arrays()[name].tobytes(), name
 
 
+@pytest.mark.slow
 def test_the_best_model_is_the_one_with_the_lowest_validation_loss(tmp_path, corpus):
     config = dataclasses.replace(QUICK, steps=40, learning_rate=0.02)
     for _ in loop.events(trainer_of(tmp_path / "run", corpus, config)):
@@ -112,6 +116,7 @@ def test_the_best_model_is_the_one_with_the_lowest_validation_loss(tmp_path, cor
     assert saved.preparation == corpus.preparation.to_dict()
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_rolls_back_and_lowers_the_rate(tmp_path, corpus):
     trainer = trainer_of(tmp_path / "run", corpus)
     take_step, spoilt = trainer.take_step, []
@@ -136,6 +141,7 @@ def test_a_loss_that_is_not_finite_rolls_back_and_lowers_the_rate(tmp_path, corp
     assert steps == [2, 4, 6, 8, 10]
 
 
+@pytest.mark.slow
 def test_training_stops_after_three_rollbacks(tmp_path, corpus):
     trainer = trainer_of(tmp_path / "run", corpus)
     take_step = trainer.take_step
@@ -192,6 +198,7 @@ def spoiled_at(trainer, *steps):
     trainer.take_step = spoiled
 
 
+@pytest.mark.slow
 def test_a_rollback_is_forgotten_after_enough_good_steps(tmp_path, corpus, monkeypatch):
     monkeypatch.setattr(loop, "ENOUGH_GOOD_STEPS", 12)
     config = dataclasses.replace(QUICK, steps=80)
@@ -202,6 +209,7 @@ def test_a_rollback_is_forgotten_after_enough_good_steps(tmp_path, corpus, monke
     assert trainer.progress.rate_scale == 1 / 32
 
 
+@pytest.mark.slow
 def test_rollbacks_close_together_are_counted_across_a_resume(tmp_path, corpus):
     trainer = trainer_of(tmp_path / "run", corpus)
     spoiled_at(trainer, 6, 7)

@@ -132,6 +132,7 @@ def test_the_examples_in_the_docstrings_are_true(module, built_in, tmp_path, mon
 # Drawing as the command does
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "asked"),
     [
@@ -298,6 +299,7 @@ def test_a_repr_is_one_short_line_whatever_the_words(model, bare):
     assert repr(bare).endswith("bare.safetensors: no words")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", outputs.FORMATS)
 def test_every_format_is_saved_as_the_command_writes_it(saved, model, tmp_path, kind):
     ours, theirs = tmp_path / f"ours.{kind}", tmp_path / f"theirs.{kind}"

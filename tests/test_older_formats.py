@@ -100,6 +100,7 @@ def test_an_older_state_goes_on(name, tmp_path):
     assert again.run_id == trainer.run_id
 
 
+@pytest.mark.slow
 def test_the_first_run_goes_on_by_the_command(tmp_path):
     run = shutil.copytree(OLDER / "v1-train", tmp_path / "run")
     arguments = ["train", "-o", str(run), "--resume", "--steps", "8", "--quiet"]

@@ -50,6 +50,7 @@ UNROLL = """([model, weights, moves, z, shares]) => {
 }"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 5])
 @pytest.mark.parametrize("name", MODELS)
 def test_the_decoder_of_the_page_agrees_with_the_engine(script, name, n):
@@ -117,6 +118,7 @@ def test_strokes_are_simplified_as_in_training(script, seed):
     assert [stroke.tolist() for stroke in made.strokes] == found
 
 
+@pytest.mark.slow
 def test_latents_are_drawn_from_where_the_drawings_of_the_word_lie(script):
     model = knowing(worded())
     facts, weights = packed(*page_model(model, name="it"))
@@ -230,6 +232,7 @@ def test_one_stroke_is_one_stroke(script):
         assert [pen for number, _, _, pen in moves if number == k].count(1) <= 1
 
 
+@pytest.mark.slow
 def test_a_prefix_is_completed_as_the_word_that_it_looks_like(script):
     """With the built-in model and its recogniser, to which a triangle is a triangle."""
     model = checkpoint.load(pretrained.FILE)
@@ -278,6 +281,7 @@ def person(browser, site):
     assert all(url.startswith(("file:", "blob:", "data:")) for url in someone.asked_for)
 
 
+@pytest.mark.slow
 def test_draw_continue_save_and_preprocess(person, tmp_path):
     person.choose("bee")
     person.draw(ARC)
@@ -303,6 +307,7 @@ def test_draw_continue_save_and_preprocess(person, tmp_path):
     assert len(sketch.strokes) == len(saved["drawing"])
 
 
+@pytest.mark.slow
 def test_the_page_says_what_the_drawing_looks_like(person, tmp_path):
     looks = person.page.locator("#looks")
     assert looks.is_hidden()
@@ -314,6 +319,7 @@ def test_the_page_says_what_the_drawing_looks_like(person, tmp_path):
     assert looks.is_hidden()
 
 
+@pytest.mark.slow
 def test_svg_and_png_show_the_drawing(person, tmp_path):
     person.choose("cow")
     person.draw(ARC)
@@ -332,6 +338,7 @@ def test_svg_and_png_show_the_drawing(person, tmp_path):
     assert dark[y - 8 : y + 9, x - 8 : x + 9].any()
 
 
+@pytest.mark.slow
 def test_undo_redo_clear_and_replay(person):
     blank = person.ink()
     assert blank == 0
@@ -353,6 +360,7 @@ def test_undo_redo_clear_and_replay(person):
     assert person.ink() == two  # still motion was asked for
 
 
+@pytest.mark.slow
 def test_a_drawing_is_replayed_before_the_eye(browser, site):
     context = browser.new_context(viewport={"width": 900, "height": 700})
     someone = Person(context.new_page(), (site / "small.html").as_uri())
@@ -368,6 +376,7 @@ def test_a_drawing_is_replayed_before_the_eye(browser, site):
     assert shares[-1] == 1
 
 
+@pytest.mark.slow
 def test_suggestions_are_several_and_taken_by_click_or_key(person, tmp_path):
     offers = person.page.locator("#offers button")
     assert offers.count() == 6
@@ -390,6 +399,7 @@ def test_suggestions_are_several_and_taken_by_click_or_key(person, tmp_path):
     assert person.strokes(tmp_path) == [second]
 
 
+@pytest.mark.slow
 def test_one_stroke_at_a_time(person, tmp_path):
     person.page.get_by_label("one stroke").check()
     person.draw(ARC)
@@ -401,6 +411,7 @@ def test_one_stroke_at_a_time(person, tmp_path):
         assert len(saved["drawing"]) == n
 
 
+@pytest.mark.slow
 def test_everything_is_reached_by_keyboard(person, tmp_path):
     page, seen = person.page, set()
     for _ in range(30):
@@ -429,6 +440,7 @@ def test_everything_is_reached_by_keyboard(person, tmp_path):
     assert person.ink() == 0
 
 
+@pytest.mark.slow
 def test_kept_drawings_are_saved_together_and_outlive_the_page(person, tmp_path):
     person.choose("ant")
     person.draw(ARC)
@@ -449,6 +461,7 @@ def test_kept_drawings_are_saved_together_and_outlive_the_page(person, tmp_path)
     ]
 
 
+@pytest.mark.slow
 def test_a_finger_draws_on_a_phone(browser, site, tmp_path):
     context = browser.new_context(
         viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True,
@@ -477,6 +490,7 @@ def test_a_finger_draws_on_a_phone(browser, site, tmp_path):
     assert someone.faults == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
 def test_the_page_is_dark_where_the_machine_is(browser, site, scheme, dark):
     context = browser.new_context(color_scheme=scheme, viewport={"width": 900, "height": 700})
@@ -487,6 +501,7 @@ def test_the_page_is_dark_where_the_machine_is(browser, site, scheme, dark):
     context.close()
 
 
+@pytest.mark.slow
 def test_hostile_names_are_text(browser, site, tmp_path):
     context = browser.new_context(reduced_motion="reduce", viewport={"width": 900, "height": 700})
     someone = Person(context.new_page(), (site / "hostile.html").as_uri())
@@ -503,6 +518,7 @@ def test_hostile_names_are_text(browser, site, tmp_path):
     assert someone.faults == []
 
 
+@pytest.mark.slow
 def test_a_model_without_words_or_canvas_draws_in_the_middle(browser, site, tmp_path):
     context = browser.new_context(reduced_motion="reduce", viewport={"width": 900, "height": 700})
     someone = Person(context.new_page(), (site / "own.html").as_uri() + "#seed=1")
@@ -517,6 +533,7 @@ def test_a_model_without_words_or_canvas_draws_in_the_middle(browser, site, tmp_
     assert someone.faults == []
 
 
+@pytest.mark.slow
 def test_the_page_works_without_workers(browser, site, tmp_path):
     context = browser.new_context(reduced_motion="reduce", viewport={"width": 900, "height": 700})
     page = context.new_page()
@@ -531,6 +548,7 @@ def test_the_page_works_without_workers(browser, site, tmp_path):
     assert someone.faults == []
 
 
+@pytest.mark.slow
 def test_the_page_may_ask_nobody_for_anything(browser, site):
     context = browser.new_context()
     page = context.new_page()

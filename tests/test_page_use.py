@@ -545,6 +545,18 @@ def test_an_svg_of_others_is_read_for_its_strokes_alone(visit, tmp_path):
     assert person.page.locator("img").count() == 0
 
 
+@pytest.fixture(scope="module")
+def drawn(browser, site, tmp_path_factory):
+    """A page on which somebody has drawn, and what is saved of it."""
+    context = browser.new_context(reduced_motion="reduce")
+    person = Person(context.new_page(), (site / "few.html").as_uri() + "#seed=1")
+    person.choose("bee")
+    person.draw(ARC)
+    person.wait()
+    yield person, person.strokes(tmp_path_factory.mktemp("drawn"))
+    context.close()
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -565,12 +577,8 @@ def test_an_svg_of_others_is_read_for_its_strokes_alone(visit, tmp_path):
         ("[" * 4_100_000, "4.1 MB, at most 4 can be opened"),
     ],
 )
-def test_a_bad_file_is_one_line_and_loses_nothing(visit, tmp_path, text, reason):
-    person = visit()
-    person.choose("bee")
-    person.draw(ARC)
-    person.wait()
-    before = person.strokes(tmp_path)
+def test_a_bad_file_is_one_line_and_loses_nothing(drawn, tmp_path, text, reason):
+    person, before = drawn
     person.page.evaluate("say('')")
     (tmp_path / "bad.svg").write_text(text)
     offer(person, tmp_path / "bad.svg")
@@ -578,6 +586,7 @@ def test_a_bad_file_is_one_line_and_loses_nothing(visit, tmp_path, text, reason)
     assert reason in status(person)
     assert status(person).count("\n") == 0
     assert person.strokes(tmp_path) == before
+    assert person.faults == []
 
 
 def test_of_several_drawings_the_first_is_opened(visit, tmp_path):

@@ -212,6 +212,7 @@ def test_fused_steps_have_the_same_gradients(monkeypatch):
     assert graphs
 
 
+@pytest.mark.slow
 def test_where_nothing_compiles_the_steps_run_as_they_stand(monkeypatch):
     wanted, tries = lstm_gradients(), []
 

@@ -335,6 +335,7 @@ def test_no_more_than_so_many_wait_for_a_drawing_that_takes_long(monkeypatch):
     assert ahead[0] <= 10 + 4 < ahead[1]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_drawings():
     engine = Engine(networks.tiny(encoder=False, decoder_size=8))
     list(draw(engine, 1))  # what is imported on first use is not counted

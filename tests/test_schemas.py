@@ -122,6 +122,7 @@ ANSWERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ANSWERS)
 def test_answers_are_as_their_schema_says(command, monkeypatch):
     monkeypatch.setattr(demo, "_open", lambda path: False)

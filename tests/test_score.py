@@ -176,6 +176,7 @@ def test_a_split_that_is_empty_is_a_fault():
         score.evaluate(engine, drawings, "valid")
 
 
+@pytest.mark.slow
 def test_golden_weights_like_their_own_drawings_best(shared_data):
     """Google's three decoders each find their own drawings likelier than the others do."""
     from networks import draw
@@ -197,6 +198,7 @@ def test_golden_weights_like_their_own_drawings_best(shared_data):
         assert int(np.argmax(nats)) == k
 
 
+@pytest.mark.slow
 def test_importance_weighting_tightens_the_bound_towards_the_likelihood():
     checkpoint = networks.tiny(latent_size=2, n_words=2, words=("ant", "bee"))
     # a decoder that depends on its latent, and posteriors that are off

@@ -24,6 +24,7 @@ from sketchrnn_cli.sketches.preparation import Preparation
 from sketchrnn_cli.training import state, warm_start
 from sketchrnn_cli.training.config import read_toml
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
 TOLD = {"n_words": 2, "words": ("ant", "ice cream")}
 HYPER = {"cell": "hyper"}
 FITTED = Preparation(fit=True, simplified=True)

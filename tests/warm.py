@@ -30,6 +30,7 @@ import subprocess
 import sys
 import threading
 import types
+from collections.abc import Callable
 from typing import Any
 
 HEADER, ANSWER = struct.Struct("<q"), struct.Struct("<i")
@@ -69,20 +70,26 @@ class Popen(subprocess.Popen):
     """A process; a fork of a warm interpreter, where it can be."""
 
     channel: socket.socket | None = None
+    may_lead = False  # a session of its own
 
     def __init__(self, args: Any, *more: Any, trains: bool | None = None, **named: Any) -> None:
         """As ``subprocess.Popen``; trains: torch is loaded, by default for ``train``."""
         self.modules = TRAINS if ("train" in args[3:] if trains is None else trains) else USES
         super().__init__(args, *more, **named)
 
+    def _server(self, args: Any, environment: Any) -> Server | None:
+        return _server(args, environment, self.modules)
+
     def _execute_child(self, args: Any, *more: Any) -> None:
         settings = dict(zip(_NAMES, more, strict=False))
         rest = more[len(_NAMES) :]
-        server = None if settings["executable"] else _server(args, settings["env"], self.modules)
+        server = None if settings["executable"] else self._server(args, settings["env"])
         if server is None or settings["preexec_fn"] or settings["pass_fds"] or settings["shell"]:
             super()._execute_child(args, *more)
             return
-        if rest[:6] != (True, None, None, None, -1, False) or rest[6:] not in ((), (-1,)):
+        session = self.may_lead and rest[5]
+        plain = (True, None, None, None, -1, session)
+        if rest[:6] != plain or rest[6:] not in ((), (-1,)):
             super()._execute_child(args, *more)
             return
         ends = [settings[name] for name in ("p2cread", "c2pwrite", "errwrite")]
@@ -90,6 +97,7 @@ class Popen(subprocess.Popen):
             "arguments": [os.fspath(word) for word in args[1:]],
             "folder": os.path.abspath(settings["cwd"] or os.curdir),
             "environment": dict(os.environ if settings["env"] is None else settings["env"]),
+            "session": session,
         }
         self.channel, self.pid = server.start(
             task, [k if end == -1 else end for k, end in enumerate(ends)]
@@ -142,17 +150,10 @@ def run(args, *, input=None, capture_output=False, timeout=None, check=False, **
 
 
 class Server:
-    """One warm interpreter."""
+    """One warm interpreter, and how to wait for its end."""
 
-    def __init__(self, modules: tuple[str, ...], environment: dict[str, str]) -> None:
-        self.lock = threading.Lock()
-        self.control, theirs = socket.socketpair()
-        command = [sys.executable, __file__, str(theirs.fileno()), *modules]
-        null = subprocess.DEVNULL
-        self.process = subprocess.Popen(
-            command, env=environment, pass_fds=[theirs.fileno()], stdin=null, stdout=null
-        )
-        theirs.close()
+    def __init__(self, control: socket.socket, wait: Callable[[], object]) -> None:
+        self.lock, self.control, self.wait = threading.Lock(), control, wait
         atexit.register(self.end)
 
     def start(self, task: dict[str, Any], pipes: list[int]) -> tuple[socket.socket, int]:
@@ -169,7 +170,7 @@ class Server:
     def end(self) -> None:
         """It ends where nobody has a task for it."""
         self.control.close()
-        self.process.wait()
+        self.wait()
 
 
 def _server(args: Any, environment: Any, modules: tuple[str, ...]) -> Server | None:
@@ -199,7 +200,34 @@ def _servers(modules: tuple[str, ...], settings: tuple[tuple[str, str], ...]) ->
     start = STARTS + OF_TORCH
     others = {name: v for name, v in os.environ.items() if not name.startswith(start)}
     environment = others | ALONE | (BRIEF if modules is TRAINS else {}) | dict(settings)
-    return Server(modules, environment)
+    control, theirs = socket.socketpair()
+    command = [sys.executable, __file__, str(theirs.fileno()), *modules]
+    null = subprocess.DEVNULL
+    with theirs:
+        process = subprocess.Popen(
+            command, env=environment, pass_fds=[theirs.fileno()], stdin=null, stdout=null
+        )
+    return Server(control, process.wait)
+
+
+def branch() -> type[Popen]:
+    """The commands that this fork starts are forks too, of a server that it leaves behind."""
+    control, theirs = socket.socketpair()
+    pid = os.fork()
+    if not pid:
+        control.close()
+        _serve(theirs.detach())
+        sys.exit()
+    theirs.close()
+    server = Server(control, lambda: os.waitpid(pid, 0))
+
+    class Branch(Popen):
+        may_lead = True
+
+        def _server(self, args: Any, environment: Any) -> Server | None:
+            return server
+
+    return Branch
 
 
 # in the server
@@ -293,25 +321,39 @@ def main(number: str, *modules: str) -> None:
     del sys.path[0]  # the folder of tests
     for module in modules:
         importlib.import_module(module)
-    host = Host(int(number))
+    _serve(int(number))
+
+
+def _serve(number: int) -> None:
+    host = Host(number)
     gc.collect()
     gc.freeze()  # or every child would copy what its collector looks at
     assert threading.active_count() == 1
     task = host.serve()
     if task is None:
         return
+    if task["session"]:
+        os.setsid()
     os.chdir(task["folder"])
     os.environ.clear()
     os.environ.update(task["environment"])
-    option, what, *arguments = task["arguments"]
+    option, *arguments = task["arguments"]
+    if option == "-u":
+        sys.stdout.reconfigure(write_through=True)
+        option, *arguments = arguments
+    if option in ("-m", "-c"):
+        what, *arguments = arguments
     sys.argv = [option, *arguments]
     if option == "-m":
         sys.path.insert(0, task["folder"])
         runpy.run_module(what, run_name="__main__", alter_sys=True)
-        return
-    sys.path.insert(0, "")
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    exec(compile(what, "<string>", "exec"), vars(sys.modules["__main__"]))
+    elif option == "-c":
+        sys.path.insert(0, "")
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        exec(compile(what, "<string>", "exec"), vars(sys.modules["__main__"]))
+    else:
+        sys.path.insert(0, os.path.dirname(option))
+        runpy.run_path(option, run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ import numpy as np
 from sketchrnn_cli.drawing.terminal import NOTHING, Marks, Run, mark, runs
 
 Points = Sequence[tuple[int, float]]  # steps and values, in order
+Dot = np.ndarray[tuple[int, ...], np.dtype[np.float64]]  # x and y, from the top left
 
 AXIS = -3  # what a run of characters belongs to, besides those of ``terminal``
 TRAIN, VALID = 0, 1
 _BEGINNING = 0.1  # part of the steps that may leave the chart at the top,
 _SQUASHED = 2.0  # where they take so many times the room of the rest
+_FAR = 1e9  # dots above the chart
 SMALLEST = (18, 4)  # columns and lines that show anything
 VALID_MARK = "o"
 
@@ -49,15 +51,15 @@ def chart(
     width, height = columns - margin, rows - 1
     marks: Marks = np.zeros((down * height, across * width), np.int64)
 
-    def place(step: int, value: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    def place(step: int, value: float) -> Dot:
         x = (step - first) / max(last - first, 1) * (across * width - 1)
         y = (high - value) / (high - low) * (down * height - 1)
-        return np.array([x, y])
+        return np.array([x, max(y, -_FAR)])
 
     dots = [place(*point) for point in _thinned(shown[TRAIN], across * width)]
     for start, end in zip(dots, dots[1:] or dots, strict=False):
         if end[1] >= 0 or start[1] >= 0:  # not above the chart as a whole
-            mark(marks, start, end, TRAIN + 1)
+            mark(marks, _cut(start, end), _cut(end, start), TRAIN + 1)
     characters = [
         [(c, owner) for text, owner in line for c in text] for line in runs(marks, ascii=ascii)
     ]
@@ -74,6 +76,14 @@ def chart(
     room = width - len(end_)
     axis = f"{begin if len(begin) < room else '':<{max(room, 0)}}{end_}"[-width:]
     return [*lines, [(" " * margin + axis, AXIS)]]
+
+
+def _cut(end: Dot, other: Dot) -> Dot:
+    """Where a line to another dot leaves the chart at the top, if this end of it is above."""
+    if end[1] >= -1:
+        return end
+    cut: Dot = other + (end - other) * ((other[1] + 1) / (other[1] - end[1]))
+    return cut
 
 
 def _limits(shown: Sequence[Points], last: int) -> tuple[float, float]:

@@ -22,6 +22,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from sketchrnn_cli.errors import BadConfig
@@ -109,7 +110,7 @@ def parse(text: str, words: Sequence[str], *, strict: bool = False) -> Prompt:
         )
     if not plain.strip():
         raise BadConfig(f"the prompt is empty: name what to draw; {LIST_WORDS} words")
-    reader = _Reader(plain, _vocabulary(words), words)
+    reader = _Reader(plain, _vocabulary(tuple(words)), words)
     reader.read()
     n_words = sum(isinstance(item, _Word) for item in reader.items)
     if n_words > MAX_WORDS:
@@ -135,7 +136,8 @@ class _Vocabulary:
     tokens: set[str]
 
 
-def _vocabulary(words: Sequence[str]) -> _Vocabulary:
+@lru_cache(maxsize=1)
+def _vocabulary(words: tuple[str, ...]) -> _Vocabulary:
     """Exact labels come first, then their singulars and plurals, then synonyms."""
     labels: dict[str, str] = {}
     answers = [(label, [key_of(form) for form in forms(label)]) for label in words]

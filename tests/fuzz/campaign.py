@@ -214,6 +214,7 @@ class Run:
             f"-seed={self.seed or 1}",
             f"-max_len={self.target.longest}",
             "-timeout=120",
+            f"-artifact_prefix={corpus}-",  # inputs that took long, beside the corpus
         ]
         arguments += ["-rss_limit_mb=0", "-detect_leaks=0", "-handle_segv=0", "-len_control=0"]
         if self.target.tokens:

@@ -109,6 +109,7 @@ def test_blocks_write_the_lines_that_drawings_write(drawings):
     assert lines == [json.loads(ndjson.to_line(sketch)) for sketch in drawings]
 
 
+@pytest.mark.slow
 @some
 @given(strokes_of(near))
 def test_moves_lead_to_where_they_come_from(strokes):
@@ -159,6 +160,7 @@ def test_svg_gives_back_what_was_drawn(drawings):
         assert len(a.strokes) == len(b.strokes)
 
 
+@pytest.mark.slow
 @few
 @given(st.lists(whole, min_size=1, max_size=5))
 def test_a_packed_set_holds_what_it_was_made_of(drawings):

@@ -82,6 +82,7 @@ class _Objects:
         self.n = 0  # so far
         self.parts: list[bytes] = []  # of an object that has begun
         self.depth = self.size = self.number = 0
+        self.counts = (0, 0)  # lists and numbers of these parts
         self.held = b""  # a string without an end
 
     @property
@@ -136,10 +137,13 @@ class _Objects:
             raise BadFile(
                 f"{self.name}:{self.number}: a line of over {MAX_LINE >> 20} MiB; a drawing a line"
             )
+        lists, numbers = _counts(part)
+        self.counts = (self.counts[0] + lists, self.counts[1] + numbers)
+        _check_counts(self.counts, self.size, f"{self.name}:{self.number}")
 
     def _made(self, end: bytes) -> Iterator[Numbered]:
         text = b"".join([*self.parts, end])
-        self.parts, self.size = [], 0
+        self.parts, self.size, self.counts = [], 0, (0, 0)
         _check_parts(text, f"{self.name}:{self.number}")
         parts = _inner_drawings(text)
         self.n += len(parts)
@@ -207,6 +211,15 @@ def _check_parts(text: bytes, where: str) -> None:
         BadFile: more lists or numbers than memory should hold.
     """
     if len(text) > LONG_LINE:
-        lists = text.count(b"[") + 4 * text.count(b"{")
-        if lists > MAX_LISTS or text.count(b",") > MAX_NUMBERS:
-            raise BadFile(f"{where}: a line of {len(text) >> 20} MiB with too many parts")
+        _check_counts(_counts(text), len(text), where)
+
+
+def _counts(text: bytes) -> tuple[int, int]:
+    """Lists, with the objects, and numbers, with the texts."""
+    return text.count(b"[") + 4 * text.count(b"{"), text.count(b",")
+
+
+def _check_counts(counts: tuple[int, int], size: int, where: str) -> None:
+    lists, numbers = counts
+    if size > LONG_LINE and (lists > MAX_LISTS or numbers > MAX_NUMBERS):
+        raise BadFile(f"{where}: a line of {size >> 20} MiB with too many parts")
