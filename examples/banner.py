@@ -15,7 +15,7 @@ from sketchrnn_cli.cli import animate, sample
 
 WORDS = "cat, owl, butterfly, ice cream, pig, coffee cup, pineapple, crab"
 
-sample.sample([WORDS], out="banner.ndjson", temp="0.2", seed=4, quiet=True)
+sample.sample([WORDS], out="banner.ndjson", temp="0.2", seed=8, quiet=True)
 animate.animate(
     ["banner.ndjson"],
     out="banner.gif",

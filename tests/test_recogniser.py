@@ -42,10 +42,27 @@ def test_numpy_gives_what_torch_gives():
     ink = inks.along(np.concatenate(moves), lengths, sizes.N_POINTS)
     given = map(torch.from_numpy, inks.inputs(ink, sizes.SIDE))
     with torch.no_grad():
-        wanted = network(*given).softmax(1).numpy()
+        wanted = network(*given)[0].softmax(1).numpy()
     found = Recogniser(WORDS, network.folded()).shares(moves)
     np.testing.assert_allclose(found, wanted, atol=1e-5)
     assert np.ptp(wanted[:, 0]) > 1e-3  # drawings differ
+
+
+def test_strokes_and_picture_say_by_themselves_what_is_drawn():
+    torch.manual_seed(0)
+    network = fitting.Network(3).eval()
+    generator = torch.Generator().manual_seed(1)
+    ways = torch.rand((2, 5, sizes.N_POINTS // 2, 8), generator=generator)
+    pictures = torch.rand((2, 5, sizes.SIDE, sizes.SIDE), generator=generator)
+    with torch.no_grad():
+        both, by_strokes, by_picture = network(ways[0], pictures[0])
+        _, same_strokes, other_picture = network(ways[0], pictures[1])
+        _, other_strokes, same_picture = network(ways[1], pictures[0])
+    torch.testing.assert_close(by_strokes + by_picture - network.words.bias, both)
+    assert torch.equal(by_strokes, same_strokes)
+    assert torch.equal(by_picture, same_picture)
+    assert not torch.allclose(by_strokes, other_strokes)
+    assert not torch.allclose(by_picture, other_picture)
 
 
 def test_place_and_size_do_not_matter():

@@ -27,6 +27,7 @@ from sketchrnn_cli.inference.settings import (
     RANGES,
     ROUNDS,
     SIDES,
+    SPREAD,
     Settings,
     advice,
 )
@@ -112,8 +113,8 @@ def sample(
         float | None,
         option(
             "Temperature of z: 1 samples the fitted mixture, 0 takes its component means. "
-            "\\[default: 1 where a recogniser ranks and with --complete, else TEMP squared, 0.16 "
-            "for several]",
+            f"\\[default: {SPREAD} where a recogniser ranks, 1 with --complete, else TEMP squared, "
+            "0.16 for several]",
             "T",
             panel=SAMPLING,
             callback=_range("latent_temperature"),
@@ -137,7 +138,7 @@ def sample(
         option(
             "Draw K candidates and keep the one that the recogniser is surest of, or without "
             f"one the likeliest. \\[default: {BEST_OF} where a recogniser knows the word, up to "
-            f"{BEST_OF * ROUNDS} while it takes none for the word; else 1]",
+            f"{BEST_OF * ROUNDS} while it is sure of none; else 1]",
             "K",
             panel=SAMPLING,
             callback=between(*RANGES["best_of"]),

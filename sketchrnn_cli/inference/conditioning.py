@@ -19,7 +19,7 @@ from sketchrnn_cli.errors import BadConfig
 from sketchrnn_cli.inference import latent_prior, mixture
 from sketchrnn_cli.inference.engine import Network, decoder_input, no_encoder, stroke5, to_model
 from sketchrnn_cli.inference.recogniser import Recogniser
-from sketchrnn_cli.inference.settings import GUIDANCE, Settings
+from sketchrnn_cli.inference.settings import GUIDANCE, SPREAD, Settings
 from sketchrnn_cli.model import recogniser as weights_of
 from sketchrnn_cli.model.checkpoint import Checkpoint
 from sketchrnn_cli.sketches.sketch import Morph
@@ -192,7 +192,7 @@ class Conditioning:
     labels: Array | None = None  # (N, V + 1) shares; None: sampled labels, or the null label
     numbers: Sequence[int] | None = None
     morphs: Sequence[Morph | None] | None = None
-    rounds: int = 1  # of candidates, where none of those before is taken for its word
+    rounds: int = 1  # of candidates, where none of those before surely shows its word
     before: int = 0  # candidates of each sketch that earlier rounds drew
     _posteriors: dict[tuple[int, bytes], PrefixPosterior] = field(default_factory=dict)
 
@@ -206,13 +206,15 @@ class Conditioning:
         """Temperature of z.
 
         Moves vary by themselves, so by default latents stay closer to their mean. Where a
-        recogniser leaves out the candidates that show too little, they spread as widely as those of
+        recogniser keeps the best of several, which are alike, they spread wider than those of
         drawings do; and a prefix is explained by the best of many.
         """
         if self.settings.latent_temperature is not None:
             return self.settings.latent_temperature
         ranked = self.best_of > 1 and bool(weights_of.of(self.network.checkpoint.weights))
-        return 1.0 if ranked or self.prefixes is not None else self.settings.temperature**2
+        if self.prefixes is not None:
+            return 1.0
+        return SPREAD if ranked else self.settings.temperature**2
 
     def again(self, sketches: Sequence[int], done: int) -> Conditioning:
         """Other candidates of some of the sketches, after so many rounds."""

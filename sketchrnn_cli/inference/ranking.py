@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float32]
 
+SURE = 0.5  # share of what is to be drawn; a candidate that has less is not taken for it
 GRID = 32  # cells to a scale factor, about a pixel each
 TINY = 1e-30
 MOST_TOGETHER = 65_536  # candidates among which those of all frames are chosen together
@@ -65,7 +66,7 @@ def scores(
     shares: Array | None,
     scale_factor: float,
 ) -> npt.NDArray[np.float64]:
-    """How good each candidate is: whether it ended, is taken for what it shall be, and how surely.
+    """How good each candidate is: whether it ended, surely shows what it shall be, how surely.
 
     Args:
         candidates: K.
@@ -80,8 +81,8 @@ def scores(
         ranks = np.array([rank(sketch, scale_factor) for sketch in candidates], np.float64)
         return np.insert(ranks, 1, 1.0, axis=1)
     ended = [bool(sketch.extras["finished"]) for sketch in candidates]
-    taken = shares[found.argmax(1)] > 0
-    return np.column_stack([ended, taken, np.log(np.maximum(found, TINY)) @ shares])
+    sure = found @ (shares > 0) >= SURE
+    return np.column_stack([ended, sure, np.log(np.maximum(found, TINY)) @ shares])
 
 
 def best(scores: npt.NDArray[np.float64]) -> int:

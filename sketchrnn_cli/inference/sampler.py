@@ -105,9 +105,9 @@ def _kept(candidates: list[Sketch], scores: npt.NDArray[np.float64]) -> tuple[Sk
 def _tried_again(
     kept: list[tuple[Sketch, Scores]], conditioning: Conditioning, first: int
 ) -> Iterator[Sketch]:
-    """What is kept of some drawings, after more rounds for those that are not taken for theirs."""
+    """What is kept of some drawings, after more rounds for those that do not surely show theirs."""
     for done in range(1, conditioning.rounds):
-        again = [k for k, (_, (ended, taken, _)) in enumerate(kept) if not (ended and taken)]
+        again = [k for k, (_, (ended, sure, _)) in enumerate(kept) if not (ended and sure)]
         if not again:
             break
         part = conditioning.again([first + k for k in again], done)

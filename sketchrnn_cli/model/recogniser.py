@@ -6,7 +6,8 @@ Symbols: V words. Weights by name, as in a checkpoint; a vector stands left of i
         each, every second place; the rows of a matrix are place after place of its window
     recogniser.picture0_w (9, 32) ...: convolutions 3 x 3 of a picture of 32 x 32, the same
     recogniser.hidden_w (512, 288): of the means of the last strokes and their maxima, then those
-        of the picture
+        of the picture; from `train` half of the units have zeros for the picture, half for the
+        strokes, those of older models have not
     recogniser.words_w (288, V): logits of the words
 
 All have a ``_b`` beside them; after all but the last, what is below 0 is 0. Torch-free.

@@ -26,33 +26,46 @@ Track = Callable[[range], Iterable[int]]
 
 BATCH = 192
 RATE = 4e-3  # highest of the run
+ALONE = 0.5  # of the loss by both: that by the strokes alone, and by the picture
 PASSES = 25  # over the drawings, where
 SEEN = 120_000  # drawings, with repetition, are not enough for them: about a minute
 FEWEST, FEWEST_PER_WORD = 5_000, 100  # drawings seen, below which little is learned
 
 
 class Network(nn.Module):
-    """See ``model.recogniser``; here with batch normalisation, which ``weights`` folds away."""
+    """See ``model.recogniser``; here with batch normalisation, which ``folded`` folds away.
+
+    Half of the hidden units see the strokes alone and half the picture, so that the logits are a
+    sum of what either says, and each is taught to name the drawing by itself. What is drawn by a
+    model must then look right both ways to be recognised.
+    """
 
     def __init__(self, n_words: int) -> None:
         super().__init__()
         self.strokes = _convolutions([((1, size), n_in, n_out) for size, n_in, n_out in STROKES])
         self.picture = _convolutions([((size, size), *rest) for size, *rest in PICTURE])
-        self.hidden = nn.Linear(2 * (STROKES[-1][-1] + PICTURE[-1][-1]), HIDDEN)
+        self.hidden_strokes = nn.Linear(2 * STROKES[-1][-1], HIDDEN // 2)
+        self.hidden_picture = nn.Linear(2 * PICTURE[-1][-1], HIDDEN // 2)
         self.dropout = nn.Dropout(0.2)
         self.words = nn.Linear(HIDDEN, n_words)
 
-    def forward(self, way: Tensor, picture: Tensor) -> Tensor:
-        """Logits (N, V) of the pen's ways (N, K, 8) and pictures (N, side, side)."""
-        found = []
+    def forward(self, way: Tensor, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits of the pen's ways (N, K, 8) and pictures (N, side, side).
+
+        Returns:
+            (N, V) by both, by the strokes alone, by the picture alone.
+        """
         x = way[:, None].permute(0, 3, 1, 2)  # (N, 8, 1, K), channels last
         y = picture[..., None].permute(0, 3, 1, 2)
-        for body, given in ((self.strokes, x), (self.picture, y)):
+        heads = (self.strokes, self.hidden_strokes, x), (self.picture, self.hidden_picture, y)
+        found = []
+        for (body, hidden, given), w in zip(heads, self.words.weight.chunk(2, 1), strict=True):
             places = body(given).flatten(2)  # (N, C, places)
-            found += [places.mean(2), places.amax(2)]
-        hidden = torch.relu(self.hidden(torch.cat(found, 1)))
-        logits: Tensor = self.words(self.dropout(hidden))
-        return logits
+            units = torch.relu(hidden(torch.cat([places.mean(2), places.amax(2)], 1)))
+            found.append(nn.functional.linear(self.dropout(units), w))
+        by_strokes, by_picture = found
+        bias = self.words.bias
+        return by_strokes + by_picture + bias, by_strokes + bias, by_picture + bias
 
     @torch.no_grad()
     def folded(self) -> Weights:
@@ -66,8 +79,10 @@ class Network(nn.Module):
                 kernel = convolution.get_parameter("weight")  # (out, in, height, width)
                 found[f"{name}{k}_w"] = (kernel.permute(2, 3, 1, 0) * gain).flatten(0, 2)
                 found[f"{name}{k}_b"] = norm.get_parameter("bias") - mean * gain
-        for name, layer in (("hidden", self.hidden), ("words", self.words)):
-            found[f"{name}_w"], found[f"{name}_b"] = layer.weight.T, layer.bias
+        halves = self.hidden_strokes, self.hidden_picture
+        found["hidden_w"] = torch.block_diag(*(half.weight.T for half in halves))  # type: ignore[no-untyped-call]
+        found["hidden_b"] = torch.cat([half.bias for half in halves])
+        found["words_w"], found["words_b"] = self.words.weight.T, self.words.bias
         return {PREFIX + name: value.numpy().copy(order="C") for name, value in found.items()}
 
 
@@ -141,14 +156,14 @@ def fit(
             given = map(torch.from_numpy, inks.inputs(ink, SIDE))
             words = torch.from_numpy(corpus.word_ids[chosen].astype(np.int64))
             with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-                logits = network(*given)
-            loss = losses(logits.float(), words)
+                found = [losses(logits.float(), words) for logits in network(*given)]
+            loss = found[0] + ALONE * (found[1] + found[2])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
-    found = network.eval().folded()  # a file has them as float16, so they are these at once
-    return {name: array.astype(np.float16).astype(np.float32) for name, array in found.items()}
+    weights = network.eval().folded()  # a file has them as float16, so they are these at once
+    return {name: array.astype(np.float16).astype(np.float32) for name, array in weights.items()}
 
 
 def _balanced(
