@@ -162,7 +162,7 @@ REFUSED = [  # {whole}, {bare}: models; {bad}: a folder
     ("{bad}/cat.ndjson --model {bad}/empty", "no model.safetensors in this folder"),
     ("{bad}/cat.ndjson --model {bare}", "bare.safetensors: decoder-only, so it knows no latents"),
     ("{bad}/none.ndjson --model {whole}", "none.ndjson: no such file"),
-    ("{bad}/cat.txt --model {whole}", "cat.txt: unknown format"),
+    ("{bad}/cat.txt --model {whole}", "cat.txt: JSON; name it .ndjson"),
     ("{bad}/page.ndjson --model {whole}", "page.ndjson: a web page"),
     ("{bad}/17.ndjson --model {whole}", "17.ndjson:17: "),
     ("{bad}/nothing.ndjson --model {whole}", "nothing.ndjson: an empty file"),

@@ -128,7 +128,9 @@ class Terminal:
     def is_live(self) -> bool:
         """Whether a person is watching, where the cursor may move."""
         try:
-            watched = sys.stderr.isatty() and not self.console.is_dumb_terminal
+            if "console" not in vars(self) and not sys.stderr.isatty():
+                return False  # and rich was not imported
+            watched = self.console.file.isatty() and not self.console.is_dumb_terminal
         except ValueError:  # closed
             return False
         kept = any(os.environ.get(name, "").lower() not in ("", "0", "false") for name in LOGS)

@@ -47,11 +47,14 @@ NUMBERS = {
     "Infinity": b"Infinity", "-Infinity": b"-Infinity", "10^400": b"1" + b"0" * 400,
     "a million digits": b"1" * 1_000_000, 
     "an exponent of a million digits": b"1e" + b"1" * 1_000_000, "2^63": b"9223372036854775808",
-    "2^64": b"18446744073709551616", "null": b"null", "true": b"true", "text": b'"1"',
+    "2^64": b"18446744073709551616", "null": b"null", "true": b"true", "text": b'"x"',
+    "text of a million digits": b'"' + b"1" * 1_000_000 + b'"', "text NaN": b'"NaN"',
+    "text 1e999": b'"1e999"', "text 1_0": b'"1_0"',
     "a list": b"[1]", "an object": b'{"a":1}', "hexadecimal": b"0x10", "octal": b"010",
     "1e30": b"1e30",
 }  # fmt: skip
 SMALL = {
+    "as text": b'"1"',
     "a million decimals": b"0." + b"1" * 1_000_000,
     "1e-400": b"1e-400",
     "-0": b"-0",

@@ -269,7 +269,7 @@ def _is_moves(rows: Rows) -> bool:
 
 def _number(value: Any) -> Any:
     """A number that is written as text, as BigQuery does; what is none stays as it is."""
-    if isinstance(value, str):
+    if isinstance(value, str) and "_" not in value:  # float reads 1_0 as Python does
         with contextlib.suppress(ValueError):
             return float(value)
     return value
