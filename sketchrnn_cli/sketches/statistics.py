@@ -207,7 +207,10 @@ class Report:
         why = ", ".join(f"{n:,} {reason}" for reason, n in self.dropped.items() if n)
         where = ", ".join(map(name_of, self.sources[:3]))
         where += f" and {len(self.sources) - 3} more" if len(self.sources) > 3 else ""
-        cure = "; --simplify leaves fewer points, a higher --max-points keeps more"
+        cure = (
+            "; --simplify and a larger --epsilon leave fewer points, "
+            "a higher --max-points keeps more"
+        )
         raise BadFile(
             f"{where}{': ' if where else ''}no drawings left of {self.read} read "
             f"({why or 'there were none'}){cure if 'over' in why else ''}"
