@@ -526,9 +526,9 @@ def test_sample_writes_what_preprocess_reads(tmp_path: Path) -> None:
     found = [json.loads(line) for line in read_back.stdout.splitlines()]
     assert [record["word"] for record in found] == ["cat", "cat", "owl", "owl"]
     for mine, yours in zip(expected, found, strict=True):
-        assert [len(stroke[0]) for stroke in mine["drawing"]] == [
-            len(stroke[0]) for stroke in yours["drawing"]
-        ]
+        for sampled, back in zip(mine["drawing"], yours["drawing"], strict=True):
+            is_dot = max(max(row) - min(row) for row in sampled) < 1  # pixel; read as one point
+            assert is_dot or len(sampled[0]) == len(back[0])
 
 
 @pytest.mark.parametrize("command", [["encode"], ["inspect"], ["animate", "-o", "a.gif"]])
