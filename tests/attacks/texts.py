@@ -49,7 +49,7 @@ NUMBERS = {
     "an exponent of a million digits": b"1e" + b"1" * 1_000_000, "2^63": b"9223372036854775808",
     "2^64": b"18446744073709551616", "null": b"null", "true": b"true", "text": b'"x"',
     "text of a million digits": b'"' + b"1" * 1_000_000 + b'"', "text NaN": b'"NaN"',
-    "text 1e999": b'"1e999"', "text 1_0": b'"1_0"',
+    "text 1e999": b'"1e999"', "text 1_0": b'"1_0"', "empty text": b'""',
     "a list": b"[1]", "an object": b'{"a":1}', "hexadecimal": b"0x10", "octal": b"010",
     "1e30": b"1e30",
 }  # fmt: skip
