@@ -30,22 +30,14 @@ MIXED = ("json", "csv")  # formats of many things; a folder takes those that beg
 SUFFIXES_NAMED = 5  # of files that are left out of a folder
 WAYS: dict[str | tuple[str, ...], str] = {  # of files that are not read
     (
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".gif",
-        ".webp",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".heic",
-        ".avif",
+        *(".png", ".jpg", ".jpeg", ".gif", ".webp"),
+        *(".bmp", ".tif", ".tiff", ".heic", ".avif"),
     ): sniff.PIXELS,
     ".parquet": "a Parquet file; write it as NDJSON: pandas.read_parquet(FILE).to_json("
     "OUT, orient='records', lines=True)",
     (".pkl", ".pickle"): sniff.PICKLE,
     ".zip": "a zip file; unpack it, and name the folder",
-    ".pdf": "a PDF; save its drawing as SVG first",
+    ".pdf": sniff.PDF,
     ".safetensors": "a model, where drawings are expected; it goes with --model, or train --from",
 }
 OF_RUN = ("model.safetensors", "config.toml")  # files of the folder that `train` makes

@@ -18,12 +18,13 @@ READ_SIZE = 1 << 20  # bytes
 MAX_PIPED = 1 << 27  # bytes of a format that is not read as it comes in
 BOM = b"\xef\xbb\xbf"
 PIXELS = "a picture of pixels, which has no strokes; trace it to SVG first"
+PDF = "a PDF; save its drawing as SVG first"
 PICKLE = "a pickle, which is not read; save its drawings with numpy.savez"
 _PACKED = "compressed otherwise than with gzip; unpack it first"
 _TABLE = "a table or a database of another program; write its drawings as NDJSON"
 _KINDS: dict[str, tuple[bytes, ...]] = {  # what files are that begin so
     PIXELS: (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"8BPS"),
-    "a PDF; save its drawing as SVG first": (b"%PDF",),
+    PDF: (b"%PDF",),
     "PostScript; save its drawing as SVG first": (b"%!PS",),
     "a document of Office; save its drawing as SVG first": (b"\xd0\xcf\x11\xe0",),
     PICKLE: (
