@@ -17,8 +17,8 @@ RANGES = {  # lowest and highest value of a setting
 }
 GUIDANCE = 2.0  # where latents are sampled, too; see tests/bench/recognisability
 BEST_OF = 4  # candidates of which a recogniser keeps the best one
+ROUNDS = 4  # of as many candidates, at most: more while the recogniser is sure of none
 SPREAD = 1.25  # temperature of the latents of ranked candidates
-ROUNDS = 4  # of so many, while it is sure of none
 COUNT = 9  # drawings, unless prompt, latents or prefixes say how many
 SIDES = (2, 100)  # fewest and most rows and columns of a grid between four
 FRAMES = 12  # steps from one stop of an interpolation to the next
